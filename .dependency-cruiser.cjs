@@ -1,0 +1,79 @@
+/** Imports point one way; CONTRIBUTING.md says which. */
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: from, pathNot: '\\.spec\\.ts$' },
+  to: { pathNot: allowed },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    only('contracts-import-only-zod', '^libs/common/src/contracts/', [
+      '^libs/common/src/contracts/',
+      'node_modules/zod',
+    ]),
+    only('domain-imports-only-contracts', '^apps/[^/]+/src/domain/', [
+      '^apps/[^/]+/src/domain/',
+      '^libs/common/src/contracts/',
+    ]),
+    {
+      name: 'common-does-not-import-apps',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(apps|clients|tools|test)/' },
+    },
+    {
+      name: 'apps-do-not-import-each-other',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'sdk-imports-only-contracts',
+      severity: 'error',
+      from: { path: '^clients/sdk/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(apps|clients/(?!sdk)|tools|test|libs/common/src/(?!contracts))' },
+    },
+    {
+      name: 'clients-import-only-the-sdk',
+      severity: 'error',
+      from: { path: '^clients/(?!sdk)' },
+      to: { path: '^(apps|tools|test|libs/common/src/(?!contracts))' },
+    },
+    {
+      name: 'nothing-imports-tests-or-tools',
+      severity: 'error',
+      from: { pathNot: ['^(test|tools)/', '\\.spec\\.ts$'] },
+      to: { path: '^(test|tools)/' },
+    },
+    {
+      name: 'kafkajs-lives-in-one-folder',
+      severity: 'error',
+      from: {
+        path: '^(apps|libs|clients|tools)/',
+        pathNot: ['^libs/common/src/kafka/', '^tools/load/baseline', '\\.spec\\.ts$'],
+      },
+      to: { path: 'node_modules/kafkajs' },
+    },
+    {
+      name: 'browser-code-stays-browser-safe',
+      severity: 'error',
+      from: {
+        path: '^(libs/common/src/contracts|clients/sdk/src/(?!node))',
+        pathNot: '\\.spec\\.ts$',
+      },
+      to: { dependencyTypes: ['core'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    exclude: { path: '^dist/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,246 @@
+import { z } from 'zod';
+import { content, contentProblem, conversationChange, message } from './content';
+import type { ErrorCode } from './errors';
+import { conversationId, uuid } from './ids';
+import { LIMITS } from './limits';
+import { position } from './positions';
+
+/** WebSocket subprotocols: the first names the version, the second carries the ticket. */
+export const SUBPROTOCOL = 'tidings.v1.json';
+export const TICKET_PROTOCOL_PREFIX = 'ticket.';
+
+const ref = z.string().min(1).max(LIMITS.refChars);
+
+/** Client → server: a message; exactly one of `conversationId` and `to`. */
+export const sendFrame = z.strictObject({
+  type: z.literal('send'),
+  messageId: uuid,
+  conversationId: conversationId.optional(),
+  to: uuid.optional(),
+  content,
+  retry: z.literal(true).optional(),
+});
+export type SendFrame = z.infer<typeof sendFrame>;
+
+/** What a client holds of one conversation. */
+export const syncEntry = z.strictObject({
+  conversationId,
+  position,
+  digest: z.string().max(64).optional(),
+});
+
+/** Body of `sync`, as frame and as `POST /v1/sync`. */
+export const syncRequest = z.strictObject({
+  since: z.string().min(1).max(8192).optional(),
+  asOf: z.iso.datetime().optional(),
+  conversations: z.array(syncEntry).max(LIMITS.syncListed).optional(),
+});
+export type SyncRequest = z.infer<typeof syncRequest>;
+
+export const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
+export const pingFrame = z.strictObject({ type: z.literal('ping'), ref: ref.optional() });
+
+export const clientFrame = z.discriminatedUnion('type', [sendFrame, syncFrame, pingFrame]);
+export type ClientFrame = z.infer<typeof clientFrame>;
+
+const CLIENT_TYPES: ReadonlySet<string> = new Set(
+  clientFrame.options.map((o) => o.shape.type.value),
+);
+
+/** Server → client frames. Clients ignore fields that they do not know. */
+export const welcomeFrame = z.object({
+  type: z.literal('welcome'),
+  connectionId: z.string(),
+  userId: uuid,
+  deviceId: uuid,
+  gatewayId: z.string(),
+  serverTime: z.string(),
+  heartbeatSeconds: z.number(),
+  limits: z.record(z.string(), z.number()),
+  features: z.array(z.string()),
+  resumeTicket: z.string(),
+});
+
+export const sentFrame = z.object({
+  type: z.literal('sent'),
+  messageId: uuid,
+  conversationId,
+  position,
+  sentAt: z.string(),
+});
+export type SentFrame = z.infer<typeof sentFrame>;
+
+export const heldFrame = z.object({ type: z.literal('held'), messageId: uuid });
+
+/** `previous`: position of the conversation's preceding record; "0" for the first, null unknown. */
+const previous = position.nullable();
+
+export const messageFrame = message.extend({ type: z.literal('message'), previous });
+export type MessageFrame = z.infer<typeof messageFrame>;
+
+export const conversationFrame = z.object({
+  type: z.literal('conversation'),
+  conversationId,
+  position,
+  previous,
+  messageId: uuid,
+  senderId: uuid,
+  sentAt: z.string(),
+  change: conversationChange,
+});
+export type ConversationFrame = z.infer<typeof conversationFrame>;
+
+export const pendingFrame = z.object({
+  type: z.literal('pending'),
+  conversationId,
+  messageId: uuid,
+  position,
+  offline: z.array(uuid),
+});
+
+export const syncedConversation = z.object({
+  conversationId,
+  state: z.enum(['same', 'behind', 'reset', 'gone', 'new']),
+  messages: z.array(message),
+  more: z.boolean(),
+  upTo: position,
+  digest: z.string(),
+  unread: z.number().int(),
+  receipts: z.array(z.object({ userId: uuid, delivered: position, read: position })),
+});
+export type SyncedConversation = z.infer<typeof syncedConversation>;
+
+/** Answer of `sync`. Several may share one `ref`; the last has `since` and `complete`. */
+export const syncedBody = z.object({
+  since: z.string().optional(),
+  conversations: z.array(syncedConversation),
+  complete: z.boolean().optional(),
+  delayed: z.boolean().optional(),
+});
+export type SyncedBody = z.infer<typeof syncedBody>;
+
+export const syncedFrame = syncedBody.extend({ type: z.literal('synced'), ref: z.string() });
+
+export const resyncFrame = z.object({
+  type: z.literal('resync'),
+  reason: z.string(),
+  withinMs: z.number(),
+});
+
+export const accountFrame = z.object({
+  type: z.literal('account'),
+  changed: z.array(z.enum(['contacts', 'incoming', 'blocks', 'devices', 'settings', 'me'])),
+});
+
+export const goodbyeFrame = z.object({
+  type: z.literal('goodbye'),
+  reason: z.string(),
+  reconnect: z.boolean(),
+  afterMs: z.number(),
+  gateways: z.array(z.object({ id: z.string(), url: z.string() })),
+});
+
+export const pongFrame = z.object({
+  type: z.literal('pong'),
+  ref: z.string().optional(),
+  serverTime: z.string(),
+});
+
+export const errorFrame = z.object({
+  type: z.literal('error'),
+  ref: z.string().optional(),
+  messageId: uuid.optional(),
+  conversationId: conversationId.optional(),
+  code: z.string(),
+  detail: z.string(),
+  retryable: z.boolean(),
+  retryAfterMs: z.number().optional(),
+});
+export type ErrorFrame = z.infer<typeof errorFrame>;
+
+export const serverFrame = z.discriminatedUnion('type', [
+  welcomeFrame,
+  sentFrame,
+  heldFrame,
+  messageFrame,
+  conversationFrame,
+  pendingFrame,
+  syncedFrame,
+  resyncFrame,
+  accountFrame,
+  goodbyeFrame,
+  pongFrame,
+  errorFrame,
+]);
+export type ServerFrame = z.infer<typeof serverFrame>;
+
+/** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
+export const FEATURES: readonly string[] = [];
+
+/** A frame that was refused, with what its answer should echo. */
+export interface FrameRefusal {
+  code: ErrorCode;
+  detail: string;
+  ref?: string;
+  messageId?: string;
+  conversationId?: string;
+  to?: string;
+}
+
+export type ParsedFrame = { frame: ClientFrame } | { refusal: FrameRefusal };
+
+/** Parses one client frame. Never throws: everything from outside ends in a typed refusal. */
+export function parseClientFrame(text: string): ParsedFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { refusal: { code: 'invalid_frame', detail: 'The frame is not JSON' } };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { refusal: { code: 'invalid_frame', detail: 'A frame is one JSON object' } };
+  }
+  const raw = value as Record<string, unknown>;
+  const echo = echoOf(raw);
+  if (typeof raw['type'] !== 'string') {
+    return { refusal: { code: 'invalid_frame', detail: 'type: a string is expected', ...echo } };
+  }
+  if (!CLIENT_TYPES.has(raw['type'])) {
+    return { refusal: { code: 'unknown_type', detail: 'This frame type is not known', ...echo } };
+  }
+  const parsed = clientFrame.safeParse(raw);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const path = issue.path.join('.');
+    const detail = (path ? `${path}: ` : '') + issue.message;
+    return { refusal: { code: 'invalid_frame', detail, ...echo } };
+  }
+  const frame = parsed.data;
+  const problem = frame.type === 'send' ? sendProblem(frame) : null;
+  return problem ? { refusal: { ...problem, ...echo } } : { frame };
+}
+
+function sendProblem(frame: SendFrame): { code: ErrorCode; detail: string } | null {
+  if ((frame.conversationId === undefined) === (frame.to === undefined)) {
+    return { code: 'invalid_frame', detail: 'exactly one of conversationId and to is expected' };
+  }
+  const code = contentProblem(frame.content);
+  if (code === null) return null;
+  return code === 'text_too_long'
+    ? { code, detail: `text: at most ${LIMITS.textBytes} bytes` }
+    : { code: 'invalid_frame', detail: 'text: NUL and lone surrogates cannot be stored' };
+}
+
+function echoOf(raw: Record<string, unknown>): Partial<FrameRefusal> {
+  const echo: Partial<FrameRefusal> = {};
+  if (uuid.safeParse(raw['messageId']).success) {
+    echo.messageId = raw['messageId'] as string;
+    if (raw['type'] === 'send') echo.ref = echo.messageId;
+  }
+  if (conversationId.safeParse(raw['conversationId']).success) {
+    echo.conversationId = raw['conversationId'] as string;
+  }
+  if (uuid.safeParse(raw['to']).success) echo.to = raw['to'] as string;
+  if (ref.safeParse(raw['ref']).success) echo.ref = raw['ref'] as string;
+  return echo;
+}

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { message } from './content';
+import { contentHash, conversationKind } from './events';
+import { syncRequest, syncedBody } from './frames';
+import { contact, conversation, me, presence, registerBody, user } from './http';
+import { conversationId, uuid } from './ids';
+import { position } from './positions';
+
+/**
+ * The internal calls between services: `POST /internal/<name>` with cluster credentials, one JSON
+ * body each way. Every call may be repeated on another instance without harm: callers give up an
+ * instance that shows no sign of life within 300 ms and ask the next one.
+ */
+export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  input: I;
+  output: O;
+}
+
+function rpc<I extends z.ZodType, O extends z.ZodType>(input: I, output: O): RpcMethod<I, O> {
+  return { input, output };
+}
+
+const limit = z.number().int().min(1).max(200);
+const cursor = z.string().optional();
+const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), cursor: z.string().optional() });
+const empty = z.object({});
+
+/** Next offset per partition of `chat.messages.v1`; null: unknown at the moment. Decimal strings. */
+export const barrier = z.array(z.string().nullable());
+export type Barrier = z.infer<typeof barrier>;
+
+/** One member's interval of positions (from, until]; `until` null: still a member. */
+export const interval = z.object({ userId: uuid, from: position, until: position.nullable() });
+export type Interval = z.infer<typeof interval>;
+
+/** What routing and admission need of a conversation. */
+export const conversationRouting = z.object({
+  conversationId,
+  kind: conversationKind,
+  version: z.number().int(),
+  members: z.array(interval),
+  messageTtlSeconds: z.number().int().optional(),
+  /** Position of the last entry that storage has applied below `below` (or at all); "0": none. */
+  lastPosition: position,
+});
+export type ConversationRouting = z.infer<typeof conversationRouting>;
+
+/** The session of one device: a token is valid while its generation equals the device's. */
+export const deviceSession = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
+export type DeviceSession = z.infer<typeof deviceSession>;
+
+/** `sequence` counts the refreshes of a device's session; access tokens carry it. */
+const grant = deviceSession.extend({ refreshToken: z.string(), sequence: z.number().int() });
+const login = grant.extend({ user });
+
+export const firstAppend = z.object({
+  position,
+  senderId: uuid,
+  contentHash: contentHash.nullable(),
+  sentAt: z.string(),
+});
+export type FirstAppend = z.infer<typeof firstAppend>;
+
+/** Calls that storage answers. */
+export const STORAGE_RPC = {
+  /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
+  'accounts.register': rpc(registerBody.extend({ userId: uuid }), user),
+  'accounts.login': rpc(
+    z.object({
+      username: z.string(),
+      password: z.string(),
+      device: z.object({ id: uuid.optional(), name: z.string().optional() }).optional(),
+    }),
+    login,
+  ),
+  'accounts.refresh': rpc(z.object({ refreshToken: z.string() }), grant),
+  /**
+   * A token of this refresh was used for the first time: the refresh token before it ends, and its
+   * re-use revokes the family from now on.
+   */
+  'accounts.confirm': rpc(
+    z.object({ userId: uuid, deviceId: uuid, sequence: z.number().int() }),
+    empty,
+  ),
+  'accounts.logout': rpc(z.object({ userId: uuid, deviceId: uuid }), empty),
+  /** Generation of a device's session; `not_found` when it is logged out or unknown. */
+  'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
+  'accounts.me': rpc(z.object({ userId: uuid }), me),
+  'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
+  'users.search': rpc(
+    z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
+    page(user),
+  ),
+  'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
+  'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
+  'contacts.put': rpc(z.object({ userId: uuid, contactId: uuid }), contact),
+  'contacts.delete': rpc(z.object({ userId: uuid, contactId: uuid }), empty),
+  /**
+   * The direct conversation of two users, made when absent; answered once its creation is in the
+   * log, within 2 s, else `unavailable`.
+   */
+  'conversations.direct': rpc(
+    z.object({ userId: uuid, otherId: uuid }),
+    z.object({ created: z.boolean(), conversation, routing: conversationRouting }),
+  ),
+  'conversations.list': rpc(z.object({ userId: uuid, cursor, limit }), page(conversation)),
+  'conversations.get': rpc(z.object({ userId: uuid, conversationId }), conversation),
+  /**
+   * Routing data; unknown conversations are left out. `below` (session): `lastPosition` is the last
+   * entry under this position; `applied` tells up to which offset storage has applied each
+   * partition, in the same snapshot.
+   */
+  'conversations.routing': rpc(
+    z.object({
+      conversations: z.array(z.object({ conversationId, below: position.optional() })).max(1000),
+    }),
+    z.object({ items: z.array(conversationRouting), applied: z.array(z.string()) }),
+  ),
+  'messages.history': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      before: position.optional(),
+      after: position.optional(),
+      limit,
+      /** Newest page: wait for this read barrier first; answered `delayed` when it is not reached. */
+      barrier: barrier.optional(),
+    }),
+    z.object({ items: z.array(message), more: z.boolean(), delayed: z.boolean().optional() }),
+  ),
+  /**
+   * First appends of message ids; null for an unknown one. With `after`, waits (≤ `waitMs`) until
+   * that offset of the conversation's partition is applied; `applied: false` when it was not, then
+   * a null says nothing.
+   */
+  'messages.first': rpc(
+    z.object({
+      ids: z
+        .array(z.object({ conversationId, messageId: uuid, after: z.string().optional() }))
+        .max(1000),
+      waitMs: z.number().int().min(0).max(2000),
+    }),
+    z.object({ items: z.array(z.object({ applied: z.boolean(), first: firstAppend.nullable() })) }),
+  ),
+  /** The answer of one `sync`, already cut into frames' bodies (the last has `since`). */
+  sync: rpc(
+    z.object({ userId: uuid, request: syncRequest, barrier: barrier.nullable() }),
+    z.object({ bodies: z.array(syncedBody) }),
+  ),
+  /** The log's epoch and the position base of every partition. */
+  'log.state': rpc(
+    empty,
+    z.object({
+      epoch: z.number().int(),
+      bases: z.array(z.string()),
+      /** Next offset that storage will apply, per partition. */
+      applied: z.array(z.string()),
+    }),
+  ),
+} as const;
+
+/** Calls that presence answers. */
+export const PRESENCE_RPC = {
+  'presence.get': rpc(
+    z.object({ viewerId: uuid, userIds: z.array(uuid).max(500) }),
+    z.object({ items: z.array(presence) }),
+  ),
+} as const;
+
+export type RpcTable = Record<string, RpcMethod>;
+export type RpcInput<T extends RpcTable, K extends keyof T> = z.input<T[K]['input']>;
+export type RpcOutput<T extends RpcTable, K extends keyof T> = z.output<T[K]['output']>;

@@ -1,0 +1,69 @@
+/** What a topic is made with. `config` holds Kafka topic settings as strings. */
+export interface TopicSpec {
+  name: string;
+  partitions: number;
+  replication: number;
+  config: Record<string, string>;
+}
+
+/** Names of the topics; `.v1` is the version of their record format. */
+export const TOPICS = {
+  messages: 'chat.messages.v1',
+  receipts: 'chat.receipts.v1',
+  presence: 'chat.presence.v1',
+  presenceChanges: 'chat.presence-changes.v1',
+  signals: 'chat.signals.v1',
+} as const;
+
+/** Consumer groups, by what they do; visible with Kafka's own tools. */
+export const GROUPS = {
+  sessionRouting: 'session-routing',
+  storageWriter: 'storage-writer',
+  presenceTracker: 'presence-tracker',
+} as const;
+
+/** Name of the dead-letter topic of a topic and consumer group. */
+export function deadLetterTopic(topic: string, group: string): string {
+  return `${topic}.${group}.dlq`;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/**
+ * Every topic that the project creates. Partition counts are fixed at creation and checked at each
+ * start: the key decides the partition, so a changed count would break the order of conversations.
+ */
+export function topicSpecs(options: {
+  /** Partitions of the conversation log and of the user-keyed topics. */
+  partitions: number;
+  replication: number;
+  minInsyncReplicas: number;
+}): TopicSpec[] {
+  const safe = {
+    'min.insync.replicas': String(options.minInsyncReplicas),
+    'unclean.leader.election.enable': 'false',
+    'cleanup.policy': 'delete',
+  };
+  const topic = (
+    name: string,
+    partitions: number,
+    retentionMs: number,
+    config: Record<string, string> = {},
+  ): TopicSpec => ({
+    name,
+    partitions,
+    replication: options.replication,
+    config: { ...safe, 'retention.ms': String(retentionMs), 'retention.bytes': '-1', ...config },
+  });
+  const { partitions } = options;
+  return [
+    topic(TOPICS.messages, partitions, 7 * DAY_MS, { 'segment.ms': String(3600 * 1000) }),
+    topic(TOPICS.receipts, partitions, DAY_MS),
+    topic(TOPICS.presence, partitions, DAY_MS),
+    topic(TOPICS.presenceChanges, partitions, DAY_MS),
+    topic(TOPICS.signals, partitions, 10 * 60 * 1000, { 'segment.ms': String(10 * 60 * 1000) }),
+    topic(deadLetterTopic(TOPICS.messages, GROUPS.storageWriter), 1, 30 * DAY_MS),
+    topic(deadLetterTopic(TOPICS.messages, GROUPS.sessionRouting), 1, 30 * DAY_MS),
+    topic(deadLetterTopic(TOPICS.presence, GROUPS.presenceTracker), 1, 30 * DAY_MS),
+  ];
+}

@@ -1,0 +1,61 @@
+import type { Logger } from './logger';
+
+/** One part of a service, in start order. `stop` runs in reverse order and is bounded in time. */
+export interface Step {
+  name: string;
+  start?: () => Promise<void> | void;
+  stop?: () => Promise<void> | void;
+  /** How long `stop` may take, in milliseconds. */
+  stopWithinMs?: number;
+}
+
+const STOP_WITHIN_MS = 5_000;
+
+/** Starts the parts of a process in order and stops them in reverse, each within its time. */
+export class Lifecycle {
+  private readonly running: Step[] = [];
+  private stopping: Promise<void> | null = null;
+
+  constructor(private readonly logger: Logger) {}
+
+  /** Runs each step's `start`. When one fails, those before it are stopped and the error thrown. */
+  async start(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (this.stopping) return;
+      this.running.push(step);
+      try {
+        await step.start?.();
+      } catch (error) {
+        this.logger.error({ err: error, step: step.name }, 'start failed');
+        await this.stop();
+        throw error;
+      }
+    }
+  }
+
+  /** Stops what runs, last first. Calling it again waits for the same stop. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  private async stopAll(): Promise<void> {
+    for (const step of this.running.reverse()) {
+      if (!step.stop) continue;
+      try {
+        await within(Promise.resolve(step.stop()), step.stopWithinMs ?? STOP_WITHIN_MS);
+      } catch (error) {
+        this.logger.warn({ err: error, step: step.name }, 'stop failed');
+      }
+    }
+  }
+}
+
+/** Settles with the promise, or rejects after `ms` milliseconds. */
+export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,72 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { ERRORS, TidingsError, type ErrorCode } from '../contracts/errors';
+import type { Problem } from '../contracts/http';
+import type { Logger } from './logger';
+
+const BY_STATUS: Record<number, ErrorCode> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  413: 'payload_too_large',
+  415: 'unsupported_media',
+  429: 'rate_limited',
+  503: 'unavailable',
+};
+
+/** Turns every error of an HTTP request into a problem document (RFC 9457). */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<Request & { id?: string }>();
+    const error = toTidingsError(thrown);
+    const requestId = String(request.id ?? '');
+    if (error.code === 'internal') {
+      this.logger.error({ err: thrown, requestId, path: request.path }, 'request failed');
+    }
+    sendProblem(http.getResponse<Response>(), error, requestId);
+  }
+}
+
+/** Writes one problem document. */
+export function sendProblem(response: Response, error: TidingsError, requestId: string): void {
+  if (response.headersSent) {
+    response.end();
+    return;
+  }
+  const problem: Problem = {
+    type: `urn:tidings:error:${error.code}`,
+    title: ERRORS[error.code].title,
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    requestId,
+    retryable: error.retryable,
+    ...(error.errors && { errors: error.errors }),
+  };
+  if (error.retryAfterMs !== undefined || error.status === 503) {
+    const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000));
+    response.setHeader('Retry-After', String(seconds));
+  }
+  response.status(error.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** Any thrown value as one of our errors; unknown ones become `internal` and say nothing. */
+export function toTidingsError(thrown: unknown): TidingsError {
+  if (thrown instanceof TidingsError) return thrown;
+  const status = statusOf(thrown);
+  const code =
+    BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'internal');
+  return new TidingsError(code, { cause: thrown });
+}
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  // body-parser's errors carry `status`, and `expose` when it is the client's fault
+  const raw = thrown as { status?: unknown; expose?: unknown } | null;
+  return raw?.expose === true && typeof raw.status === 'number' ? raw.status : 500;
+}

@@ -1,0 +1,100 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { createServer, type Server } from 'node:net';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { TidingsError } from '../contracts/errors';
+import { RpcClient, RpcUnreachable } from './rpc-client';
+import { mountRpc } from './rpc-server';
+
+@Module({})
+class EmptyModule {}
+
+const TABLE = {
+  echo: { input: z.object({ n: z.number() }), output: z.object({ n: z.number() }) },
+  slow: { input: z.object({ ms: z.number() }), output: z.object({}) },
+  fails: { input: z.object({}), output: z.object({}) },
+};
+const secret = 'a-secret-of-the-cluster';
+
+describe('internal calls', () => {
+  let app: NestExpressApplication;
+  let url: string;
+  const clients: { close(): void }[] = [];
+  const client = (urls: string[], key = secret): RpcClient<typeof TABLE> => {
+    const made = new RpcClient(TABLE, { urls, nodeId: 'test-1', secret: key });
+    clients.push(made);
+    return made;
+  };
+
+  beforeAll(async () => {
+    app = await NestFactory.create<NestExpressApplication>(EmptyModule, {
+      logger: false,
+      bodyParser: false,
+    });
+    mountRpc(app, {
+      table: TABLE,
+      secret,
+      logger: pino({ level: 'silent' }),
+      handlers: {
+        echo: async ({ n }) => ({ n }),
+        slow: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve({}), ms)),
+        fails: async () => {
+          throw new TidingsError('busy', { detail: 'full', retryAfterMs: 7 });
+        },
+      },
+    });
+    await app.listen(0, '127.0.0.1');
+    url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  });
+
+  afterAll(async () => {
+    clients.forEach((c) => c.close());
+    await app.close();
+  });
+
+  it('answers with the parsed output', async () => {
+    await expect(client([url]).call('echo', { n: 4 })).resolves.toEqual({ n: 4 });
+  });
+
+  it('carries a typed error across', async () => {
+    await expect(client([url]).call('fails', {})).rejects.toMatchObject({
+      code: 'busy',
+      message: 'full',
+      retryAfterMs: 7,
+    });
+  });
+
+  it('refuses a bad input and a bad secret', async () => {
+    const wrong = { n: 'x' } as unknown as { n: number };
+    await expect(client([url]).call('echo', wrong)).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    await expect(client([url], 'other').call('echo', { n: 1 })).rejects.toMatchObject({
+      code: 'unauthorized',
+    });
+  });
+
+  it('waits for a slow answer of a live node', async () => {
+    await expect(client([url]).call('slow', { ms: 500 })).resolves.toEqual({});
+    await expect(client([url]).call('slow', { ms: 900 }, { timeoutMs: 400 })).rejects.toMatchObject(
+      { code: 'unavailable' },
+    );
+  });
+
+  it('goes to another node when one hangs or is gone, and skips the hung one', async () => {
+    const hung: Server = createServer(() => undefined);
+    await new Promise<void>((resolve) => hung.listen(0, '127.0.0.1', resolve));
+    const address = hung.address() as { port: number };
+    const calls = client([`http://127.0.0.1:${address.port}`, url]);
+    const began = performance.now();
+    for (let n = 0; n < 6; n++) await expect(calls.call('echo', { n })).resolves.toEqual({ n });
+    expect(performance.now() - began).toBeLessThan(900);
+    hung.close();
+    await expect(client(['http://127.0.0.1:1']).call('echo', { n: 1 })).rejects.toBeInstanceOf(
+      RpcUnreachable,
+    );
+  });
+});

@@ -1,0 +1,48 @@
+import { Lifecycle, type Step } from './lifecycle';
+import type { Logger } from './logger';
+import type { Readiness } from './health';
+
+/** How long a whole stop may take before the process ends anyway, in milliseconds. */
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * Runs a service: starts its steps in order, reports ready, and stops them in reverse on SIGTERM,
+ * SIGINT, the end of the parent process, or a fatal error (exit code 1). An unhandled rejection is
+ * a defect: it is logged and ends the process, which is then started anew by whoever runs it.
+ */
+export async function runService(options: {
+  logger: Logger;
+  readiness: Readiness;
+  steps: readonly Step[];
+}): Promise<{ fatal: (reason: string, error?: unknown) => void }> {
+  const { logger, readiness } = options;
+  const lifecycle = new Lifecycle(logger);
+  let ending = false;
+  const end = (code: number, reason: string): void => {
+    if (ending) return;
+    ending = true;
+    readiness.set(false);
+    logger.info({ reason }, 'stopping');
+    const limit = setTimeout(() => process.exit(code || 1), STOP_LIMIT_MS);
+    limit.unref();
+    void lifecycle.stop().finally(() => process.exit(code));
+  };
+  const fatal = (reason: string, error?: unknown): void => {
+    logger.fatal({ err: error }, reason);
+    end(1, reason);
+  };
+  process.on('SIGTERM', () => end(0, 'SIGTERM'));
+  process.on('SIGINT', () => end(0, 'SIGINT'));
+  process.on('disconnect', () => end(0, 'the parent process ended'));
+  process.on('unhandledRejection', (error) => fatal('unhandled rejection', error));
+  process.on('uncaughtException', (error) => fatal('uncaught exception', error));
+  try {
+    await lifecycle.start(options.steps);
+  } catch (error) {
+    fatal('start failed', error);
+    return { fatal };
+  }
+  if (!ending) readiness.set(true);
+  logger.info('ready');
+  return { fatal };
+}
