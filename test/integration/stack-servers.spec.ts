@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { isFree } from '../../tools/stack/ports';
+import { kafkaAnswers } from '../../tools/stack/probes';
+import { type Servers, startServers } from '../../tools/stack/servers';
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function select(url: string, text: string, values: unknown[] = []): Promise<unknown[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe('the native servers', () => {
+  let dir: string;
+  let servers: Servers;
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'tidings-servers-'));
+    servers = await startServers({ dir });
+  }, 240_000);
+
+  afterAll(async () => {
+    await servers?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  it('PostgreSQL answers queries, in UTF-8, only with the password', async () => {
+    expect(await select(servers.databaseUrl, 'SELECT $1::text AS text', ['Grüße 👋'])).toEqual([
+      { text: 'Grüße 👋' },
+    ]);
+    expect(await select(servers.databaseUrl, 'SHOW server_encoding')).toEqual([
+      { server_encoding: 'UTF8' },
+    ]);
+    const wrong = new URL(servers.databaseUrl);
+    wrong.password = 'wrong';
+    await expect(select(wrong.href, 'SELECT 1')).rejects.toThrow(/password/);
+  });
+
+  it('Redis keeps a value and never evicts', async () => {
+    await withRedis(servers.redisUrl, async (redis) => {
+      await redis.set('greeting', 'hello');
+      expect(await redis.get('greeting')).toBe('hello');
+      expect(await redis.config('GET', 'maxmemory-policy')).toEqual([
+        'maxmemory-policy',
+        'noeviction',
+      ]);
+    });
+  });
+
+  it('Kafka answers ApiVersions at the address it hands out', async () => {
+    expect(servers.brokers).toBe(`127.0.0.1:${servers.kafka.port}`);
+    expect(await kafkaAnswers(servers.kafka.port)).toBe(true);
+  });
+
+  it('keep port and data over a kill and a restart', async () => {
+    await select(servers.databaseUrl, 'CREATE TABLE kept AS SELECT 42 AS value');
+    const before = [servers.redis.pid, servers.postgres.pid, servers.kafka.pid];
+    await Promise.all([servers.redis.kill(), servers.postgres.kill(), servers.kafka.kill()]);
+    expect([servers.redis, servers.postgres, servers.kafka].map((one) => one.isAlive())).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    await Promise.all([
+      servers.redis.restart(),
+      servers.postgres.restart(),
+      servers.kafka.restart(),
+    ]);
+    const after = [servers.redis.pid, servers.postgres.pid, servers.kafka.pid];
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    expect(await select(servers.databaseUrl, 'SELECT value FROM kept')).toEqual([{ value: 42 }]);
+    await withRedis(servers.redisUrl, async (redis) => {
+      expect(await redis.get('greeting')).toBe('hello');
+    });
+    expect(await kafkaAnswers(servers.kafka.port)).toBe(true);
+  }, 60_000);
+
+  it('Redis can come back empty', async () => {
+    await servers.redis.restartEmpty();
+    await withRedis(servers.redisUrl, async (redis) => {
+      expect(await redis.dbsize()).toBe(0);
+    });
+  });
+
+  it('listen on the loopback interface only', async () => {
+    const ports = [servers.redis.port, servers.postgres.port, servers.kafka.port];
+    const outside = await Promise.all(ports.map((port) => connects('127.0.0.2', port)));
+    expect(outside).toEqual([false, false, false]);
+  });
+
+  it('leave no process and no port behind', async () => {
+    const pids = [servers.redis.pid, servers.postgres.pid, servers.kafka.pid];
+    const ports = [servers.redis.port, servers.postgres.port, servers.kafka.port];
+    await servers.stop();
+    expect(pids.filter(processExists)).toEqual([]);
+    expect(await Promise.all(ports.map(isFree))).toEqual([true, true, true]);
+  }, 60_000);
+});
+
+function connects(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const finish = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+    socket.once('timeout', () => finish(false));
+  });
+}

@@ -1,0 +1,19 @@
+/**
+ * Runs a check until it stops throwing and gives its value; throws the last failure after `withinMs`.
+ * Waits by polling: tests do not sleep for a fixed time.
+ */
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  withinMs = 10_000,
+  everyMs = 20,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}

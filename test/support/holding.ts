@@ -1,0 +1,119 @@
+import type { Message } from '@tidings/common/contracts/content';
+import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import type { Frame, TestSocket } from './test-socket';
+
+/** What a small client holds of one conversation (docs/PROTOCOL.md, section 3). */
+export interface Held {
+  have: string;
+  /** message id → the entry with the lowest position seen */
+  byId: Map<string, { position: string; text: string }>;
+  aside: { position: string; previous: string }[];
+}
+
+/**
+ * A second, small client model, written from the protocol page alone: merges pushes and `synced`
+ * answers, keeps `have`, and asks again until an answer is complete.
+ */
+export class Holding {
+  readonly conversations = new Map<string, Held>();
+  since: string | undefined;
+  /** Entries in the order in which a user would have been shown them the first time. */
+  readonly shown: { conversationId: string; messageId: string; position: string }[] = [];
+  private syncs = 0;
+
+  held(conversationId: string): Held {
+    let held = this.conversations.get(conversationId);
+    if (!held) {
+      held = { have: '0', byId: new Map(), aside: [] };
+      this.conversations.set(conversationId, held);
+    }
+    return held;
+  }
+
+  /** Takes one frame from a socket. */
+  take(frame: Frame): void {
+    if (frame.type === 'message' || frame.type === 'conversation') this.push(frame);
+    if (frame.type === 'synced') this.synced(frame);
+  }
+
+  /** Text messages of a conversation in their order. */
+  texts(conversationId: string): string[] {
+    return this.ordered(conversationId).map((m) => m.text);
+  }
+
+  /** Entries of a conversation by position. */
+  ordered(conversationId: string): { messageId: string; position: string; text: string }[] {
+    return [...this.held(conversationId).byId]
+      .map(([messageId, entry]) => ({ messageId, ...entry }))
+      .sort((a, b) => comparePositions(a.position, b.position));
+  }
+
+  /** Syncs on a socket until an answer is complete; gives the number of requests it took. */
+  async sync(socket: TestSocket, withinMs = 10_000): Promise<number> {
+    for (let requests = 1; ; requests++) {
+      const ref = `sync-${++this.syncs}`;
+      socket.send({
+        type: 'sync',
+        ref,
+        ...(this.since && { since: this.since }),
+        conversations: [...this.conversations].map(([conversationId, held]) => ({
+          conversationId,
+          position: held.have,
+        })),
+      });
+      const last = await socket.find(
+        (f) => f.type === 'synced' && f['ref'] === ref && f['complete'] !== undefined,
+        withinMs,
+      );
+      if (last['since']) this.since = last['since'] as string;
+      if (last['complete'] === true) return requests;
+      if (last['delayed'] === true) await socket.next('resync', 20_000);
+    }
+  }
+
+  private push(frame: Frame): void {
+    const { position, previous } = frame as unknown as {
+      position: string;
+      previous: string | null;
+    };
+    const held = this.keep(frame as unknown as Message);
+    if (previous === null || comparePositions(previous, held.have) <= 0) {
+      held.have = maxPosition(held.have, position);
+      this.settle(held);
+    } else {
+      held.aside.push({ position, previous });
+    }
+  }
+
+  private synced(frame: Frame): void {
+    for (const one of frame['conversations'] as {
+      conversationId: string;
+      messages: Message[];
+      upTo: string;
+    }[]) {
+      for (const message of one.messages) this.keep(message);
+      const held = this.held(one.conversationId);
+      held.have = maxPosition(held.have, one.upTo);
+      this.settle(held);
+    }
+  }
+
+  private settle(held: Held): void {
+    held.aside.sort((a, b) => comparePositions(a.position, b.position));
+    while (held.aside.length > 0 && comparePositions(held.aside[0]!.previous, held.have) <= 0) {
+      held.have = maxPosition(held.have, held.aside.shift()!.position);
+    }
+  }
+
+  private keep(message: Message): Held {
+    const held = this.held(message.conversationId);
+    const known = held.byId.get(message.messageId);
+    const text = message.content?.kind === 'text' ? message.content.text : '';
+    const { conversationId, messageId, position } = message;
+    if (!known) this.shown.push({ conversationId, messageId, position });
+    if (!known || comparePositions(position, known.position) < 0) {
+      held.byId.set(messageId, { position, text });
+    }
+    return held;
+  }
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startStack, type Stack, type StackOptions } from '../../tools/stack/stack';
+
+/** Limits off: tests send faster than people do. */
+export const LIMITS_OFF = {
+  SEND_RATE_PER_SECOND: '0',
+  HTTP_RATE_PER_MINUTE: '0',
+  AUTH_RATE_PER_MINUTE: '0',
+};
+
+/** A whole stack in a temporary directory on free ports, and its end. */
+export async function startTestStack(options: Partial<StackOptions> = {}): Promise<{
+  stack: Stack;
+  stop: () => Promise<void>;
+}> {
+  const dir = mkdtempSync(join(tmpdir(), 'tidings-test-'));
+  const stack = await startStack({
+    ...options,
+    dir,
+    ports: 'free',
+    env: { LOG_LEVEL: 'info', ...LIMITS_OFF, ...options.env },
+  });
+  return {
+    stack,
+    stop: async () => {
+      await stack.stop();
+      if (process.env['KEEP_TEST_DATA'] === undefined)
+        rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Server, createServer } from 'node:net';
+import { dirname } from 'node:path';
+
+const LOOPBACK = '127.0.0.1';
+
+function listen(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host: LOOPBACK, exclusive: true }, () => resolve(server));
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
+  return address.port;
+}
+
+/** Whether nothing listens on this loopback port. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = await listen(port);
+  if (server === undefined) return false;
+  await close(server);
+  return true;
+}
+
+/** `count` different ports that nobody listens on at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers: Server[] = [];
+  while (servers.length < count) {
+    const server = await listen(0);
+    if (server === undefined) throw new Error('no free port on the loopback interface');
+    servers.push(server);
+  }
+  const ports = servers.map(portOf);
+  await Promise.all(servers.map(close));
+  return ports;
+}
+
+function remembered(file: string): Record<string, number> {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof parsed !== 'object' || parsed === null) return {};
+    const entries = Object.entries(parsed).filter(
+      (entry): entry is [string, number] =>
+        Number.isInteger(entry[1]) && entry[1] > 1023 && entry[1] < 65536,
+    );
+    return Object.fromEntries(entries);
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * A free port for each name, the one of the last time where it is still free, so that addresses stay the same over
+ * restarts. The choice is kept in `file`.
+ */
+export async function rememberedPorts(
+  file: string,
+  names: readonly string[],
+): Promise<Record<string, number>> {
+  const known = remembered(file);
+  const chosen: Record<string, number> = {};
+  for (const name of names) {
+    const last = known[name];
+    const usable =
+      last !== undefined && !Object.values(chosen).includes(last) && (await isFree(last));
+    chosen[name] = usable ? last : await unusedBy(chosen);
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ ...known, ...chosen }, null, 2)}\n`);
+  return chosen;
+}
+
+async function unusedBy(chosen: Record<string, number>): Promise<number> {
+  const taken = new Set(Object.values(chosen));
+  for (;;) {
+    const [port] = await freePorts(1);
+    if (port !== undefined && !taken.has(port)) return port;
+  }
+}

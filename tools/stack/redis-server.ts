@@ -1,0 +1,76 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ManagedProcess } from './managed-process';
+import { redisAnswers } from './probes';
+import type { ServerHandle, ServerOptions } from './server-handle';
+
+/** Options of the Redis server. */
+export interface RedisOptions extends ServerOptions {
+  /** path of redis-server */
+  program: string;
+  /** false: nothing on disk, a restart comes back empty */
+  persistent?: boolean;
+}
+
+/** Redis, which can also come back with nothing in it. */
+export interface RedisHandle extends ServerHandle {
+  /** Kills it, removes its data and starts it again, empty, on the same port. */
+  restartEmpty(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 15_000;
+
+class RedisServer extends ManagedProcess implements RedisHandle {
+  constructor(private readonly options: RedisOptions) {
+    super({
+      name: 'redis',
+      port: options.port,
+      url: `redis://127.0.0.1:${options.port}`,
+      logPath: join(options.dir, 'logs', 'redis.log'),
+      abort: options.abort,
+      onUnexpectedExit: options.onUnexpectedExit,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      probe: () => redisAnswers(options.port),
+      spec: () => ({
+        command: options.program,
+        args: redisArguments(options),
+        env: process.env,
+        stopSignal: 'SIGTERM',
+      }),
+    });
+  }
+
+  override async start(): Promise<void> {
+    mkdirSync(dataOf(this.options), { recursive: true });
+    await super.start();
+  }
+
+  async restartEmpty(): Promise<void> {
+    await this.kill();
+    rmSync(dataOf(this.options), { recursive: true, force: true });
+    await this.start();
+  }
+}
+
+function dataOf(options: RedisOptions): string {
+  return join(options.dir, 'redis');
+}
+
+/** Command line of redis-server: loopback only, append-only file unless told otherwise, never evicts. */
+export function redisArguments(options: RedisOptions): string[] {
+  return [
+    ...['--port', String(options.port), '--bind', '127.0.0.1', '--dir', dataOf(options)],
+    ...['--save', '', '--appendonly', options.persistent === false ? 'no' : 'yes'],
+    ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
+  ];
+}
+
+/**
+ * Starts Redis.
+ * @throws StackError
+ */
+export async function startRedis(options: RedisOptions): Promise<RedisHandle> {
+  const server = new RedisServer(options);
+  await server.start();
+  return server;
+}

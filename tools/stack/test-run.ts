@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ensureServers } from './download';
+import { guard, unguard } from './guardian';
+import { StackError, projectRoot } from './paths';
+import { type Tally, type TestStage, selectStages, tallyOf } from './test-stages';
+
+/** `npm test`: all stages in sequence; the last line is `N passed, N failed`. */
+
+/** Inherited by every process of this run, so that what is left of them is found. */
+const MARKER = 'TIDINGS_TEST_RUN';
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+let stopped: NodeJS.Signals | undefined;
+let current: number | undefined;
+
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // it has ended
+  }
+}
+
+interface Outcome {
+  ok: boolean;
+  late: boolean;
+}
+
+/** Runs one program to its end or to its time limit; its output goes straight to ours. */
+async function runCommand(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number,
+): Promise<Outcome> {
+  const root = projectRoot();
+  const child = spawn(join(root, 'node_modules', '.bin', program), args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+  });
+  const { pid } = child;
+  current = pid;
+  if (pid !== undefined) guard(pid, 'SIGTERM');
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    if (pid !== undefined) killGroup(pid, 'SIGKILL');
+  }, timeoutMs);
+  const ok = await new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(false));
+    child.once('close', (code) => resolve(code === 0));
+  });
+  clearTimeout(timer);
+  if (pid !== undefined) {
+    unguard(pid);
+    killGroup(pid, 'SIGKILL');
+  }
+  current = undefined;
+  return { ok, late };
+}
+
+/** Runs a stage and counts its tests. */
+async function runStage(
+  stage: TestStage,
+  env: NodeJS.ProcessEnv,
+  jestArguments: string[],
+): Promise<Tally> {
+  say(`\n== ${stage.title}`);
+  const began = Date.now();
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-report-'));
+  const report = join(folder, 'report.json');
+  const extra = stage.jest ? ['--json', `--outputFile=${report}`, ...jestArguments] : [];
+  try {
+    let ok = true;
+    for (const { program, args } of stage.commands) {
+      const left = stage.timeoutMs - (Date.now() - began);
+      const outcome = await runCommand(program, [...args, ...extra], env, left);
+      if (outcome.late) {
+        say(
+          `The stage "${stage.title}" was killed: it took longer than ${stage.timeoutMs / 60_000} minutes.`,
+        );
+      }
+      ok &&= outcome.ok;
+      if (stopped || outcome.late) break;
+    }
+    const tally = stage.jest ? jestTally(report, ok) : { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+    const seconds = ((Date.now() - began) / 1000).toFixed(0);
+    say(`-- ${stage.title}: ${tally.passed} passed, ${tally.failed} failed (${seconds} s)`);
+    return tally;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A stage that failed without a failed test (a broken file, a kill) counts as one failure. */
+function jestTally(report: string, ok: boolean): Tally {
+  try {
+    const tally = tallyOf(readFileSync(report, 'utf8'));
+    return ok || tally.failed > 0 ? tally : { ...tally, failed: 1 };
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}
+
+/** Processes of this run that still live, on systems with /proc. */
+function leftBehind(run: string): { pid: number; command: string }[] {
+  const found: { pid: number; command: string }[] = [];
+  let names: string[];
+  try {
+    names = readdirSync('/proc').filter(
+      (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
+    );
+  } catch {
+    return found;
+  }
+  for (const name of names) {
+    try {
+      if (!readFileSync(`/proc/${name}/environ`, 'latin1').includes(`${MARKER}=${run}`)) continue;
+      const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+      if (command !== '') found.push({ pid: Number(name), command: command.slice(0, 120) });
+    } catch {
+      // it has ended, or belongs to somebody else
+    }
+  }
+  return found;
+}
+
+/** Gives guarded children the time to end, then ends and reports what is left. True when nothing was. */
+async function cleanUp(run: string): Promise<boolean> {
+  for (let round = 0; round < 40 && leftBehind(run).length > 0; round++) await delay(250);
+  const left = leftBehind(run);
+  for (const { pid, command } of left) {
+    say(`Left behind by the tests, now killed: process ${pid} (${command})`);
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended
+    }
+  }
+  return left.length === 0;
+}
+
+function onSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      stopped ??= signal;
+      if (current !== undefined) killGroup(current, 'SIGTERM');
+    });
+  }
+  process.on('disconnect', () => process.emit('SIGTERM'));
+}
+
+async function main(): Promise<number> {
+  onSignals();
+  const { stages, jestArguments } = selectStages(process.argv.slice(2));
+  await ensureServers(say);
+  const run = randomUUID();
+  const env = { ...process.env, [MARKER]: run, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' };
+  const total: Tally = { passed: 0, failed: 0 };
+  for (const stage of stages) {
+    if (stopped) break;
+    const tally = await runStage(stage, env, jestArguments);
+    total.passed += tally.passed;
+    total.failed += tally.failed;
+  }
+  if (!(await cleanUp(run))) total.failed += 1;
+  if (stopped) {
+    say(`Stopped by ${stopped}.`);
+    total.failed += 1;
+  }
+  say(`\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+if (require.main === module) {
+  main().then(
+    (code) => process.exit(code),
+    (error: unknown) => {
+      process.stdout.write(`${error instanceof StackError ? error.message : String(error)}\n`);
+      process.stdout.write('0 passed, 1 failed\n');
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,31 @@
+import { selectStages, tallyOf } from './test-stages';
+
+const names = (args: string[]): string[] => selectStages(args).stages.map((stage) => stage.name);
+
+describe('stages of the test run', () => {
+  it('are all but the long ones when none is named', () => {
+    expect(names([])).toEqual(['lint', 'types', 'imports', 'unit', 'integration', 'e2e']);
+  });
+
+  it('are the named ones, in their own order', () => {
+    expect(names(['unit', 'lint'])).toEqual(['lint', 'unit']);
+    expect(names(['faults'])).toEqual(['fault']);
+  });
+
+  it('hand the rest of the arguments to jest', () => {
+    const { stages, jestArguments } = selectStages(['unit', 'tools/stack', '-t', 'x']);
+    expect(stages.map((stage) => stage.name)).toEqual(['unit']);
+    expect(jestArguments).toEqual(['tools/stack', '-t', 'x']);
+  });
+});
+
+describe('counts of a jest report', () => {
+  it('count a file that could not run as a failure', () => {
+    const report = { numPassedTests: 5, numFailedTests: 2, numRuntimeErrorTestSuites: 1 };
+    expect(tallyOf(JSON.stringify(report))).toEqual({ passed: 5, failed: 3 });
+  });
+
+  it.each(['', '{}', '{"numPassedTests":1}'])('are not read from %j', (text) => {
+    expect(() => tallyOf(text)).toThrow();
+  });
+});

@@ -1,0 +1,113 @@
+/** One stage of `npm test`. */
+export interface TestStage {
+  name: string;
+  title: string;
+  /** programs of node_modules/.bin, run one after the other */
+  commands: { program: string; args: string[] }[];
+  /** a jest project whose own counts are summed; other stages count as one */
+  jest: boolean;
+  /** milliseconds until the stage is killed */
+  timeoutMs: number;
+  /** left out unless named on the command line */
+  onlyWhenNamed?: boolean;
+}
+
+const MINUTE = 60_000;
+
+function jest(project: string, timeoutMinutes: number, extra: string[] = []): TestStage {
+  return {
+    name: project,
+    title: `jest ${project}`,
+    jest: true,
+    timeoutMs: timeoutMinutes * MINUTE,
+    commands: [
+      { program: 'jest', args: ['--selectProjects', project, '--passWithNoTests', ...extra] },
+    ],
+  };
+}
+
+/** All stages in their order: what is quick and what breaks most come first. */
+export const STAGES: readonly TestStage[] = [
+  {
+    name: 'lint',
+    title: 'lint',
+    jest: false,
+    timeoutMs: 5 * MINUTE,
+    commands: [
+      { program: 'eslint', args: ['.'] },
+      { program: 'prettier', args: ['--check', '.'] },
+    ],
+  },
+  {
+    name: 'types',
+    title: 'types',
+    jest: false,
+    timeoutMs: 5 * MINUTE,
+    commands: [{ program: 'tsc', args: ['-p', 'tsconfig.json', '--noEmit'] }],
+  },
+  {
+    name: 'imports',
+    title: 'import rules',
+    jest: false,
+    timeoutMs: 5 * MINUTE,
+    commands: [
+      {
+        program: 'depcruise',
+        args: [
+          ...['--config', '.dependency-cruiser.cjs'],
+          ...['apps', 'libs', 'clients', 'tools', 'test'],
+        ],
+      },
+    ],
+  },
+  jest('unit', 10),
+  jest('integration', 20, ['--runInBand']),
+  jest('e2e', 40, ['--runInBand']),
+  { ...jest('fault', 60, ['--runInBand']), onlyWhenNamed: true },
+];
+
+/** Other names of stages on the command line. */
+const ALIASES: Readonly<Record<string, string>> = { faults: 'fault' };
+
+/** What the command line asks for. */
+export interface TestSelection {
+  stages: TestStage[];
+  /** handed to jest: paths and options after the names of stages */
+  jestArguments: string[];
+}
+
+/** Stages named by the leading arguments, all usual ones when none is named; the rest goes to jest. */
+export function selectStages(args: readonly string[]): TestSelection {
+  const named = new Set<string>();
+  let index = 0;
+  for (; index < args.length; index++) {
+    const word = args[index] ?? '';
+    const name = ALIASES[word] ?? word;
+    if (!STAGES.some((stage) => stage.name === name)) break;
+    named.add(name);
+  }
+  const stages = STAGES.filter((stage) =>
+    named.size === 0 ? !stage.onlyWhenNamed : named.has(stage.name),
+  );
+  return { stages, jestArguments: args.slice(index) };
+}
+
+/** Tests that passed and failed. */
+export interface Tally {
+  passed: number;
+  failed: number;
+}
+
+/**
+ * Counts in jest's `--json` report. A file that could not run counts as one failure.
+ * @throws when the text is no such report
+ */
+export function tallyOf(report: string): Tally {
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
+    report,
+  ) as Record<string, unknown>;
+  const counts = [numPassedTests, numFailedTests, numRuntimeErrorTestSuites];
+  if (!counts.every((count) => typeof count === 'number')) throw new Error('not a report of jest');
+  const [passed = 0, failed = 0, broken = 0] = counts as number[];
+  return { passed, failed: failed + broken };
+}
