@@ -20,6 +20,7 @@ const base = {
   moduleNameMapper: {
     '^@tidings/common/(.*)$': '<rootDir>/libs/common/src/$1',
     '^@tidings/sdk$': '<rootDir>/clients/sdk/src/index.ts',
+    '^@tidings/sdk/node$': '<rootDir>/clients/sdk/src/node/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
 };

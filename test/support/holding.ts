@@ -56,10 +56,7 @@ export class Holding {
         type: 'sync',
         ref,
         ...(this.since && { since: this.since }),
-        conversations: [...this.conversations].map(([conversationId, held]) => ({
-          conversationId,
-          position: held.have,
-        })),
+        ...(this.conversations.size > 0 && { conversations: this.listed() }),
       });
       const last = await socket.find(
         (f) => f.type === 'synced' && f['ref'] === ref && f['complete'] !== undefined,
@@ -69,6 +66,13 @@ export class Holding {
       if (last['complete'] === true) return requests;
       if (last['delayed'] === true) await socket.next('resync', 20_000);
     }
+  }
+
+  private listed(): { conversationId: string; position: string }[] {
+    return [...this.conversations].map(([conversationId, held]) => ({
+      conversationId,
+      position: held.have,
+    }));
   }
 
   private push(frame: Frame): void {

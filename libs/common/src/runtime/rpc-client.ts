@@ -1,13 +1,15 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { isErrorCode, TidingsError, type FieldError } from '../contracts/errors';
 import type { RpcInput, RpcOutput, RpcTable } from '../contracts/internal';
 import { CLUSTER_HEADER, signCall } from './credentials';
 import { RPC_PREFIX } from './rpc-server';
 
-/** A node that has not sent a status line within this time is given up for another, in ms. */
+/** A node that has not sent a status line within this time is joined by another one, in ms. */
 const SIGN_OF_LIFE_MS = 300;
 /** How long such a node is skipped, in ms. */
 const SKIP_MS = 5_000;
+/** How long a node that refuses connections is skipped, in ms. */
+const REFUSED_SKIP_MS = 1_000;
 /** Largest answer that is read, in bytes. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
 
@@ -25,7 +27,8 @@ export class RpcUnreachable extends TidingsError {
 
 /**
  * Calls another service's internal interface. Instances take turns; one that shows no sign of life
- * within 300 ms is skipped for 5 s and the call goes to the next.
+ * within 300 ms is skipped for 5 s, and the call is asked of the next one too: the first answer
+ * counts (a hedged request; every call may be repeated without harm).
  */
 export class RpcClient<T extends RpcTable> {
   private readonly nodes: Node[];
@@ -49,20 +52,8 @@ export class RpcClient<T extends RpcTable> {
     { timeoutMs = 3_000 }: { timeoutMs?: number } = {},
   ): Promise<RpcOutput<T, K>> {
     const body = JSON.stringify(input);
-    const deadline = performance.now() + timeoutMs;
-    let failure: unknown = new Error('no instance is known');
-    for (const node of this.order()) {
-      const left = deadline - performance.now();
-      if (left <= 0) break;
-      try {
-        const answer = await this.post(node, name, body, left);
-        return this.table[name]!.output.parse(answer) as RpcOutput<T, K>;
-      } catch (error) {
-        if (error instanceof TidingsError) throw error;
-        failure = error;
-      }
-    }
-    throw new RpcUnreachable(failure);
+    const answer = await this.hedged(name, body, timeoutMs);
+    return this.table[name]!.output.parse(answer) as RpcOutput<T, K>;
   }
 
   /** Ends the kept connections. */
@@ -79,57 +70,106 @@ export class RpcClient<T extends RpcTable> {
     return [...healthy, ...turned.filter((n) => n.skippedUntil > now)];
   }
 
-  private post(node: Node, name: string, body: string, timeoutMs: number): Promise<unknown> {
+  /** The first answer of the nodes, which are asked one after another while none is alive. */
+  private hedged(name: string, body: string, timeoutMs: number): Promise<unknown> {
+    const waiting = this.order();
+    const asked = new Set<ClientRequest>();
+    return new Promise((resolve, reject) => {
+      let failure: unknown = new Error('no instance is known');
+      let ended = false;
+      const end = (): boolean => {
+        if (ended) return false;
+        ended = true;
+        clearTimeout(deadline);
+        for (const request of asked) request.destroy();
+        return true;
+      };
+      const next = (): void => {
+        const node = ended ? undefined : waiting.shift();
+        if (node) ask(node);
+        else if (asked.size === 0 && end()) reject(new RpcUnreachable(failure));
+      };
+      const ask = (node: Node): void => {
+        const request = this.post(node, name, body, {
+          silent: next,
+          failed: (error) => {
+            asked.delete(request);
+            failure = error;
+            next();
+          },
+          answered: (answer) => {
+            asked.delete(request);
+            if (end()) settle(answer, resolve, reject);
+          },
+        });
+        asked.add(request);
+      };
+      const deadline = setTimeout(() => {
+        if (end()) reject(new RpcUnreachable(new Error(`no answer within ${timeoutMs} ms`)));
+      }, timeoutMs);
+      next();
+    });
+  }
+
+  private post(node: Node, name: string, body: string, on: PostEvents): ClientRequest {
     const path = RPC_PREFIX + name;
     const { nodeId, secret } = this.options;
-    return new Promise((resolve, reject) => {
-      const request = httpRequest({
-        agent: this.agent,
-        host: node.url.hostname,
-        port: node.url.port || 80,
-        path,
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          [CLUSTER_HEADER]: signCall(secret, { nodeId, atMs: Date.now(), path, body }),
-        },
-      });
-      const fail = (error: Error): void => {
-        clearTimeout(life);
-        clearTimeout(whole);
-        request.destroy();
-        reject(error);
-      };
-      const life = setTimeout(() => {
-        node.skippedUntil = performance.now() + SKIP_MS;
-        fail(new Error(`${node.url.host} shows no sign of life`));
-      }, SIGN_OF_LIFE_MS);
-      const whole = setTimeout(
-        () => fail(new TidingsError('unavailable', { detail: 'The answer took too long' })),
-        timeoutMs,
-      );
-      request.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') node.skippedUntil = performance.now() + SKIP_MS / 5;
-        fail(error);
-      });
-      request.on('response', (response) => {
-        clearTimeout(life);
-        node.skippedUntil = 0;
-        readAnswer(response).then(
-          (answer) => {
-            clearTimeout(whole);
-            resolve(answer);
-          },
-          (error: Error) => fail(error),
-        );
-      });
-      request.end(body);
+    const request = httpRequest({
+      agent: this.agent,
+      host: node.url.hostname,
+      port: node.url.port || 80,
+      path,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        [CLUSTER_HEADER]: signCall(secret, { nodeId, atMs: Date.now(), path, body }),
+      },
     });
+    const life = setTimeout(() => {
+      node.skippedUntil = performance.now() + SKIP_MS;
+      on.silent();
+    }, SIGN_OF_LIFE_MS);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(life);
+      if (error.code === 'ECONNREFUSED') node.skippedUntil = performance.now() + REFUSED_SKIP_MS;
+      on.failed(error);
+    });
+    request.on('response', (response) => {
+      clearTimeout(life);
+      node.skippedUntil = 0;
+      readAnswer(response).then(on.answered, on.failed);
+    });
+    request.on('close', () => clearTimeout(life));
+    request.end(body);
+    return request;
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<unknown> {
+/** What can happen to a posted call; `failed` says nothing about its outcome. */
+interface PostEvents {
+  silent(): void;
+  failed(error: Error): void;
+  answered(answer: Answer): void;
+}
+
+/** The body of an answer, as rpc-server writes it. */
+interface Answer {
+  ok?: unknown;
+  error?: { code: string; detail: string; errors?: FieldError[]; retryAfterMs?: number };
+}
+
+function settle(
+  answer: Answer,
+  resolve: (value: unknown) => void,
+  reject: (error: Error) => void,
+): void {
+  if (!answer.error) return resolve(answer.ok);
+  const { code, detail, errors, retryAfterMs } = answer.error;
+  reject(new TidingsError(isErrorCode(code) ? code : 'internal', { detail, errors, retryAfterMs }));
+}
+
+async function readAnswer(response: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -137,11 +177,5 @@ async function readAnswer(response: IncomingMessage): Promise<unknown> {
     if (size > ANSWER_LIMIT) throw new Error('the answer is too large');
     chunks.push(chunk);
   }
-  const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
-    ok?: unknown;
-    error?: { code: string; detail: string; errors?: FieldError[]; retryAfterMs?: number };
-  };
-  if (!answer.error) return answer.ok;
-  const { code, detail, errors, retryAfterMs } = answer.error;
-  throw new TidingsError(isErrorCode(code) ? code : 'internal', { detail, errors, retryAfterMs });
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Answer;
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { TidingsError } from '../contracts/errors';
@@ -93,6 +93,28 @@ describe('internal calls', () => {
     for (let n = 0; n < 6; n++) await expect(calls.call('echo', { n })).resolves.toEqual({ n });
     expect(performance.now() - began).toBeLessThan(900);
     hung.close();
+  });
+
+  it('waits for a node that is late when there is no other', async () => {
+    const late = createServer((socket) => {
+      socket.pause();
+      setTimeout(() => {
+        const through = connect(Number(new URL(url).port), '127.0.0.1');
+        socket.pipe(through).pipe(socket);
+        through.on('error', () => socket.destroy());
+        socket.on('error', () => through.destroy());
+      }, 500);
+    });
+    await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve));
+    const { port } = late.address() as { port: number };
+    await expect(client([`http://127.0.0.1:${port}`]).call('echo', { n: 1 })).resolves.toEqual({
+      n: 1,
+    });
+    clients.splice(0).forEach((c) => c.close());
+    late.close();
+  });
+
+  it('says unavailable when no node is there', async () => {
     await expect(client(['http://127.0.0.1:1']).call('echo', { n: 1 })).rejects.toBeInstanceOf(
       RpcUnreachable,
     );

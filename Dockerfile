@@ -1,0 +1,24 @@
+# One image for every service; the command says which one runs.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY clients/sdk/package.json clients/sdk/
+COPY clients/cli/package.json clients/cli/
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.tools.json nest-cli.json ./
+COPY apps apps
+COPY libs libs
+COPY clients clients
+COPY tools tools
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build --chown=root:root /app/package.json ./
+COPY --from=build --chown=root:root /app/node_modules node_modules
+COPY --from=build --chown=root:root /app/clients clients
+COPY --from=build --chown=root:root /app/dist dist
+USER node
+ENTRYPOINT ["node"]
+CMD ["dist/apps/gateway/apps/gateway/src/main.js"]

@@ -1,0 +1,73 @@
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
+import { uuid } from '@tidings/common/contracts/ids';
+import type { Tokens } from '@tidings/common/contracts/http';
+import type { RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { TIMINGS } from '@tidings/common/contracts/limits';
+import { z } from 'zod';
+
+export const ISSUER = 'tidings';
+export const AUDIENCE = 'tidings-api';
+export const ALGORITHM = 'HS256';
+export const TOKEN_TYPE = 'JWT';
+
+/** Storage's answer to a login. */
+export type LoginGrant = RpcOutput<typeof STORAGE_RPC, 'accounts.login'>;
+type Grant = RpcOutput<typeof STORAGE_RPC, 'accounts.refresh'>;
+
+/** Claims of an access token: user, device, session generation, refresh sequence. */
+export const accessClaims = z.object({
+  sub: uuid,
+  did: uuid,
+  gen: z.number().int(),
+  seq: z.number().int(),
+  exp: z.number().int(),
+  iat: z.number().int(),
+});
+
+/** The secrets that tokens may be signed with: the present one first. */
+export class SigningKeys {
+  private readonly keys: readonly KeyObject[];
+
+  constructor(present: string, previous?: string) {
+    const secrets = previous === undefined ? [present] : [present, previous];
+    // As key objects: from a text the JWT library would try to read a PEM key at every token.
+    this.keys = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
+  }
+
+  /** The key for new tokens. */
+  get signing(): KeyObject {
+    return this.keys[0]!;
+  }
+
+  /** The key that a compact token (RFC 7515) was signed with; the present one when none was. */
+  keyOf(token: string): KeyObject {
+    const dot = token.lastIndexOf('.');
+    const given = Buffer.from(token.slice(dot + 1), 'base64url');
+    const signed = token.slice(0, Math.max(dot, 0));
+    for (const key of this.keys) {
+      const mac = createHmac('sha256', key).update(signed).digest();
+      if (mac.length === given.length && timingSafeEqual(mac, given)) return key;
+    }
+    return this.signing;
+  }
+}
+
+/** Makes access tokens. */
+@Injectable()
+export class AccessTokens {
+  constructor(private readonly jwt: JwtService) {}
+
+  /** The token pair for a login or refresh. */
+  issue(grant: Grant): Tokens {
+    const { userId, deviceId, generation, sequence, refreshToken } = grant;
+    const accessToken = this.jwt.sign(
+      { did: deviceId, gen: generation, seq: sequence },
+      {
+        subject: userId,
+      },
+    );
+    return { accessToken, expiresInSeconds: TIMINGS.accessTokenSeconds, refreshToken };
+  }
+}

@@ -1,0 +1,31 @@
+import { Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
+import { TidingsError } from '@tidings/common/contracts/errors';
+
+const OPEN = 'tidings:open';
+
+/** Marks an endpoint that needs no login. Everything else does. */
+export const Open = () => SetMetadata(OPEN, true);
+
+/** Lets a request in that carries a valid access token of a living session. */
+@Injectable()
+export class JwtAuthGuard extends AuthGuard('jwt') {
+  constructor(private readonly reflector: Reflector) {
+    super();
+  }
+
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    const places = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean | undefined>(OPEN, places)) return true;
+    return (await super.canActivate(context)) as boolean;
+  }
+
+  /** Errors keep their codes; an expired token is told from a wrong one. */
+  override handleRequest<T>(error: unknown, principal: T | false, info: unknown): T {
+    if (error) throw error;
+    if (principal) return principal;
+    const expired = info instanceof Error && info.name === 'TokenExpiredError';
+    throw new TidingsError(expired ? 'token_expired' : 'unauthorized');
+  }
+}

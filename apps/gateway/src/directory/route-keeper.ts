@@ -1,0 +1,147 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { DeviceSessions } from '@tidings/common/redis/sessions';
+import type { Routes } from '@tidings/common/redis/routes';
+import type { Logger } from '@tidings/common/runtime/logger';
+import type { Connection } from '../socket/connection';
+import type { ConnectionTable } from '../socket/connection-table';
+import { resyncFrameText } from '../socket/server-frames';
+import type { WriteQueue } from '../socket/write-queue';
+
+/** Every connection's route is renewed once in this many steps, one step each second. */
+const RENEW_STEPS = 20;
+const STEP_MS = 1_000;
+/** Routes per round trip, and the pause between round trips when all are written anew. */
+const BATCH = 200;
+const PACE_MS = 20;
+const RETRY_MS = 300;
+/** Devices whose session is asked from storage in one step. */
+const MOST_ASKED = 50;
+/** Clients spread their `sync` over this time, milliseconds. */
+const RESYNC_WITHIN_MS = 2_000;
+
+export interface RouteKeeperParts {
+  gatewayId: string;
+  bootId: () => string;
+  routes: Routes;
+  sessions: DeviceSessions;
+  /** Whether a session is valid by storage's word; throws when nobody can tell. */
+  isSession: (connection: Connection) => Promise<boolean>;
+  table: ConnectionTable;
+  writes: WriteQueue;
+  logger: Logger;
+  close(connection: Connection, code: number, reason: string): void;
+}
+
+/** Keeps the routes of this gateway's connections alive, and closes those that lost theirs. */
+export class RouteKeeper {
+  private timer: NodeJS.Timeout | null = null;
+  private round: IterableIterator<Connection> | null = null;
+  private busy = false;
+
+  constructor(private readonly parts: RouteKeeperParts) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.step(), STEP_MS).unref();
+  }
+
+  stop(): void {
+    if (this.timer) clearInterval(this.timer);
+  }
+
+  /** Renews the next part of the routes. Never rejects; without Redis it does nothing. */
+  async step(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      const part = this.nextPart(Math.ceil(this.parts.table.size / RENEW_STEPS));
+      for (let i = 0; i < part.length; i += BATCH) await this.renew(part.slice(i, i + BATCH));
+    } catch (error) {
+      this.parts.logger.debug({ err: error }, 'routes not renewed');
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /**
+   * Writes all routes anew under the present boot id, paced, and tells each client to sync once its
+   * route stands. Ends early when `stale` says that yet another boot id has come. Never rejects.
+   */
+  async announce(stale: () => boolean): Promise<void> {
+    const all = [...this.parts.table.all()];
+    for (let i = 0; i < all.length && !stale();) {
+      const batch = all.slice(i, i + BATCH).filter((c) => !c.ended && c.bootId !== null);
+      try {
+        await this.write(batch, 'the way to you was lost');
+        i += BATCH;
+        await pause(PACE_MS);
+      } catch {
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  private nextPart(count: number): Connection[] {
+    const part: Connection[] = [];
+    while (part.length < count) {
+      this.round ??= this.parts.table.all();
+      const next = this.round.next();
+      if (next.done) {
+        this.round = null;
+        break;
+      }
+      if (next.value.bootId !== null) part.push(next.value);
+    }
+    return part;
+  }
+
+  private async renew(batch: Connection[]): Promise<void> {
+    const { routes, gatewayId } = this.parts;
+    const renewed = await routes.renew(batch.map((c) => c.route(gatewayId, c.bootId ?? '')));
+    const lost = batch.filter((c, i) => renewed[i] === false && !c.ended);
+    await this.write(lost, 'the way to you was lost');
+    await this.checkSessions(batch.filter((c) => !c.ended));
+  }
+
+  /** Writes routes where no newer one is stored; a newer one ends the connection. */
+  private async write(batch: Connection[], reason: string): Promise<void> {
+    const { routes, gatewayId, writes } = this.parts;
+    if (batch.length === 0) return;
+    const bootId = this.parts.bootId();
+    const results = await routes.putAll(batch.map((c) => c.route(gatewayId, bootId)));
+    const resync = resyncFrameText(reason, RESYNC_WITHIN_MS);
+    batch.forEach((connection, i) => {
+      if (!results[i]?.written) {
+        const code = CLOSE_CODES.sameDeviceElsewhere;
+        this.parts.close(connection, code, 'this device is connected elsewhere');
+        return;
+      }
+      connection.bootId = bootId;
+      if (connection.ended)
+        void routes.remove(connection.route(gatewayId, bootId)).catch(() => false);
+      else if (connection.welcomed) writes.send(connection, resync);
+    });
+  }
+
+  private async checkSessions(batch: Connection[]): Promise<void> {
+    const generations = await this.parts.sessions.getAll(batch);
+    const unknown: Connection[] = [];
+    batch.forEach((connection, i) => {
+      const generation = generations[i] ?? null;
+      if (generation === null) unknown.push(connection);
+      else if (generation !== connection.sessionGeneration) this.logOut(connection);
+    });
+    await Promise.all(
+      unknown.slice(0, MOST_ASKED).map(async (connection) => {
+        if (!(await this.parts.isSession(connection).catch(() => true))) this.logOut(connection);
+      }),
+    );
+  }
+
+  private logOut(connection: Connection): void {
+    this.parts.close(connection, CLOSE_CODES.loggedOut, 'logged out');
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

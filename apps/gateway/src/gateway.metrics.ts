@@ -1,0 +1,88 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { WriterHooks } from '@tidings/common/kafka/log-writer';
+import type { Metrics } from '@tidings/common/runtime/metrics';
+import type { InboxDelivery } from './deliver/inbox-delivery';
+import type { PresenceEvents } from './directory/presence-events';
+import type { SendCounts } from './send/send-counts';
+import type { ConnectionTable } from './socket/connection-table';
+
+const FLUSH_MS = 1_000;
+const NS_PER_SECOND = 1e9;
+
+/** What is counted, with plain numbers where messages pass, handed over once a second. */
+export interface Counted {
+  table: ConnectionTable;
+  sends: SendCounts;
+  delivery: InboxDelivery;
+  presence: PresenceEvents;
+  queued: () => number;
+}
+
+/** The gateway's metrics. */
+export class GatewayMetrics {
+  readonly closed;
+  private readonly appendSeconds;
+  private readonly appended;
+  private readonly appendFailures;
+  private readonly delay = monitorEventLoopDelay({ resolution: 10 });
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly metrics: Metrics) {
+    this.closed = metrics.counter('connections_closed_total', 'Closed by the gateway, by code', [
+      'code',
+    ]);
+    this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
+    this.appended = metrics.counter('appended_records_total', 'Records appended to the log');
+    this.appendFailures = metrics.counter(
+      'append_failures_total',
+      'Batches that were not answered with an offset',
+      ['unknown'],
+    );
+  }
+
+  /** Hooks for the writer of the conversation log; called per request. */
+  writerHooks(): WriterHooks {
+    return {
+      onBatch: ({ records, latencyMs }) => {
+        this.appended.inc(records);
+        this.appendSeconds.observe(latencyMs / 1000);
+      },
+      onFailure: ({ unknown }) => this.appendFailures.inc({ unknown: String(unknown) }),
+    };
+  }
+
+  /** Begins to report what is counted. */
+  start(counted: Counted): void {
+    const { metrics, delay } = this;
+    const { table, sends, delivery, presence } = counted;
+    metrics.gauge('connections', 'Open sockets', { collect: () => table.size });
+    metrics.gauge('append_queued_records', 'Records waiting for the log', {
+      collect: counted.queued,
+    });
+    metrics.gauge('event_loop_delay_p99_seconds', 'Since the last reading', {
+      collect: () => {
+        const seconds = delay.percentile(99) / NS_PER_SECOND;
+        delay.reset();
+        return seconds;
+      },
+    });
+    const delivered = metrics.counter('frames_delivered_total', 'Pushes written to sockets');
+    const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
+    const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
+    const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
+    delay.enable();
+    this.timer = setInterval(() => {
+      sends.flush();
+      delivered.inc(delivery.delivered);
+      missed.inc(delivery.missed);
+      skipped.inc(delivery.skipped);
+      dropped.inc(presence.dropped);
+      delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
+    }, FLUSH_MS).unref();
+  }
+
+  stop(): void {
+    if (this.timer) clearInterval(this.timer);
+    this.delay.disable();
+  }
+}

@@ -1,0 +1,129 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { JwtModule } from '@nestjs/jwt';
+import { PassportModule } from '@nestjs/passport';
+import { ThrottlerModule } from '@nestjs/throttler';
+import { TIMINGS } from '@tidings/common/contracts/limits';
+import { Routes } from '@tidings/common/redis/routes';
+import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { Tickets } from '@tidings/common/redis/tickets';
+import { AccessTokens, ALGORITHM, AUDIENCE, ISSUER, SigningKeys } from './auth/access-tokens';
+import { JwtAuthGuard } from './auth/jwt-auth.guard';
+import { JwtStrategy } from './auth/jwt.strategy';
+import { LocalStrategy } from './auth/local.strategy';
+import { LogoutService } from './auth/logout.service';
+import { SessionGate } from './auth/session-gate';
+import { TokenConfirmer } from './auth/token-confirmer';
+import { DirectoryService } from './directory/directory.service';
+import { RouteCloser } from './directory/route-closer';
+import type { GatewayEnv } from './gateway.env';
+import { AddressRateGuard, addressRates } from './http/address-rate.guard';
+import { AuthController } from './http/auth.controller';
+import { ConnectionsController } from './http/connections.controller';
+import { ContactsController } from './http/contacts.controller';
+import { ConversationsController } from './http/conversations.controller';
+import { MeController } from './http/me.controller';
+import { MessagesController } from './http/messages.controller';
+import { PresenceController } from './http/presence.controller';
+import { ServiceController } from './http/service.controller';
+import { SyncController } from './http/sync.controller';
+import { UsersController } from './http/users.controller';
+import { FirstAppends } from './send/first-appends';
+import { HttpSendService } from './send/http-send.service';
+import { Membership } from './send/membership';
+import { MessageLog } from './send/message-log';
+import { SendCounts } from './send/send-counts';
+import { PresenceClient, StorageClient } from './service-clients';
+import { HistoryService } from './sync/history.service';
+import { ReadBarrier } from './sync/read-barrier';
+import { SyncService } from './sync/sync.service';
+
+/** What the HTTP side shares with the sockets; made once, by the start order. */
+export interface SharedParts {
+  storage: StorageClient;
+  presence: PresenceClient;
+  gate: SessionGate;
+  sessions: DeviceSessions;
+  tickets: Tickets;
+  routes: Routes;
+  routeCloser: RouteCloser;
+  directory: DirectoryService;
+  barrier: ReadBarrier;
+  syncs: SyncService;
+  log: MessageLog;
+  membership: Membership;
+  firsts: FirstAppends;
+  counts: SendCounts;
+}
+
+/** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
+@Module({})
+export class GatewayModule {
+  /** The module over parts that exist already. */
+  static over(parts: SharedParts, env: GatewayEnv): DynamicModule {
+    const keys = new SigningKeys(env.JWT_SECRET, env.JWT_SECRET_PREVIOUS);
+    const value = (provide: unknown, useValue: unknown) => ({
+      provide: provide as string,
+      useValue,
+    });
+    return {
+      module: GatewayModule,
+      imports: [
+        PassportModule.register({ session: false }),
+        ThrottlerModule.forRoot(
+          addressRates({ http: env.HTTP_RATE_PER_MINUTE, auth: env.AUTH_RATE_PER_MINUTE }),
+        ),
+        JwtModule.register({
+          secretOrKeyProvider: () => keys.signing,
+          signOptions: {
+            algorithm: ALGORITHM,
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            expiresIn: TIMINGS.accessTokenSeconds,
+          },
+        }),
+      ],
+      controllers: [
+        ServiceController,
+        UsersController,
+        AuthController,
+        MeController,
+        ContactsController,
+        ConnectionsController,
+        ConversationsController,
+        MessagesController,
+        SyncController,
+        PresenceController,
+      ],
+      providers: [
+        value(StorageClient, parts.storage),
+        value(PresenceClient, parts.presence),
+        value(SessionGate, parts.gate),
+        value(DeviceSessions, parts.sessions),
+        value(Tickets, parts.tickets),
+        value(Routes, parts.routes),
+        value(RouteCloser, parts.routeCloser),
+        value(DirectoryService, parts.directory),
+        value(ReadBarrier, parts.barrier),
+        value(SyncService, parts.syncs),
+        value(MessageLog, parts.log),
+        value(Membership, parts.membership),
+        value(FirstAppends, parts.firsts),
+        value(SendCounts, parts.counts),
+        value(SigningKeys, keys),
+        value(TokenConfirmer, new TokenConfirmer(parts.storage)),
+        value(
+          HistoryService,
+          new HistoryService(parts.storage, parts.barrier, env.KAFKA_PARTITIONS),
+        ),
+        AccessTokens,
+        HttpSendService,
+        LogoutService,
+        LocalStrategy,
+        JwtStrategy,
+        { provide: APP_GUARD, useClass: AddressRateGuard },
+        { provide: APP_GUARD, useClass: JwtAuthGuard },
+      ],
+    };
+  }
+}

@@ -1,0 +1,419 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import {
+  DEVICE_ID,
+  GENERATION,
+  startFakeGateway,
+  USER_ID,
+  type FakeGateway,
+} from '../testing/fake-gateway';
+
+const OTHER_ID = '01890a5d-ac96-774b-bcce-b302099a8003';
+const USER = { id: USER_ID, username: 'ann', firstName: 'Ann' };
+const GRANT = {
+  userId: USER_ID,
+  deviceId: DEVICE_ID,
+  generation: GENERATION,
+  refreshToken: 'refresh',
+  sequence: 1,
+};
+const LOGIN = { username: 'ann', password: 'password' };
+
+interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+  headers: Headers;
+}
+
+async function ask(
+  gateway: FakeGateway,
+  method: string,
+  path: string,
+  options: { body?: unknown; token?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { body, token, headers } = options;
+  const response = await fetch(gateway.url + path, {
+    method,
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    body: (text ? JSON.parse(text) : {}) as Record<string, unknown>,
+    headers: response.headers,
+  };
+}
+
+let gateway: FakeGateway;
+let token: string;
+
+beforeAll(async () => {
+  gateway = await startFakeGateway({
+    env: { ALLOWED_ORIGINS: 'https://app.example' },
+    answers: { 'accounts.login': { ...GRANT, user: USER }, 'accounts.refresh': GRANT },
+  });
+  const login = await ask(gateway, 'POST', '/auth/login', { body: LOGIN });
+  token = String(login.body['accessToken']);
+});
+
+afterAll(() => gateway.app.close());
+
+describe('what needs a login', () => {
+  it.each([
+    ['GET', '/me'],
+    ['GET', '/users'],
+    ['GET', `/users/${OTHER_ID}`],
+    ['GET', '/contacts'],
+    ['PUT', `/contacts/${OTHER_ID}`],
+    ['DELETE', `/contacts/${OTHER_ID}`],
+    ['GET', '/contacts/incoming'],
+    ['POST', '/connections'],
+    ['POST', '/conversations'],
+    ['GET', '/conversations'],
+    ['GET', '/conversations/c'],
+    ['GET', '/conversations/c/messages'],
+    ['PUT', `/conversations/c/messages/${OTHER_ID}`],
+    ['POST', '/sync'],
+    ['GET', `/presence?userIds=${OTHER_ID}`],
+    ['POST', '/auth/logout'],
+  ])('%s %s', async (method, path) => {
+    const before = gateway.calls.length;
+    const answer = await ask(gateway, method, path);
+    expect([answer.status, answer.body['code']]).toEqual([401, 'unauthorized']);
+    expect(gateway.calls.length).toBe(before);
+  });
+});
+
+describe('what needs none', () => {
+  it('GET /v1 describes the server', async () => {
+    const answer = await ask(gateway, 'GET', '');
+    expect(answer.body).toMatchObject({ versions: ['v1'], login: ['password'], limits: LIMITS });
+  });
+
+  it('login answers tokens, device and user, and no more', async () => {
+    const answer = await ask(gateway, 'POST', '/auth/login', { body: LOGIN });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      accessToken: expect.any(String),
+      expiresInSeconds: 900,
+      refreshToken: 'refresh',
+      deviceId: DEVICE_ID,
+      user: USER,
+    });
+  });
+
+  it('refresh answers tokens', async () => {
+    const answer = await ask(gateway, 'POST', '/auth/refresh', { body: { refreshToken: 'r' } });
+    expect([answer.status, Object.keys(answer.body).sort()]).toEqual([
+      200,
+      ['accessToken', 'expiresInSeconds', 'refreshToken'],
+    ]);
+  });
+
+  it.each(['bad_credentials', 'logged_in_elsewhere', 'busy', 'unavailable'])(
+    'login passes %s on',
+    async (code) => {
+      const other = await startFakeGateway({ answers: { 'accounts.login': code } });
+      const answer = await ask(other, 'POST', '/auth/login', { body: LOGIN });
+      expect(answer.body['code']).toBe(code);
+      await other.app.close();
+    },
+  );
+});
+
+describe('a problem', () => {
+  it('is an RFC 9457 document with the id of the request', async () => {
+    const answer = await ask(gateway, 'GET', '/me');
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.body).toEqual({
+      type: 'urn:tidings:error:unauthorized',
+      title: expect.any(String),
+      status: 401,
+      detail: expect.any(String),
+      code: 'unauthorized',
+      requestId: answer.headers.get('x-request-id'),
+      retryable: false,
+    });
+  });
+
+  it.each([
+    ['GET', '/nowhere', 404, 'not_found'],
+    ['DELETE', '/me', 404, 'not_found'],
+    ['PATCH', '/auth/login', 404, 'not_found'],
+    ['GET', '/../../etc/passwd', 404, 'not_found'],
+  ])('%s %s → %i %s', async (method, path, status, code) => {
+    const answer = await ask(gateway, method, path, { token });
+    expect([answer.status, answer.body['code']]).toEqual([status, code]);
+  });
+
+  it('tells no internals', async () => {
+    const other = await startFakeGateway({
+      parts: {
+        storage: {
+          call: () => Promise.reject(new Error('SELECT password FROM users')),
+        } as never,
+      },
+    });
+    const answer = await ask(other, 'POST', '/auth/login', { body: LOGIN });
+    expect([answer.status, answer.body['code']]).toEqual([500, 'internal']);
+    expect(JSON.stringify(answer.body)).not.toContain('SELECT');
+    await other.app.close();
+  });
+});
+
+describe('bad input', () => {
+  const register = { ...LOGIN, email: 'a@b.example', firstName: 'Ann' };
+  it.each<[string, string, string, unknown]>([
+    ['no body', 'POST', '/auth/login', undefined],
+    ['broken JSON', 'POST', '/auth/login', '{"username":'],
+    ['JSON that is no object', 'POST', '/auth/login', '"text"'],
+    ['an array', 'POST', '/auth/login', []],
+    ['an unknown field', 'POST', '/auth/login', { ...LOGIN, role: 'admin' }],
+    ['a polluting field', 'POST', '/auth/login', '{"username":"a","password":"b","__proto__":{}}'],
+    ['a name that is no text', 'POST', '/auth/login', { ...LOGIN, username: { $ne: '' } }],
+    ['a password that is no text', 'POST', '/auth/login', { ...LOGIN, password: ['p'] }],
+    ['a device with unknown fields', 'POST', '/auth/login', { ...LOGIN, device: { os: 'x' } }],
+    ['a user id of its own', 'POST', '/users', { ...register, userId: OTHER_ID }],
+    ['a name with NUL', 'POST', '/users', { ...register, firstName: 'A\u0000' }],
+    ['a name with a newline', 'POST', '/users', { ...register, firstName: 'A\nB' }],
+    ['no e-mail address', 'POST', '/users', { ...register, email: 'nobody' }],
+    ['an id that is none', 'GET', "/users/'OR'1", undefined],
+    ['an id in upper case', 'GET', `/users/${OTHER_ID.toUpperCase()}`, undefined],
+    ['a parameter twice', 'GET', '/users?query=a&query=b', undefined],
+    ['a nested parameter', 'GET', '/users?query[a]=b', undefined],
+    ['an unknown parameter', 'GET', '/conversations?admin=1', undefined],
+    ['a limit too high', 'GET', `/conversations?limit=${LIMITS.pageItems + 1}`, undefined],
+    ['a limit that is none', 'GET', '/conversations?limit=ten', undefined],
+    ['a position that is none', 'GET', '/conversations/c/messages?before=-1', undefined],
+    [
+      'a position too high',
+      'GET',
+      '/conversations/c/messages?after=9223372036854775808',
+      undefined,
+    ],
+    ['oneself', 'POST', '/conversations', { kind: 'direct', userIds: [USER_ID] }],
+    ['nobody', 'POST', '/conversations', { kind: 'direct', userIds: [] }],
+    ['a kind to come', 'POST', '/conversations', { kind: 'group', userIds: [OTHER_ID] }],
+    ['a message id that is none', 'PUT', '/conversations/c/messages/1', {}],
+    [
+      'a sender of its own',
+      'PUT',
+      `/conversations/c/messages/${OTHER_ID}`,
+      {
+        content: { kind: 'text', text: 'x' },
+        senderId: OTHER_ID,
+      },
+    ],
+    ['too many users', 'GET', `/presence?userIds=${Array(101).fill(OTHER_ID).join()}`, undefined],
+  ])('%s: 400 invalid_request, and nobody is asked', async (_name, method, path, body) => {
+    const before = gateway.calls.length;
+    const answer = await ask(gateway, method, path, { body, token });
+    expect([answer.status, answer.body['code']]).toEqual([400, 'invalid_request']);
+    expect(gateway.calls.length).toBe(before);
+  });
+
+  it('names the fields that are wrong', async () => {
+    const answer = await ask(gateway, 'POST', '/users', {
+      body: { ...register, email: 'x', q: 1 },
+    });
+    expect(answer.body['errors']).toEqual(
+      expect.arrayContaining([expect.objectContaining({ path: 'email' })]),
+    );
+  });
+
+  it('a body above the limit: 413', async () => {
+    const body = { ...LOGIN, password: 'x'.repeat(200_000) };
+    const answer = await ask(gateway, 'POST', '/auth/login', { body });
+    expect([answer.status, answer.body['code']]).toEqual([413, 'payload_too_large']);
+  });
+
+  it('a password in the query string is not taken', async () => {
+    const before = gateway.calls.length;
+    const body = { username: 'ann', password: '' };
+    const answer = await ask(gateway, 'POST', '/auth/login?password=password', { body });
+    expect([answer.status, answer.body['code']]).toEqual([401, 'bad_credentials']);
+    expect(gateway.calls.length).toBe(before);
+  });
+
+  it('a deep body does no harm', async () => {
+    const deep = '['.repeat(30_000) + ']'.repeat(30_000);
+    const answer = await ask(gateway, 'POST', '/auth/login', { body: deep });
+    expect(answer.status).toBe(400);
+  });
+});
+
+describe('what storage is asked', () => {
+  it.each<[string, string, string, unknown, unknown]>([
+    ['GET', '/me', 'accounts.me', undefined, { userId: USER_ID }],
+    [
+      'GET',
+      '/users?query=an',
+      'users.search',
+      undefined,
+      {
+        userId: USER_ID,
+        query: 'an',
+        limit: LIMITS.pageItems,
+      },
+    ],
+    ['GET', `/users?ids=${OTHER_ID}`, 'users.get', undefined, { ids: [OTHER_ID] }],
+    [
+      'GET',
+      '/contacts?limit=5&cursor=c',
+      'contacts.list',
+      undefined,
+      {
+        userId: USER_ID,
+        limit: 5,
+        cursor: 'c',
+      },
+    ],
+    [
+      'PUT',
+      `/contacts/${OTHER_ID}`,
+      'contacts.put',
+      undefined,
+      {
+        userId: USER_ID,
+        contactId: OTHER_ID,
+      },
+    ],
+    [
+      'GET',
+      '/conversations/c',
+      'conversations.get',
+      undefined,
+      {
+        userId: USER_ID,
+        conversationId: 'c',
+      },
+    ],
+    [
+      'GET',
+      '/conversations/c/messages',
+      'messages.history',
+      undefined,
+      {
+        userId: USER_ID,
+        conversationId: 'c',
+        limit: LIMITS.pageItems,
+        barrier: ['1', null],
+      },
+    ],
+    [
+      'GET',
+      '/conversations/c/messages?before=9&limit=200',
+      'messages.history',
+      undefined,
+      {
+        userId: USER_ID,
+        conversationId: 'c',
+        limit: 200,
+        before: '9',
+      },
+    ],
+    [
+      'GET',
+      `/presence?userIds=${OTHER_ID}`,
+      'presence.get',
+      undefined,
+      {
+        viewerId: USER_ID,
+        userIds: [OTHER_ID],
+      },
+    ],
+  ])('%s %s: %s', async (method, path, name, body, input) => {
+    const answer = await ask(gateway, method, path, { body, token });
+    expect(answer.status).toBe(200);
+    expect(gateway.calls.at(-1)).toEqual({ name, input });
+  });
+
+  it('a registration has an id made here', async () => {
+    const body = { ...LOGIN, email: 'a@b.example', firstName: 'Ann' };
+    expect((await ask(gateway, 'POST', '/users', { body })).status).toBe(201);
+    const input = gateway.calls.at(-1)!.input as { userId: string };
+    expect(input).toEqual({ ...body, userId: expect.any(String) });
+    expect(input.userId).toHaveLength(randomUUID().length);
+  });
+});
+
+describe('the listener', () => {
+  it('sets the headers of helmet and names no server', async () => {
+    const { headers } = await ask(gateway, 'GET', '');
+    expect(headers.get('strict-transport-security')).toContain('max-age=');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("object-src 'none'");
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-powered-by')).toBeNull();
+  });
+
+  it.each([
+    ['https://app.example', 'https://app.example'],
+    ['https://app.example.evil', null],
+    ['https://evil.example', null],
+    ['null', null],
+  ])('CORS for %s: %s', async (origin, allowed) => {
+    const { headers } = await ask(gateway, 'GET', '', { headers: { origin } });
+    expect(headers.get('access-control-allow-origin')).toBe(allowed);
+    expect(headers.get('access-control-allow-credentials')).toBeNull();
+  });
+
+  it('ends a request whose headers come too slowly', async () => {
+    const server = gateway.app.getHttpServer() as {
+      headersTimeout: number;
+      requestTimeout: number;
+    };
+    expect(server.headersTimeout).toBeLessThanOrEqual(13_000);
+    expect(server.requestTimeout).toBeLessThanOrEqual(13_000);
+    const socket = connect(gateway.port, '127.0.0.1');
+    socket.write('GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    const closed = once(socket, 'close');
+    const startedAt = performance.now();
+    socket.resume();
+    await closed;
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  }, 20_000);
+});
+
+describe('rates per address', () => {
+  it('limits logins apart from the rest, and says when to come back', async () => {
+    const limited = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '6', AUTH_RATE_PER_MINUTE: '2' },
+      answers: { 'accounts.login': 'bad_credentials' },
+    });
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const headers = { 'x-forwarded-for': `10.0.0.${i}` };
+      const answer = await ask(limited, 'POST', '/auth/login', { body: LOGIN, headers });
+      statuses.push(answer.status);
+      if (answer.status === 429) {
+        expect(answer.body['code']).toBe('rate_limited');
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      }
+    }
+    expect(statuses).toEqual([401, 401, 429]);
+    const others: number[] = [];
+    for (let i = 0; i < 4; i++) others.push((await ask(limited, 'GET', '')).status);
+    expect(others).toEqual([200, 200, 200, 429]);
+    await limited.app.close();
+  });
+
+  it('counts the address that a trusted proxy names', async () => {
+    const behind = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '1', TRUST_PROXY: '1' },
+    });
+    const from = async (address: string) =>
+      (await ask(behind, 'GET', '', { headers: { 'x-forwarded-for': address } })).status;
+    expect([await from('10.0.0.1'), await from('10.0.0.2'), await from('10.0.0.1')]).toEqual([
+      200, 200, 429,
+    ]);
+    await behind.app.close();
+  });
+});

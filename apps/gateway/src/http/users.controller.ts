@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import {
+  registerBody,
+  usersQuery,
+  type Page,
+  type RegisterBody,
+  type User,
+} from '@tidings/common/contracts/http';
+import { uuid } from '@tidings/common/contracts/ids';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import type { z } from 'zod';
+import { Open } from '../auth/jwt-auth.guard';
+import { Caller, type Principal } from '../auth/principal';
+import { StorageClient } from '../service-clients';
+import { AuthRate } from './address-rate.guard';
+
+/** Hashing a password takes its time, and waits for its turn; milliseconds. */
+const REGISTER_TIMEOUT_MS = 10_000;
+
+@Controller('users')
+export class UsersController {
+  constructor(private readonly storage: StorageClient) {}
+
+  @Open()
+  @AuthRate()
+  @Post()
+  register(@Body(new ZodPipe(registerBody)) body: RegisterBody): Promise<User> {
+    const input = { ...body, userId: randomUUID() };
+    return this.storage.call('accounts.register', input, { timeoutMs: REGISTER_TIMEOUT_MS });
+  }
+
+  @Get()
+  find(
+    @Caller() { userId }: Principal,
+    @Query(new ZodPipe(usersQuery)) q: z.output<typeof usersQuery>,
+  ): Promise<Page<User>> {
+    if (q.ids) return this.storage.call('users.get', { ids: q.ids });
+    const { query, cursor, limit = LIMITS.pageItems } = q;
+    return this.storage.call('users.search', { userId, query, cursor, limit });
+  }
+
+  @Get(':id')
+  async get(@Param('id', new ZodPipe(uuid)) id: string): Promise<User> {
+    const [user] = (await this.storage.call('users.get', { ids: [id] })).items;
+    if (!user) throw new TidingsError('not_found');
+    return user;
+  }
+}

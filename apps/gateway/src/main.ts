@@ -1,0 +1,37 @@
+import 'reflect-metadata';
+import { loadEnv } from '@tidings/common/runtime/env';
+import { Readiness } from '@tidings/common/runtime/health';
+import { createLogger } from '@tidings/common/runtime/logger';
+import { runService } from '@tidings/common/runtime/run';
+import { gatewayEnv } from './gateway.env';
+import { StartSteps } from './start-steps';
+
+async function main(): Promise<void> {
+  const env = loadEnv(gatewayEnv);
+  const logger = createLogger({ service: 'gateway', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
+  const readiness = new Readiness();
+  let fatal = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const parts = new StartSteps(env, logger, readiness, (reason) => fatal(reason));
+  const running = await runService({
+    logger,
+    readiness,
+    steps: [
+      parts.connections,
+      parts.adminListener,
+      parts.log,
+      parts.reporting,
+      parts.boot,
+      parts.listener,
+      parts.clients,
+      parts.directory,
+    ],
+  });
+  fatal = (reason) => running.fatal(reason);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,56 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import { LRUCache } from 'lru-cache';
+import type { StorageClient } from '../service-clients';
+import type { Membership } from './membership';
+
+const MOST_PAIRS = 20_000;
+/** Storage answers within 2 s, when the creation is in the log; then a little for the way. */
+const TIMEOUT_MS = 2_500;
+
+/** Finds the direct conversation of two users for a send with `to`; it is made when absent. */
+export class DirectConversations {
+  private readonly ids = new LRUCache<string, string>({ max: MOST_PAIRS });
+  private readonly asked = new Map<string, Promise<string>>();
+
+  constructor(
+    private readonly storage: Pick<StorageClient, 'call'>,
+    private readonly membership: Membership,
+  ) {}
+
+  /** The conversation's id, when it is known here; it never changes. */
+  known(userId: string, otherId: string): string | undefined {
+    return this.ids.get(pairKey(userId, otherId));
+  }
+
+  /** The conversation's id. Throws `invalid_request` (oneself), `not_found`, `unavailable`. */
+  resolve(userId: string, otherId: string): Promise<string> {
+    if (userId === otherId) {
+      const detail = 'to: a conversation with oneself cannot be';
+      return Promise.reject(new TidingsError('invalid_request', { detail }));
+    }
+    const key = pairKey(userId, otherId);
+    const known = this.ids.get(key);
+    if (known !== undefined) return Promise.resolve(known);
+    const asked = this.asked.get(key) ?? this.ask(key, userId, otherId);
+    this.asked.set(key, asked);
+    return asked;
+  }
+
+  private async ask(key: string, userId: string, otherId: string): Promise<string> {
+    try {
+      const input = { userId, otherId };
+      const answer = await this.storage.call('conversations.direct', input, {
+        timeoutMs: TIMEOUT_MS,
+      });
+      this.membership.learn(answer.routing);
+      this.ids.set(key, answer.conversation.id);
+      return answer.conversation.id;
+    } finally {
+      this.asked.delete(key);
+    }
+  }
+}
+
+function pairKey(userId: string, otherId: string): string {
+  return userId < otherId ? userId + otherId : otherId + userId;
+}

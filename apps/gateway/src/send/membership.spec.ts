@@ -1,0 +1,113 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { Membership } from './membership';
+
+type Source = 'member' | 'outsider' | 'gone' | 'nothing' | 'away';
+
+function routing(source: Source): ConversationRouting {
+  const until = source === 'gone' ? '9' : null;
+  const userId = source === 'outsider' ? 'other' : 'user';
+  return {
+    conversationId: 'c',
+    kind: 'direct',
+    version: 1,
+    members: [{ userId, from: '0', until }],
+    lastPosition: '0',
+  };
+}
+
+function setUp(sources: { redis: Source; storage: Source }) {
+  let now = 0;
+  const asked: string[] = [];
+  const filled: string[] = [];
+  const membership = new Membership(
+    {
+      get: (ids) => {
+        asked.push('redis');
+        if (sources.redis === 'away') return Promise.reject(new Error('redis is away'));
+        return Promise.resolve(ids.map(() => found(sources.redis)));
+      },
+      put: (item) => {
+        filled.push(item.conversationId);
+        return Promise.resolve(true);
+      },
+    },
+    {
+      call: (() => {
+        asked.push('storage');
+        if (sources.storage === 'away') return Promise.reject(new TidingsError('unavailable'));
+        const item = found(sources.storage);
+        return Promise.resolve({ items: item ? [item] : [], applied: [] });
+      }) as never,
+    },
+    () => now,
+  );
+  return { membership, asked, filled, sources, at: (ms: number) => (now = ms) };
+}
+
+function found(source: Source): ConversationRouting | null {
+  return source === 'nothing' ? null : routing(source);
+}
+
+describe('Membership.require', () => {
+  it.each<[Source, Source, string]>([
+    ['member', 'away', 'ok'],
+    ['member', 'outsider', 'ok'],
+    ['outsider', 'member', 'ok'],
+    ['gone', 'member', 'ok'],
+    ['nothing', 'member', 'ok'],
+    ['away', 'member', 'ok'],
+    ['outsider', 'outsider', 'no_such_conversation'],
+    ['gone', 'gone', 'no_such_conversation'],
+    ['nothing', 'nothing', 'no_such_conversation'],
+    ['away', 'outsider', 'no_such_conversation'],
+    ['away', 'nothing', 'no_such_conversation'],
+    ['outsider', 'away', 'unavailable'],
+    ['nothing', 'away', 'unavailable'],
+    ['away', 'away', 'unavailable'],
+  ])('redis: %s, storage: %s → %s', async (redis, storage, outcome) => {
+    const { membership } = setUp({ redis, storage });
+    const result = await membership.require('c', 'user').then(
+      () => 'ok',
+      (error: TidingsError) => error.code,
+    );
+    expect(result).toBe(outcome);
+  });
+
+  it('fills Redis with what storage said', async () => {
+    const { membership, filled } = setUp({ redis: 'nothing', storage: 'member' });
+    await membership.require('c', 'user');
+    expect(filled).toEqual(['c']);
+  });
+
+  it('asks once for all who ask in one turn', async () => {
+    const { membership, asked } = setUp({ redis: 'nothing', storage: 'member' });
+    await Promise.all([1, 2, 3].map(() => membership.require('c', 'user')));
+    expect(asked).toEqual(['redis', 'storage']);
+  });
+});
+
+describe('Membership.isKnown', () => {
+  it('is a positive answer for a second at most', async () => {
+    const { membership, at } = setUp({ redis: 'member', storage: 'away' });
+    expect(membership.isKnown('c', 'user')).toBe(false);
+    await membership.require('c', 'user');
+    at(1_000);
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    expect(membership.isKnown('c', 'stranger')).toBe(false);
+    at(1_001);
+    expect(membership.isKnown('c', 'user')).toBe(false);
+  });
+
+  it('asks anew in the background while it is used, so that a removal shows', async () => {
+    const { membership, at, sources, asked } = setUp({ redis: 'member', storage: 'outsider' });
+    await membership.require('c', 'user');
+    sources.redis = 'gone';
+    at(501);
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(membership.isKnown('c', 'user')).toBe(false);
+    expect(asked).toEqual(['redis', 'redis']);
+  });
+});

@@ -1,0 +1,95 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import type { MemberCache } from '@tidings/common/redis/members';
+import { LRUCache } from 'lru-cache';
+import type { StorageClient } from '../service-clients';
+import { CallBatch } from './call-batch';
+
+/** How long a positive answer is used: the documented grace after a removal, milliseconds. */
+const GRACE_MS = 1_000;
+/** From this age on, an answer in use is asked anew in the background, milliseconds. */
+const REFRESH_MS = 500;
+const MOST_CONVERSATIONS = 50_000;
+const STORAGE_TIMEOUT_MS = 2_000;
+
+interface Known {
+  members: ReadonlySet<string>;
+  /** Monotonic milliseconds. */
+  at: number;
+  refreshing: boolean;
+}
+
+/**
+ * Who may send to which conversation: positive answers from memory for up to a second, then Redis'
+ * copy, then storage, which alone may say no.
+ */
+export class Membership {
+  private readonly known = new LRUCache<string, Known>({ max: MOST_CONVERSATIONS });
+  private readonly copies: CallBatch<string, ConversationRouting | null>;
+  private readonly originals: CallBatch<string, ConversationRouting | null>;
+
+  constructor(
+    private readonly cache: Pick<MemberCache, 'get' | 'put'>,
+    private readonly storage: Pick<StorageClient, 'call'>,
+    private readonly clock: () => number,
+  ) {
+    this.copies = new CallBatch((ids) => this.cache.get(ids), { items: 500, calls: 4 });
+    this.originals = new CallBatch((ids) => this.askStorage(ids), { items: 500, calls: 4 });
+  }
+
+  /** Whether memory says that the user is a member; false says nothing. */
+  isKnown(conversationId: string, userId: string): boolean {
+    const known = this.known.get(conversationId);
+    if (!known) return false;
+    const age = this.clock() - known.at;
+    if (age > GRACE_MS || !known.members.has(userId)) return false;
+    if (age > REFRESH_MS && !known.refreshing) {
+      known.refreshing = true;
+      void this.refresh(conversationId, known);
+    }
+    return true;
+  }
+
+  /**
+   * Returns when the user is a member. Throws `no_such_conversation` when storage says it is not,
+   * `unavailable` when nobody can tell.
+   */
+  async require(conversationId: string, userId: string): Promise<void> {
+    const copy = await this.copies.ask(conversationId).catch(() => null);
+    if (copy && this.learn(copy).has(userId)) return;
+    const original = await this.originals.ask(conversationId);
+    if (original && this.learn(original).has(userId)) return;
+    throw new TidingsError('no_such_conversation');
+  }
+
+  /** Takes over what was learned elsewhere, fresh from storage. */
+  learn(routing: ConversationRouting): ReadonlySet<string> {
+    const members = new Set<string>();
+    for (const { userId, until } of routing.members) if (until === null) members.add(userId);
+    this.known.set(routing.conversationId, { members, at: this.clock(), refreshing: false });
+    return members;
+  }
+
+  private async refresh(conversationId: string, known: Known): Promise<void> {
+    try {
+      const copy = await this.copies.ask(conversationId);
+      if (copy) this.learn(copy);
+    } catch {
+      // Redis is away: the answer ends with its grace, then storage is asked.
+    } finally {
+      known.refreshing = false;
+    }
+  }
+
+  private async askStorage(ids: string[]): Promise<(ConversationRouting | null)[]> {
+    const conversations = [...new Set(ids)].map((conversationId) => ({ conversationId }));
+    const { items } = await this.storage.call(
+      'conversations.routing',
+      { conversations },
+      { timeoutMs: STORAGE_TIMEOUT_MS },
+    );
+    const byId = new Map(items.map((item) => [item.conversationId, item]));
+    for (const item of items) this.cache.put(item).catch(() => undefined);
+    return ids.map((id) => byId.get(id) ?? null);
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { EVENT_TYPES, messageSent } from '@tidings/common/contracts/events';
+import { contentHashOf, messageRecord } from './message-record';
+
+const content = { kind: 'text', text: 'a "quoted" line\n and 👋 \u2028' } as const;
+
+describe('contentHashOf', () => {
+  it('is 16 bytes of SHA-256 over the content in a fixed order', () => {
+    const whole = createHash('sha256')
+      .update(JSON.stringify(['text', content.text]))
+      .digest();
+    expect(contentHashOf(content)).toBe(whole.subarray(0, 16).toString('base64url'));
+    expect(contentHashOf(content)).toHaveLength(22);
+  });
+
+  it('tells contents apart', () => {
+    expect(contentHashOf({ kind: 'text', text: 'a' })).not.toBe(
+      contentHashOf({ kind: 'text', text: 'b' }),
+    );
+  });
+});
+
+describe('messageRecord', () => {
+  it('is the event that readers expect', () => {
+    const message = {
+      conversationId: 'c-_1',
+      messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
+      senderId: '01890a5d-ac96-774b-bcce-b302099a8001',
+      deviceId: '01890a5d-ac96-774b-bcce-b302099a8002',
+      content,
+      contentHash: contentHashOf(content),
+      sentAt: '2026-01-02T03:04:05.678Z',
+    };
+    const record = messageRecord(message);
+    expect(messageSent.parse(JSON.parse(record.value as string))).toEqual(message);
+    expect(record).toMatchObject({
+      key: 'c-_1',
+      type: EVENT_TYPES.messageSent,
+      id: message.messageId,
+      time: message.sentAt,
+    });
+  });
+});

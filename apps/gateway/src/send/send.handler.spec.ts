@@ -1,0 +1,277 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { SendFrame } from '@tidings/common/contracts/frames';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { Metrics } from '@tidings/common/runtime/metrics';
+import { fakeConnection } from '../testing/fake-connection';
+import { FakeWriter } from '../testing/fake-writer';
+import { WriteQueue } from '../socket/write-queue';
+import type { DirectConversations } from './direct-conversations';
+import type { FirstAppends } from './first-appends';
+import { LogPositions } from './log-positions';
+import type { Membership } from './membership';
+import { contentHashOf } from './message-record';
+import { MessageLog } from './message-log';
+import { SendCounts } from './send-counts';
+import { SendHandler } from './send.handler';
+
+const NOW = 1_700_000_000_000;
+const TO = '01890a5d-ac96-774b-bcce-b302099a8003';
+
+/** A fresh UUIDv7 with this number in it. */
+function messageId(n: number, at = NOW): string {
+  const hex = at.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(n).padStart(12, '0')}`;
+}
+
+function send(n: number, over: Partial<SendFrame> = {}): SendFrame {
+  return {
+    type: 'send',
+    messageId: messageId(n),
+    conversationId: over.to === undefined ? 'c' : undefined,
+    content: { kind: 'text', text: `text ${n}` },
+    ...over,
+  };
+}
+
+interface World {
+  known: boolean;
+  membership: 'ok' | 'no_such_conversation' | 'unavailable';
+  direct: 'd' | 'not_found' | 'unavailable';
+  first: FirstAppend | null;
+}
+
+function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
+  const world: World = { known: true, membership: 'ok', direct: 'd', first: null, ...over };
+  const fake = fakeConnection(options);
+  const writer = new FakeWriter();
+  const lookups: string[] = [];
+  const closes: number[] = [];
+  let directKnown: string | undefined;
+  const firsts = {
+    lookUp: (_conversationId: string, id: string) => {
+      lookups.push(id);
+      return Promise.resolve(world.first);
+    },
+    confirm: () => Promise.resolve(world.first),
+  } as unknown as FirstAppends;
+  const membership = {
+    isKnown: () => world.known,
+    require: () =>
+      world.membership === 'ok'
+        ? Promise.resolve()
+        : Promise.reject(new TidingsError(world.membership)),
+  } as unknown as Membership;
+  const directs = {
+    known: () => directKnown,
+    resolve: () => {
+      if (world.direct !== 'd') return Promise.reject(new TidingsError(world.direct));
+      directKnown = 'd';
+      return Promise.resolve('d');
+    },
+  } as unknown as DirectConversations;
+  const clock = (): number => 0;
+  const wallClock = (): number => NOW;
+  const positions = LogPositions.of(1, ['0']);
+  const handler = new SendHandler({
+    log: new MessageLog({ writer, positions, firsts, clock, wallClock }),
+    membership,
+    directs,
+    firsts,
+    writes: new WriteQueue({ overflow: jest.fn() }),
+    counts: new SendCounts(new Metrics({ service: 'gateway', node: 'g' })),
+    close: (connection, code) => {
+      connection.ended = true;
+      closes.push(code);
+    },
+    clock,
+    wallClock,
+  });
+  const handle = (frame: SendFrame) => handler.handle(fake.connection, { frame, first: null });
+  const answers = () =>
+    fake.frames.map((f) => {
+      const frame = JSON.parse(f) as { type: string; code?: string; messageId: string };
+      return `${frame.messageId.slice(-2)} ${frame.code ?? frame.type}`;
+    });
+  return { ...fake, handler, handle, answers, world, writer, lookups, closes };
+}
+
+describe('the common send', () => {
+  it('is appended in the turn in which it came, and answered by the log', () => {
+    const { handle, writer, frames, lookups } = setUp();
+    expect(handle(send(1))).toBeUndefined();
+    expect(writer.ids).toEqual([messageId(1)]);
+    expect(frames).toEqual([]);
+    writer.flush();
+    expect(JSON.parse(frames[0]!)).toEqual({
+      type: 'sent',
+      messageId: messageId(1),
+      conversationId: 'c',
+      position: '0',
+      sentAt: new Date(NOW).toISOString(),
+    });
+    expect(lookups).toEqual([]);
+    expect(writer.appends[0]!.again).toBe(false);
+  });
+});
+
+describe('a send that may not be the first', () => {
+  it.each([
+    { name: 'retry', frame: send(1, { retry: true }) },
+    { name: 'an old id', frame: send(1, { messageId: messageId(1, NOW - 61_000) }) },
+    { name: 'an id from the future', frame: send(1, { messageId: messageId(1, NOW + 61_000) }) },
+    { name: 'an id v4', frame: send(1, { messageId: '01890a5d-ac96-474b-bcce-b30209000001' }) },
+  ])('($name) asks storage first, and is appended as again', async ({ frame }) => {
+    const { handle, writer, lookups, frames } = setUp();
+    await handle(frame);
+    expect(lookups).toEqual([frame.messageId]);
+    expect(writer.appends[0]!.again).toBe(true);
+    expect(frames).toEqual([]);
+  });
+
+  it('is answered from storage when that knows it, and not appended', async () => {
+    const first = {
+      position: '5',
+      senderId: fakeConnection().connection.userId,
+      contentHash: contentHashOf(send(1).content),
+      sentAt: new Date(7).toISOString(),
+    };
+    const { handle, writer, frames, world } = setUp({ first });
+    await handle(send(1, { retry: true }));
+    expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'sent', position: '5' });
+    world.first = { ...first, contentHash: 'x'.repeat(22) };
+    await handle(send(1, { retry: true }));
+    expect(JSON.parse(frames[1]!)).toMatchObject({ code: 'message_id_conflict' });
+    expect(writer.appends).toEqual([]);
+  });
+
+  it('joins one that is on its way here, without asking', async () => {
+    const { handle, writer, answers, lookups } = setUp();
+    await handle(send(1));
+    await handle(send(1, { retry: true }));
+    writer.flush();
+    expect(answers()).toEqual(['01 sent', '01 sent']);
+    expect(writer.appends).toHaveLength(1);
+    expect(lookups).toEqual([]);
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    { world: { known: false, membership: 'no_such_conversation' }, code: 'no_such_conversation' },
+    { world: { known: false, membership: 'unavailable' }, code: 'unavailable' },
+  ] as const)('$code by membership', async ({ world, code }) => {
+    const { handle, answers, writer, connection } = setUp(world);
+    await handle(send(1));
+    expect(answers()).toEqual([`01 ${code}`]);
+    expect(writer.appends).toEqual([]);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it('rate_limited with the time to wait', () => {
+    const { handle, frames } = setUp({}, { sends: { perSecond: 4, burst: 1 } });
+    void handle(send(1));
+    void handle(send(2, { conversationId: 'd' }));
+    expect(JSON.parse(frames[0]!)).toMatchObject({
+      code: 'rate_limited',
+      retryable: true,
+      retryAfterMs: 250,
+      ref: messageId(2),
+    });
+  });
+
+  it('busy at the limit of unanswered sends; what is logged as again counts as answered', async () => {
+    const { handle, answers, writer, connection } = setUp();
+    for (let i = 0; i <= LIMITS.unansweredSends; i++) {
+      void handle(send(i, { conversationId: `c${i}` }));
+    }
+    expect(answers()).toEqual(['00 busy']);
+    writer.flush({ unknown: true });
+    expect(connection.unanswered).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers()).toEqual(['00 busy']);
+  });
+
+  it('busy sticks to its conversation until a refused id comes again', () => {
+    const { handle, answers, writer } = setUp();
+    writer.full = true;
+    void handle(send(1));
+    writer.full = false;
+    void handle(send(2));
+    void handle(send(3, { conversationId: 'other' }));
+    void handle(send(1));
+    void handle(send(2));
+    writer.flush();
+    expect(answers()).toEqual(['01 busy', '02 busy', '03 sent', '01 sent', '02 sent']);
+    expect(writer.ids).toEqual([messageId(3), messageId(1), messageId(2)]);
+  });
+
+  it('a refusal that is final does not stick', async () => {
+    const { handle, answers, world, writer } = setUp({ known: false });
+    world.membership = 'no_such_conversation';
+    await handle(send(1));
+    world.membership = 'ok';
+    await handle(send(2));
+    writer.flush();
+    expect(answers()).toEqual(['01 no_such_conversation', '02 sent']);
+  });
+
+  it('a failure of the log sticks as well', () => {
+    const { handle, answers, writer } = setUp();
+    void handle(send(1));
+    writer.fail('stopped');
+    void handle(send(2));
+    expect(answers()).toEqual(['01 unavailable', '02 unavailable']);
+  });
+
+  it('closes a connection whose refusals cannot be kept any more', () => {
+    const { handle, closes, writer } = setUp();
+    writer.full = true;
+    for (let i = 0; i <= 1_000; i++) void handle(send(i, { conversationId: `c${i}` }));
+    expect(closes).toEqual([CLOSE_CODES.tooManyFrames]);
+  });
+});
+
+describe('a send to a user', () => {
+  it('goes to the direct conversation, which is asked for once', async () => {
+    const { handle, writer, frames } = setUp();
+    await handle(send(1, { to: TO }));
+    expect(handle(send(2, { to: TO }))).toBeUndefined();
+    writer.flush();
+    expect(frames.map((f) => (JSON.parse(f) as { conversationId: string }).conversationId)).toEqual(
+      ['d', 'd'],
+    );
+  });
+
+  it('sticks to the user while the conversation is not known', async () => {
+    const { handle, answers, world, writer } = setUp({ direct: 'unavailable' });
+    await handle(send(1, { to: TO }));
+    world.direct = 'd';
+    await handle(send(2, { to: TO }));
+    await handle(send(1, { to: TO }));
+    await handle(send(2, { to: TO }));
+    writer.flush();
+    expect(answers()).toEqual(['01 unavailable', '02 unavailable', '01 sent', '02 sent']);
+  });
+
+  it('is refused for good when there is no such user', async () => {
+    const { handle, answers } = setUp({ direct: 'not_found' });
+    await handle(send(1, { to: TO }));
+    await handle(send(2, { to: TO }));
+    expect(answers()).toEqual(['01 not_found', '02 not_found']);
+  });
+});
+
+describe('prepare', () => {
+  it.each([
+    { name: 'a retry', frame: send(1, { retry: true }), asks: 1 },
+    { name: 'a fresh id', frame: send(1), asks: 0 },
+    { name: 'a retry to a user', frame: send(1, { to: TO, retry: true }), asks: 0 },
+  ])('asks storage early for $name: $asks', ({ frame, asks }) => {
+    const { handler, lookups } = setUp();
+    const prepared = handler.prepare(frame);
+    expect(lookups).toHaveLength(asks);
+    expect(prepared.first !== null).toBe(asks === 1);
+  });
+});

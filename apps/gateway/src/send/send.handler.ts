@@ -1,0 +1,202 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { SendFrame } from '@tidings/common/contracts/frames';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import { isFresh } from '../domain/message-age';
+import { conversationKey, directKey, StickyRefusals } from '../domain/sticky-refusals';
+import type { Connection } from '../socket/connection';
+import type { SendFrames } from '../socket/frame-router';
+import type { PreparedSend } from '../socket/inbound-frame';
+import { isoTime } from '../socket/iso-time';
+import { errorFrameText, sentFrameText } from '../socket/server-frames';
+import type { WriteQueue } from '../socket/write-queue';
+import type { DirectConversations } from './direct-conversations';
+import type { FirstAppends } from './first-appends';
+import type { Membership } from './membership';
+import { contentHashOf } from './message-record';
+import {
+  isSameMessage,
+  type AdmittedMessage,
+  type MessageLog,
+  type SendReply,
+} from './message-log';
+import type { SendCounts } from './send-counts';
+
+/** A client asks again after 10 s without an answer. */
+const CONFIRM_MS = 10_000;
+/** When a send that was refused for want of room may come again, milliseconds. */
+const BUSY_RETRY_MS = 1_000;
+
+export interface SendHandlerParts {
+  log: MessageLog;
+  membership: Membership;
+  directs: DirectConversations;
+  firsts: FirstAppends;
+  writes: WriteQueue;
+  counts: SendCounts;
+  close(connection: Connection, code: number, reason: string): void;
+  clock: () => number;
+  wallClock: () => number;
+}
+
+/**
+ * The life of a `send` frame: sticky refusal, rate, membership, same id here, same id in storage
+ * (only when it may not be the first), append. The common case runs through without a promise.
+ */
+export class SendHandler implements SendFrames {
+  constructor(readonly parts: SendHandlerParts) {}
+
+  /** Asks storage early for a send that has to wait for its turn. */
+  prepare(frame: SendFrame): PreparedSend {
+    const { conversationId, messageId } = frame;
+    const ask = conversationId !== undefined && this.mayBeAgain(frame);
+    return { frame, first: ask ? this.parts.firsts.lookUp(conversationId, messageId) : null };
+  }
+
+  /** Judges and appends one send. Never throws or rejects. */
+  handle(connection: Connection, { frame, first }: PreparedSend): Promise<void> | void {
+    const key = this.keyOf(connection, frame);
+    const stuck = connection.sticky?.check(key, frame.messageId) ?? null;
+    if (stuck) return this.answer(connection, frame, new TidingsError(stuck));
+    if (connection.sticky?.empty) connection.sticky = null;
+    const { directs, membership } = this.parts;
+    const refusal = this.gate(connection);
+    if (refusal) return this.refuse(connection, frame, refusal, key);
+    const id = frame.conversationId ?? directs.known(connection.userId, frame.to ?? '');
+    if (id === undefined || !membership.isKnown(id, connection.userId)) {
+      return this.admit(connection, frame, first);
+    }
+    const send = new SocketSend(this, connection, frame, id);
+    if (this.parts.log.join(send.message, send)) return;
+    if (!this.mayBeAgain(frame)) return this.append(send, false);
+    return this.askFirst(send, first);
+  }
+
+  /** Answers a refusal; a retryable one sticks to the conversation. */
+  refuse(connection: Connection, frame: SendFrame, error: TidingsError, key: string): void {
+    if (error.retryable) {
+      connection.sticky ??= new StickyRefusals();
+      if (!connection.sticky.refused(key, frame.messageId, error.code)) {
+        this.parts.close(connection, CLOSE_CODES.tooManyFrames, 'too many refused conversations');
+        return;
+      }
+    }
+    this.answer(connection, frame, error);
+  }
+
+  /** The key under which refusals of this send stick. */
+  keyOf(connection: Connection, frame: SendFrame): string {
+    if (frame.conversationId !== undefined) return conversationKey(frame.conversationId);
+    const to = frame.to ?? '';
+    const key = directKey(to);
+    if (connection.sticky?.has(key)) return key;
+    const known = this.parts.directs.known(connection.userId, to);
+    return known === undefined ? key : conversationKey(known);
+  }
+
+  private answer(connection: Connection, frame: SendFrame, error: TidingsError): void {
+    const { messageId, conversationId } = frame;
+    this.parts.counts.refused(error.code);
+    const echo = { ref: messageId, messageId, conversationId };
+    this.parts.writes.send(connection, errorFrameText(error, echo));
+  }
+
+  private gate(connection: Connection): TidingsError | null {
+    const now = this.parts.clock();
+    if (connection.unanswered >= LIMITS.unansweredSends) {
+      return new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
+    }
+    if (connection.sends.take(now)) return null;
+    return new TidingsError('rate_limited', { retryAfterMs: connection.sends.waitMs(now) });
+  }
+
+  private async admit(
+    connection: Connection,
+    frame: SendFrame,
+    first: Promise<FirstAppend | null> | null,
+  ): Promise<void> {
+    const { directs, membership } = this.parts;
+    try {
+      const { userId } = connection;
+      const id = frame.conversationId ?? (await directs.resolve(userId, frame.to ?? ''));
+      if (!membership.isKnown(id, userId)) await membership.require(id, userId);
+      const send = new SocketSend(this, connection, frame, id);
+      if (this.parts.log.join(send.message, send)) return;
+      if (this.mayBeAgain(frame)) await this.askFirst(send, first);
+      else this.append(send, false);
+    } catch (error) {
+      this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
+    }
+  }
+
+  private async askFirst(
+    send: SocketSend,
+    asked: Promise<FirstAppend | null> | null,
+  ): Promise<void> {
+    const { conversationId, messageId } = send.message;
+    const first = await (asked ?? this.parts.firsts.lookUp(conversationId, messageId));
+    if (first === null) this.append(send, true);
+    else if (isSameMessage(first, send.message))
+      send.sent(first.position, Date.parse(first.sentAt));
+    else send.refused(new TidingsError('message_id_conflict'));
+  }
+
+  private append(send: SocketSend, again: boolean): void {
+    if (this.parts.log.append(send.message, send, { again, confirmMs: CONFIRM_MS })) return;
+    send.refused(new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
+  }
+
+  private mayBeAgain(frame: SendFrame): boolean {
+    return frame.retry === true || !isFresh(frame.messageId, this.parts.wallClock());
+  }
+}
+
+/** One send of a socket, from admission to its answer. */
+class SocketSend implements SendReply {
+  readonly message: AdmittedMessage;
+  private counted = true;
+
+  constructor(
+    private readonly handler: SendHandler,
+    private readonly connection: Connection,
+    private readonly frame: SendFrame,
+    conversationId: string,
+  ) {
+    connection.unanswered += 1;
+    this.message = {
+      conversationId,
+      messageId: frame.messageId,
+      senderId: connection.userId,
+      deviceId: connection.deviceId,
+      content: frame.content,
+      contentHash: contentHashOf(frame.content),
+    };
+  }
+
+  logged(): void {
+    if (!this.counted) return;
+    this.counted = false;
+    this.connection.unanswered -= 1;
+  }
+
+  sent(position: string, sentAtMs: number): void {
+    this.logged();
+    const { writes, counts } = this.handler.parts;
+    const { messageId, conversationId } = this.message;
+    counts.accepted += 1;
+    const sent = { messageId, conversationId, position, sentAt: isoTime(sentAtMs) };
+    writes.send(this.connection, sentFrameText(sent));
+  }
+
+  refused(error: TidingsError): void {
+    this.logged();
+    const key = conversationKey(this.message.conversationId);
+    this.handler.refuse(this.connection, this.frame, error, key);
+  }
+
+  unknown(): void {
+    this.logged();
+  }
+}

@@ -1,0 +1,23 @@
+import { PRESENCE_RPC, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { RpcClient } from '@tidings/common/runtime/rpc-client';
+
+/** How this node calls others. */
+export interface CallOptions {
+  urls: string[];
+  nodeId: string;
+  secret: string;
+}
+
+/** Storage's calls, as an injectable class. */
+export class StorageClient extends RpcClient<typeof STORAGE_RPC> {
+  constructor(options: CallOptions) {
+    super(STORAGE_RPC, options);
+  }
+}
+
+/** Presence's calls, as an injectable class. */
+export class PresenceClient extends RpcClient<typeof PRESENCE_RPC> {
+  constructor(options: CallOptions) {
+    super(PRESENCE_RPC, options);
+  }
+}

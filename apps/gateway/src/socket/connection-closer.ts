@@ -1,0 +1,58 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { Routes } from '@tidings/common/redis/routes';
+import type { CloseReason, PresenceEvents } from '../directory/presence-events';
+import type { Connection } from './connection';
+import type { ConnectionTable } from './connection-table';
+
+/** RFC 6455 §7.1.5: the connection ended without a close frame. */
+const ABNORMAL = 1006;
+
+export interface ConnectionCloserParts {
+  gatewayId: string;
+  table: ConnectionTable;
+  routes: Routes;
+  presence: PresenceEvents;
+}
+
+/** Ends connections: table, route, presence, socket, each once. */
+export class ConnectionCloser {
+  constructor(private readonly parts: ConnectionCloserParts) {}
+
+  /** Closes a connection from this side. */
+  close(connection: Connection, code: number, reason: string): void {
+    if (connection.ended) return;
+    this.forget(connection, closeReason(code));
+    connection.uncork();
+    connection.socket.close(code, reason);
+    // A paused socket would never see the answer to the close frame.
+    connection.socket.resume();
+  }
+
+  /** The socket has closed, with the code that the client or the socket gave. */
+  closed(connection: Connection, code: number): void {
+    if (!connection.ended) this.forget(connection, code === ABNORMAL ? 'lost' : 'client');
+  }
+
+  private forget(connection: Connection, reason: CloseReason): void {
+    const { gatewayId, table, routes, presence } = this.parts;
+    connection.ended = true;
+    connection.held = null;
+    table.remove(connection);
+    if (connection.bootId === null) return;
+    // Without Redis the route expires by itself.
+    routes.remove(connection.route(gatewayId, connection.bootId)).catch(() => undefined);
+    presence.closed(connection, reason);
+  }
+}
+
+function closeReason(code: number): CloseReason {
+  switch (code) {
+    case CLOSE_CODES.heartbeatMissed:
+      return 'lost';
+    case CLOSE_CODES.sameDeviceElsewhere:
+    case CLOSE_CODES.replacedByLogin:
+      return 'replaced';
+    default:
+      return 'server';
+  }
+}

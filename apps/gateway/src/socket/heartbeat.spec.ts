@@ -1,0 +1,50 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { fakeConnection } from '../testing/fake-connection';
+import { Heartbeat } from './heartbeat';
+
+const H = 1_000;
+
+function run(options: { answers: boolean; until: number; jumpAt?: number; jumpMs?: number }) {
+  let now = 0;
+  const closes: { at: number; code: number }[] = [];
+  const heartbeat = new Heartbeat(
+    H,
+    () => now,
+    (connection, code) => {
+      connection.ended = true;
+      closes.push({ at: now, code });
+    },
+  );
+  const { connection, socket } = fakeConnection();
+  heartbeat.watch(connection);
+  while (now < options.until) {
+    now += now === options.jumpAt ? (options.jumpMs ?? 0) : 10;
+    const pings = socket.calls.length;
+    heartbeat.tick();
+    if (options.answers && socket.calls.length > pings) connection.lastSeenAt = now;
+  }
+  return { closes, pings: socket.calls.length };
+}
+
+describe('Heartbeat', () => {
+  it('pings each heartbeat and keeps a socket that answers', () => {
+    const { closes, pings } = run({ answers: true, until: 10 * H + 100 });
+    expect(closes).toEqual([]);
+    expect(pings).toBe(10);
+  });
+
+  it('closes a silent socket after two heartbeats, and before two and a quarter', () => {
+    const { closes } = run({ answers: false, until: 4 * H });
+    expect(closes).toHaveLength(1);
+    expect(closes[0]!.code).toBe(CLOSE_CODES.heartbeatMissed);
+    expect(closes[0]!.at).toBeGreaterThanOrEqual(2 * H);
+    expect(closes[0]!.at).toBeLessThanOrEqual(2.25 * H);
+  });
+
+  it('does not take its own standstill for silence', () => {
+    const options = { until: 40 * H, jumpAt: 5 * H, jumpMs: 30 * H };
+    expect(run({ ...options, answers: true }).closes).toEqual([]);
+    const { closes } = run({ ...options, jumpAt: 1_500, answers: false });
+    expect(closes[0]!.at).toBeGreaterThan(31.5 * H);
+  });
+});

@@ -1,0 +1,17 @@
+import type { ClientFrame, FrameRefusal, SendFrame } from '@tidings/common/contracts/frames';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+
+export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
+
+/** A send that waits for its turn, with a question to storage that is already under way. */
+export interface PreparedSend {
+  frame: SendFrame;
+  first: Promise<FirstAppend | null> | null;
+}
+
+/** A parsed frame that waits for its turn. */
+export type InboundFrame =
+  | { type: 'send'; send: PreparedSend }
+  | { type: 'sync'; frame: SyncFrame }
+  | { type: 'ping'; ref: string | undefined }
+  | { type: 'refused'; refusal: FrameRefusal };

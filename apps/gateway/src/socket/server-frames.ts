@@ -1,0 +1,92 @@
+import type { FrameRefusal } from '@tidings/common/contracts/frames';
+import { FEATURES } from '@tidings/common/contracts/frames';
+import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
+import type { GatewayAddress } from '@tidings/common/contracts/http';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import type { SyncedBody } from '@tidings/common/contracts/frames';
+import { isoTime } from './iso-time';
+
+/** What an `error` frame says beside the error itself. */
+export interface ErrorEcho {
+  ref?: string;
+  messageId?: string;
+  conversationId?: string;
+}
+
+/** An `error` frame. */
+export function errorFrameText(error: TidingsError, echo: ErrorEcho): string {
+  return JSON.stringify({
+    type: 'error',
+    ...echo,
+    code: error.code,
+    detail: error.message,
+    retryable: error.retryable,
+    retryAfterMs: error.retryAfterMs,
+  });
+}
+
+/** The `error` frame for a frame that could not be taken. */
+export function refusalFrameText(refusal: FrameRefusal): string {
+  const { code, detail, ref, messageId, conversationId } = refusal;
+  const { retryable } = ERRORS[code];
+  return JSON.stringify({ type: 'error', ref, messageId, conversationId, code, detail, retryable });
+}
+
+/** A `sent` frame; ids and position need no escaping. */
+export function sentFrameText(sent: {
+  messageId: string;
+  conversationId: string;
+  position: string;
+  sentAt: string;
+}): string {
+  const { messageId, conversationId, position, sentAt } = sent;
+  return `{"type":"sent","messageId":"${messageId}","conversationId":"${conversationId}","position":"${position}","sentAt":"${sentAt}"}`;
+}
+
+/** A `synced` frame. */
+export function syncedFrameText(ref: string, body: SyncedBody): string {
+  return JSON.stringify({ type: 'synced', ref, ...body });
+}
+
+/** A `pong` frame; `nowMs`: Unix milliseconds. */
+export function pongFrameText(ref: string | undefined, nowMs: number): string {
+  return JSON.stringify({ type: 'pong', ref, serverTime: isoTime(nowMs) });
+}
+
+/** A `resync` frame: send `sync` after a random delay within `withinMs`. */
+export function resyncFrameText(reason: string, withinMs: number): string {
+  return JSON.stringify({ type: 'resync', reason, withinMs });
+}
+
+/** A `goodbye` frame before a planned close. */
+export function goodbyeFrameText(afterMs: number, gateways: readonly GatewayAddress[]): string {
+  return JSON.stringify({
+    type: 'goodbye',
+    reason: 'draining',
+    reconnect: true,
+    afterMs,
+    gateways,
+  });
+}
+
+/** What differs between the `welcome` frames of a gateway. */
+export interface Welcome {
+  connectionId: string;
+  userId: string;
+  deviceId: string;
+  gatewayId: string;
+  nowMs: number;
+  heartbeatSeconds: number;
+  resumeTicket: string;
+}
+
+/** A `welcome` frame. */
+export function welcomeFrameText({ nowMs, ...welcome }: Welcome): string {
+  return JSON.stringify({
+    type: 'welcome',
+    ...welcome,
+    serverTime: isoTime(nowMs),
+    limits: LIMITS,
+    features: FEATURES,
+  });
+}

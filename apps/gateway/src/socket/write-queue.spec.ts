@@ -1,0 +1,74 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { fakeConnection } from '../testing/fake-connection';
+import { MOST_BUFFERED_BYTES, WriteQueue } from './write-queue';
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('WriteQueue', () => {
+  it('holds the frames of one turn together and lets them go at its end', async () => {
+    const { connection, raw, frames } = fakeConnection();
+    const writes = new WriteQueue({ overflow: jest.fn() });
+    writes.send(connection, 'a');
+    writes.send(connection, Buffer.from('b'));
+    expect(raw.corks).toEqual(['cork']);
+    await turn();
+    expect(raw.corks).toEqual(['cork', 'uncork']);
+    expect(frames).toEqual(['a', 'b']);
+  });
+
+  it('keeps pushes back until welcome, which is the first frame', () => {
+    const { connection, frames } = fakeConnection();
+    const writes = new WriteQueue({ overflow: jest.fn() });
+    writes.push(connection, Buffer.from('pushed'));
+    writes.welcome(connection, 'welcome');
+    writes.push(connection, Buffer.from('later'));
+    expect(frames).toEqual(['welcome', 'pushed', 'later']);
+  });
+
+  it('names a socket that does not take what it is sent', () => {
+    const { connection, raw } = fakeConnection();
+    const overflow = jest.fn();
+    const writes = new WriteQueue({ overflow });
+    raw.writableLength = MOST_BUFFERED_BYTES;
+    writes.send(connection, 'fits');
+    expect(overflow).not.toHaveBeenCalled();
+    raw.writableLength = MOST_BUFFERED_BYTES + 1;
+    writes.send(connection, 'too much');
+    expect(overflow).toHaveBeenCalledWith(connection, CLOSE_CODES.tooSlow);
+  });
+
+  it('bounds what may wait for welcome', () => {
+    const { connection } = fakeConnection();
+    const overflow = jest.fn();
+    const writes = new WriteQueue({ overflow });
+    for (let i = 0; i <= 1_000; i++) writes.push(connection, Buffer.from('x'));
+    expect(overflow).toHaveBeenCalledTimes(1);
+  });
+
+  it('writes nothing to an ended connection', () => {
+    const { connection, frames } = fakeConnection();
+    const writes = new WriteQueue({ overflow: jest.fn() });
+    connection.ended = true;
+    writes.send(connection, 'a');
+    expect(frames).toEqual([]);
+  });
+
+  it('waits for room, and not for a socket that is gone', async () => {
+    const { connection, raw } = fakeConnection();
+    const writes = new WriteQueue({ overflow: jest.fn() });
+    raw.writableLength = 300 * 1024;
+    let roomy = false;
+    const waiting = writes.room(connection).then(() => (roomy = true));
+    await turn();
+    expect(roomy).toBe(false);
+    raw.writableLength = 0;
+    raw.emit('drain');
+    await waiting;
+    raw.writableLength = 300 * 1024;
+    const gone = writes.room(connection);
+    connection.ended = true;
+    raw.emit('close');
+    await gone;
+    expect(raw.listenerCount('drain') + raw.listenerCount('close')).toBe(0);
+  });
+});

@@ -1,0 +1,91 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { Connection } from './connection';
+
+/** Bytes that may wait for a slow socket; with more it is closed and has to sync. */
+export const MOST_BUFFERED_BYTES = 1024 * 1024;
+/** With less than this waiting, a socket has room for a large frame. */
+const ROOMY_BYTES = 256 * 1024;
+/** Pushes that may wait for a `welcome`. */
+const MOST_HELD = 1_000;
+
+const TEXT = { binary: false, compress: false } as const;
+
+/** What the write queue tells its owner. */
+export interface WriteQueueHooks {
+  /** A connection is too slow; `close` it. Called once per connection. */
+  overflow(connection: Connection, code: number): void;
+}
+
+/**
+ * Writes frames to sockets. All frames that a socket gets in one turn of the event loop leave in one
+ * write; what a socket does not take is bounded.
+ */
+export class WriteQueue {
+  private corked: Connection[] = [];
+  private readonly flushTurn = (): void => this.flush();
+
+  constructor(private readonly hooks: WriteQueueHooks) {}
+
+  /** Writes a frame (JSON text). Ended connections are skipped. */
+  send(connection: Connection, frame: string | Buffer): void {
+    if (connection.ended) return;
+    if (!connection.corked) this.cork(connection);
+    connection.socket.send(frame, TEXT);
+    if (connection.raw.writableLength > MOST_BUFFERED_BYTES) {
+      this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
+    }
+  }
+
+  /** Writes a frame that was pushed to the connection; it waits until `welcome` is out. */
+  push(connection: Connection, frame: Buffer): void {
+    if (connection.welcomed) {
+      this.send(connection, frame);
+      return;
+    }
+    connection.held ??= [];
+    connection.held.push(frame);
+    if (connection.held.length > MOST_HELD) {
+      this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
+    }
+  }
+
+  /** Writes `welcome` and what was pushed before it. */
+  welcome(connection: Connection, frame: string): void {
+    this.send(connection, frame);
+    connection.welcomed = true;
+    const held = connection.held ?? [];
+    connection.held = null;
+    for (const one of held) this.send(connection, one);
+  }
+
+  /** Settles when the socket has room for a large frame, or is gone. */
+  async room(connection: Connection): Promise<void> {
+    const { raw } = connection;
+    if (raw.writableLength <= ROOMY_BYTES) return;
+    connection.uncork();
+    while (!connection.ended && raw.writableLength > ROOMY_BYTES) {
+      await new Promise<void>((resolve) => {
+        const settle = (): void => {
+          raw.off('drain', settle);
+          raw.off('close', settle);
+          resolve();
+        };
+        raw.on('drain', settle);
+        raw.on('close', settle);
+      });
+    }
+  }
+
+  private cork(connection: Connection): void {
+    if (this.corked.length === 0) setImmediate(this.flushTurn);
+    connection.raw.cork();
+    connection.corked = true;
+    this.corked.push(connection);
+  }
+
+  private flush(): void {
+    const corked = this.corked;
+    this.corked = [];
+    for (const connection of corked) connection.uncork();
+  }
+}

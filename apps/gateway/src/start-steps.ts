@@ -1,0 +1,197 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { topicSpecs } from '@tidings/common/contracts/topics';
+import { checkTopics } from '@tidings/common/kafka/topics';
+import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import type { Step } from '@tidings/common/runtime/lifecycle';
+import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
+import { Metrics } from '@tidings/common/runtime/metrics';
+import { createBackends, type Backends } from './backends';
+import type { Announcer } from './directory/announcer';
+import { composeGateway, type Gateway } from './gateway';
+import type { GatewayEnv } from './gateway.env';
+import { GatewayMetrics } from './gateway.metrics';
+import { GatewayModule } from './gateway.module';
+import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
+import { LogPositions } from './send/log-positions';
+import { SendCounts } from './send/send-counts';
+import { SOCKET_PATH } from './socket/socket-server';
+
+/** How long records may still be appended when stopping, milliseconds. */
+const FLUSH_MS = 3_000;
+const DRAIN_WITHIN_MS = 10_000;
+
+/** Health and metrics on a listener of their own. */
+@Module({})
+class AdminModule {}
+
+/** The parts of a gateway process, each with how it starts and stops; `main.ts` has the order. */
+export class StartSteps {
+  private readonly registry: Metrics;
+  private readonly metrics: GatewayMetrics;
+  private readonly counts: SendCounts;
+  private readonly backends: Backends;
+  private gateway!: Gateway;
+  private app!: NestExpressApplication;
+  private admin: NestExpressApplication | null = null;
+  private announcer!: Announcer;
+  private readonly nest;
+
+  constructor(
+    private readonly env: GatewayEnv,
+    private readonly logger: Logger,
+    private readonly readiness: Readiness,
+    /** Ends the process: it must not go on. */
+    private readonly fatal: (reason: string) => void,
+  ) {
+    this.registry = new Metrics({ service: 'gateway', node: env.NODE_ID });
+    this.metrics = new GatewayMetrics(this.registry);
+    this.counts = new SendCounts(this.registry);
+    this.backends = createBackends(env, logger);
+    this.nest = { logger: nestLogger(logger), bodyParser: false } as const;
+  }
+
+  /** Connections to everything else: made when used, ended last. */
+  get connections(): Step {
+    return {
+      name: 'connections',
+      start: () => {
+        const { redis } = this.backends;
+        this.readiness.add('redis', () => (redis.status === 'ready' ? null : 'not connected'));
+      },
+      stop: () => {
+        const { redis, storage, presence } = this.backends;
+        redis.disconnect();
+        storage.close();
+        presence.close();
+      },
+    };
+  }
+
+  get adminListener(): Step {
+    return {
+      name: 'admin listener',
+      start: async () => {
+        if (this.env.ADMIN_PORT === undefined) return;
+        this.admin = await NestFactory.create<NestExpressApplication>(AdminModule, this.nest);
+        mountHealth(this.admin, { readiness: this.readiness, metrics: this.registry });
+        await this.admin.listen(this.env.ADMIN_PORT, this.env.HOST);
+      },
+      stop: () => this.admin?.close(),
+    };
+  }
+
+  /** The log: topics as expected, epoch and bases known, writers connected. */
+  get log(): Step {
+    return {
+      name: 'log',
+      start: async () => {
+        const { env, backends, metrics, counts, logger, fatal } = this;
+        const specs = topicSpecs({
+          partitions: env.KAFKA_PARTITIONS,
+          replication: env.KAFKA_REPLICATION,
+          minInsyncReplicas: env.KAFKA_MIN_INSYNC,
+        });
+        await checkTopics(backends.kafka, specs);
+        const positions = await LogPositions.load(backends.storage);
+        const options = { env, backends, positions, metrics, counts, logger, fatal };
+        this.gateway = composeGateway(options);
+        const { writer, presenceWriter, watermarks } = this.gateway;
+        await Promise.all([writer.start(), presenceWriter.start(), watermarks.start()]);
+      },
+      stop: async () => {
+        const { writer, presenceWriter, watermarks } = this.gateway ?? {};
+        watermarks?.stop();
+        await presenceWriter?.stop({ flushMs: FLUSH_MS });
+        await writer?.stop({ flushMs: FLUSH_MS });
+      },
+    };
+  }
+
+  get reporting(): Step {
+    return {
+      name: 'metrics',
+      start: () => {
+        const { table, delivery, presence, writer } = this.gateway;
+        const queued = (): number => writer.queued();
+        this.metrics.start({ table, delivery, presence, sends: this.counts, queued });
+      },
+      stop: () => this.metrics.stop(),
+    };
+  }
+
+  /** Lease and inbox, and what keeps connections alive. */
+  get boot(): Step {
+    return {
+      name: 'boot',
+      start: async () => {
+        await this.gateway.boot.start();
+        this.gateway.routeKeeper.start();
+        this.gateway.heartbeat.start();
+      },
+      stop: async () => {
+        this.gateway.heartbeat.stop();
+        this.gateway.routeKeeper.stop();
+        await this.gateway.boot.stop();
+      },
+    };
+  }
+
+  get listener(): Step {
+    return {
+      name: 'listener',
+      start: async () => {
+        const { env, logger, readiness, gateway } = this;
+        const module = GatewayModule.over(gateway.shared, env);
+        const adapter = new BoundedExpressAdapter();
+        const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
+        this.app = app;
+        const { ALLOWED_ORIGINS: allowedOrigins, TRUST_PROXY: trustProxy } = env;
+        configureHttp(app, { allowedOrigins, trustProxy, logger });
+        if (!this.admin) mountHealth(app, { readiness, metrics: this.registry });
+        gateway.sockets.attach(serverOf(app));
+        await listen(app, env.PORT, env.HOST);
+      },
+      stop: async () => {
+        if (!this.app) return;
+        serverOf(this.app).closeAllConnections();
+        await this.app.close();
+      },
+    };
+  }
+
+  /** Nothing to start: clients come when the directory names this gateway. */
+  get clients(): Step {
+    return {
+      name: 'clients',
+      stopWithinMs: DRAIN_WITHIN_MS,
+      stop: async () => {
+        const { sockets, delayed, drain, writer, shared } = this.gateway;
+        sockets.drain();
+        delayed.stop();
+        await drain.sayGoodbye(await shared.directory.others());
+        await writer.stop({ flushMs: FLUSH_MS });
+        await drain.closeAll();
+      },
+    };
+  }
+
+  /** The last step in, the first out. */
+  get directory(): Step {
+    return {
+      name: 'directory',
+      start: async () => {
+        this.announcer = this.gateway.announcer(this.env.PUBLIC_URL ?? this.ownUrl());
+        await this.announcer.start();
+      },
+      stop: () => this.announcer?.withdraw(),
+    };
+  }
+
+  private ownUrl(): string {
+    const address = serverOf(this.app).address();
+    const port = typeof address === 'object' && address ? address.port : this.env.PORT;
+    return `ws://${this.env.HOST}:${port}${SOCKET_PATH}`;
+  }
+}

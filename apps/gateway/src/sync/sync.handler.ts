@@ -1,0 +1,59 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { SyncedBody } from '@tidings/common/contracts/frames';
+import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import type { Connection } from '../socket/connection';
+import type { SyncFrames } from '../socket/frame-router';
+import type { SyncFrame } from '../socket/inbound-frame';
+import { errorFrameText, syncedFrameText } from '../socket/server-frames';
+import type { WriteQueue } from '../socket/write-queue';
+import type { DelayedSyncs } from './delayed-syncs';
+import type { SyncService } from './sync.service';
+
+/** Syncs of one socket that are answered at a time. */
+const MOST_SYNCS = 4;
+const BUSY_RETRY_MS = 1_000;
+
+/** Answers `sync` frames. The frames that carry an answer leave as the socket takes them. */
+export class SyncHandler implements SyncFrames {
+  constructor(
+    private readonly service: Pick<SyncService, 'sync'>,
+    private readonly delayed: DelayedSyncs,
+    private readonly writes: WriteQueue,
+  ) {}
+
+  /** Starts to answer one `sync`; never throws. */
+  handle(connection: Connection, frame: SyncFrame): void {
+    if (connection.syncs >= MOST_SYNCS) {
+      const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
+      this.writes.send(connection, errorFrameText(error, { ref: frame.ref }));
+      return;
+    }
+    connection.syncs += 1;
+    void this.answer(connection, frame);
+  }
+
+  private async answer(connection: Connection, frame: SyncFrame): Promise<void> {
+    const { ref, since, asOf, conversations } = frame;
+    const request = { since, asOf, conversations };
+    try {
+      const bodies = await this.service.sync(connection.userId, request);
+      await this.write(connection, ref, bodies);
+      if (bodies.some((body) => body.delayed)) this.delayed.add(connection);
+    } catch (error) {
+      this.writes.send(connection, errorFrameText(toTidingsError(error), { ref }));
+    } finally {
+      connection.syncs -= 1;
+    }
+  }
+
+  private async write(
+    connection: Connection,
+    ref: string,
+    bodies: readonly SyncedBody[],
+  ): Promise<void> {
+    for (const body of bodies) {
+      await this.writes.room(connection);
+      this.writes.send(connection, syncedFrameText(ref, body));
+    }
+  }
+}

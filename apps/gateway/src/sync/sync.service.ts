@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
+import { StorageClient } from '../service-clients';
+import { ReadBarrier } from './read-barrier';
+
+/** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
+const TIMEOUT_MS = 5_000;
+
+/** Asks storage what a client lacks. */
+@Injectable()
+export class SyncService {
+  constructor(
+    private readonly storage: StorageClient,
+    private readonly barrier: ReadBarrier,
+  ) {}
+
+  /**
+   * The answer of one `sync`, cut into frames' bodies. To be called only when the caller's route is
+   * written: what the barrier does not cover is pushed. Throws storage's error codes.
+   */
+  async sync(userId: string, request: SyncRequest): Promise<SyncedBody[]> {
+    if (FAILPOINTS_SET) await failpoint('gateway.betweenRouteAndBarrier');
+    const barrier = await this.barrier.take();
+    const input = { userId, request, barrier };
+    return (await this.storage.call('sync', input, { timeoutMs: TIMEOUT_MS })).bodies;
+  }
+
+  /** The same for a client without a socket, in one body. */
+  async syncOnce(userId: string, request: SyncRequest): Promise<SyncedBody> {
+    const bodies = await this.sync(userId, request);
+    const conversations = bodies.flatMap((body) => body.conversations);
+    return { ...bodies.at(-1), conversations };
+  }
+}

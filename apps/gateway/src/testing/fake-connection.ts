@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { Connection, type ClientSocket, type Owner } from '../socket/connection';
+
+/** The parts of a TCP socket that the gateway touches. */
+export class FakeRaw extends EventEmitter {
+  writableLength = 0;
+  destroyed = false;
+  readonly corks: string[] = [];
+
+  cork(): void {
+    this.corks.push('cork');
+  }
+
+  uncork(): void {
+    this.corks.push('uncork');
+  }
+}
+
+/** The parts of a WebSocket that the gateway touches. */
+export class FakeSocket {
+  readonly frames: string[] = [];
+  readonly calls: string[] = [];
+  closed: { code: number; reason: string } | null = null;
+
+  send(frame: string | Buffer): void {
+    this.frames.push(frame.toString());
+  }
+
+  close(code: number, reason: string): void {
+    this.closed = { code, reason };
+  }
+
+  ping(): void {
+    this.calls.push('ping');
+  }
+
+  pause(): void {
+    this.calls.push('pause');
+  }
+
+  resume(): void {
+    this.calls.push('resume');
+  }
+}
+
+export interface FakeConnectionOptions {
+  id?: string;
+  owner?: Partial<Owner>;
+  sends?: { perSecond: number; burst: number };
+  frames?: { perSecond: number; burst: number };
+  now?: number;
+}
+
+const OFF = { perSecond: 0, burst: 0 };
+const OWNER: Owner = {
+  userId: '01890a5d-ac96-774b-bcce-b302099a8001',
+  deviceId: '01890a5d-ac96-774b-bcce-b302099a8002',
+  sessionGeneration: 1,
+  generation: '100',
+};
+
+/** A connection over fakes, for specifications of what is above the socket. */
+export function fakeConnection(options: FakeConnectionOptions = {}) {
+  const raw = new FakeRaw();
+  const socket = new FakeSocket();
+  const connection = new Connection(
+    options.id ?? 'c1',
+    { ...OWNER, ...options.owner },
+    socket as unknown as ClientSocket,
+    raw as unknown as Socket,
+    { sends: options.sends ?? OFF, frames: options.frames ?? OFF },
+    options.now ?? 0,
+  );
+  return { connection, raw, socket, frames: socket.frames };
+}

@@ -1,0 +1,176 @@
+import { BASE, changeAt, messageAt, uuid } from '../../test/entries';
+import { Draft } from './draft';
+import type { LogEntry } from './entry';
+import { membership, type Member } from './members';
+import { emptyState, type PartitionState } from './partition-state';
+
+const at = (offset: number) => BASE + BigInt(offset);
+const direct = (...users: number[]) =>
+  membership(
+    'direct',
+    1,
+    users.map((n): Member => ({ userId: uuid(n), from: 0n, until: null })),
+  );
+
+function stateFrom(start: number, liveFrom = start): PartitionState {
+  return emptyState({
+    partition: 0,
+    base: BASE,
+    start: BigInt(start),
+    liveFrom: BigInt(liveFrom),
+  });
+}
+
+function drafted(state: PartitionState, ...entries: LogEntry[]): Draft {
+  const draft = new Draft(state);
+  entries.forEach((entry) => draft.admit(entry));
+  return draft;
+}
+
+/** Routes and commits; `[offset, previous]` of what was pushed. */
+function routed(state: PartitionState, ...entries: LogEntry[]): [number, unknown][] {
+  const draft = drafted(state, ...entries);
+  const pushes = draft.route();
+  draft.commit(entries.at(-1)!.offset + 1n);
+  return pushes.map(({ entry, frame }) => [
+    Number(entry.offset),
+    (JSON.parse(frame) as { previous: unknown }).previous,
+  ]);
+}
+
+describe('repeated ids', () => {
+  const first = messageAt(10);
+  it.each([
+    ['an identical copy', messageAt(11, { id: 10 }), 1, 0],
+    ['another text', messageAt(11, { id: 10, text: 'ho' }), 1, 1],
+    ['another sender', messageAt(11, { id: 10, sender: 2 }), 1, 1],
+    ['the same id elsewhere', messageAt(11, { id: 10, talk: 'd' }), 0, 0],
+    ['the same record again', first, 0, 0],
+    ['another id', messageAt(11), 0, 0],
+  ])('%s', (_name, second, duplicates, conflicts) => {
+    const draft = drafted(stateFrom(10), first, second);
+    expect(draft.counts.duplicates).toBe(duplicates);
+    expect(draft.conflicts).toHaveLength(conflicts);
+  });
+
+  it('finds the first copy in an earlier batch, and in the replayed part of the log', () => {
+    const state = stateFrom(10, 12);
+    routed(state, first);
+    const draft = drafted(state, messageAt(11, { id: 10 }), messageAt(12, { id: 10, text: 'x' }));
+    expect(draft.counts).toMatchObject({ live: 0, duplicates: 1 });
+    expect(draft.conflicts.map((c) => c.offset)).toEqual([12n]);
+    expect(draft.route()).toEqual([]);
+  });
+
+  it('drops across a window of two minutes, not beyond it', () => {
+    const state = stateFrom(0);
+    routed(state, changeAt(0, { users: [1, 2] }), messageAt(1, { id: 77, atMs: 0 }));
+    routed(state, messageAt(2, { atMs: 120_000 }));
+    expect(drafted(state, messageAt(3, { id: 77 })).counts.duplicates).toBe(1);
+    routed(state, messageAt(3, { atMs: 120_001 }));
+    expect(drafted(state, messageAt(4, { id: 77 })).counts.duplicates).toBe(0);
+  });
+
+  it('a dropped record is no step of the chain', () => {
+    const pushed = routed(
+      stateFrom(0),
+      changeAt(0, { users: [1, 2] }),
+      messageAt(1),
+      messageAt(2, { id: 1 }),
+      messageAt(3),
+    );
+    expect(pushed).toEqual([
+      [0, '0'],
+      [1, String(at(0))],
+      [3, String(at(1))],
+    ]);
+  });
+});
+
+describe('previous', () => {
+  it('comes from the chain, over batches and conversations', () => {
+    const state = stateFrom(0);
+    routed(state, changeAt(0, { users: [1, 2] }), changeAt(1, { talk: 'd', users: [1, 3] }));
+    expect(routed(state, messageAt(2, { talk: 'd' }), messageAt(3), messageAt(4))).toEqual([
+      [2, String(at(1))],
+      [3, String(at(0))],
+      [4, String(at(3))],
+    ]);
+  });
+
+  it('comes from what was replayed', () => {
+    const state = stateFrom(5, 7);
+    expect(routed(state, changeAt(5, { users: [1, 2] }), messageAt(6), messageAt(7))).toEqual([
+      [7, String(at(6))],
+    ]);
+  });
+
+  it('comes from storage when the window has none, else is unknown', () => {
+    for (const previous of [at(3), 0n, null]) {
+      const draft = drafted(stateFrom(10), messageAt(10), messageAt(11));
+      expect(draft.missing()).toEqual([{ conversationId: 'c', members: true }]);
+      expect(draft.blocked()).toBe(true);
+      draft.learn('c', { membership: direct(1, 2), previous });
+      expect(draft.blocked()).toBe(false);
+      const frames = draft.route().map((p) => JSON.parse(p.frame) as { previous: unknown });
+      expect(frames.map((f) => f.previous)).toEqual([
+        previous === null ? null : String(previous),
+        String(at(10)),
+      ]);
+      expect(draft.counts.previousUnknown).toBe(previous === null ? 1 : 0);
+    }
+  });
+
+  it('is not waited for when the members are known', () => {
+    const state = stateFrom(10);
+    state.members.set('c', direct(1, 2));
+    const draft = drafted(state, messageAt(10));
+    expect(draft.missing()).toEqual([{ conversationId: 'c', members: false }]);
+    expect(draft.blocked()).toBe(false);
+    expect(JSON.parse(draft.route()[0]!.frame)).toMatchObject({ previous: null });
+  });
+});
+
+describe('members', () => {
+  it('come from the log itself when it has them', () => {
+    const draft = drafted(stateFrom(0), changeAt(0, { users: [1, 2] }), messageAt(1));
+    expect(draft.missing()).toEqual([]);
+    expect(draft.route().map((p) => [p.userIds, p.receiver])).toEqual([
+      [[uuid(1), uuid(2)], null],
+      [[uuid(1), uuid(2)], uuid(2)],
+    ]);
+  });
+
+  it('a conversation that storage does not know reaches nobody and is not remembered', () => {
+    const state = stateFrom(0);
+    const draft = drafted(state, messageAt(0));
+    draft.learn('c', { membership: null, previous: null });
+    expect(draft.blocked()).toBe(false);
+    expect(draft.route()[0]).toMatchObject({ userIds: [], receiver: null });
+    expect(draft.counts.conversationUnknown).toBe(1);
+    draft.commit(1n);
+    expect(drafted(state, messageAt(1)).missing()).toEqual([
+      { conversationId: 'c', members: true },
+    ]);
+  });
+});
+
+describe('staged state', () => {
+  const batch = [changeAt(0, { users: [1, 2] }), messageAt(1), messageAt(2, { id: 1 })];
+
+  it('a draft that is given up leaves no trace', () => {
+    const state = stateFrom(0);
+    const first = drafted(state, ...batch).route();
+    expect([state.recentIds.size, state.chains.get('c'), state.next]).toEqual([0, undefined, 0n]);
+    const again = drafted(state, ...batch).route();
+    expect(again.map((p) => p.frame)).toEqual(first.map((p) => p.frame));
+  });
+
+  it('a committed one is complete, and is not applied twice', () => {
+    const state = stateFrom(0);
+    routed(state, ...batch);
+    expect([state.recentIds.size, state.chains.get('c'), state.next]).toEqual([2, at(1), 3n]);
+    const repeated = drafted(state, ...batch, messageAt(3));
+    expect(repeated.route().map((p) => p.entry.offset)).toEqual([3n]);
+  });
+});

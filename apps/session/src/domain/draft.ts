@@ -1,0 +1,188 @@
+import { fingerprint, idempotencyKey, type LogEntry, type MessageEntry } from './entry';
+import { encodePush } from './frames';
+import { afterChange, recipientsAt, type Membership } from './members';
+import type { PartitionState } from './partition-state';
+import type { SeenId } from './recent-ids';
+
+/** A record to push: its frame, and who gets it. */
+export interface Push {
+  entry: LogEntry;
+  /** JSON text. */
+  frame: string;
+  userIds: readonly string[];
+  /** The other member of a direct conversation, when the record is a message; else null. */
+  receiver: string | null;
+}
+
+/** What storage knows of a conversation; `membership` null: it does not know the conversation. */
+export interface StorageAnswer {
+  membership: Membership | null;
+  /** Last position below the chains' floor; null when storage had not applied that far. */
+  previous: bigint | null;
+}
+
+/** What the state lacks of one conversation to route this batch. */
+export interface Missing {
+  conversationId: string;
+  members: boolean;
+}
+
+/** Counts of one batch. */
+export interface DraftCounts {
+  live: number;
+  duplicates: number;
+  previousUnknown: number;
+  conversationUnknown: number;
+}
+
+/** One conversation as this batch sees it. Undefined: not known here, storage may know. */
+interface Thread {
+  conversationId: string;
+  last: bigint | undefined;
+  members: Membership | undefined;
+  answer: StorageAnswer | undefined;
+}
+
+/** A record to push, with what was known when its turn came. */
+interface Candidate {
+  entry: LogEntry;
+  thread: Thread;
+  previous: bigint | undefined;
+  members: Membership | undefined;
+}
+
+/**
+ * What one batch does to a partition's state, kept aside until its pushes are in the inboxes:
+ * `admit` every record, `learn` what is missing, `route`, append, `commit`. A draft that is dropped
+ * instead leaves no trace, so the same records can be routed again.
+ */
+export class Draft {
+  readonly counts: DraftCounts = {
+    live: 0,
+    duplicates: 0,
+    previousUnknown: 0,
+    conversationUnknown: 0,
+  };
+  /** Dropped messages whose id stands for another message. */
+  readonly conflicts: MessageEntry[] = [];
+  private readonly candidates: Candidate[] = [];
+  private readonly newIds = new Map<string, SeenId>();
+  private readonly threads = new Map<string, Thread>();
+  private readonly lacking = new Map<Thread, Missing>();
+
+  constructor(private readonly state: PartitionState) {}
+
+  /** Takes a record in, in log order; drops it when its id was seen at a lower position. */
+  admit(entry: LogEntry): void {
+    if (entry.offset < this.state.next) return;
+    const live = entry.offset >= this.state.liveFrom;
+    const key = idempotencyKey(entry);
+    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
+    if (first && first.position < entry.position) {
+      if (live) this.countDuplicate(entry, first);
+      return;
+    }
+    this.noteId(key, entry);
+    const thread = this.thread(entry.event.conversationId);
+    if (entry.kind === 'conversation') {
+      thread.members = afterChange(thread.members, entry.event, entry.position) ?? undefined;
+    }
+    const previous = thread.last ?? (isCreation(entry) ? 0n : undefined);
+    thread.last = entry.position;
+    if (!live) return;
+    this.counts.live++;
+    const { members } = thread;
+    this.candidates.push({ entry, thread, previous, members });
+    if (previous === undefined || members === undefined) this.noteMissing(thread);
+  }
+
+  /** What must be asked before {@link route}; a conversation without members can not go on. */
+  missing(): Missing[] {
+    return [...this.lacking.values()];
+  }
+
+  /** Takes in what storage (or a copy of its data) knows of a missing conversation. */
+  learn(conversationId: string, answer: StorageAnswer): void {
+    const thread = this.threads.get(conversationId);
+    if (!thread) return;
+    thread.answer = answer;
+    thread.members ??= answer.membership ?? undefined;
+  }
+
+  /** Whether some record's recipients are still not known. */
+  blocked(): boolean {
+    for (const [thread, missing] of this.lacking) {
+      if (missing.members && !thread.answer) return true;
+    }
+    return false;
+  }
+
+  /** The pushes of the batch in log order. */
+  route(): Push[] {
+    return this.candidates.map((candidate) => this.push(candidate));
+  }
+
+  /** Makes the batch part of the state. `next`: the offset after it. */
+  commit(next: bigint): void {
+    const { state } = this;
+    for (const seen of this.newIds.values()) state.recentIds.add(seen);
+    for (const { conversationId, last, members } of this.threads.values()) {
+      if (last !== undefined) state.chains.set(conversationId, last);
+      if (members) state.members.set(conversationId, members);
+      else state.members.delete(conversationId);
+    }
+    if (next > state.next) state.next = next;
+  }
+
+  private push({ entry, thread, ...known }: Candidate): Push {
+    const previous = known.previous ?? thread.answer?.previous ?? null;
+    if (previous === null) this.counts.previousUnknown++;
+    const members = known.members ?? thread.answer?.membership ?? null;
+    if (members === null) this.counts.conversationUnknown++;
+    const userIds = members ? recipientsAt(members, entry.position) : [];
+    const direct = members?.kind === 'direct' && entry.kind === 'message';
+    const receiver = direct ? userIds.find((id) => id !== entry.event.senderId) : undefined;
+    return { entry, frame: encodePush(entry, previous), userIds, receiver: receiver ?? null };
+  }
+
+  private thread(conversationId: string): Thread {
+    let thread = this.threads.get(conversationId);
+    if (!thread) {
+      const last = this.state.chains.get(conversationId);
+      const members = this.state.members.get(conversationId);
+      thread = { conversationId, last, members, answer: undefined };
+      this.threads.set(conversationId, thread);
+    }
+    return thread;
+  }
+
+  private noteId(key: string, entry: LogEntry): void {
+    this.newIds.set(key, {
+      key,
+      position: entry.position,
+      senderId: entry.event.senderId,
+      contentHash: fingerprint(entry),
+      recordedAtMs: entry.recordedAtMs,
+      later: null,
+    });
+  }
+
+  private noteMissing(thread: Thread): void {
+    const { conversationId } = thread;
+    const members = thread.members === undefined;
+    const known = this.lacking.get(thread);
+    if (known) known.members ||= members;
+    else this.lacking.set(thread, { conversationId, members });
+  }
+
+  private countDuplicate(entry: LogEntry, first: SeenId): void {
+    this.counts.duplicates++;
+    const same =
+      first.senderId === entry.event.senderId && first.contentHash === fingerprint(entry);
+    if (!same && entry.kind === 'message') this.conflicts.push(entry);
+  }
+}
+
+function isCreation(entry: LogEntry): boolean {
+  return entry.kind === 'conversation' && entry.event.change.kind === 'created';
+}

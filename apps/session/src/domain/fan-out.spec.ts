@@ -1,0 +1,123 @@
+import { messageAt, uuid } from '../../test/entries';
+import { changeAt } from '../../test/entries';
+import type { Push } from './draft';
+import { fanOut, fanOutUnreached, split, usersOf, type Address } from './fan-out';
+
+const device = (gateway: number, n: number): Address => ({
+  deviceId: uuid(n),
+  gatewayId: `g${gateway}`,
+  bootId: 'b',
+  connectionId: `c${n}`,
+});
+
+const push = (offset: number, users: number[], receiver: number | null = null): Push => ({
+  entry: messageAt(offset),
+  frame: `{"n":${offset}}`,
+  userIds: users.map(uuid),
+  receiver: receiver === null ? null : uuid(receiver),
+});
+
+const routes = (table: Record<number, Address[]>) => {
+  const byUser = new Map(Object.entries(table).map(([n, found]) => [uuid(Number(n)), found]));
+  return (userId: string) => byUser.get(userId) ?? [];
+};
+
+describe('fanOut', () => {
+  it('gives each gateway every frame once, in log order, with all its devices', () => {
+    const routesOf = routes({ 1: [device(1, 11), device(2, 12)], 2: [device(2, 21)], 3: [] });
+    const boxes = fanOut([push(1, [1, 2, 3]), push(2, [2]), push(3, [2, 1])], [], routesOf);
+    expect(boxes).toEqual([
+      {
+        gatewayId: 'g1',
+        bootId: 'b',
+        parcels: [
+          { connections: ['c11'], frame: '{"n":1}' },
+          { connections: ['c11'], frame: '{"n":3}' },
+        ],
+      },
+      {
+        gatewayId: 'g2',
+        bootId: 'b',
+        parcels: [
+          { connections: ['c12', 'c21'], frame: '{"n":1}' },
+          { connections: ['c21'], frame: '{"n":2}' },
+          { connections: ['c21', 'c12'], frame: '{"n":3}' },
+        ],
+      },
+    ]);
+  });
+
+  it('keeps boots of one gateway apart', () => {
+    const old = { ...device(1, 11), bootId: 'a' };
+    const boxes = fanOut([push(1, [1])], [], routes({ 1: [old, device(1, 12)] }));
+    expect(boxes.map((box) => box.bootId)).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['no route', [], true],
+    ['a route', [device(2, 21)], false],
+  ])('pending with %s', (_name, receiverRoutes, expected) => {
+    const routesOf = routes({ 1: [device(1, 11), device(2, 12)], 2: receiverRoutes });
+    const boxes = fanOut([push(5, [1, 2], 2)], [], routesOf);
+    const pending = boxes.flatMap((box) => box.parcels.filter((p) => p.frame.includes('pending')));
+    expect(pending).toHaveLength(expected ? 2 : 0);
+    if (expected) {
+      expect(JSON.parse(pending[0]!.frame)).toEqual({
+        type: 'pending',
+        conversationId: 'c',
+        messageId: uuid(5),
+        position: '1005',
+        offline: [uuid(2)],
+      });
+    }
+  });
+
+  it('is silent about a receiver of no message', () => {
+    const change: Push = { ...push(1, [1, 2]), entry: changeAt(1, { users: [1, 2] }) };
+    expect(fanOut([change], [], routes({ 1: [device(1, 11)] }))[0]!.parcels).toHaveLength(1);
+  });
+
+  it('tells only the device that sent a conflicting copy', () => {
+    const routesOf = routes({ 1: [device(1, 11), device(1, 12)] });
+    const boxes = fanOut([], [messageAt(7, { sender: 1, device: 12 })], routesOf);
+    expect(boxes).toHaveLength(1);
+    expect(boxes[0]!.parcels[0]!.connections).toEqual(['c12']);
+    expect(usersOf([], [messageAt(7)])).toEqual([uuid(1)]);
+  });
+});
+
+describe('fanOutUnreached', () => {
+  const gone = (gateway: number) => ({ gatewayId: `g${gateway}`, bootId: 'b', parcels: [] });
+  it.each([
+    ['all its boxes are gone', [gone(2), gone(3)], true],
+    ['one of its boxes took it', [gone(2)], false],
+    ['other boxes are gone', [gone(1)], false],
+  ])('pending when %s', (_name, boxes, expected) => {
+    const routesOf = routes({ 1: [device(1, 11)], 2: [device(2, 21), device(3, 22)] });
+    const told = fanOutUnreached([push(1, [1, 2], 2), push(2, [1, 2])], boxes, routesOf);
+    expect(told.length).toBe(expected ? 1 : 0);
+  });
+});
+
+describe('split', () => {
+  const box = (sizes: number[]) => ({
+    gatewayId: 'g',
+    bootId: 'b',
+    parcels: sizes.map((size) => ({ connections: ['c'], frame: 'x'.repeat(size - 40) })),
+  });
+  it.each([
+    [
+      [100, 100, 100],
+      [[100, 100], [100]],
+    ],
+    [
+      [300, 50, 50],
+      [[300], [50, 50]],
+    ],
+    [[50], [[50]]],
+    [[], []],
+  ])('%j in parts of 200', (sizes, expected) => {
+    const parts = split(box(sizes), 200);
+    expect(parts.map((p) => p.parcels.map((x) => x.frame.length + 40))).toEqual(expected);
+  });
+});

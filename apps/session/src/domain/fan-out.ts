@@ -1,0 +1,142 @@
+import type { Push } from './draft';
+import { encodeConflict, encodePending } from './frames';
+import type { MessageEntry } from './entry';
+
+/** Where a device is connected. */
+export interface Address {
+  deviceId: string;
+  gatewayId: string;
+  bootId: string;
+  connectionId: string;
+}
+
+/** A frame for connections of one gateway. */
+export interface Parcel {
+  connections: string[];
+  /** JSON text, the same string for every gateway. */
+  frame: string;
+}
+
+/** What one gateway (of one boot) is handed, in log order. */
+export interface Box {
+  gatewayId: string;
+  bootId: string;
+  parcels: Parcel[];
+}
+
+/** The routes of a user, as they were looked up for this batch. */
+export type RoutesOf = (userId: string) => readonly Address[];
+
+/** The users whose routes a batch needs, each once. */
+export function usersOf(pushes: readonly Push[], conflicts: readonly MessageEntry[]): string[] {
+  const users = new Set<string>();
+  for (const { userIds } of pushes) for (const userId of userIds) users.add(userId);
+  for (const { event } of conflicts) users.add(event.senderId);
+  return [...users];
+}
+
+/**
+ * Sorts a batch by gateway: every push to every device of its users, in log order; behind a message
+ * to a direct receiver without any route a `pending` to the sender's devices.
+ */
+export function fanOut(
+  pushes: readonly Push[],
+  conflicts: readonly MessageEntry[],
+  routesOf: RoutesOf,
+): Box[] {
+  const boxes = new Boxes();
+  for (const push of pushes) {
+    for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame);
+    if (push.receiver !== null && routesOf(push.receiver).length === 0) {
+      addPending(boxes, push, push.receiver, routesOf);
+    }
+  }
+  for (const entry of conflicts) {
+    const { senderId, deviceId } = entry.event;
+    const device = routesOf(senderId).filter((route) => route.deviceId === deviceId);
+    if (device.length > 0) boxes.addAll(device, encodeConflict(entry));
+  }
+  return boxes.list();
+}
+
+/**
+ * The `pending` frames that the appends themselves brought to light: the direct receiver has routes,
+ * but no gateway that they name has an inbox.
+ */
+export function fanOutUnreached(
+  pushes: readonly Push[],
+  gone: readonly Box[],
+  routesOf: RoutesOf,
+): Box[] {
+  const boxes = new Boxes();
+  const names = new Set(gone.map(nameOf));
+  for (const push of pushes) {
+    if (push.receiver === null) continue;
+    const routes = routesOf(push.receiver);
+    if (routes.length === 0 || !routes.every((route) => names.has(nameOf(route)))) continue;
+    addPending(boxes, push, push.receiver, routesOf);
+  }
+  return boxes.list();
+}
+
+/**
+ * Cuts a box into entries of about `limit` characters, never inside a frame; a frame above the limit
+ * is an entry of its own.
+ */
+export function split(box: Box, limit: number): Box[] {
+  const parts: Box[] = [];
+  let parcels: Parcel[] = [];
+  let size = 0;
+  for (const parcel of box.parcels) {
+    const more = parcel.frame.length + parcel.connections.length * CONNECTION_CHARS;
+    if (parcels.length > 0 && size + more > limit) {
+      parts.push({ ...box, parcels });
+      parcels = [];
+      size = 0;
+    }
+    parcels.push(parcel);
+    size += more;
+  }
+  if (parcels.length > 0) parts.push({ ...box, parcels });
+  return parts;
+}
+
+/** About what a connection id takes in an entry. */
+const CONNECTION_CHARS = 40;
+
+function addPending(boxes: Boxes, { entry }: Push, receiver: string, routesOf: RoutesOf): void {
+  if (entry.kind !== 'message') return;
+  const sender = routesOf(entry.event.senderId);
+  if (sender.length > 0) boxes.addAll(sender, encodePending(entry, [receiver]));
+}
+
+function nameOf({ gatewayId, bootId }: { gatewayId: string; bootId: string }): string {
+  return `${gatewayId} ${bootId}`;
+}
+
+class Boxes {
+  private readonly boxes = new Map<string, Box>();
+
+  addAll(routes: readonly Address[], frame: string): void {
+    for (const route of routes) {
+      const { parcels } = this.box(route);
+      const last = parcels[parcels.length - 1];
+      if (last?.frame === frame) last.connections.push(route.connectionId);
+      else parcels.push({ connections: [route.connectionId], frame });
+    }
+  }
+
+  list(): Box[] {
+    return [...this.boxes.values()];
+  }
+
+  private box({ gatewayId, bootId }: Address): Box {
+    const name = nameOf({ gatewayId, bootId });
+    let box = this.boxes.get(name);
+    if (!box) {
+      box = { gatewayId, bootId, parcels: [] };
+      this.boxes.set(name, box);
+    }
+    return box;
+  }
+}

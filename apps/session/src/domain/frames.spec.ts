@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { serverFrame } from '@tidings/common/contracts/frames';
+import { changeAt, messageAt } from '../../test/entries';
+import { encodeConflict, encodePending, encodePush } from './frames';
+
+describe('frames', () => {
+  it('a message says what the contract says, for any text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.option(fc.nat()), (text, before) => {
+        const entry = messageAt(5, { text });
+        const previous = before === null ? null : BigInt(before);
+        const frame = encodePush(entry, previous);
+        expect(frame.includes('\n')).toBe(false);
+        expect(serverFrame.parse(JSON.parse(frame))).toEqual({
+          type: 'message',
+          conversationId: 'c',
+          position: '1005',
+          previous: before === null ? null : String(before),
+          messageId: entry.event.messageId,
+          senderId: entry.event.senderId,
+          content: { kind: 'text', text },
+          sentAt: entry.event.sentAt,
+          version: '0',
+        });
+      }),
+    );
+  });
+
+  it('a message carries its end', () => {
+    const entry = messageAt(5);
+    entry.event.expiresAt = '2026-02-03T04:05:06.789Z';
+    expect(JSON.parse(encodePush(entry, 0n))).toMatchObject({ expiresAt: entry.event.expiresAt });
+  });
+
+  it.each([
+    ['conversation', encodePush(changeAt(1, { users: [1, 2] }), 0n)],
+    ['pending', encodePending(messageAt(1), [messageAt(1).event.senderId])],
+    ['error', encodeConflict(messageAt(1))],
+  ])('%s says what the contract says', (type, frame) => {
+    expect(serverFrame.parse(JSON.parse(frame))).toEqual(JSON.parse(frame));
+    expect(JSON.parse(frame)).toMatchObject({ type });
+  });
+});

@@ -1,0 +1,35 @@
+import { Chains } from './chains';
+import { Members } from './members';
+import { RecentIds } from './recent-ids';
+
+/** What routing remembers of one partition. It belongs to one assignment and starts empty with it. */
+export interface PartitionState {
+  readonly partition: number;
+  /** Position of offset 0 of this partition. */
+  readonly base: bigint;
+  /** Records below this offset only refill the state: they were pushed before. */
+  readonly liveFrom: bigint;
+  /** Offset after the last record that the state has taken in. */
+  next: bigint;
+  readonly recentIds: RecentIds;
+  readonly chains: Chains;
+  readonly members: Members;
+}
+
+/** An empty state that starts reading at `start` (offsets). */
+export function emptyState(at: {
+  partition: number;
+  base: bigint;
+  start: bigint;
+  liveFrom: bigint;
+}): PartitionState {
+  return {
+    partition: at.partition,
+    base: at.base,
+    liveFrom: at.liveFrom,
+    next: at.start,
+    recentIds: new RecentIds(),
+    chains: new Chains(at.base + at.start),
+    members: new Members(),
+  };
+}

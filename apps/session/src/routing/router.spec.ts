@@ -1,0 +1,201 @@
+import { EVENT_TYPES } from '@tidings/common/contracts/events';
+import { TOPICS } from '@tidings/common/contracts/topics';
+import type { LogBatch } from '@tidings/common/kafka/log-handler';
+import type { LogRecord } from '@tidings/common/kafka/record';
+import { RedisUnavailable } from '@tidings/common/redis/client';
+import { Metrics } from '@tidings/common/runtime/metrics';
+import { pino } from 'pino';
+import { changeAt, messageAt } from '../../test/entries';
+import type { LogEntry } from '../domain/entry';
+import { ConversationSource } from './conversation-source';
+import { Deliveries } from './deliveries';
+import { Router } from './router';
+import { RoutingMetrics } from './routing.metrics';
+
+const EPOCH = 3;
+const hash = 'x'.repeat(22);
+
+function record(entry: LogEntry, changed: Partial<LogRecord> = {}): LogRecord {
+  const value =
+    entry.kind === 'message' ? { ...entry.event, contentHash: hash } : { ...entry.event };
+  return {
+    topic: TOPICS.messages,
+    partition: 0,
+    offset: entry.offset,
+    key: entry.event.conversationId,
+    type: entry.kind === 'message' ? EVENT_TYPES.messageSent : EVENT_TYPES.conversationChanged,
+    id: entry.event.messageId,
+    source: 'gateway-1',
+    time: entry.event.sentAt,
+    timestamp: entry.recordedAtMs,
+    epoch: EPOCH,
+    again: false,
+    value: Buffer.from(JSON.stringify(value)),
+    headers: {},
+    ...changed,
+  };
+}
+
+function batch(...records: LogRecord[]): LogBatch {
+  return {
+    topic: TOPICS.messages,
+    partition: 0,
+    records,
+    firstOffset: records[0]!.offset,
+    nextOffset: records.at(-1)!.offset + 1n,
+    highWatermark: 1_000n,
+    lag: 0n,
+    revoked: () => false,
+    heartbeat: () => Promise.resolve(),
+  };
+}
+
+/** A router whose surroundings answer at once, and whose inboxes can be made to fail or hang. */
+function setup() {
+  const payloads: string[] = [];
+  const letters: string[] = [];
+  const inboxes = {
+    failing: false,
+    hanging: null as Promise<void> | null,
+    append: async (entries: readonly { payload: string | Buffer }[]) => {
+      if (inboxes.failing) throw new RedisUnavailable('test');
+      await inboxes.hanging;
+      entries.forEach(({ payload }) => payloads.push(String(payload)));
+      return entries.map(() => 'ok' as const);
+    },
+  };
+  const lookup = async (userIds: readonly string[]) =>
+    userIds.map((userId) => [
+      {
+        userId,
+        deviceId: userId,
+        gatewayId: 'g',
+        bootId: 'b',
+        connectionId: userId,
+        generation: '1',
+      },
+    ]);
+  const storage = { call: () => Promise.reject(new Error('away')) };
+  const copies = { find: async (ids: readonly string[]) => ids.map(() => null) };
+  const hooks = { asked: () => undefined, failed: () => undefined };
+  const router = new Router(
+    { epoch: EPOCH, bases: [1_000n] },
+    {
+      conversations: new ConversationSource(storage, copies, hooks),
+      deliveries: new Deliveries({ lookup }, inboxes),
+      deadLetters: { put: async (_record, reason) => void letters.push(reason) },
+      windows: { of: async () => 0n },
+      metrics: new RoutingMetrics(new Metrics({ service: 'session', node: 'test' })),
+      logger: pino({ level: 'silent' }),
+    },
+    () => 0.5,
+  );
+  const assign = (committed: bigint | null = null) =>
+    router.assigned(0, { committed, low: 0n, high: 1_000n });
+  /** `[position, previous]` of every frame that was handed on, in order. */
+  const handed = () =>
+    payloads
+      .join('')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { position: string; previous: string | null })
+      .map(({ position, previous }) => [position, previous]);
+  return { router, inboxes, letters, assign, handed };
+}
+
+const created = record(changeAt(0, { users: [1, 2] }));
+const first = record(messageAt(1));
+const second = record(messageAt(2));
+
+describe('Router', () => {
+  it('routes in order and hands on one entry per gateway', async () => {
+    const { router, assign, handed } = setup();
+    await expect(assign()).resolves.toEqual({ seek: 0n });
+    await expect(router.handle(batch(created, first))).resolves.toEqual({ done: true });
+    await expect(router.handle(batch(second))).resolves.toEqual({ done: true });
+    expect(handed()).toEqual([
+      ['1000', '0'],
+      ['1001', '1000'],
+      ['1002', '1001'],
+    ]);
+  });
+
+  it('a batch whose append failed is routed again just the same', async () => {
+    const { router, inboxes, assign, handed } = setup();
+    await assign();
+    await router.handle(batch(created));
+    inboxes.failing = true;
+    const outcomes = [];
+    for (let n = 0; n < 6; n++) outcomes.push(await router.handle(batch(first, second)));
+    expect(outcomes.map((o) => 'retryAfterMs' in o && o.retryAfterMs)).toEqual([
+      75, 150, 300, 600, 750, 750,
+    ]);
+    inboxes.failing = false;
+    await expect(router.handle(batch(first, second))).resolves.toEqual({ done: true });
+    expect(handed()).toEqual([
+      ['1000', '0'],
+      ['1001', '1000'],
+      ['1002', '1001'],
+    ]);
+  });
+
+  it('gives up an append that hangs, whose late end changes nothing', async () => {
+    jest.useFakeTimers();
+    const { router, inboxes, assign, handed } = setup();
+    await assign();
+    let release = (): void => undefined;
+    inboxes.hanging = new Promise((resolve) => (release = resolve));
+    const hung = router.handle(batch(created, first));
+    await jest.advanceTimersByTimeAsync(2_000);
+    jest.useRealTimers();
+    await expect(hung).resolves.toEqual({ retryAfterMs: 75 });
+    inboxes.hanging = null;
+    await router.handle(batch(created, first, second));
+    release();
+    await router.handle(batch(record(messageAt(3))));
+    expect(handed().filter(([position]) => position === '1003')).toEqual([['1003', '1002']]);
+  });
+
+  it('only refills its state below the committed offset', async () => {
+    const { router, assign, handed } = setup();
+    await expect(assign(2n)).resolves.toEqual({ seek: 0n });
+    await router.handle(batch(created, first, second));
+    expect(handed()).toEqual([['1002', '1001']]);
+  });
+
+  it('forgets everything with an assignment', async () => {
+    const { router, assign } = setup();
+    await assign();
+    await router.handle(batch(created));
+    router.revoked(0);
+    await expect(router.handle(batch(first))).resolves.toEqual({ retryAfterMs: 100 });
+    await assign(1n);
+    // Nobody knows the members now: not even a copy of them is there.
+    await expect(router.handle(batch(first))).resolves.toEqual({ retryAfterMs: 75 });
+  });
+
+  it.each([
+    ['not JSON', { value: Buffer.from('{') }, 'not JSON'],
+    ['another shape', { value: Buffer.from('{}') }, 'conversationId'],
+    ['a foreign key', { key: 'elsewhere' }, 'key'],
+    ['no type', { type: '' }, 'no type'],
+  ])('puts a record aside: %s', async (_name, changed, reason) => {
+    const { router, letters, assign, handed } = setup();
+    await assign();
+    await router.handle(batch(created, record(messageAt(1), changed), second));
+    expect(letters).toEqual([expect.stringContaining(reason)]);
+    expect(handed()).toHaveLength(2);
+  });
+
+  it.each([
+    ['another epoch', { epoch: EPOCH - 1 }],
+    ['no epoch', { epoch: -1 }],
+    ['a later type', { type: 'tidings.message.painted.v1' }],
+  ])('passes over a record of %s', async (_name, changed) => {
+    const { router, letters, assign, handed } = setup();
+    await assign();
+    await router.handle(batch(created, record(messageAt(1), changed), second));
+    expect(letters).toEqual([]);
+    expect(handed().map(([position]) => position)).toEqual(['1000', '1002']);
+  });
+});

@@ -1,0 +1,178 @@
+import type { AssignmentContext, HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import { RedisUnavailable } from '@tidings/common/redis/client';
+import { within } from '@tidings/common/runtime/lifecycle';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { Draft } from '../domain/draft';
+import { emptyState, type PartitionState } from '../domain/partition-state';
+import { windowStart } from '../domain/window-start';
+import type { ConversationSource } from './conversation-source';
+import type { Deliveries } from './deliveries';
+import { readEntries, type BadRecord } from './entry-reader';
+import type { RetryReason, RoutingMetrics } from './routing.metrics';
+import type { WindowOffsets } from './window-offsets';
+
+/** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
+const BATCH_MS = 2_000;
+/** First and longest pause before a batch is tried again, in milliseconds; full jitter above half. */
+const RETRY_BASE_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+/** The log as every service agrees on it. */
+export interface LogState {
+  epoch: number;
+  /** Position of offset 0, per partition. */
+  bases: readonly bigint[];
+}
+
+/** What routing needs of the rest of the process. */
+export interface RouterParts {
+  conversations: ConversationSource;
+  deliveries: Deliveries;
+  deadLetters: { put(record: BadRecord['record'], reason: string): Promise<void> };
+  windows: Pick<WindowOffsets, 'of'>;
+  metrics: RoutingMetrics;
+  logger: Logger;
+}
+
+/** A batch can not be routed now; it is tried again. */
+class PutOff extends Error {
+  constructor(
+    readonly reason: RetryReason,
+    cause?: unknown,
+  ) {
+    super(`routing is put off: ${reason}`, { cause });
+  }
+}
+
+interface Assigned {
+  state: PartitionState;
+  /** Batches that were put off in a row. */
+  failures: number;
+  /** Counts attempts: one that was given up for its time must not change the state any more. */
+  attempt: number;
+}
+
+/**
+ * Routes the conversation log, one partition's batches in order: reads, drops repeated ids, fills in
+ * members and `previous`, and hands the frames to the inboxes of the gateways where the members'
+ * devices are. A batch changes the partition's state only when all its frames were handed on; a
+ * batch that could not be is tried again, never skipped.
+ */
+export class Router {
+  private readonly partitions = new Map<number, Assigned>();
+  private foreignLogged = false;
+
+  constructor(
+    private readonly log: LogState,
+    private readonly parts: RouterParts,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /** Begins a partition with an empty state, far enough back to refill its window. */
+  async assigned(partition: number, context: AssignmentContext): Promise<{ seek: bigint }> {
+    const windowOffset = await this.parts.windows.of(partition);
+    const { start, liveFrom } = windowStart({ ...context, windowOffset });
+    const base = this.log.bases[partition];
+    if (base === undefined) throw new RangeError(`partition ${partition} has no position base`);
+    const state = emptyState({ partition, base, start, liveFrom });
+    this.partitions.set(partition, { state, failures: 0, attempt: 0 });
+    this.parts.logger.info(
+      { partition, start: String(start), liveFrom: String(liveFrom) },
+      'partition assigned',
+    );
+    return { seek: start };
+  }
+
+  /** Forgets a partition. */
+  revoked(partition: number): void {
+    this.partitions.delete(partition);
+    this.parts.metrics.revoked(partition);
+  }
+
+  /** Routes one batch. Never throws, and never takes much longer than {@link BATCH_MS}. */
+  async handle(batch: LogBatch): Promise<HandleOutcome> {
+    const assigned = this.partitions.get(batch.partition);
+    if (!assigned) return { retryAfterMs: RETRY_BASE_MS };
+    try {
+      await within(this.route(batch, assigned), BATCH_MS);
+      assigned.failures = 0;
+      return { done: true };
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.parts.metrics.putOff(reason);
+      if (assigned.failures++ === 0) {
+        this.parts.logger.warn({ err: error, partition: batch.partition, reason }, 'put off');
+      }
+      return { retryAfterMs: this.pause(assigned.failures) };
+    }
+  }
+
+  private async route(batch: LogBatch, assigned: Assigned): Promise<void> {
+    const began = performance.now();
+    const attempt = ++assigned.attempt;
+    const { state } = assigned;
+    const read = readEntries(batch.records, { epoch: this.log.epoch, base: state.base });
+    if (read.foreign > 0) this.noteForeign(batch, read.foreign);
+    const bad = read.bad.filter(({ record }) => record.offset >= state.liveFrom);
+    await this.setAside(bad);
+    const draft = new Draft(state);
+    for (const entry of read.entries) draft.admit(entry);
+    await this.complete(draft, state);
+    const pushes = draft.route();
+    const delivery = await this.parts.deliveries.deliver(pushes, draft.conflicts);
+    if (assigned.attempt !== attempt) return;
+    draft.commit(batch.nextOffset);
+    const { metrics } = this.parts;
+    metrics.appended(delivery.results, delivery.pushes);
+    const oldest = pushes[0]?.entry.recordedAtMs;
+    metrics.routed({
+      counts: draft.counts,
+      foreign: read.foreign,
+      bad: bad.length,
+      partition: batch.partition,
+      lag: batch.lag,
+      latencyMs: oldest === undefined ? null : Math.max(0, Date.now() - oldest),
+      durationMs: performance.now() - began,
+    });
+  }
+
+  private async complete(draft: Draft, state: PartitionState): Promise<void> {
+    const missing = draft.missing();
+    if (missing.length === 0) return;
+    const answers = await this.parts.conversations.find(missing, state);
+    for (const [conversationId, answer] of answers) draft.learn(conversationId, answer);
+    if (draft.blocked()) throw new PutOff('members');
+  }
+
+  private async setAside(bad: readonly BadRecord[]): Promise<void> {
+    for (const { record, reason } of bad) {
+      const { partition, offset } = record;
+      this.parts.logger.error({ partition, offset: String(offset), reason }, 'dead letter');
+      try {
+        await this.parts.deadLetters.put(record, reason);
+      } catch (error) {
+        throw new PutOff('dead_letter', error);
+      }
+    }
+  }
+
+  private noteForeign({ partition, firstOffset }: LogBatch, records: number): void {
+    if (this.foreignLogged) return;
+    this.foreignLogged = true;
+    this.parts.logger.warn(
+      { partition, firstOffset: String(firstOffset), records },
+      'records of another epoch or an unknown type are not routed',
+    );
+  }
+
+  private pause(failures: number): number {
+    const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures - 1, 8));
+    return Math.ceil(ceiling * (0.5 + this.random() / 2));
+  }
+}
+
+function reasonOf(error: unknown): RetryReason {
+  if (error instanceof PutOff) return error.reason;
+  if (error instanceof RedisUnavailable) return 'redis';
+  return error instanceof Error && error.message.startsWith('not done within') ? 'late' : 'error';
+}

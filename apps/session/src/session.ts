@@ -1,0 +1,209 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import { STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
+import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
+import type { PartitionLifecycle } from '@tidings/common/kafka/log-handler';
+import { checkTopics } from '@tidings/common/kafka/topics';
+import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
+import { InboxWriter } from '@tidings/common/redis/inbox';
+import { MemberStore } from '@tidings/common/redis/member-store';
+import { MemberCache } from '@tidings/common/redis/members';
+import { Routes } from '@tidings/common/redis/routes';
+import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import type { Step } from '@tidings/common/runtime/lifecycle';
+import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
+import type { Metrics } from '@tidings/common/runtime/metrics';
+import { RpcClient } from '@tidings/common/runtime/rpc-client';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MemberIds } from './member-ids';
+import { ConversationCopies } from './routing/conversation-copies';
+import { ConversationSource } from './routing/conversation-source';
+import { Deliveries } from './routing/deliveries';
+import { Router, type LogState } from './routing/router';
+import { RoutingMetrics } from './routing/routing.metrics';
+import { WindowOffsets } from './routing/window-offsets';
+import type { SessionEnv } from './session.env';
+import { SessionModule } from './session.module';
+
+/** How long the start waits for Redis, in milliseconds. */
+const REDIS_WITHIN_MS = 30_000;
+/** Pause between attempts to learn the log's state from storage, in milliseconds. */
+const LOG_STATE_PAUSE_MS = 300;
+/** How long a fetch may wait for a first record, in milliseconds. */
+const MAX_WAIT_MS = 250;
+const CONCURRENT_PARTITIONS = 8;
+
+/** What a session process is made of; given by `main`, or by a test. */
+export interface SessionOptions {
+  env: SessionEnv;
+  logger: Logger;
+  metrics: Metrics;
+  readiness: Readiness;
+  /** The consumer cannot go on: the process should end. */
+  onFatal(error: Error): void;
+}
+
+/** The session service: its parts and the order in which they start. */
+export class Session {
+  private readonly kafka: KafkaClient;
+  private readonly redis: RedisClient;
+  private readonly storage: RpcClient<typeof STORAGE_RPC>;
+  private readonly memberIds: MemberIds;
+  /** The group member; null before its step has begun. */
+  private strategy: LogConsumerStrategy | null = null;
+  private app: NestExpressApplication | null = null;
+  private stopping = false;
+
+  constructor(private readonly options: SessionOptions) {
+    const { env, logger, readiness } = options;
+    this.kafka = createKafka({
+      brokers: env.KAFKA_BROKERS,
+      clientId: env.NODE_ID,
+      log: (level, message, extra) => logger[level](extra, message),
+    });
+    this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
+    this.storage = new RpcClient(STORAGE_RPC, {
+      urls: env.STORAGE_URLS,
+      nodeId: env.NODE_ID,
+      secret: env.CLUSTER_SECRET,
+    });
+    this.memberIds = new MemberIds(
+      new MemberStore(this.redis, env.NODE_ID),
+      GROUPS.sessionRouting,
+      (error) => logger.warn({ err: error }, 'the member id was not kept'),
+    );
+    readiness.add('kafka', () => (this.strategy?.isReady() ? null : 'not joined yet'));
+    readiness.add('redis', () => (this.redis.status === 'ready' ? null : this.redis.status));
+  }
+
+  /** Port of the listener for health and metrics. */
+  get port(): number {
+    const address = this.app?.getHttpServer().address() as { port: number } | null | undefined;
+    return address?.port ?? 0;
+  }
+
+  /** The start order; stopping is its reverse. */
+  steps(): Step[] {
+    return [
+      {
+        name: 'redis',
+        start: () => redisReady(this.redis, REDIS_WITHIN_MS),
+        stop: () => this.redis.disconnect(),
+      },
+      {
+        name: 'storage',
+        stop: () => {
+          this.stopping = true;
+          this.storage.close();
+        },
+      },
+      { name: 'topics', start: () => checkTopics(this.kafka, this.topics()) },
+      {
+        name: 'listener',
+        start: () => this.listen(),
+        stop: () => this.app?.close(),
+      },
+      {
+        name: 'consumer',
+        start: () => this.app?.startAllMicroservices().then(() => undefined),
+        stop: () => this.leave(),
+        stopWithinMs: 12_000,
+      },
+    ];
+  }
+
+  private topics() {
+    const { env } = this.options;
+    const specs = topicSpecs({
+      partitions: env.KAFKA_PARTITIONS,
+      replication: env.KAFKA_REPLICATION,
+      minInsyncReplicas: env.KAFKA_MIN_INSYNC,
+    });
+    return specs.filter((spec) => spec.name === TOPICS.messages);
+  }
+
+  private async listen(): Promise<void> {
+    const { env, logger, metrics, readiness } = this.options;
+    const { strategy, router } = this.routing(await this.logState());
+    const app = await NestFactory.create<NestExpressApplication>(SessionModule.around(router), {
+      logger: nestLogger(logger),
+      bodyParser: false,
+    });
+    this.app = app;
+    this.strategy = strategy;
+    mountHealth(app, { readiness, metrics });
+    app.connectMicroservice({ strategy });
+    await app.listen(env.PORT, env.HOST);
+  }
+
+  private routing(log: LogState): { strategy: LogConsumerStrategy; router: Router } {
+    const { metrics, logger } = this.options;
+    const figures = new RoutingMetrics(metrics);
+    const strategy = this.consumer({
+      assigned: (_topic, partition, context) => router.assigned(partition, context),
+      revoked: (_topic, partition) => router.revoked(partition),
+    });
+    const copies = new ConversationCopies(new MemberCache(this.redis));
+    const router = new Router(log, {
+      conversations: new ConversationSource(this.storage, copies, {
+        asked: (conversations) => figures.askedStorage(conversations),
+        failed: () => figures.askFailed(),
+      }),
+      deliveries: new Deliveries(new Routes(this.redis), new InboxWriter(this.redis)),
+      deadLetters: { put: (record, reason) => strategy.deadLetter(record, reason) },
+      windows: new WindowOffsets(strategy.offsets, Date.now),
+      metrics: figures,
+      logger,
+    });
+    return { strategy, router };
+  }
+
+  private consumer(lifecycle: PartitionLifecycle): LogConsumerStrategy {
+    const { logger, onFatal } = this.options;
+    return new LogConsumerStrategy({
+      kafka: this.kafka,
+      groupId: GROUPS.sessionRouting,
+      lifecycle,
+      memberStore: this.memberIds,
+      minBytes: 1,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+      gapFound: ({ expected, found, ...gap }) =>
+        logger.error(
+          { ...gap, expected: String(expected), found: String(found) },
+          'records are missing from the log: an operator has to decide',
+        ),
+      onError: (error, what) => logger.warn({ err: error, what }, 'consumer trouble'),
+      onFatal,
+    });
+  }
+
+  private async leave(): Promise<void> {
+    await this.strategy?.close();
+    await this.memberIds.stop();
+  }
+
+  /** The log's epoch and bases as storage has them; waits until storage answers. */
+  private async logState(): Promise<LogState> {
+    const { env, logger } = this.options;
+    for (let attempt = 0; !this.stopping; attempt++) {
+      try {
+        const { epoch, bases } = await this.storage.call('log.state', {});
+        if (bases.length !== env.KAFKA_PARTITIONS) {
+          throw new Error(
+            `storage knows ${bases.length} partitions, but KAFKA_PARTITIONS is ${env.KAFKA_PARTITIONS}`,
+          );
+        }
+        return { epoch, bases: bases.map(BigInt) };
+      } catch (error) {
+        if (!(error instanceof TidingsError) || !error.retryable) throw error;
+        if (attempt === 0) logger.info('waiting for storage');
+        await delay(LOG_STATE_PAUSE_MS);
+      }
+    }
+    throw new Error('stopped while waiting for storage');
+  }
+}

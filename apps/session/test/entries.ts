@@ -1,0 +1,64 @@
+import type { ConversationEntry, MessageEntry } from '../src/domain/entry';
+
+/** Position of offset 0 in these samples. */
+export const BASE = 1_000n;
+
+/** A UUID that ends in this number. */
+export function uuid(n: number): string {
+  return `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
+}
+
+/** A message at an offset; what is not given follows from the offset. */
+export function messageAt(
+  offset: number,
+  given: {
+    talk?: string;
+    id?: number;
+    sender?: number;
+    device?: number;
+    text?: string;
+    atMs?: number;
+  } = {},
+): MessageEntry {
+  const { talk = 'c', id = offset, sender = 1, device = 1, text = 'hi', atMs = offset } = given;
+  return {
+    kind: 'message',
+    offset: BigInt(offset),
+    position: BASE + BigInt(offset),
+    recordedAtMs: atMs,
+    event: {
+      conversationId: talk,
+      messageId: uuid(id),
+      senderId: uuid(sender),
+      deviceId: uuid(device),
+      content: { kind: 'text', text },
+      contentHash: `hash-of-${text}`,
+      sentAt: '2026-01-02T03:04:05.678Z',
+    },
+  };
+}
+
+/** A creation, or (with a version above 1) a later change, of a conversation at an offset. */
+export function changeAt(
+  offset: number,
+  given: { talk?: string; users: number[]; version?: number; kind?: 'direct' | 'group' },
+): ConversationEntry {
+  const { talk = 'c', users, version = 1, kind = 'direct' } = given;
+  const members = users.map(uuid);
+  return {
+    kind: 'conversation',
+    offset: BigInt(offset),
+    position: BASE + BigInt(offset),
+    recordedAtMs: offset,
+    event: {
+      conversationId: talk,
+      messageId: uuid(offset),
+      senderId: uuid(users[0] ?? 0),
+      sentAt: '2026-01-02T03:04:05.678Z',
+      version,
+      kind,
+      members,
+      change: { kind: 'created', conversationKind: kind, userIds: members },
+    },
+  };
+}

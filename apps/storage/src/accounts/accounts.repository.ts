@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, MoreThanOrEqual, type Repository } from 'typeorm';
+import { UserEntity } from './user.entity';
+
+/** What a new account is made of. */
+export type NewUser = Pick<
+  UserEntity,
+  | 'id'
+  | 'username'
+  | 'usernameKey'
+  | 'email'
+  | 'emailKey'
+  | 'firstName'
+  | 'lastName'
+  | 'passwordHash'
+>;
+
+/** Above every character that a name can hold. */
+const LAST_CHARACTER = '\u{10FFFF}';
+
+/** Users, by id and by their unique keys. */
+@Injectable()
+export class AccountsRepository {
+  constructor(@InjectRepository(UserEntity) private readonly users: Repository<UserEntity>) {}
+
+  /** Adds a user; false when its id, name or address exists. The unique indexes decide. */
+  async insert(user: NewUser): Promise<boolean> {
+    const result = await this.users
+      .createQueryBuilder()
+      .insert()
+      .values(user)
+      .orIgnore()
+      .returning('id')
+      .execute();
+    return (result.raw as unknown[]).length > 0;
+  }
+
+  /** Everybody who stands in the way of this new user: same id, same name or same address. */
+  rivals(user: Pick<NewUser, 'id' | 'usernameKey' | 'emailKey'>): Promise<UserEntity[]> {
+    const { id, usernameKey, emailKey } = user;
+    return this.users.find({ where: [{ id }, { usernameKey }, { emailKey }] });
+  }
+
+  byId(id: string): Promise<UserEntity | null> {
+    return this.users.findOneBy({ id });
+  }
+
+  byIds(ids: string[]): Promise<UserEntity[]> {
+    return this.users.findBy({ id: In(ids) });
+  }
+
+  /** A user with its password's hash, for a login. */
+  withPassword(usernameKey: string): Promise<UserEntity | null> {
+    return this.users
+      .createQueryBuilder('user')
+      .addSelect('user.passwordHash')
+      .where({ usernameKey })
+      .getOne();
+  }
+
+  /** Users by name, whose key starts with `prefix` and lies behind `after`. */
+  async search(prefix: string, after: string | null, limit: number): Promise<UserEntity[]> {
+    const query = this.users.createQueryBuilder('user').orderBy('user.usernameKey').take(limit);
+    if (prefix !== '') {
+      query.where({ usernameKey: MoreThanOrEqual(prefix) });
+      query.andWhere('user.usernameKey < :end', { end: prefix + LAST_CHARACTER });
+    }
+    if (after !== null) query.andWhere('user.usernameKey > :after', { after });
+    return query.getMany();
+  }
+}

@@ -1,0 +1,43 @@
+import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+
+/** A person with an account. */
+@Entity('users')
+@Unique('users_username_key', ['usernameKey'])
+@Unique('users_email_key', ['emailKey'])
+export class UserEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  /** As typed. */
+  @Column('text')
+  username!: string;
+
+  /** As compared: see `domain/username`. */
+  @Column({ type: 'text', name: 'username_key', collation: 'C' })
+  usernameKey!: string;
+
+  /** As typed. */
+  @Column('text')
+  email!: string;
+
+  /** As compared: lower case. */
+  @Column({ type: 'text', name: 'email_key', collation: 'C' })
+  emailKey!: string;
+
+  @Column('text', { name: 'first_name' })
+  firstName!: string;
+
+  @Column('text', { name: 'last_name', nullable: true })
+  lastName!: string | null;
+
+  /** PHC string of argon2id. Never read together with the rest of the row. */
+  @Column('text', { name: 'password_hash', select: false })
+  passwordHash!: string;
+
+  /** Raised by what ends all sessions of a user (bigint as a decimal string). */
+  @Column('bigint', { name: 'login_generation', default: 1 })
+  loginGeneration!: string;
+
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+}

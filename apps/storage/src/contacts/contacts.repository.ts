@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { Repository } from 'typeorm';
+import { UserEntity } from '../accounts/user.entity';
+import { ContactEntity } from './contact.entity';
+
+/** A contact with what the list shows of it. */
+export interface ContactRow {
+  user: UserEntity;
+  mutual: boolean;
+}
+
+/** Who has whom in the list of contacts. */
+@Injectable()
+export class ContactsRepository {
+  constructor(
+    @InjectRepository(ContactEntity) private readonly contacts: Repository<ContactEntity>,
+    @InjectRepository(UserEntity) private readonly users: Repository<UserEntity>,
+  ) {}
+
+  /** Adds a contact; adding it again changes nothing. */
+  async put(userId: string, contactId: string): Promise<void> {
+    await this.contacts
+      .createQueryBuilder()
+      .insert()
+      .values({ userId, contactId })
+      .orIgnore()
+      .execute();
+  }
+
+  async delete(userId: string, contactId: string): Promise<void> {
+    await this.contacts.delete({ userId, contactId });
+  }
+
+  has(userId: string, contactId: string): Promise<boolean> {
+    return this.contacts.existsBy({ userId, contactId });
+  }
+
+  /** The user's contacts by name, behind the name `after`. */
+  async list(userId: string, after: string | null, limit: number): Promise<ContactRow[]> {
+    const query = this.users
+      .createQueryBuilder('user')
+      .innerJoin(ContactEntity, 'mine', 'mine.contactId = user.id AND mine.userId = :userId')
+      .leftJoin(ContactEntity, 'theirs', 'theirs.userId = user.id AND theirs.contactId = :userId')
+      .addSelect('theirs.userId IS NOT NULL', 'mutual')
+      .orderBy('user.usernameKey')
+      .limit(limit)
+      .setParameter('userId', userId);
+    if (after !== null) query.where('user.usernameKey > :after', { after });
+    const { entities, raw } = await query.getRawAndEntities<{ mutual: boolean }>();
+    return entities.map((user, i) => ({ user, mutual: raw[i]!.mutual }));
+  }
+
+  /** People who have the user as a contact, and whom the user has not, by name. */
+  async incoming(userId: string, after: string | null, limit: number): Promise<UserEntity[]> {
+    const query = this.users
+      .createQueryBuilder('user')
+      .innerJoin(ContactEntity, 'theirs', 'theirs.userId = user.id AND theirs.contactId = :userId')
+      .leftJoin(ContactEntity, 'mine', 'mine.contactId = user.id AND mine.userId = :userId')
+      .where('mine.userId IS NULL')
+      .orderBy('user.usernameKey')
+      .limit(limit)
+      .setParameter('userId', userId);
+    if (after !== null) query.andWhere('user.usernameKey > :after', { after });
+    return query.getMany();
+  }
+}

@@ -1,0 +1,103 @@
+import { DIGEST_LENGTH } from '@tidings/common/contracts/digest';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { messageColumns } from '../messages/message.mapper';
+
+/** Whoever reads rows counts a pending removal as done and a pending addition as not yet. */
+export function isMember(m: string): string {
+  return `${m}.from_position IS NOT NULL AND ${m}.until_position IS NULL AND NOT ${m}.pending`;
+}
+
+/** Messages that have not expired at this SQL time. */
+export function isAlive(x: string, at: string): string {
+  return `(${x}.expires_at IS NULL OR ${x}.expires_at > ${at})`;
+}
+
+/** Scalar: messages of others, above the member's read mark and up to `upTo`. Events do not count. */
+export function unreadCount(m: string, upTo: string): string {
+  return `(SELECT count(*)::int FROM messages x
+    WHERE x.conversation_id = ${m}.conversation_id
+      AND x.position > GREATEST(${m}.read, ${m}.from_position) AND x.position <= ${upTo}
+      AND x.sender_id <> ${m}.user_id AND x.kind <> 'event' AND NOT x.deleted
+      AND ${isAlive('x', 'now()')})`;
+}
+
+/** Scalar: the lines of the state digest up to `upTo`, oldest first. */
+export function digestLines(
+  conversationId: string,
+  { from, upTo, at }: { from: string; upTo: string; at: string },
+): string {
+  return `ARRAY(SELECT l.position || ':' || l.message_id || ':' || l.version FROM (
+      SELECT x.position, x.message_id, x.version FROM messages x
+      WHERE x.conversation_id = ${conversationId}
+        AND x.position > ${from} AND x.position <= ${upTo} AND ${isAlive('x', at)}
+      ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) l ORDER BY l.position)`;
+}
+
+/** Scalar: members as JSON, one more than are shown when there are too many. Marks are capped. */
+export function membersJson(c: string): string {
+  return `(SELECT json_agg(json_build_object('userId', x.user_id, 'role', x.role,
+        'delivered', LEAST(GREATEST(x.delivered, x.read), ${c}.last_position)::text,
+        'read', LEAST(x.read, ${c}.last_position)::text) ORDER BY x.user_id)
+    FROM (SELECT * FROM members y WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
+          ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
+}
+
+const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last_position,
+  (extract(epoch FROM c.last_at) * 1000000)::int8 AS last_at_us, m.from_position,
+  ${membersJson('c')} AS members,
+  (SELECT count(*)::int FROM members x
+    WHERE x.conversation_id = c.id AND ${isMember('x')}) AS member_count,
+  ${unreadCount('m', 'c.last_position')} AS unread,
+  ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })} AS lines,
+  last.message_id, last.position, last.version, last.sender_id, last.sent_at, last.expires_at,
+  last.deleted, last.content`;
+
+const LAST = `LEFT JOIN LATERAL (SELECT ${messageColumns('x')} FROM messages x
+    WHERE x.conversation_id = c.id AND x.position > m.from_position
+      AND x.position <= c.last_position AND ${isAlive('x', 'now()')}
+    ORDER BY x.position DESC LIMIT 1) last ON true`;
+
+/** $1 user, $2 conversation: the conversation as this member sees it; no row for outsiders. */
+export const GET_VIEW = {
+  name: 'conversation-get',
+  text: `SELECT ${VIEW} FROM members m JOIN conversations c ON c.id = m.conversation_id ${LAST}
+    WHERE m.user_id = $1 AND m.conversation_id = $2 AND ${isMember('m')}
+      AND c.created_position IS NOT NULL`,
+};
+
+/** $1 user, $2 and $3 last item's time (µs) and id or nulls, $4 limit: newest first. */
+export const LIST_VIEWS = {
+  name: 'conversation-list',
+  text: `WITH page AS MATERIALIZED (
+      SELECT m.conversation_id, m.user_id, c.last_at
+      FROM members m JOIN conversations c ON c.id = m.conversation_id
+      WHERE m.user_id = $1 AND ${isMember('m')} AND c.created_position IS NOT NULL
+        AND ($2::int8 IS NULL OR
+             ((extract(epoch FROM c.last_at) * 1000000)::int8, c.id) < ($2::int8, $3::text COLLATE "C"))
+      ORDER BY c.last_at DESC, c.id DESC LIMIT $4)
+    SELECT ${VIEW} FROM page
+      JOIN members m ON m.conversation_id = page.conversation_id AND m.user_id = page.user_id
+      JOIN conversations c ON c.id = page.conversation_id ${LAST}
+    ORDER BY page.last_at DESC, c.id DESC`,
+};
+
+/**
+ * $1 topic, $2 conversation ids, $3 upper bounds or nulls: routing data and, in every row and in
+ * the same snapshot, the next offset to apply per partition.
+ */
+export const ROUTING = {
+  name: 'conversation-routing',
+  text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members,
+      CASE WHEN w.below IS NULL OR c.last_position < w.below THEN c.last_position
+           ELSE COALESCE((SELECT x.position FROM messages x
+             WHERE x.conversation_id = c.id AND x.position < w.below
+             ORDER BY x.position DESC LIMIT 1), 0) END AS last_position
+    FROM (SELECT ARRAY(SELECT next::text FROM log_progress WHERE topic = $1 ORDER BY partition)
+            AS applied) progress
+    LEFT JOIN (unnest($2::text[], $3::int8[]) AS w (id, below)
+      JOIN conversations c ON c.id = w.id
+      CROSS JOIN LATERAL (SELECT json_agg(json_build_object('userId', x.user_id,
+          'from', x.from_position::text, 'until', x.until_position::text)) AS members
+        FROM members x WHERE x.conversation_id = c.id AND x.from_position IS NOT NULL
+          AND NOT x.pending) r) ON true`,
+};

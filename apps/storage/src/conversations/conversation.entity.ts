@@ -1,0 +1,52 @@
+import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+import type { ConversationKind } from '@tidings/common/contracts/events';
+
+/** A conversation. Positions are bigints as decimal strings. */
+@Entity('conversations')
+@Unique('conversations_direct_key', ['directKey'])
+export class ConversationEntity {
+  @PrimaryColumn('text', { collation: 'C' })
+  id!: string;
+
+  @Column('text')
+  kind!: ConversationKind;
+
+  @Column('text', { nullable: true })
+  title!: string | null;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  @Column('uuid', { name: 'created_by' })
+  createdBy!: string;
+
+  @Column('text', { name: 'request_id', nullable: true })
+  requestId!: string | null;
+
+  /** Both users of a direct conversation, sorted: one conversation per pair. */
+  @Column({ type: 'text', name: 'direct_key', nullable: true, collation: 'C' })
+  directKey!: string | null;
+
+  /** Rises by one with each change. */
+  @Column('integer')
+  version!: number;
+
+  /** Partition of the log. */
+  @Column('smallint')
+  partition!: number;
+
+  /** Position of its creation; null until that is in the log. */
+  @Column('bigint', { name: 'created_position', nullable: true })
+  createdPosition!: string | null;
+
+  /** Position of the last applied entry, "0" for none. */
+  @Column('bigint', { name: 'last_position', default: 0 })
+  lastPosition!: string;
+
+  /** Time of the last entry. */
+  @Column('timestamptz', { name: 'last_at' })
+  lastAt!: Date;
+
+  @Column('integer', { name: 'message_ttl_seconds', nullable: true })
+  messageTtlSeconds!: number | null;
+}

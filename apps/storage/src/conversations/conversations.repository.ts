@@ -1,0 +1,179 @@
+import { Injectable } from '@nestjs/common';
+import type { Conversation, Member } from '@tidings/common/contracts/http';
+import type { ConversationKind } from '@tidings/common/contracts/events';
+import type { ConversationRouting, Interval } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { Database, type Sql } from '../database/database';
+import { stateDigest } from '../domain/state-digest';
+import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';
+import { GET_VIEW, LIST_VIEWS, ROUTING } from './conversation-views.sql';
+
+/** A conversation that is being made, with its creation event. */
+export interface NewConversation {
+  id: string;
+  kind: ConversationKind;
+  createdAt: Date;
+  createdBy: string;
+  directKey: string | null;
+  partition: number;
+  memberIds: string[];
+  event: { messageId: string; json: string };
+}
+
+/** Where a list goes on: time (µs) and id of its last item. */
+export interface ListPosition {
+  lastAtUs: string;
+  id: string;
+}
+
+interface ViewRow extends Omit<MessageRow, 'conversation_id' | 'message_id'> {
+  id: string;
+  kind: ConversationKind;
+  title: string | null;
+  created_at: Date;
+  message_ttl_seconds: number | null;
+  last_position: string;
+  last_at_us: string;
+  from_position: string;
+  members: Member[] | null;
+  member_count: number;
+  unread: number;
+  lines: string[];
+  message_id: string | null;
+}
+
+interface RoutingRow {
+  applied: string[];
+  id: string | null;
+  kind: ConversationKind;
+  version: number;
+  message_ttl_seconds: number | null;
+  members: Interval[] | null;
+  last_position: string;
+}
+
+/** Conversations and their members. */
+@Injectable()
+export class ConversationsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Id of the direct conversation of a pair. */
+  async directId(directKey: string): Promise<{ id: string; inLog: boolean } | null> {
+    const [row] = await this.database.rows<{ id: string; inLog: boolean }>(
+      {
+        name: 'conversation-direct',
+        text: `SELECT id, created_position IS NOT NULL AS "inLog" FROM conversations
+               WHERE direct_key = $1`,
+      },
+      [directKey],
+    );
+    return row ?? null;
+  }
+
+  /**
+   * Writes a new conversation, its founders and the outbox row of its creation, or nothing: false
+   * when the pair has a conversation already.
+   */
+  create(conversation: NewConversation): Promise<boolean> {
+    return this.database.transaction('', async (sql) => {
+      if (!(await insertConversation(sql, conversation))) return false;
+      await sql.rows(
+        {
+          text: `INSERT INTO members (conversation_id, user_id, role, from_position)
+                 SELECT $1, unnest($2::uuid[]), 'member', 0`,
+        },
+        [conversation.id, conversation.memberIds],
+      );
+      await sql.rows(
+        {
+          text: `INSERT INTO outbox (message_id, conversation_id, version, event)
+                 VALUES ($1, $2, 1, $3)`,
+        },
+        [conversation.event.messageId, conversation.id, conversation.event.json],
+      );
+      return true;
+    });
+  }
+
+  /** The conversation as a member sees it; null for outsiders and while it is not in the log. */
+  async view(userId: string, conversationId: string): Promise<Conversation | null> {
+    const [row] = await this.database.rows<ViewRow>(GET_VIEW, [userId, conversationId]);
+    return row ? toConversation(row) : null;
+  }
+
+  /** A user's conversations, newest entry first. */
+  async list(
+    userId: string,
+    after: ListPosition | null,
+    limit: number,
+  ): Promise<{ conversation: Conversation; at: ListPosition }[]> {
+    const values = [userId, after?.lastAtUs ?? null, after?.id ?? null, limit];
+    const rows = await this.database.rows<ViewRow>(LIST_VIEWS, values);
+    return rows.map((row) => ({
+      conversation: toConversation(row),
+      at: { lastAtUs: row.last_at_us, id: row.id },
+    }));
+  }
+
+  /** Routing data of the known conversations, and how far each partition is applied: one snapshot. */
+  async routing(
+    topic: string,
+    wanted: readonly { conversationId: string; below?: string | undefined }[],
+  ): Promise<{ items: ConversationRouting[]; applied: string[] }> {
+    const rows = await this.database.rows<RoutingRow>(ROUTING, [
+      topic,
+      wanted.map((w) => w.conversationId),
+      wanted.map((w) => w.below ?? null),
+    ]);
+    return {
+      items: rows.flatMap((row) => (row.id === null ? [] : [toRouting(row, row.id)])),
+      applied: rows[0]?.applied ?? [],
+    };
+  }
+}
+
+async function insertConversation(sql: Sql, conversation: NewConversation): Promise<boolean> {
+  const { id, kind, createdAt, createdBy, directKey, partition } = conversation;
+  const rows = await sql.rows(
+    {
+      // Without a target: two instances may make the same id in the same millisecond.
+      text: `INSERT INTO conversations
+               (id, kind, created_at, created_by, direct_key, version, partition, last_at)
+             VALUES ($1, $2, $3, $4, $5, 1, $6, $3) ON CONFLICT DO NOTHING RETURNING id`,
+    },
+    [id, kind, createdAt, createdBy, directKey, partition],
+  );
+  return rows.length > 0;
+}
+
+function toConversation(row: ViewRow): Conversation {
+  const { members, message_id, last_position, message_ttl_seconds, title } = row;
+  return {
+    id: row.id,
+    kind: row.kind,
+    ...(title !== null && { title }),
+    createdAt: row.created_at.toISOString(),
+    visibleFrom: row.from_position,
+    ...(message_ttl_seconds !== null && { messageTtlSeconds: message_ttl_seconds }),
+    memberCount: row.member_count,
+    ...(members && members.length <= LIMITS.membersInline && { members }),
+    ...(last_position !== '0' && { lastPosition: last_position }),
+    unread: row.unread,
+    digest: stateDigest(sha256, row.lines),
+    ...(message_id !== null && {
+      lastMessage: toMessage({ ...row, message_id, conversation_id: row.id }),
+    }),
+  };
+}
+
+function toRouting(row: RoutingRow, conversationId: string): ConversationRouting {
+  const { kind, version, members, last_position, message_ttl_seconds } = row;
+  return {
+    conversationId,
+    kind,
+    version,
+    members: members ?? [],
+    lastPosition: last_position,
+    ...(message_ttl_seconds !== null && { messageTtlSeconds: message_ttl_seconds }),
+  };
+}

@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ConversationChanged } from '@tidings/common/contracts/events';
+import type { Conversation, Page } from '@tidings/common/contracts/http';
+import { makeConversationId } from '@tidings/common/contracts/ids';
+import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { MemberCache } from '@tidings/common/redis/members';
+import { uuidv7 } from 'uuidv7';
+import { AccountsRepository } from '../accounts/accounts.repository';
+import { decodeCursor, encodeCursor } from '../domain/cursor';
+import { LogState } from '../log/log-state';
+import { Progress } from '../log/progress';
+import { sha256 } from '../messages/message.mapper';
+import { OutboxService } from '../outbox/outbox.service';
+import {
+  ConversationsRepository,
+  type ListPosition,
+  type NewConversation,
+} from './conversations.repository';
+
+/** How long a new conversation's answer waits for its first entry to be readable, in milliseconds. */
+const READABLE_WITHIN_MS = 250;
+
+/** Makes conversations and shows them to their members. */
+@Injectable()
+export class ConversationsService {
+  constructor(
+    private readonly conversations: ConversationsRepository,
+    private readonly accounts: AccountsRepository,
+    private readonly outbox: OutboxService,
+    private readonly log: LogState,
+    private readonly progress: Progress,
+    private readonly cache: MemberCache,
+  ) {}
+
+  /**
+   * The direct conversation of two users, made when absent. Answers when its creation is in the log,
+   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`.
+   */
+  async direct(
+    userId: string,
+    otherId: string,
+  ): Promise<{ created: boolean; conversation: Conversation; routing: ConversationRouting }> {
+    if (userId === otherId) {
+      throw new TidingsError('invalid_request', { detail: 'A conversation needs somebody else' });
+    }
+    const directKey = [userId, otherId].sort().join(',');
+    let found = await this.conversations.directId(directKey);
+    let created = false;
+    if (!found) {
+      if ((await this.accounts.byIds([userId, otherId])).length < 2) {
+        throw new TidingsError('not_found');
+      }
+      created = await this.conversations.create(
+        this.newDirect(userId, [userId, otherId], directKey),
+      );
+      found = await this.conversations.directId(directKey);
+      if (!found) throw new TidingsError('unavailable');
+    }
+    if (!found.inLog) {
+      const appended = await this.outbox.publish(found.id);
+      // It is in the log: whether it can be read yet only makes the answer richer.
+      await this.progress.wait([appended], READABLE_WITHIN_MS);
+    }
+    return { created, ...(await this.answer(userId, found.id, !found.inLog)) };
+  }
+
+  /** The conversation as a member sees it. Throws `no_such_conversation`, for outsiders too. */
+  async get(userId: string, conversationId: string): Promise<Conversation> {
+    const conversation = await this.conversations.view(userId, conversationId);
+    if (!conversation) throw new TidingsError('no_such_conversation');
+    return conversation;
+  }
+
+  /** A user's conversations, newest entry first. */
+  async list(
+    userId: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<Page<Conversation>> {
+    const rows = await this.conversations.list(userId, positionOf(cursor), limit + 1);
+    const items = rows.slice(0, limit).map((row) => row.conversation);
+    const last = rows[limit - 1];
+    if (rows.length <= limit || !last) return { items };
+    return { items, cursor: encodeCursor([last.at.lastAtUs, last.at.id]) };
+  }
+
+  /** Routing data of the known ones, and how far each partition is applied, in one snapshot. */
+  routing(
+    wanted: readonly { conversationId: string; below?: string | undefined }[],
+  ): Promise<{ items: ConversationRouting[]; applied: string[] }> {
+    return this.conversations.routing(this.log.topic, wanted);
+  }
+
+  private async answer(userId: string, conversationId: string, fresh: boolean) {
+    const [conversation, routed] = await Promise.all([
+      this.conversations.view(userId, conversationId),
+      this.routing([{ conversationId }]),
+    ]);
+    const routing = routed.items[0];
+    if (!conversation || !routing) throw new TidingsError('unavailable');
+    // Only a convenience: a gateway that misses it in Redis asks storage.
+    if (fresh) void this.cache.put(routing).catch(() => undefined);
+    return { conversation, routing };
+  }
+
+  private newDirect(creator: string, memberIds: string[], directKey: string): NewConversation {
+    const createdAt = new Date();
+    const id = makeConversationId(sha256, createdAt.getTime(), memberIds);
+    const messageId = uuidv7();
+    const event: ConversationChanged = {
+      conversationId: id,
+      messageId,
+      senderId: creator,
+      sentAt: createdAt.toISOString(),
+      version: 1,
+      kind: 'direct',
+      members: memberIds,
+      change: { kind: 'created', conversationKind: 'direct', userIds: memberIds },
+    };
+    return {
+      id,
+      kind: 'direct',
+      createdAt,
+      createdBy: creator,
+      directKey,
+      partition: this.log.partitionOf(id),
+      memberIds,
+      event: { messageId, json: JSON.stringify(event) },
+    };
+  }
+}
+
+function positionOf(cursor: string | undefined): ListPosition | null {
+  if (cursor === undefined) return null;
+  const [lastAtUs, id] = decodeCursor(cursor, 2) as [string, string];
+  if (!/^[0-9]{1,18}$/.test(lastAtUs)) throw new TidingsError('invalid_request');
+  return { lastAtUs, id };
+}

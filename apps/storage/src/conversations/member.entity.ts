@@ -1,0 +1,34 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** A member sees positions in (from, until]. Positions are bigints as decimal strings. */
+@Entity('members')
+@Index('members_user', ['userId', 'conversationId'])
+export class MemberEntity {
+  @PrimaryColumn('text', { name: 'conversation_id', collation: 'C' })
+  conversationId!: string;
+
+  @PrimaryColumn('uuid', { name: 'user_id' })
+  userId!: string;
+
+  @Column('text')
+  role!: 'owner' | 'admin' | 'member';
+
+  /** Null: the addition is not in the log yet. */
+  @Column('bigint', { name: 'from_position', nullable: true })
+  fromPosition!: string | null;
+
+  /** Null: still a member, unless a removal is pending. */
+  @Column('bigint', { name: 'until_position', nullable: true })
+  untilPosition!: string | null;
+
+  /** The last change of this row is not in the log yet. */
+  @Column('boolean', { default: false })
+  pending!: boolean;
+
+  /** Watermark as the member sent it; capped when read. */
+  @Column('bigint', { default: 0 })
+  delivered!: string;
+
+  @Column('bigint', { default: 0 })
+  read!: string;
+}

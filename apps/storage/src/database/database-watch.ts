@@ -1,0 +1,47 @@
+import type { Logger } from '@tidings/common/runtime/logger';
+import type { Database } from './database';
+
+const EVERY_MS = 1_000;
+
+/** Asks the database every second whether it answers: for readiness, and to log an outage once. */
+export class DatabaseWatch {
+  private state: 'unknown' | 'up' | 'down' = 'unknown';
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Looks once, then every second. Never rejects. */
+  async start(): Promise<void> {
+    await this.look();
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.start(), EVERY_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Why the database is no use at the moment; null: it is. */
+  problem(): string | null {
+    return this.state === 'up' ? null : 'does not answer';
+  }
+
+  private async look(): Promise<void> {
+    try {
+      await this.database.rows({ text: 'SELECT 1' });
+      if (this.state === 'down') this.logger.info('the database answers again');
+      this.state = 'up';
+    } catch (error) {
+      if (this.state !== 'down' && !this.stopped) {
+        this.logger.error({ err: error }, 'the database does not answer; messages wait in the log');
+      }
+      this.state = 'down';
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { isTransient } from './database-errors';
+import { openDataSource } from './data-source';
+
+/** The database's schema is not the one of this release. */
+export class SchemaError extends Error {
+  constructor() {
+    super("the database's schema is not current: run the prepare command (main.js prepare) first");
+    this.name = 'SchemaError';
+  }
+}
+
+const PAUSE_MS = 500;
+
+/** Connects; waits up to `withinMs` for a database that is still starting. */
+export async function waitForDatabase(
+  url: string,
+  name: string,
+  withinMs: number,
+): Promise<DataSource> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await openDataSource(url, name);
+    } catch (error) {
+      if (!isTransient(error) || performance.now() > deadline) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** Throws {@link SchemaError} when migrations are missing. */
+export async function checkSchema(dataSource: DataSource): Promise<void> {
+  if (await dataSource.showMigrations()) throw new SchemaError();
+}
+
+/** Keeps two processes from running the migrations at the same time. */
+const MIGRATION_LOCK = 7_300;
+
+/** Brings the schema up to date; safe to run at the same time elsewhere. */
+export async function migrate(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.connect();
+    // Waiting for another process may take longer than an ordinary statement.
+    await runner.query('SET statement_timeout = 0');
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await dataSource.runMigrations({ transaction: 'all' });
+    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await runner.query('RESET statement_timeout');
+  } finally {
+    await runner.release();
+  }
+}

@@ -1,0 +1,41 @@
+import 'reflect-metadata';
+import { loadEnv } from '@tidings/common/runtime/env';
+import { Readiness } from '@tidings/common/runtime/health';
+import { createLogger } from '@tidings/common/runtime/logger';
+import { Metrics } from '@tidings/common/runtime/metrics';
+import { runService } from '@tidings/common/runtime/run';
+import { prepare } from './prepare';
+import { seed } from './seed/seed-users';
+import { Storage } from './storage';
+import { storageEnv, toolEnv } from './storage.env';
+
+/** `main.js`: the service; `main.js prepare`: schema and topics; `main.js seed …`: users for load tests. */
+const [command, ...args] = process.argv.slice(2);
+
+function serve(): void {
+  const env = loadEnv(storageEnv);
+  const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
+  const metrics = new Metrics({ service: 'storage', node: env.NODE_ID });
+  const readiness = new Readiness();
+  const storage = new Storage({
+    ...{ env, logger, metrics, readiness },
+    onFatal: (error) => void running.then(({ fatal }) => fatal(error.message, error)),
+  });
+  const running = runService({ logger, readiness, steps: storage.steps() });
+}
+
+async function runTool(): Promise<void> {
+  const env = loadEnv(toolEnv);
+  const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
+  try {
+    if (command === 'prepare') await prepare(env, logger);
+    else if (command === 'seed') await seed(env, args, logger);
+    else throw new Error(`unknown command ${command}: prepare and seed are known`);
+  } catch (error) {
+    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+
+if (command === undefined) serve();
+else void runTool();

@@ -1,0 +1,59 @@
+import type { Database } from '../database/database';
+import type { LogState } from '../log/log-state';
+import type { LogEntry } from './record-decoder';
+
+/** What a batch did: null when the fence refused it (somebody else has applied it, or none of it). */
+export type Applied = { inserted: number } | null;
+
+/** Applies consecutive records of a partition, or nothing at all: see the function in the migration. */
+export class BatchRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly log: LogState,
+  ) {}
+
+  /** Applies the entries among the offsets [first, next). */
+  async apply(
+    partition: number,
+    first: bigint,
+    next: bigint,
+    entries: readonly LogEntry[],
+  ): Promise<Applied> {
+    const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
+      {
+        name: 'apply-log-batch',
+        text: `SELECT applied, inserted FROM apply_log_batch(
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+      },
+      [
+        this.log.topic,
+        partition,
+        this.log.epoch,
+        first,
+        next,
+        entries.map((e) => e.conversationId),
+        entries.map((e) => e.messageId),
+        entries.map((e) => e.position),
+        entries.map((e) => e.senderId),
+        entries.map((e) => e.sentAt),
+        entries.map((e) => e.expiresAt),
+        entries.map((e) => e.kind),
+        entries.map((e) => e.contentHash),
+        entries.map((e) => e.content),
+      ],
+    );
+    return row?.applied ? { inserted: row.inserted } : null;
+  }
+
+  /** Epoch and next offset of a partition. */
+  async progress(partition: number): Promise<{ epoch: number; next: bigint } | null> {
+    const [row] = await this.database.rows<{ epoch: number; next: string }>(
+      {
+        name: 'partition-progress',
+        text: 'SELECT epoch, next FROM log_progress WHERE topic = $1 AND partition = $2',
+      },
+      [this.log.topic, partition],
+    );
+    return row ? { epoch: row.epoch, next: BigInt(row.next) } : null;
+  }
+}

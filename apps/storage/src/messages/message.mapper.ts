@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import type { Message, MessageContent } from '@tidings/common/contracts/content';
+import type { Sha256 } from '@tidings/common/contracts/ids';
+
+/** A row of `messages`, as the queries of this service select it ({@link MESSAGE_COLUMNS}). */
+export interface MessageRow {
+  conversation_id: string;
+  message_id: string;
+  position: string;
+  version: string;
+  sender_id: string;
+  sent_at: Date;
+  expires_at: Date | null;
+  deleted: boolean;
+  content: string;
+}
+
+/** The columns of {@link MessageRow}, of the table or alias `t`. */
+export function messageColumns(t: string): string {
+  return [
+    ...['conversation_id', 'message_id', 'position', 'version', 'sender_id', 'sent_at'],
+    ...['expires_at', 'deleted', 'content'],
+  ]
+    .map((column) => `${t}.${column}`)
+    .join(', ');
+}
+
+/** A row as an entry of a conversation's history. */
+export function toMessage(row: MessageRow): Message {
+  return {
+    conversationId: row.conversation_id,
+    position: row.position,
+    messageId: row.message_id,
+    senderId: row.sender_id,
+    content: JSON.parse(row.content) as MessageContent,
+    sentAt: row.sent_at.toISOString(),
+    version: row.version,
+    ...(row.expires_at && { expiresAt: row.expires_at.toISOString() }),
+    ...(row.deleted && { deleted: true }),
+  };
+}
+
+/** SHA-256 of Node, for the pure code that takes it as an argument. */
+export const sha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest();

@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import type { Message } from '@tidings/common/contracts/content';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { isAlive, isMember } from '../conversations/conversation-views.sql';
+import { Database } from '../database/database';
+import { messageColumns, type MessageRow, toMessage } from './message.mapper';
+
+/** Which page of a history: the newest below `before`, or the oldest above `after`. */
+export interface HistoryRange {
+  before: string | null;
+  after: string | null;
+  limit: number;
+}
+
+const VISIBLE = `x.conversation_id = $1 AND x.position > GREATEST($2::int8, $3::int8)
+  AND x.position < $4::int8 AND ${isAlive('x', 'now()')}`;
+
+/** Reads the histories of conversations. */
+@Injectable()
+export class MessagesRepository {
+  constructor(private readonly database: Database) {}
+
+  /** From which position on a member sees a conversation; null for outsiders. */
+  async visibleFrom(userId: string, conversationId: string): Promise<string | null> {
+    const [row] = await this.database.rows<{ from: string }>(
+      {
+        name: 'history-member',
+        text: `SELECT m.from_position AS from FROM members m
+               JOIN conversations c ON c.id = m.conversation_id
+               WHERE m.conversation_id = $2 AND m.user_id = $1 AND ${isMember('m')}
+                 AND c.created_position IS NOT NULL`,
+      },
+      [userId, conversationId],
+    );
+    return row?.from ?? null;
+  }
+
+  /** A page in ascending order, and whether more lie beyond it in the direction of reading. */
+  async history(
+    conversationId: string,
+    visibleFrom: string,
+    { before, after, limit }: HistoryRange,
+  ): Promise<{ items: Message[]; more: boolean }> {
+    const order = after === null ? 'DESC' : 'ASC';
+    const rows = await this.database.rows<MessageRow>(
+      {
+        name: `history-${order}`,
+        text: `SELECT ${messageColumns('x')} FROM messages x WHERE ${VISIBLE}
+               ORDER BY x.position ${order} LIMIT $5`,
+      },
+      [conversationId, visibleFrom, after ?? '0', before ?? LAST_POSITION, limit + 1],
+    );
+    const items = rows.slice(0, limit).map(toMessage);
+    return { items: after === null ? items.reverse() : items, more: rows.length > limit };
+  }
+
+  /** First appends of message ids, aligned, and how far the log is applied: one snapshot. */
+  async first(
+    topic: string,
+    wanted: readonly { conversationId: string; messageId: string }[],
+  ): Promise<{ first: FirstAppend | null; applied: string[] }[]> {
+    const rows = await this.database.rows<FirstRow>(
+      {
+        name: 'messages-first',
+        text: `SELECT x.position, x.sender_id, x.content_hash, x.sent_at,
+                 ARRAY(SELECT next::text FROM log_progress WHERE topic = $3 ORDER BY partition) AS applied
+               FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, n)
+               LEFT JOIN messages x USING (conversation_id, message_id) ORDER BY w.n`,
+      },
+      [wanted.map((w) => w.conversationId), wanted.map((w) => w.messageId), topic],
+    );
+    return rows.map((row) => ({ first: toFirst(row), applied: row.applied }));
+  }
+}
+
+function toFirst(row: FirstRow): FirstAppend | null {
+  if (row.position === null) return null;
+  return {
+    position: row.position,
+    senderId: row.sender_id,
+    contentHash: row.content_hash,
+    sentAt: row.sent_at.toISOString(),
+  };
+}
+
+/** Above every position. */
+const LAST_POSITION = '9223372036854775807';
+
+interface FirstRow {
+  position: string | null;
+  sender_id: string;
+  content_hash: string | null;
+  sent_at: Date;
+  applied: string[];
+}

@@ -1,0 +1,90 @@
+import { Injectable } from '@nestjs/common';
+import type { Database, Sql } from '../database/database';
+
+/** A change whose record is to be appended. */
+export interface OutboxRow {
+  messageId: string;
+  version: number;
+  event: string;
+  /** 1 at the first time; later ones may double the record. */
+  attempts: number;
+}
+
+/** Keeps our advisory locks apart from those of others in the same database. */
+const LOCK_SEED = 7_301;
+/** How long the sweep leaves a row alone after attempt n: 2, 4, … at most 64 seconds. */
+const DUE_AFTER = `interval '2 seconds' * power(2, LEAST(attempts, 5))`;
+
+/** Open changes of conversations. Has connections of its own: each holds a lock while Kafka answers. */
+@Injectable()
+export class OutboxRepository {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Runs `work` while no other instance appends for this conversation; null when another one does.
+   * The lock ends with its connection, whatever happens to this process.
+   */
+  locked<T>(conversationId: string, work: (sql: Sql) => Promise<T>): Promise<T | null> {
+    const key = [conversationId, LOCK_SEED];
+    return this.database.session(async (sql) => {
+      const [row] = await sql.rows<{ locked: boolean }>(
+        { text: 'SELECT pg_try_advisory_lock(hashtextextended($1, $2)) AS locked' },
+        key,
+      );
+      if (!row?.locked) return null;
+      const result = await work(sql);
+      await sql.rows({ text: 'SELECT pg_advisory_unlock(hashtextextended($1, $2))' }, key);
+      return result;
+    });
+  }
+
+  /** The open changes of a conversation in their order; each counts as attempted from now on. */
+  async take(sql: Sql, conversationId: string): Promise<OutboxRow[]> {
+    const rows = await sql.rows<OutboxRow>(
+      {
+        text: `UPDATE outbox SET attempts = attempts + 1, due_at = now() + ${DUE_AFTER}
+               WHERE conversation_id = $1
+               RETURNING message_id AS "messageId", version, event, attempts`,
+      },
+      [conversationId],
+    );
+    return rows.sort((a, b) => a.version - b.version);
+  }
+
+  /** A creation's record is at this position, for the first time: the change is done. */
+  async done(
+    sql: Sql,
+    change: { messageId: string; conversationId: string; position: bigint; creates: boolean },
+  ): Promise<void> {
+    await sql.rows(
+      {
+        text: `WITH filled AS (
+                 UPDATE conversations SET created_position = LEAST(created_position, $3)
+                 WHERE id = $2 AND $4)
+               DELETE FROM outbox WHERE message_id = $1`,
+      },
+      [change.messageId, change.conversationId, change.position, change.creates],
+    );
+  }
+
+  /** Whether a conversation has no open change. */
+  async isClear(conversationId: string): Promise<boolean> {
+    const rows = await this.database.rows(
+      { name: 'outbox-clear', text: 'SELECT 1 FROM outbox WHERE conversation_id = $1 LIMIT 1' },
+      [conversationId],
+    );
+    return rows.length === 0;
+  }
+
+  /** Conversations with changes that nobody has brought into the log in time. */
+  async overdue(limit: number): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(
+      {
+        name: 'outbox-overdue',
+        text: `SELECT DISTINCT conversation_id AS id FROM outbox WHERE due_at < now() LIMIT $1`,
+      },
+      [limit],
+    );
+    return rows.map((row) => row.id);
+  }
+}

@@ -1,0 +1,41 @@
+import { TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
+import { createKafka } from '@tidings/common/kafka/client';
+import { ensureTopics } from '@tidings/common/kafka/topics';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { Database } from './database/database';
+import { migrate, waitForDatabase } from './database/schema';
+import { createProgress, loadLogState } from './log/log-state';
+import type { ToolEnv } from './storage.env';
+
+/** How long PostgreSQL and Kafka may take to answer, in milliseconds. */
+const WITHIN_MS = 60_000;
+
+/**
+ * Makes everything that the services need: the schema, the topics, the progress rows of a new log.
+ * What exists is checked and left as it is; running it again is safe.
+ */
+export async function prepare(env: ToolEnv, logger: Logger): Promise<void> {
+  const dataSource = await waitForDatabase(env.DATABASE_URL, env.NODE_ID, WITHIN_MS);
+  try {
+    await migrate(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+  const partitions = env.KAFKA_PARTITIONS;
+  const specs = topicSpecs({
+    partitions,
+    replication: env.KAFKA_REPLICATION,
+    minInsyncReplicas: env.KAFKA_MIN_INSYNC,
+  });
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.NODE_ID });
+  await ensureTopics(kafka, specs, { timeoutMs: WITHIN_MS });
+  const options = { url: env.DATABASE_URL, name: env.NODE_ID, connections: 1 };
+  const database = new Database(options, () => undefined);
+  try {
+    await createProgress(database, TOPICS.messages, partitions);
+    await loadLogState(database, partitions);
+  } finally {
+    await database.close();
+  }
+  logger.info({ partitions }, 'schema, topics and log progress are ready');
+}

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { commonEnv, databaseEnv, kafkaEnv, redisEnv } from '@tidings/common/runtime/env';
+
+/** What the storage service reads from its environment. */
+export const storageEnv = commonEnv.extend({
+  ...kafkaEnv.shape,
+  ...redisEnv.shape,
+  ...databaseEnv.shape,
+});
+export type StorageEnv = z.output<typeof storageEnv>;
+
+/** What `main.js prepare` and `main.js seed` need: no listener, no secrets of the cluster. */
+export const toolEnv = z.object({
+  ...kafkaEnv.shape,
+  ...databaseEnv.shape,
+  NODE_ENV: commonEnv.shape.NODE_ENV,
+  LOG_LEVEL: commonEnv.shape.LOG_LEVEL,
+  NODE_ID: commonEnv.shape.NODE_ID.default('storage-tool'),
+});
+export type ToolEnv = z.output<typeof toolEnv>;

@@ -1,0 +1,79 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { MemberCache } from '@tidings/common/redis/members';
+import { DataSource } from 'typeorm';
+import { AccountsRepository } from './accounts/accounts.repository';
+import { AccountsService } from './accounts/accounts.service';
+import { PasswordHasher } from './accounts/password-hasher';
+import { SessionAnnouncer } from './accounts/session-announcer';
+import { SessionsRepository } from './accounts/sessions.repository';
+import { SessionsService } from './accounts/sessions.service';
+import { UserEntity } from './accounts/user.entity';
+import { UsersService } from './accounts/users.service';
+import { ContactEntity } from './contacts/contact.entity';
+import { ContactsRepository } from './contacts/contacts.repository';
+import { ContactsService } from './contacts/contacts.service';
+import { ConversationsRepository } from './conversations/conversations.repository';
+import { ConversationsService } from './conversations/conversations.service';
+import { Database } from './database/database';
+import { dataSourceOptions } from './database/data-source';
+import { LogConsumer } from './log/log.consumer';
+import { LogService } from './log/log.service';
+import { LogState } from './log/log-state';
+import { Progress } from './log/progress';
+import { BatchWriter } from './messages/batch-writer';
+import { MessagesRepository } from './messages/messages.repository';
+import { MessagesService } from './messages/messages.service';
+import { OutboxRepository } from './outbox/outbox.repository';
+import { OutboxService } from './outbox/outbox.service';
+import { StorageServices } from './storage.rpc';
+import { SyncRepository } from './sync/sync.repository';
+import { SyncService } from './sync/sync.service';
+
+/** What the process has started before the module: everything with a connection. */
+export interface StorageParts {
+  dataSource: DataSource;
+  database: Database;
+  outbox: OutboxRepository;
+  log: LogState;
+  progress: Progress;
+  logWriter: LogWriter;
+  batchWriter: BatchWriter;
+  memberCache: MemberCache;
+  announcer: SessionAnnouncer;
+  hasher: PasswordHasher;
+}
+
+/** The storage service's own parts around those that hold connections. */
+@Module({})
+export class StorageModule {
+  static around(parts: StorageParts): DynamicModule {
+    return {
+      module: StorageModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => dataSourceOptions('', ''),
+          dataSourceFactory: () => Promise.resolve(parts.dataSource),
+        }),
+        TypeOrmModule.forFeature([UserEntity, ContactEntity]),
+      ],
+      controllers: [LogConsumer],
+      providers: [
+        { provide: Database, useValue: parts.database },
+        { provide: OutboxRepository, useValue: parts.outbox },
+        { provide: LogState, useValue: parts.log },
+        { provide: Progress, useValue: parts.progress },
+        { provide: LogWriter, useValue: parts.logWriter },
+        { provide: BatchWriter, useValue: parts.batchWriter },
+        { provide: MemberCache, useValue: parts.memberCache },
+        { provide: SessionAnnouncer, useValue: parts.announcer },
+        { provide: PasswordHasher, useValue: parts.hasher },
+        ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
+        ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
+        ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
+        ...[LogService, StorageServices],
+      ],
+    };
+  }
+}

@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { within } from '@tidings/common/runtime/lifecycle';
+import type { RpcHandlers } from '@tidings/common/runtime/rpc-server';
+import { AccountsService } from './accounts/accounts.service';
+import { SessionsService } from './accounts/sessions.service';
+import { UsersService } from './accounts/users.service';
+import { ContactsService } from './contacts/contacts.service';
+import { ConversationsService } from './conversations/conversations.service';
+import { asUnavailable } from './database/database-errors';
+import { LogService } from './log/log.service';
+import { MessagesService } from './messages/messages.service';
+import { SyncService } from './sync/sync.service';
+
+type Handlers = RpcHandlers<typeof STORAGE_RPC>;
+
+/** How long a call may take when it waits for nothing but the database, in milliseconds. */
+const PLAIN_MS = 2_200;
+/** Calls that wait for something else as well: password hashes, the log, a read barrier. */
+const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
+  'accounts.register': 5_000,
+  'accounts.login': 5_000,
+  'conversations.direct': 3_000,
+  'messages.history': 4_000,
+  'messages.first': 4_000,
+  sync: 4_500,
+};
+
+/** What the calls go to. */
+@Injectable()
+export class StorageServices {
+  constructor(
+    readonly accounts: AccountsService,
+    readonly sessions: SessionsService,
+    readonly users: UsersService,
+    readonly contacts: ContactsService,
+    readonly conversations: ConversationsService,
+    readonly messages: MessagesService,
+    readonly sync: SyncService,
+    readonly log: LogService,
+  ) {}
+}
+
+/** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
+export function storageHandlers(services: StorageServices): Handlers {
+  const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
+  return bounded({
+    'accounts.register': (input) => accounts.register(input),
+    'accounts.login': (input) => sessions.login(input),
+    'accounts.refresh': ({ refreshToken }) => sessions.refresh(refreshToken),
+    'accounts.confirm': async ({ userId, deviceId, sequence }) => {
+      await sessions.confirm(userId, deviceId, sequence);
+      return {};
+    },
+    'accounts.logout': async ({ userId, deviceId }) => {
+      await sessions.logout(userId, deviceId);
+      return {};
+    },
+    'accounts.session': ({ userId, deviceId }) => sessions.current(userId, deviceId),
+    'accounts.me': ({ userId }) => accounts.me(userId),
+    'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
+    'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
+    'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
+    'contacts.incoming': ({ userId, cursor, limit }) => contacts.incoming(userId, cursor, limit),
+    'contacts.put': ({ userId, contactId }) => contacts.put(userId, contactId),
+    'contacts.delete': async ({ userId, contactId }) => {
+      await contacts.delete(userId, contactId);
+      return {};
+    },
+    'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
+    'conversations.list': ({ userId, cursor, limit }) => conversations.list(userId, cursor, limit),
+    'conversations.get': ({ userId, conversationId }) => conversations.get(userId, conversationId),
+    'conversations.routing': (input) => conversations.routing(input.conversations),
+    'messages.history': (input) => messages.history(input),
+    'messages.first': (input) => messages.first(input),
+    sync: async ({ userId, request, barrier }) => ({
+      bodies: await sync.answer(userId, request, barrier),
+    }),
+    'log.state': () => log.state(),
+  });
+}
+
+function bounded(handlers: Handlers): Handlers {
+  const names = Object.keys(handlers) as (keyof Handlers)[];
+  const entries = names.map((name) => [name, boundedCall(handlers[name], WAITING_MS[name])]);
+  return Object.fromEntries(entries) as Handlers;
+}
+
+function boundedCall(handler: (input: never) => Promise<unknown>, ms = PLAIN_MS) {
+  return async (input: never): Promise<unknown> => {
+    try {
+      return await within(handler(input), ms);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  };
+}

@@ -1,0 +1,192 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
+import { checkTopics } from '@tidings/common/kafka/topics';
+import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import { MemberStore } from '@tidings/common/redis/member-store';
+import { MemberCache } from '@tidings/common/redis/members';
+import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import type { Step } from '@tidings/common/runtime/lifecycle';
+import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
+import type { Metrics } from '@tidings/common/runtime/metrics';
+import { mountRpc } from '@tidings/common/runtime/rpc-server';
+import type { DataSource } from 'typeorm';
+import { PasswordHasher } from './accounts/password-hasher';
+import { SessionAnnouncer } from './accounts/session-announcer';
+import { Database } from './database/database';
+import { DatabaseWatch } from './database/database-watch';
+import { checkSchema, waitForDatabase } from './database/schema';
+import { CONCURRENT_PARTITIONS, OpenLog } from './log/open-log';
+import { MemberIds } from './log/member-ids';
+import { OutboxRepository } from './outbox/outbox.repository';
+import { OutboxService } from './outbox/outbox.service';
+import { OutboxSweep } from './outbox/outbox-sweep';
+import type { StorageEnv } from './storage.env';
+import { watchStorage } from './storage.metrics';
+import { StorageModule } from './storage.module';
+import { storageHandlers, StorageServices } from './storage.rpc';
+
+/** How long the start waits for PostgreSQL, in milliseconds. */
+const DATABASE_WITHIN_MS = 30_000;
+/** Changes of conversations that are appended at the same time; each holds a connection. */
+const OUTBOX_CONNECTIONS = 4;
+
+/** What a storage process is made of; given by `main`, or by a test. */
+export interface StorageOptions {
+  env: StorageEnv;
+  logger: Logger;
+  metrics: Metrics;
+  readiness: Readiness;
+  /** The process cannot go on and should end. */
+  onFatal(error: Error): void;
+}
+
+/** The storage service: its parts and the order in which they start. */
+export class Storage {
+  private readonly kafka: KafkaClient;
+  private readonly redis: RedisClient;
+  private readonly database: Database;
+  private readonly writes: Database;
+  private readonly outbox: Database;
+  private readonly watch: DatabaseWatch;
+  private readonly announcer: SessionAnnouncer;
+  private readonly memberIds: MemberIds;
+  private readonly hasher = new PasswordHasher();
+  private dataSource: DataSource | null = null;
+  /** Null before the step "log". */
+  private log: OpenLog | null = null;
+  private app: NestExpressApplication | null = null;
+  private sweep: OutboxSweep | null = null;
+
+  constructor(private readonly options: StorageOptions) {
+    const { env, logger, readiness } = options;
+    this.kafka = createKafka({
+      brokers: env.KAFKA_BROKERS,
+      clientId: env.NODE_ID,
+      log: (level, message, extra) => logger[level](extra, message),
+    });
+    this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
+    this.database = this.pool('reads', env.DATABASE_POOL);
+    this.writes = this.pool('log', CONCURRENT_PARTITIONS + 1);
+    this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
+    this.watch = new DatabaseWatch(this.database, logger);
+    this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
+    this.memberIds = new MemberIds(
+      new MemberStore(this.redis, env.NODE_ID),
+      GROUPS.storageWriter,
+      (error) => logger.warn({ err: error }, 'the member id was not kept'),
+    );
+    readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
+    readiness.add('database', () => this.watch.problem());
+  }
+
+  /** Address of the listener. */
+  async url(): Promise<string> {
+    return (await this.app?.getUrl()) ?? '';
+  }
+
+  /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
+  steps(): Step[] {
+    return [
+      {
+        name: 'database',
+        start: () => this.openDatabase(),
+        stop: () => this.closeDatabase(),
+      },
+      { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
+      { name: 'redis', stop: () => this.leaveRedis() },
+      { name: 'log', start: () => this.openLog(), stop: () => this.log?.close() },
+      { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
+      {
+        name: 'consumer',
+        start: () => this.app?.startAllMicroservices().then(() => undefined),
+        stop: () => this.leaveGroup(),
+        stopWithinMs: 12_000,
+      },
+      {
+        name: 'outbox sweep',
+        start: () => this.sweep?.start(),
+        stop: () => this.sweep?.stop(),
+      },
+    ];
+  }
+
+  private pool(part: string, connections: number): Database {
+    const { env, logger } = this.options;
+    const options = { url: env.DATABASE_URL, name: `${env.NODE_ID}/${part}`, connections };
+    return new Database(options, (error) => logger.debug({ err: error }, 'a connection ended'));
+  }
+
+  private async openDatabase(): Promise<void> {
+    const { env } = this.options;
+    const name = `${env.NODE_ID}/accounts`;
+    this.dataSource = await waitForDatabase(env.DATABASE_URL, name, DATABASE_WITHIN_MS);
+    await checkSchema(this.dataSource);
+  }
+
+  private async closeDatabase(): Promise<void> {
+    await Promise.all([this.database.close(), this.writes.close(), this.outbox.close()]);
+    if (this.dataSource?.isInitialized) await this.dataSource.destroy();
+  }
+
+  private leaveRedis(): void {
+    this.announcer.stop();
+    this.redis.disconnect();
+  }
+
+  /** Checks that topics, log and database fit before anything is read or written. */
+  private async openLog(): Promise<void> {
+    const { env, logger, metrics, onFatal } = this.options;
+    const specs = topicSpecs({
+      partitions: env.KAFKA_PARTITIONS,
+      replication: env.KAFKA_REPLICATION,
+      minInsyncReplicas: env.KAFKA_MIN_INSYNC,
+    });
+    await checkTopics(
+      this.kafka,
+      specs.filter((spec) => spec.name.startsWith(TOPICS.messages)),
+    );
+    this.log = await OpenLog.open({
+      kafka: this.kafka,
+      nodeId: env.NODE_ID,
+      partitions: env.KAFKA_PARTITIONS,
+      reads: this.database,
+      writes: this.writes,
+      memberIds: this.memberIds,
+      ...{ logger, metrics, onFatal },
+    });
+  }
+
+  private async listen(): Promise<void> {
+    const { env, logger, metrics, readiness } = this.options;
+    const { log, dataSource, database, announcer, hasher } = this;
+    if (!log || !dataSource) throw new Error('the listener starts behind log and database');
+    const outbox = new OutboxRepository(this.outbox);
+    const { state, progress, writer, batches, strategy } = log;
+    const module = StorageModule.around({
+      ...{ dataSource, database, outbox, announcer, hasher, progress },
+      ...{ log: state, logWriter: writer, batchWriter: batches },
+      memberCache: new MemberCache(this.redis),
+    });
+    const app = await NestFactory.create<NestExpressApplication>(module, {
+      ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },
+    });
+    this.app = app;
+    const handlers = storageHandlers(app.get(StorageServices));
+    mountRpc(app, { table: STORAGE_RPC, handlers, secret: env.CLUSTER_SECRET, logger });
+    mountHealth(app, { readiness, metrics });
+    watchStorage(metrics, { database, progress, hasher, announcer });
+    const isLeader = (): boolean => strategy.owns(state.topic, 0);
+    this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
+    app.connectMicroservice({ strategy });
+    await app.listen(env.PORT, env.HOST);
+  }
+
+  private async leaveGroup(): Promise<void> {
+    await this.log?.strategy.close();
+    await this.memberIds.stop().catch(() => undefined);
+  }
+}

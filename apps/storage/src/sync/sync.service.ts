@@ -1,0 +1,204 @@
+import { Injectable } from '@nestjs/common';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import type { Barrier } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Sql } from '../database/database';
+import { decodeSince, encodeSince, type Since } from '../domain/since';
+import { stateDigest } from '../domain/state-digest';
+import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
+import {
+  type Candidate,
+  chooseConversations,
+  continuationOf,
+  cutToBudget,
+  type Gone,
+  planConversation,
+  type Planned,
+  syncTask,
+  type SyncTask,
+} from '../domain/sync-plan';
+import { LogState, readApplied } from '../log/log-state';
+import { Progress } from '../log/progress';
+import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';
+import { type Measures, SyncRepository } from './sync.repository';
+
+/** How long a sync waits for its read barrier, in milliseconds. */
+export const BARRIER_WITHIN_MS = 2_000;
+/** How far a client's estimate of the server's time may be off, in milliseconds. */
+const AS_OF_LIMIT_MS = 5 * 60_000;
+
+/** One sync on its way. */
+interface Sync {
+  userId: string;
+  task: SyncTask;
+  barrier: Barrier | null;
+  asOf: Date;
+}
+
+/**
+ * Answers `sync` (docs/PROTOCOL.md) from one snapshot, taken once the read barrier is applied in the
+ * partitions of the user's conversations.
+ */
+@Injectable()
+export class SyncService {
+  private readonly positionOf = (partition: number, offset: bigint): bigint =>
+    this.log.position(partition, offset);
+
+  constructor(
+    private readonly repository: SyncRepository,
+    private readonly progress: Progress,
+    private readonly log: LogState,
+  ) {}
+
+  /** The bodies of the answer's frames. Without a barrier, or when it is not reached: `delayed`. */
+  async answer(
+    userId: string,
+    request: SyncRequest,
+    barrier: Barrier | null,
+  ): Promise<SyncedBody[]> {
+    const since = request.since === undefined ? null : this.decode(userId, request.since);
+    const task = syncTask(request, since);
+    const sync = { userId, task, barrier, asOf: comparingTime(request.asOf, Date.now()) };
+    const deadline = performance.now() + BARRIER_WITHIN_MS;
+    for (;;) {
+      await this.waitForBarrier(sync, deadline);
+      const last = performance.now() >= deadline;
+      const bodies = await this.repository.snapshot((sql) => this.read(sql, sync, last));
+      if (bodies) return bodies;
+    }
+  }
+
+  private decode(userId: string, text: string): Since | null {
+    const { epoch, partitions } = this.log;
+    return decodeSince(sha256, text, { userId, epoch, partitions });
+  }
+
+  private async waitForBarrier(sync: Sync, deadline: number): Promise<void> {
+    const { barrier, task } = sync;
+    if (!barrier || task.barrierTaken) return;
+    const partitions = await this.partitions(sync);
+    const targets = partitions
+      .map((partition) => ({ partition, next: barrier[partition] }))
+      .filter((t) => t.next != null)
+      .map(({ partition, next }) => ({ partition, next: BigInt(next!) }));
+    await this.progress.wait(targets, deadline - performance.now());
+  }
+
+  /** Which partitions an answer depends on: all of the user's, or those of what is listed only. */
+  private async partitions({ userId, task }: Sync, sql?: Sql): Promise<number[]> {
+    if (task.mode !== 'listed') return this.repository.partitions(userId, sql);
+    return [...new Set([...task.named.keys()].map((id) => this.log.partitionOf(id)))];
+  }
+
+  /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
+  private async read(sql: Sql, sync: Sync, last: boolean): Promise<SyncedBody[] | null> {
+    const applied = await readApplied(sql, this.log.topic);
+    const { barrier, task, userId } = sync;
+    const partitions = task.barrierTaken ? [] : await this.partitions(sync, sql);
+    const behind = partitions.some((p) => applied[p]! < BigInt(barrier?.[p] ?? 0));
+    if (behind && !last) return null;
+    const unknown = !barrier || partitions.some((p) => barrier[p] == null);
+    const delayed = !task.barrierTaken && (behind || unknown);
+    const { memberships, complete } = await this.repository.memberships(
+      sql,
+      userId,
+      task,
+      this.positionOf,
+    );
+    const { candidates, gone } = chooseConversations(task, memberships, this.positionOf);
+    const measures = await this.repository.measure(sql, userId, sync.asOf, candidates);
+    const measured = new Map(candidates.map((c, i) => [c, measures[i]!]));
+    const plan = candidates.map((c) =>
+      planConversation(sha256, c, measured.get(c)!, this.position(c.partition, applied)),
+    );
+    const cut = cutToBudget(plan);
+    const rows = await this.repository.messages(sql, cut.served);
+    const sized = cut.served.map((p, i) => synced(p, measured.get(p.candidate)!, rows[i]!));
+    const length = answerLength(sized);
+    const left = [...cut.served.slice(length), ...cut.left];
+    const others = { ids: unlistedIds(candidates), complete };
+    const end = this.end(sync, { applied, delayed, rest: continuationOf(task, left, others) });
+    return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
+  }
+
+  private position(partition: number, applied: readonly bigint[]): bigint {
+    return this.log.position(partition, applied[partition]!);
+  }
+
+  /** What the last body says about the whole answer. */
+  private end(
+    { userId, task }: Sync,
+    part: { applied: bigint[]; delayed: boolean; rest: ReturnType<typeof continuationOf> },
+  ): Pick<SyncedBody, 'since' | 'complete' | 'delayed'> {
+    const { applied, delayed, rest } = part;
+    const target = task.target ?? applied;
+    const since: Since | null = rest
+      ? {
+          epoch: this.log.epoch,
+          next: task.next ?? target,
+          continuation: { ...rest, mode: task.mode, target, delayed },
+        }
+      : task.mode === 'listed'
+        ? null
+        : { epoch: this.log.epoch, next: target };
+    return {
+      ...(since && { since: encodeSince(sha256, userId, since) }),
+      complete: !rest && !delayed,
+      ...(delayed && { delayed }),
+    };
+  }
+}
+
+/** The client's estimate of server time, within five minutes of it. */
+function comparingTime(asOf: string | undefined, nowMs: number): Date {
+  const wanted = asOf === undefined ? nowMs : Date.parse(asOf);
+  const low = nowMs - AS_OF_LIMIT_MS;
+  return new Date(Math.min(Math.max(wanted, low), nowMs + AS_OF_LIMIT_MS));
+}
+
+function unlistedIds(candidates: readonly Candidate[]): string[] {
+  return candidates.filter((c) => !c.listed).map((c) => c.conversationId);
+}
+
+function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Sized {
+  const { candidate, above, keep } = planned;
+  const bound = String(above);
+  const isNew = (position: string): boolean => comparePositions(position, bound) > 0;
+  const fresh = rows.filter((row) => isNew(row.position)).length;
+  const surplus = Math.max(0, fresh - keep);
+  const changed = rows.length - fresh;
+  const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
+  const { lines, unread, members } = measures;
+  const conversation: SyncedConversation = {
+    conversationId: candidate.conversationId,
+    state: planned.state,
+    messages,
+    more: planned.more || surplus > 0,
+    upTo: String(candidate.upTo),
+    digest: stateDigest(sha256, lines),
+    unread,
+    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [],
+  };
+  return fitConversation(conversation, isNew);
+}
+
+function toReceipt({
+  userId,
+  delivered,
+  read,
+}: {
+  userId: string;
+  delivered: string;
+  read: string;
+}) {
+  return { userId, delivered, read };
+}
+
+function goneConversation({ conversationId, upTo }: Gone): Sized {
+  const conversation: SyncedConversation = {
+    ...{ conversationId, state: 'gone', messages: [], more: false, upTo: String(upTo) },
+    ...{ digest: stateDigest(sha256, []), unread: 0, receipts: [] },
+  };
+  return { conversation, bytes: JSON.stringify(conversation).length };
+}

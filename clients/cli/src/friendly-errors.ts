@@ -1,0 +1,38 @@
+import { NetworkError, OutboxFullError, TidingsError } from '@tidings/sdk';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { safeLine } from './safe-text';
+
+/** Sentences for errors that people cause or can do something about. */
+const SENTENCES: Partial<Record<string, string>> = {
+  bad_credentials: 'User name or password is wrong.',
+  username_taken: 'This user name is taken. Please choose another one.',
+  email_taken: 'There is an account with this e-mail address already.',
+  no_such_conversation: 'This conversation does not exist (any more).',
+  blocked: 'This user does not take messages from you.',
+  text_too_long: `The message is too long: at most ${LIMITS.textBytes} bytes.`,
+  payload_too_large: 'The message is too long.',
+  rate_limited: 'That was too fast. Please wait a moment.',
+  logged_in_elsewhere: 'You are logged in on another device, and this server allows one only.',
+  busy: 'The server is busy. Please try again in a moment.',
+  unavailable: 'The server cannot do that right now. Please try again in a moment.',
+  message_id_conflict: 'Its id was taken by another message.',
+};
+
+/** A sentence for the code of a refusal. */
+export function codeSentence(code: string, detail: string): string {
+  return SENTENCES[code] ?? safeLine(`${detail} (${code})`);
+}
+
+/** What went wrong, in words for the person at the keyboard. */
+export function friendly(error: unknown): string {
+  if (error instanceof NetworkError) {
+    return `${error.message}. Is the server running? (npm start)`;
+  }
+  if (error instanceof OutboxFullError) return `${error.message}; please wait.`;
+  if (!(error instanceof TidingsError)) {
+    return safeLine(error instanceof Error ? error.message : String(error));
+  }
+  const fields = (error.errors ?? []).map((e) => `${e.path}: ${e.message}`).join('; ');
+  const sentence = codeSentence(error.code, error.message);
+  return fields === '' ? sentence : `${sentence} (${safeLine(fields)})`;
+}

@@ -1,0 +1,52 @@
+import type { Message, OutgoingState, Presence } from '@tidings/sdk';
+import { safeText } from './safe-text';
+import type { Style } from './style';
+import { displayWidth, wrap } from './width';
+
+/** `12:03`, with the date when it was not today. */
+export function clockTime(iso: string, now = new Date()): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return '--:--';
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (at.toDateString() === now.toDateString()) return time;
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+}
+
+/** What a message says, in text for a terminal. */
+export function contentText(content: Message['content'], deleted = false): string {
+  if (deleted) return '(deleted)';
+  if (content.kind === 'text') return safeText(content.text);
+  if (content.kind === 'event') return `(${safeText(content.event.kind)})`;
+  return `(${safeText((content as { kind: string }).kind)}: not shown in a terminal)`;
+}
+
+/** Marks of an outgoing message. */
+export const TICKS: Record<OutgoingState, string> = {
+  waiting: '·',
+  sending: '·',
+  held: '·',
+  sent: '✓',
+  failed: '✗',
+};
+
+/** A message with its time and author; further lines are indented below its first word. */
+export function messageLines(
+  message: { time: string; author: string; tick?: string; text: string; own: boolean },
+  columns: number,
+  style: Style,
+): string[] {
+  const { time, author, tick, text, own } = message;
+  const mark = tick === undefined ? '' : ` ${tick}`;
+  const indent = displayWidth(`${time}  ${author}${mark}  `);
+  const head = `${style.dim(time)}  ${own ? author : style.bold(author)}${style.good(mark)}  `;
+  const lines = columns === Infinity ? text.split('\n') : wrap(text, columns - indent);
+  return lines.map((line, i) => (i === 0 ? head : ' '.repeat(indent)) + line);
+}
+
+/** `online`, or when the user was last seen. */
+export function presenceText(presence: Presence | undefined): string {
+  if (!presence) return '';
+  if (presence.status !== 'offline') return presence.status;
+  return presence.lastSeenAt === null ? 'offline' : `last seen ${clockTime(presence.lastSeenAt)}`;
+}

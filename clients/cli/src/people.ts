@@ -1,0 +1,94 @@
+import type { Contact, Presence, TidingsClient, User } from '@tidings/sdk';
+import { safeLine } from './safe-text';
+
+/** Users by name and id, as far as this program has met them. */
+export class People {
+  private readonly names = new Map<string, string>();
+  private readonly asked = new Set<string>();
+  private list: Contact[] = [];
+
+  constructor(private readonly client: TidingsClient) {}
+
+  /** Contacts, in the order in which they were last listed. */
+  get contacts(): readonly Contact[] {
+    return this.list;
+  }
+
+  /** A user's name for the screen; a piece of the id while it is unknown. */
+  name(userId: string): string {
+    return this.names.get(userId) ?? `user ${userId.slice(0, 8)}`;
+  }
+
+  /** Whether the name of this user is known. */
+  knows(userId: string): boolean {
+    return this.names.has(userId);
+  }
+
+  /** Notes a user. */
+  learn(user: User): void {
+    this.names.set(user.id, safeLine(user.username));
+  }
+
+  /** Asks for the names of users once; settles when they are known or cannot be told. */
+  async lookUp(userIds: readonly string[]): Promise<void> {
+    const unknown = userIds.filter((id) => !this.names.has(id) && !this.asked.has(id));
+    if (unknown.length === 0) return;
+    for (const id of unknown) this.asked.add(id);
+    try {
+      for (const user of (await this.client.api.users(unknown)).items) this.learn(user);
+    } catch {
+      for (const id of unknown) this.asked.delete(id);
+    }
+  }
+
+  /** Reads the contacts anew. */
+  async loadContacts(): Promise<readonly Contact[]> {
+    const all: Contact[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.client.api.contacts({ cursor, limit: 100 });
+      all.push(...page.items);
+      cursor = page.cursor;
+    } while (cursor !== undefined && all.length < 1000);
+    for (const { user } of all) this.learn(user);
+    all.sort((a, b) => this.name(a.user.id).localeCompare(this.name(b.user.id)));
+    return (this.list = all);
+  }
+
+  /** People who added this user and are not among the contacts. */
+  async incoming(): Promise<User[]> {
+    const { items } = await this.client.api.incomingContacts({ limit: 20 });
+    for (const user of items) this.learn(user);
+    return items;
+  }
+
+  /** Users whose name begins with a text. */
+  async search(prefix: string): Promise<User[]> {
+    const { items } = await this.client.api.searchUsers(prefix === '' ? undefined : prefix);
+    for (const user of items) this.learn(user);
+    return items;
+  }
+
+  /** The user of this name; undefined when there is none. */
+  async byName(name: string): Promise<User | undefined> {
+    const wanted = comparable(name);
+    const contact = this.list.find(({ user }) => comparable(user.username) === wanted);
+    if (contact) return contact.user;
+    return (await this.search(name)).find((user) => comparable(user.username) === wanted);
+  }
+
+  /** Presence by user, as far as it may be seen; empty when it cannot be told. */
+  async presence(userIds: readonly string[]): Promise<Map<string, Presence>> {
+    if (userIds.length === 0) return new Map();
+    try {
+      const { items } = await this.client.api.presence(userIds.slice(0, 100));
+      return new Map(items.map((presence) => [presence.userId, presence]));
+    } catch {
+      return new Map();
+    }
+  }
+}
+
+function comparable(name: string): string {
+  return name.normalize('NFKC').toLowerCase();
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** What this machine remembers of one user at one server: a device id and an outbox. */
+export interface Profile {
+  deviceId: string;
+  outboxPath: string;
+  /** Lets another process use it. */
+  release(): void;
+}
+
+/** How many programs of one user may run at once on this machine. */
+const MAX_SLOTS = 9;
+
+/** The folder for what programs remember (XDG Base Directory Specification 0.8). */
+export function stateFolder(env: Record<string, string | undefined>): string {
+  const base = env['XDG_STATE_HOME'];
+  return join(base?.startsWith('/') ? base : join(homedir(), '.local', 'state'), 'tidings');
+}
+
+/** A part of a path made from a name that somebody typed. */
+function pathPart(name: string): string {
+  return encodeURIComponent(name.normalize('NFKC').toLowerCase()).replaceAll('.', '%2E');
+}
+
+/**
+ * Takes the profile of a user at a server; a second program of the same user gets a device of its
+ * own. Folders have mode 0700, files 0600.
+ *
+ * @throws Error with a sentence for people when nothing can be kept there
+ */
+export function takeProfile(folder: string, server: string, username: string): Profile {
+  const home = join(folder, pathPart(new URL(server).host), pathPart(username));
+  for (let slot = 1; slot <= MAX_SLOTS; slot++) {
+    const path = slot === 1 ? home : join(home, String(slot));
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      if (!lock(join(path, 'lock'))) continue;
+      return {
+        deviceId: deviceId(join(path, 'device')),
+        outboxPath: join(path, 'outbox.jsonl'),
+        release: () => rmSync(join(path, 'lock'), { force: true }),
+      };
+    } catch (error) {
+      throw new Error(`Cannot keep anything in ${path}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+  throw new Error(`${MAX_SLOTS} programs of ${username} run already on this machine`);
+}
+
+/** Makes a lock file with our process id; false when a living process has it. */
+function lock(path: string): boolean {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 });
+      return true;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
+      if (isAlive(Number(readText(path)))) return false;
+      rmSync(path, { force: true });
+    }
+  }
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
+}
+
+function deviceId(path: string): string {
+  const kept = readText(path).trim();
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(kept)) return kept;
+  const made = randomUUID();
+  writeFileSync(path, made + '\n', { mode: 0o600 });
+  return made;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

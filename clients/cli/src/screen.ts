@@ -1,0 +1,22 @@
+import type { Style } from './style';
+
+/** Where the conversation with the person takes place: a terminal, or pipes. */
+export interface Screen {
+  /** Columns for text. */
+  readonly columns: number;
+  readonly style: Style;
+  /** Whether somebody sits there: may be asked again, sees what is waiting. */
+  readonly interactive: boolean;
+  /** Prints lines above what is being typed. */
+  print(...lines: string[]): void;
+  /** Lines between the text and the prompt, and the prompt itself. */
+  setPrompt(footer: readonly string[], prompt: string): void;
+  /** The next line; null at the end of the input. */
+  nextLine(): Promise<string | null>;
+  /** Asks a question; null at the end of the input. */
+  ask(question: string): Promise<string | null>;
+  /** Asks without showing what is typed. */
+  askSecret(question: string): Promise<string | null>;
+  /** Gives the terminal back as it was. */
+  close(): void;
+}

@@ -1,0 +1,219 @@
+import { PassThrough } from 'node:stream';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { completeCommand } from './commands';
+import { PipeScreen } from './pipe-screen';
+import { TerminalScreen } from './terminal-screen';
+
+const ESC = '\u001b';
+const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+/** What a terminal shows: enough of its control sequences for what readline writes. */
+class FakeTerminal extends PassThrough {
+  readonly isTTY = true;
+  rows: string[] = [''];
+  private row = 0;
+  private column = 0;
+
+  constructor(readonly columns: number) {
+    super();
+    this.on('data', (chunk: Buffer) => this.show(chunk.toString()));
+  }
+
+  get lines(): string[] {
+    return this.rows.map((row) => row.trimEnd());
+  }
+
+  private show(text: string): void {
+    const tokens = new RegExp(`${ESC}\\[(\\d*)([A-Za-z])|[\\s\\S]`, 'gu');
+    for (const [all, count, command] of text.matchAll(tokens)) {
+      if (command !== undefined) this.control(command, Number(count || '1'));
+      else if (all === '\r') this.column = 0;
+      else if (all === '\n') this.down();
+      else this.put(all);
+    }
+  }
+
+  private control(command: string, n: number): void {
+    if (command === 'A') this.row = Math.max(0, this.row - n);
+    else if (command === 'G') this.column = n - 1;
+    else if (command === 'C') this.column += n;
+    else if (command === 'D') this.column = Math.max(0, this.column - n);
+    else if (command === 'J') {
+      this.rows = this.rows.slice(0, this.row + 1);
+      this.rows[this.row] = (this.rows[this.row] ?? '').slice(0, this.column);
+    }
+  }
+
+  private put(character: string): void {
+    if (this.column >= this.columns) {
+      this.column = 0;
+      this.down();
+    }
+    const row = (this.rows[this.row] ?? '').padEnd(this.column);
+    this.rows[this.row] = row.slice(0, this.column) + character + row.slice(this.column + 1);
+    this.column++;
+  }
+
+  private down(): void {
+    this.row++;
+    this.column = 0;
+    this.rows[this.row] ??= '';
+  }
+}
+
+class FakeKeyboard extends PassThrough {
+  readonly isTTY = true;
+  raw = false;
+
+  setRawMode(raw: boolean): this {
+    this.raw = raw;
+    return this;
+  }
+}
+
+function open(columns = 40) {
+  const keyboard = new FakeKeyboard();
+  const terminal = new FakeTerminal(columns);
+  let interrupts = 0;
+  const screen = new TerminalScreen(
+    keyboard as unknown as ReadStream,
+    terminal as unknown as WriteStream,
+    () => interrupts++,
+    completeCommand,
+  );
+  const type = async (text: string): Promise<void> => {
+    keyboard.write(text);
+    await tick();
+  };
+  return { keyboard, terminal, screen, type, interrupts: () => interrupts };
+}
+
+describe('terminal screen', () => {
+  it('prints above the line that is being typed', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt([], 'bob> ');
+    const line = screen.nextLine();
+    await type('hello wo');
+    screen.print('12:03  bob  hi');
+    await type('rld');
+    expect(terminal.lines).toEqual(['12:03  bob  hi', 'bob> hello world']);
+    await type('\r');
+    expect(await line).toBe('hello world');
+    expect(terminal.lines).toEqual(['12:03  bob  hi', 'bob>']);
+    screen.close();
+  });
+
+  it('keeps a typed line of several rows whole', async () => {
+    const { screen, terminal, type } = open(20);
+    screen.setPrompt([], 'bob> ');
+    void screen.nextLine();
+    await type('0123456789 0123456789 0123456789');
+    screen.print('first', 'second');
+    await type('!');
+    expect(terminal.lines).toEqual([
+      'first',
+      'second',
+      'bob> 0123456789 0123',
+      '456789 0123456789!',
+    ]);
+    await type('\r');
+    expect(terminal.lines).toEqual(['first', 'second', 'bob>', ''].slice(0, terminal.lines.length));
+    screen.close();
+  });
+
+  it('draws the footer above the prompt and takes it away again', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt(['· waiting'], 'bob> ');
+    void screen.nextLine();
+    await type('typed');
+    expect(terminal.lines).toEqual(['· waiting', 'bob> typed']);
+    screen.setPrompt([], 'bob> ');
+    screen.print('sent');
+    await tick();
+    expect(terminal.lines).toEqual(['sent', 'bob> typed']);
+    screen.close();
+  });
+
+  it('shows nothing of a password, nor keeps it in the history of lines', async () => {
+    const { screen, terminal, type } = open();
+    const secret = screen.askSecret('Password:');
+    await type('s3cret\r');
+    expect(await secret).toBe('s3cret');
+    screen.setPrompt([], '> ');
+    void screen.nextLine();
+    await type(`${ESC}[A`);
+    expect(terminal.lines.join('\n')).not.toContain('s3cret');
+    screen.close();
+  });
+
+  it('leaves question and answer on the screen', async () => {
+    const { screen, terminal, type } = open();
+    const answer = screen.ask('User name:');
+    await type('ann\r');
+    expect(await answer).toBe('ann');
+    expect(terminal.lines[0]).toBe('User name: ann');
+    screen.close();
+  });
+
+  it('takes lines that come faster than they are asked for', async () => {
+    const { screen, type } = open();
+    screen.setPrompt([], '> ');
+    const first = screen.nextLine();
+    await type('one\rtwo\rthree\r');
+    expect([await first, await screen.nextLine(), await screen.nextLine()]).toEqual([
+      'one',
+      'two',
+      'three',
+    ]);
+    screen.close();
+    expect(await screen.nextLine()).toBeNull();
+  });
+
+  it('hands on Ctrl-C, ends with Ctrl-D, and gives the terminal back', async () => {
+    const { screen, keyboard, type, interrupts } = open();
+    const line = screen.nextLine();
+    expect(keyboard.raw).toBe(true);
+    await type('\u0003');
+    expect(interrupts()).toBe(1);
+    await type('\u0004');
+    expect(await line).toBeNull();
+    expect(keyboard.raw).toBe(false);
+    screen.close();
+  });
+});
+
+describe('pipe screen', () => {
+  it('reads lines and prints plain text', async () => {
+    const input = new PassThrough();
+    const output = new PassThrough();
+    const screen = new PipeScreen(input, output);
+    input.end('one\ntwo');
+    screen.print('a', 'b');
+    screen.print();
+    expect([await screen.nextLine(), await screen.ask('why?'), await screen.nextLine()]).toEqual([
+      'one',
+      'two',
+      null,
+    ]);
+    expect((output.read() as Buffer).toString()).toBe('a\nb\nwhy?\n');
+    screen.close();
+  });
+
+  it('loses no line of a long input', async () => {
+    const input = new PassThrough();
+    const screen = new PipeScreen(input, new PassThrough());
+    const all = Array.from({ length: 5_000 }, (_, i) => `line ${i}`);
+    input.end(all.join('\n'));
+    const read: string[] = [];
+    for (let line = await screen.nextLine(); line !== null; line = await screen.nextLine()) {
+      read.push(line);
+    }
+    expect(read).toEqual(all);
+  });
+});
+
+it.each([
+  ['/ch', ['/chat ']],
+  ['/h', ['/help ', '/history ']],
+  ['hello', []],
+])('completes %s', (line, hits) => expect(completeCommand(line)).toEqual([hits, line]));

@@ -1,0 +1,96 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readOptions, serverAddress } from './options';
+import { stateFolder, takeProfile } from './profile';
+import { stackGateways } from './stack-gateways';
+
+describe('command line', () => {
+  it('reads options and the password from the environment', () => {
+    const args = [
+      '--server',
+      'localhost:1',
+      '--server',
+      'https://x/',
+      '--user',
+      'ann',
+      '--register',
+    ];
+    expect(readOptions(args, { TIDINGS_PASSWORD: 'secret' })).toMatchObject({
+      servers: ['http://localhost:1', 'https://x'],
+      user: 'ann',
+      password: 'secret',
+      register: true,
+    });
+  });
+
+  it.each([[['--nonsense']], [['extra']], [['--server', 'ftp://x']], [['--server', 'a b']]])(
+    'refuses %j',
+    (args) => expect(() => readOptions(args, {})).toThrow(),
+  );
+
+  it.each([
+    ['127.0.0.1:8080', 'http://127.0.0.1:8080'],
+    ['http://host', 'http://host'],
+    ['https://host:1/path', 'https://host:1'],
+  ])('completes %s', (text, url) => expect(serverAddress(text)).toBe(url));
+});
+
+describe('what a machine remembers', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'tidings-cli-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  const take = (username = 'Ann', server = 'http://127.0.0.1:8080') =>
+    takeProfile(dir, server, username);
+
+  it('is the same device each time, for its owner only', () => {
+    const first = take();
+    first.release();
+    const again = take('ann');
+    expect(again).toMatchObject({ deviceId: first.deviceId, outboxPath: first.outboxPath });
+    const device = join(again.outboxPath, '..', 'device');
+    expect(statSync(device).mode & 0o777).toBe(0o600);
+    expect(statSync(join(device, '..')).mode & 0o777).toBe(0o700);
+  });
+
+  it('is another device for a second program, another user and another server', () => {
+    const ids = [take(), take(), take('bob'), take('Ann', 'http://other')].map((p) => p.deviceId);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  it('takes over from a program that has died', () => {
+    const first = take();
+    const lock = join(first.outboxPath, '..', 'lock');
+    expect(readFileSync(lock, 'utf8')).toBe(String(process.pid));
+    writeFileSync(lock, '999999999');
+    expect(take().deviceId).toBe(first.deviceId);
+  });
+
+  it.each(['..', '../../etc', 'a/b', 'a\u0000b', 'ünï', 'A'.repeat(32)])(
+    'keeps the name %j inside its folder',
+    (name) => expect(take(name).outboxPath.startsWith(join(dir, '127%2E0%2E0%2E1'))).toBe(true),
+  );
+
+  it('says so when it cannot keep anything', () => {
+    writeFileSync(join(dir, 'file'), '');
+    expect(() => takeProfile(join(dir, 'file'), 'http://x', 'ann')).toThrow('Cannot keep anything');
+  });
+
+  it.each([
+    [{ XDG_STATE_HOME: '/state' }, '/state/tidings'],
+    [{ XDG_STATE_HOME: 'relative' }, '.local/state/tidings'],
+    [{}, '.local/state/tidings'],
+  ])('lives where %j says', (env, end) => expect(stateFolder(env).endsWith(end)).toBe(true));
+
+  it('finds the gateways of the stack, in random order', () => {
+    const path = join(dir, 'stack.json');
+    expect(stackGateways(path)).toEqual([]);
+    writeFileSync(path, JSON.stringify({ gateways: ['http://a', 'http://b', 7] }));
+    expect(stackGateways(path, () => 0)).toEqual(['http://a', 'http://b']);
+    expect(stackGateways(path, () => 0.9)).toEqual(['http://b', 'http://a']);
+    writeFileSync(path, 'torn');
+    expect(stackGateways(path)).toEqual([]);
+  });
+});

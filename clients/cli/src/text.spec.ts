@@ -1,0 +1,132 @@
+import { TidingsError, NetworkError } from '@tidings/sdk';
+import { friendly } from './friendly-errors';
+import { clockTime, contentText, messageLines, presenceText } from './message-lines';
+import { safeLine, safeText } from './safe-text';
+import { colours, plain } from './style';
+import { displayRows, displayWidth, wrap } from './width';
+
+const ESC = '\u001b';
+
+describe('text of others', () => {
+  it.each([
+    ['colours', `${ESC}[31mred`, '␛[31mred'],
+    ['window title', `${ESC}]0;title\u0007`, '␛]0;title␇'],
+    ['C1 introducer', '\u009b2J', '\ufffd2J'],
+    ['carriage return', 'good\rbad', 'good␍bad'],
+    ['backspace and delete', 'a\b\u007f', 'a␈␡'],
+    ['direction marks', 'a\u202eb\u2066c\u200fd', 'a\ufffdb\ufffdc\ufffdd'],
+    ['line separators', 'a\u2028b', 'a\ufffdb'],
+    ['invisible tags', 'a\u{e0041}', 'a\ufffd'],
+    ['a lone surrogate', 'a\ud800', 'a\ufffd'],
+    ['NUL', 'a\u0000b', 'a␀b'],
+    ['tabs', 'a\tb', 'a  b'],
+    ['newlines stay', 'a\r\nb\nc', 'a\nb\nc'],
+    ['emoji stay', '👩‍👩‍👧 ok', '👩‍👩‍👧 ok'],
+    ['other scripts stay', 'مرحبا 你好', 'مرحبا 你好'],
+  ])('%s', (_, text, shown) => expect(safeText(text)).toBe(shown));
+
+  it('is one line where a name is shown', () => {
+    expect(safeLine('a\nb')).toBe('a b');
+  });
+});
+
+describe('width on a terminal', () => {
+  it.each([
+    ['plain', 5],
+    ['', 0],
+    ['你好', 4],
+    ['👩‍👩‍👧', 2],
+    ['e\u0301', 1],
+    [`${ESC}[1mbold${ESC}[22m`, 4],
+  ])('%j: %i', (text, width) => expect(displayWidth(text)).toBe(width));
+
+  it.each([
+    ['', 10, 1],
+    ['0123456789', 10, 1],
+    ['0123456789a', 10, 2],
+    ['one\ntwo', 10, 2],
+  ])('%j on %i columns takes %i rows', (text, columns, rows) => {
+    expect(displayRows(text, columns)).toBe(rows);
+  });
+
+  it('wraps between words, and inside a word that is too long', () => {
+    expect(wrap('the quick brown fox', 10)).toEqual(['the quick', 'brown fox']);
+    expect(wrap('0123456789abc def', 10)).toEqual(['0123456789', 'abc def']);
+    expect(wrap('one\n\ntwo', 10)).toEqual(['one', '', 'two']);
+    expect(wrap('你好你好你好', 5)).toEqual(['你好', '你好', '你好']);
+  });
+
+  it('never makes a line wider than asked', () => {
+    const text = 'It is perfectly phrased! and quite as true as any observation should be.';
+    for (let width = 4; width < 80; width++) {
+      const lines = wrap(text, width);
+      expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width);
+      expect(lines.join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
+    }
+  });
+});
+
+describe('lines of a message', () => {
+  const message = { time: '12:03', author: 'ann', text: 'one two three four', own: false };
+
+  it('indents what does not fit below the first word', () => {
+    expect(messageLines(message, 21, plain)).toEqual([
+      '12:03  ann  one two',
+      '            three',
+      '            four',
+    ]);
+  });
+
+  it('is one line for a pipe, with the tick of an own message', () => {
+    const own = { ...message, author: 'you', tick: '✓', own: true };
+    expect(messageLines(own, Infinity, plain)).toEqual(['12:03  you ✓  one two three four']);
+  });
+
+  it('keeps its width whatever the colours', () => {
+    const widths = (lines: string[]): number[] => lines.map(displayWidth);
+    expect(widths(messageLines(message, 21, colours))).toEqual(
+      widths(messageLines(message, 21, plain)),
+    );
+  });
+
+  it('shows time, and the date when it was another day', () => {
+    const now = new Date(2026, 10, 21, 18, 0);
+    expect(clockTime(new Date(2026, 10, 21, 9, 5).toISOString(), now)).toBe('09:05');
+    expect(clockTime(new Date(2026, 10, 20, 9, 5).toISOString(), now)).toBe('2026-11-20 09:05');
+    expect(clockTime('nonsense', now)).toBe('--:--');
+  });
+
+  it('names content that it cannot show', () => {
+    expect(contentText({ kind: 'text', text: `a${ESC}` })).toBe('a␛');
+    expect(contentText({ kind: 'text', text: 'a' }, true)).toBe('(deleted)');
+    expect(contentText({ kind: 'image' } as never)).toBe('(image: not shown in a terminal)');
+  });
+
+  it('tells presence', () => {
+    const presence = { userId: 'u', activeAt: null, lastSeenAt: null };
+    expect(presenceText(undefined)).toBe('');
+    expect(presenceText({ ...presence, status: 'online' })).toBe('online');
+    expect(presenceText({ ...presence, status: 'offline' })).toBe('offline');
+    expect(
+      presenceText({ ...presence, status: 'offline', lastSeenAt: '2020-01-01T12:00:00Z' }),
+    ).toContain('last seen 2020-01-01');
+  });
+});
+
+describe('errors in words', () => {
+  it.each([
+    [new TidingsError('bad_credentials'), 'User name or password is wrong.'],
+    [new TidingsError('username_taken'), 'This user name is taken. Please choose another one.'],
+    [new TidingsError('weak_password', { detail: 'Too short' }), 'Too short (weak_password)'],
+    [new NetworkError('Cannot reach http://x'), 'Cannot reach http://x. Is the server running?'],
+    [new Error(`odd ${ESC}[2J`), 'odd ␛[2J'],
+    ['text', 'text'],
+  ])('%s', (error, sentence) => expect(friendly(error)).toContain(sentence));
+
+  it('names the fields that are wrong', () => {
+    const errors = [{ path: 'email', message: 'not an address' }];
+    expect(friendly(new TidingsError('invalid_request', { errors }))).toContain(
+      'email: not an address',
+    );
+  });
+});

@@ -1,0 +1,182 @@
+import type { Content, Message } from '@tidings/common/contracts/content';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import type {
+  ConnectionsAnswer,
+  Contact,
+  Conversation,
+  HistoryPage,
+  LoginAnswer,
+  LoginBody,
+  Me,
+  Page,
+  Presence,
+  RegisterBody,
+  User,
+} from '@tidings/common/contracts/http';
+import type { HttpCall, HttpClient } from './http';
+import type { TokenKeeper } from './tokens';
+
+/** Which part of a list. */
+export interface PageOptions {
+  cursor?: string;
+  limit?: number;
+}
+
+/** Which page of a history; positions, exclusive. Without both: the newest. */
+export interface HistoryOptions {
+  before?: string;
+  after?: string;
+  limit?: number;
+}
+
+/** Answer of `GET /v1`. */
+export interface ServerInfo {
+  versions: string[];
+  features: string[];
+  limits: Record<string, number>;
+  login: string[];
+  policy: string;
+}
+
+/** Answer of `PUT …/messages/:id`: appended, or held on the gateway's disk. */
+export type PutAnswer =
+  | { messageId: string; conversationId: string; position: string; sentAt: string }
+  | { messageId: string };
+
+/** A silent gateway is left soon when it is only asked for another one. */
+const DIRECTORY_TIMEOUT_MS = 4_000;
+
+/** Every HTTP call of the protocol, typed (docs/PROTOCOL.md §1). */
+export class TidingsApi {
+  constructor(
+    private readonly http: HttpClient,
+    private readonly tokens: TokenKeeper,
+  ) {}
+
+  /** What the server offers; needs no login. */
+  serverInfo(): Promise<ServerInfo> {
+    return this.http.request({ method: 'GET', path: '/v1', repeatable: true });
+  }
+
+  /** Makes an account; needs no login. */
+  register(body: RegisterBody): Promise<User> {
+    return this.http.request({ method: 'POST', path: '/v1/users', body, repeatable: false });
+  }
+
+  /** Logs in; the tokens of the answer are not taken into use here. */
+  login(body: LoginBody): Promise<LoginAnswer> {
+    return this.http.request({ method: 'POST', path: '/v1/auth/login', body, repeatable: true });
+  }
+
+  /** Ends this device's session. */
+  logout(): Promise<void> {
+    return this.call({ method: 'POST', path: '/v1/auth/logout' });
+  }
+
+  me(): Promise<Me> {
+    return this.call({ method: 'GET', path: '/v1/me' });
+  }
+
+  /** Users whose name begins with `query`; without it everybody. */
+  searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
+    return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
+  }
+
+  /** Users by id (≤ 100). */
+  users(ids: readonly string[]): Promise<Page<User>> {
+    return this.call({ method: 'GET', path: '/v1/users', query: { ids: ids.join(',') } });
+  }
+
+  user(id: string): Promise<User> {
+    return this.call({ method: 'GET', path: `/v1/users/${id}` });
+  }
+
+  contacts(page: PageOptions = {}): Promise<Page<Contact>> {
+    return this.call({ method: 'GET', path: '/v1/contacts', query: { ...page } });
+  }
+
+  /** People who have this user among their contacts and are not among his. */
+  incomingContacts(page: PageOptions = {}): Promise<Page<User>> {
+    return this.call({ method: 'GET', path: '/v1/contacts/incoming', query: { ...page } });
+  }
+
+  addContact(userId: string): Promise<Contact> {
+    return this.call({ method: 'PUT', path: `/v1/contacts/${userId}` });
+  }
+
+  removeContact(userId: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: `/v1/contacts/${userId}` });
+  }
+
+  /** Asks the directory for a gateway and a ticket. */
+  connections(
+    body: { deviceId: string; avoid?: string[] },
+    signal?: AbortSignal,
+  ): Promise<ConnectionsAnswer> {
+    const timeoutMs = DIRECTORY_TIMEOUT_MS;
+    return this.call({ method: 'POST', path: '/v1/connections', body, signal, timeoutMs });
+  }
+
+  /** The direct conversation with a user, made when absent. */
+  directConversation(userId: string): Promise<Conversation> {
+    const body = { kind: 'direct', userIds: [userId] };
+    return this.call({ method: 'POST', path: '/v1/conversations', body });
+  }
+
+  /** By the time of the last entry, newest first. */
+  conversations(page: PageOptions = {}): Promise<Page<Conversation>> {
+    return this.call({ method: 'GET', path: '/v1/conversations', query: { ...page } });
+  }
+
+  conversation(id: string): Promise<Conversation> {
+    return this.call({ method: 'GET', path: `/v1/conversations/${id}` });
+  }
+
+  /** A page of a history, ascending. */
+  history(conversationId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
+    const path = `/v1/conversations/${conversationId}/messages`;
+    return this.call({ method: 'GET', path, query: { ...options } });
+  }
+
+  /** Sends a message over HTTP; the same id may be put again. */
+  putMessage(conversationId: string, messageId: string, content: Content): Promise<PutAnswer> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
+    return this.call({ method: 'PUT', path, body: { content } });
+  }
+
+  /** Presence of users (≤ 100). */
+  presence(userIds: readonly string[]): Promise<{ items: Presence[] }> {
+    const query = { userIds: userIds.join(',') };
+    return this.call({ method: 'GET', path: '/v1/presence', query });
+  }
+
+  /** One answer of `sync` without a socket. */
+  sync(body: SyncRequest): Promise<SyncedBody> {
+    return this.call({ method: 'POST', path: '/v1/sync', body });
+  }
+
+  /** Every message of a history, oldest first, read page by page from the newest. */
+  async wholeHistory(conversationId: string, limit?: number): Promise<Message[]> {
+    const pages: Message[][] = [];
+    let before: string | undefined;
+    for (;;) {
+      const page = await this.history(conversationId, { before, limit });
+      pages.unshift(page.items);
+      before = page.items[0]?.position;
+      if (!page.more || before === undefined) return pages.flat();
+    }
+  }
+
+  /** A call as the logged-in user; renews the access token when it is refused. */
+  private async call<T>(call: Omit<HttpCall, 'repeatable' | 'token'>): Promise<T> {
+    const token = await this.tokens.token();
+    try {
+      return await this.http.request<T>({ ...call, token, repeatable: true });
+    } catch (error) {
+      if (!(error instanceof TidingsError) || error.status !== 401) throw error;
+      const renewed = await this.tokens.renew(token);
+      return this.http.request<T>({ ...call, token: renewed, repeatable: true });
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Message } from '@tidings/common/contracts/content';
+import type { StopReason } from './connection';
+import type { ConversationNews, Source } from './replica';
+import type { OutgoingState } from './outbox-lane';
+import type { Outgoing } from './outgoing';
+import type { Place } from './outbox';
+import type { SyncResult } from './sync-runner';
+
+/**
+ * `connecting`: the first attempt, or the first after a loss; `offline`: an attempt failed, others
+ * follow; `stopped`: for good.
+ */
+export type ClientState = 'connecting' | 'online' | 'offline' | 'stopped';
+
+/** What went wrong without ending anything. */
+export interface Problem {
+  kind: 'outbox_store' | 'diverged' | 'sync_refused' | 'server_error';
+  detail: string;
+}
+
+/** Events of a client. */
+export interface ClientEvents {
+  state: { state: ClientState; reason?: string; gatewayId?: string };
+  /** A message seen for the first time, own ones included. */
+  message: { message: Message; own: boolean; source: Source };
+  /** A message seen before has another place or content. */
+  changed: { message: Message; own: boolean; source: Source };
+  conversation: ConversationNews;
+  /** An outgoing message reached a state; `sent`, `held` and `failed` have their own events too. */
+  outgoing: { outgoing: Outgoing; state: OutgoingState };
+  sent: { outgoing: Outgoing; place: Place };
+  held: { outgoing: Outgoing };
+  /** Refused for good. `void`: it was reported as sent before, but its id belongs to another message. */
+  failed: { messageId: string; outgoing?: Outgoing; code: string; detail: string; void: boolean };
+  /** The receivers of an own message are not online. */
+  pending: { conversationId: string; messageId: string; position: string; offline: string[] };
+  /** A sync was answered. `complete`: everything up to now is held. */
+  synced: SyncResult;
+  account: { changed: string[] };
+  problem: Problem;
+  stopped: StopReason;
+}

@@ -1,0 +1,241 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { Message } from '@tidings/common/contracts/content';
+import type {
+  Conversation,
+  HistoryPage,
+  LoginBody,
+  RegisterBody,
+  User,
+} from '@tidings/common/contracts/http';
+import { TidingsApi, type HistoryOptions } from './api';
+import type { ClientEvents, ClientState } from './client-events';
+import { systemClock, type Clock, type Random } from './clock';
+import type { StopReason } from './connection';
+import type { ConversationModel } from './conversation-model';
+import { Emitter } from './emitter';
+import { StoppedError } from './errors';
+import { HttpClient } from './http';
+import { Live, type Recipient } from './live';
+import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
+import type { Outgoing } from './outgoing';
+import { ServerTime } from './server-time';
+import type { Hash } from './sha256';
+import { TokenKeeper, type SavedSession, type SaveSession } from './tokens';
+import type { Transport } from './transport';
+
+/** What a client is made with. */
+export interface ClientOptions {
+  /** Base addresses of gateways, e.g. `http://127.0.0.1:8080`; the first that answers is used. */
+  servers: readonly string[];
+  transport: Transport;
+  sha256: Hash;
+  /** Where unsent messages are kept; in memory when absent. */
+  outbox?: OutboxStore;
+  /** Keeps the session between runs. */
+  saveSession?: SaveSession;
+  fetch?: typeof fetch;
+  clock?: Clock;
+  random?: Random;
+}
+
+/** Close codes after which the session itself is over. */
+const SESSION_OVER: readonly (number | undefined)[] = [
+  undefined,
+  CLOSE_CODES.loggedOut,
+  CLOSE_CODES.accountDisabled,
+  CLOSE_CODES.replacedByLogin,
+];
+
+/**
+ * A Tidings client: keeps itself connected, keeps its copy of the conversations complete and what
+ * it sends until it is in the log. Lives from `start` to `stop`, once.
+ */
+export class TidingsClient extends Emitter<ClientEvents> {
+  /** Every HTTP call of the protocol. */
+  readonly api: TidingsApi;
+  private readonly clock: Clock;
+  private readonly serverTime: ServerTime;
+  private readonly tokens: TokenKeeper;
+  private live: Live | null = null;
+  private started = false;
+  private current: ClientState = 'offline';
+  private gateway: string | null = null;
+
+  constructor(private readonly options: ClientOptions) {
+    super();
+    this.clock = options.clock ?? systemClock;
+    this.serverTime = new ServerTime(this.clock);
+    const http = new HttpClient({
+      servers: options.servers,
+      fetch: options.fetch,
+      onDate: (date) => this.serverTime.hint(date),
+    });
+    this.tokens = new TokenKeeper(http, this.clock, options.saveSession ?? (() => undefined));
+    this.api = new TidingsApi(http, this.tokens);
+  }
+
+  /** The session in use; null: log in first. */
+  get session(): SavedSession | null {
+    return this.tokens.current;
+  }
+
+  /** What the last `state` event said; `offline` before the first. */
+  get state(): ClientState {
+    return this.current;
+  }
+
+  /** Id of the gateway in use; null: not connected. */
+  get gatewayId(): string | null {
+    return this.gateway;
+  }
+
+  /** Messages that are not in the log yet, oldest first within a conversation. */
+  get unsent(): Outgoing[] {
+    return this.live?.unsent() ?? [];
+  }
+
+  /** Makes an account; {@link login} follows. */
+  register(body: RegisterBody): Promise<User> {
+    return this.api.register(body);
+  }
+
+  /** Logs in. The device of an earlier login may be used again. */
+  async login(body: LoginBody): Promise<SavedSession> {
+    return this.tokens.begin(await this.api.login(body));
+  }
+
+  /** Uses a kept session instead of a login. */
+  restore(session: SavedSession): void {
+    this.tokens.restore(session);
+  }
+
+  /**
+   * Loads the outbox and begins to connect; settles when messages can be sent (or kept).
+   *
+   * @throws StoppedError without a login, or when it was started or stopped before
+   */
+  async start(): Promise<void> {
+    const session = this.tokens.current;
+    if (!session) throw new StoppedError('Log in first');
+    if (this.started || this.current === 'stopped') {
+      throw new StoppedError('A client starts only once');
+    }
+    this.started = true;
+    const live = this.makeLive(session);
+    this.live = live;
+    await live.start();
+  }
+
+  /** Ends everything; what is unsent stays in the outbox's store. Every promise settles. */
+  stop(): Promise<void> {
+    return this.end({ reason: 'stopped by the application' });
+  }
+
+  /** Ends this device's session, then everything else. */
+  async logout(): Promise<void> {
+    await this.api.logout();
+    await this.tokens.end();
+    await this.stop();
+  }
+
+  /**
+   * Sends a text; gives its handle at once, also without a connection.
+   *
+   * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
+   * @throws OutboxFullError when too many messages wait
+   * @throws StoppedError before {@link start} has settled and after the end
+   */
+  send(message: Recipient & { text: string }): Outgoing {
+    if (!this.live) throw new StoppedError('Start first');
+    return this.live.send(message);
+  }
+
+  /** Everything held of a conversation; undefined: never heard of it. */
+  conversation(conversationId: string): ConversationModel | undefined {
+    return this.live?.replica.get(conversationId);
+  }
+
+  /** Ids of the conversations held; the one with the latest news last. */
+  conversations(): string[] {
+    return this.live?.replica.all().map((c) => c.conversationId) ?? [];
+  }
+
+  /** The held messages of a conversation back to the first hole, oldest first. */
+  messages(conversationId: string): Message[] {
+    return this.conversation(conversationId)?.messages() ?? [];
+  }
+
+  /** Reads a page of the history and merges it into what is held. */
+  async history(conversationId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
+    const page = await this.api.history(conversationId, options);
+    this.live?.replica.page(conversationId, page.items, options, page.more);
+    return page;
+  }
+
+  /** The direct conversation with a user, made when absent. */
+  async direct(userId: string): Promise<Conversation> {
+    const conversation = await this.api.directConversation(userId);
+    this.live?.replica.learnDirect(userId, conversation.id);
+    return conversation;
+  }
+
+  /** Id of the direct conversation with a user, when it is known already. */
+  directWith(userId: string): string | undefined {
+    return this.live?.replica.directWith(userId);
+  }
+
+  /**
+   * Settles when everything up to now is held: at once when the last sync was complete and the
+   * connection lives since, else with the next complete one.
+   *
+   * @throws StoppedError before {@link start}, or when the client ends first
+   */
+  whenSynced(): Promise<void> {
+    return this.live?.whenSynced() ?? Promise.reject(new StoppedError('Start first'));
+  }
+
+  /** Gives the connection up and connects again, e.g. when the network has changed. */
+  reconnect(): void {
+    this.live?.reconnect();
+  }
+
+  private makeLive(session: SavedSession): Live {
+    return new Live({
+      userId: session.user.id,
+      deviceId: session.deviceId,
+      api: this.api,
+      transport: this.options.transport,
+      sha256: this.options.sha256,
+      store: this.options.outbox ?? new MemoryOutboxStore(),
+      serverTime: this.serverTime,
+      clock: this.clock,
+      random: this.options.random ?? Math.random,
+      emit: (name, event) => {
+        if (name === 'state') this.note(event as ClientEvents['state']);
+        this.emit(name, event);
+      },
+      ended: (reason) => void this.ended(reason),
+    });
+  }
+
+  private note({ state, gatewayId }: ClientEvents['state']): void {
+    this.current = state;
+    this.gateway = gatewayId ?? null;
+  }
+
+  /** The server ended the connection for good. */
+  private async ended(reason: StopReason): Promise<void> {
+    // A dead session that cannot be removed does no harm: it is refused the next time.
+    if (SESSION_OVER.includes(reason.code)) await this.tokens.end().catch(() => undefined);
+    await this.end(reason);
+  }
+
+  private async end(reason: StopReason): Promise<void> {
+    if (this.current === 'stopped') return;
+    this.note({ state: 'stopped' });
+    const written = this.live?.stop();
+    this.emit('state', { state: 'stopped', reason: reason.reason });
+    this.emit('stopped', reason);
+    await written;
+  }
+}

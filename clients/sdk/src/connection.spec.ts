@@ -1,0 +1,280 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ConnectionsAnswer } from '@tidings/common/contracts/http';
+import { FakeClock, settle } from '../testing/fake-clock';
+import { FakeTransport } from '../testing/fake-transport';
+import { welcome } from '../testing/factories';
+import { ATTEMPT_MS, Connection, STABLE_MS } from './connection';
+import { NetworkError } from './errors';
+
+const GATEWAYS = ['g1', 'g2', 'g3'];
+const address = (id: string) => ({ id, url: `ws://${id}/` });
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly transport: FakeTransport;
+  readonly asked: string[][] = [];
+  readonly log: string[] = [];
+  readonly frames: string[] = [];
+  directory: (avoid: string[]) => Promise<ConnectionsAnswer> = (avoid) => {
+    const gateways = GATEWAYS.filter((g) => !avoid.includes(g)).slice(0, 2);
+    return Promise.resolve({
+      ticket: `ticket-${this.asked.length}`,
+      expiresInSeconds: 30,
+      gateways: gateways.map(address),
+      heartbeatSeconds: 25,
+      backoff: { baseMs: 100, maxMs: 1_000 },
+    });
+  };
+  readonly connection: Connection;
+
+  constructor(seesPings = true, random = () => 0.5) {
+    this.transport = new FakeTransport(seesPings);
+    this.connection = new Connection(
+      {
+        directory: (avoid) => {
+          this.asked.push(avoid);
+          return this.directory(avoid);
+        },
+        transport: this.transport,
+        clock: this.clock,
+        random,
+      },
+      {
+        online: ({ gatewayId }) => this.log.push(`online ${gatewayId}`),
+        frame: (frame) => this.frames.push(frame.type),
+        lost: () => this.log.push('lost'),
+        failed: () => this.log.push('failed'),
+        stopped: ({ code, reason }) => this.log.push(`stopped ${code} ${reason}`),
+      },
+    );
+  }
+
+  async start(): Promise<void> {
+    this.connection.start();
+    await settle();
+  }
+
+  async online(gateway = 'g1'): Promise<void> {
+    await this.start();
+    this.transport.last.receive(welcome(gateway));
+  }
+
+  /** Gateways and tickets of the sockets opened so far. */
+  opened(): string[] {
+    return this.transport.sockets.map((s) => `${s.url} ${s.protocols.join(' ')}`);
+  }
+}
+
+describe('connection', () => {
+  it('takes a ticket to the primary gateway and is online with its welcome', async () => {
+    const bench = new Bench();
+    await bench.start();
+    expect(bench.opened()).toEqual(['ws://g1/ tidings.v1.json ticket.ticket-1']);
+    expect(bench.connection.send('{}')).toBe(false);
+    bench.transport.last.receive({ type: 'pong', serverTime: 'x' });
+    bench.transport.last.receive(welcome('g1'));
+    bench.transport.last.receive({ type: 'pong', serverTime: 'x' });
+    expect(bench.log).toEqual(['online g1']);
+    expect(bench.frames).toEqual(['pong']);
+    expect(bench.connection.send('{}')).toBe(true);
+  });
+
+  it('after a loss tries the backup with the resume ticket, then the directory', async () => {
+    const bench = new Bench();
+    await bench.online();
+    bench.transport.last.end(1006);
+    await bench.clock.pass(50);
+    expect(bench.opened()[1]).toBe('ws://g2/ tidings.v1.json ticket.resume-g1');
+    bench.transport.last.end(1006);
+    await bench.clock.pass(200);
+    expect(bench.asked[1]).toEqual(['g1', 'g2']);
+    expect(bench.opened()[2]).toBe('ws://g3/ tidings.v1.json ticket.ticket-2');
+    bench.transport.last.receive(welcome('g3'));
+    expect(bench.log).toEqual(['online g1', 'lost', 'failed', 'online g3']);
+    bench.transport.last.end(1006);
+    await bench.clock.pass(1_000);
+    expect(bench.opened()[3]).toContain('resume-g3');
+  });
+
+  it('uses a resume ticket at the same gateway when it knows no other', async () => {
+    const bench = new Bench();
+    bench.directory = async () => ({
+      ticket: 't',
+      expiresInSeconds: 30,
+      gateways: [address('g1')],
+      heartbeatSeconds: 25,
+      backoff: { baseMs: 100, maxMs: 1_000 },
+    });
+    await bench.online();
+    bench.transport.last.end(CLOSE_CODES.tooSlow);
+    await bench.clock.pass(100);
+    expect(bench.opened()[1]).toBe('ws://g1/ tidings.v1.json ticket.resume-g1');
+  });
+
+  it('backs off with full jitter below a doubling ceiling, anew after a stable minute', async () => {
+    const bench = new Bench(true, () => 0.999);
+    bench.directory = () => Promise.reject(new NetworkError('down'));
+    await bench.start();
+    const times: number[] = [];
+    for (let at = 0; times.length < 6; at += 10) {
+      const before = bench.asked.length;
+      await bench.clock.pass(10, 10);
+      if (bench.asked.length > before) times.push(at + 10);
+    }
+    const waits = times.map((t, i) => t - (times[i - 1] ?? 0));
+    expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000]);
+  });
+
+  it('does not take up a short life as a success: the ceiling goes on rising', async () => {
+    const bench = new Bench(true, () => 0.999);
+    await bench.online();
+    for (let round = 0; round < 3; round++) {
+      bench.transport.last.end(1006);
+      await bench.clock.pass(2_000);
+      bench.transport.last.receive(welcome('g2'));
+    }
+    const sockets = bench.transport.sockets.length;
+    bench.transport.last.end(1006);
+    await bench.clock.pass(700);
+    expect(bench.transport.sockets).toHaveLength(sockets);
+    await bench.clock.pass(200);
+    bench.transport.last.receive(welcome('g1'));
+    await bench.clock.pass(STABLE_MS, 10_000);
+    const after = bench.transport.sockets.length;
+    bench.transport.last.end(1006);
+    await bench.clock.pass(100);
+    expect(bench.transport.sockets).toHaveLength(after + 1);
+  });
+
+  it('forgives avoided gateways when the directory has no other', async () => {
+    const bench = new Bench();
+    await bench.start();
+    const directory = bench.directory;
+    bench.transport.last.end(1006);
+    bench.directory = () => Promise.reject(new TidingsError('busy', { retryAfterMs: 5_000 }));
+    await bench.clock.pass(100);
+    bench.directory = directory;
+    await bench.clock.pass(4_900);
+    expect(bench.asked).toHaveLength(2);
+    await bench.clock.pass(200);
+    expect(bench.asked).toEqual([[], ['g1'], []]);
+  });
+
+  it.each([
+    ['unauthorized' as const, true],
+    ['refresh_reused' as const, true],
+    ['refresh_expired' as const, true],
+    ['busy' as const, false],
+    ['internal' as const, false],
+  ])('directory says %s → stops: %s', async (code, stops) => {
+    const bench = new Bench();
+    bench.directory = () => Promise.reject(new TidingsError(code));
+    await bench.start();
+    expect(bench.log).toEqual([stops ? 'stopped undefined logged out' : 'failed']);
+    expect(bench.clock.pending).toBe(stops ? 0 : 1);
+  });
+
+  it.each(Object.entries(CLOSE_CODES))('close code %s (%i)', async (name, code) => {
+    const bench = new Bench();
+    await bench.online();
+    bench.transport.last.end(code);
+    const stops = code >= 4500 && code <= 4999;
+    expect(bench.log.at(-1)).toBe(stops ? `stopped ${code} ${name}` : 'lost');
+    await bench.clock.pass(2_000);
+    expect(bench.transport.sockets).toHaveLength(stops ? 1 : 2);
+  });
+
+  it('makes one attempt at a time and ignores sockets that it has given up', async () => {
+    const bench = new Bench();
+    await bench.start();
+    const first = bench.transport.last;
+    await bench.clock.pass(ATTEMPT_MS + 200, 100);
+    expect(first.abandoned).toBe(true);
+    expect(bench.transport.sockets).toHaveLength(2);
+    first.receive(welcome('g1'));
+    first.end(CLOSE_CODES.sameDeviceElsewhere);
+    expect(bench.log).toEqual(['failed']);
+    bench.transport.last.receive(welcome('g2'));
+    first.end(CLOSE_CODES.loggedOut);
+    expect(bench.log).toEqual(['failed', 'online g2']);
+  });
+
+  it('ignores an answer of the directory that comes after stop', async () => {
+    const bench = new Bench();
+    bench.connection.start();
+    bench.connection.stop();
+    await settle();
+    expect(bench.transport.sockets).toHaveLength(0);
+    expect(bench.clock.pending).toBe(0);
+    expect(bench.log).toEqual([]);
+  });
+
+  it('gives up a socket without a sign of life for 2.5 heartbeats; pings count', async () => {
+    const bench = new Bench();
+    await bench.online();
+    await bench.clock.pass(50_000, 5_000);
+    bench.transport.last.handlers.alive();
+    await bench.clock.pass(60_000, 5_000);
+    expect(bench.log).toEqual(['online g1']);
+    await bench.clock.pass(10_000, 5_000);
+    expect(bench.log).toEqual(['online g1', 'lost']);
+    expect(bench.transport.sockets[0]!.abandoned).toBe(true);
+  });
+
+  it('asks for signs of life where pings cannot be seen', async () => {
+    const bench = new Bench(false);
+    await bench.online();
+    bench.transport.last.onFrame = (frame) => {
+      if (frame['type'] !== 'ping') return;
+      bench.transport.last.receive({ type: 'pong', serverTime: 'x' });
+    };
+    await bench.clock.pass(300_000, 10_000);
+    expect(bench.log).toEqual(['online g1']);
+  });
+
+  it('moves to the gateway that a goodbye names, at the time that it names', async () => {
+    const bench = new Bench();
+    await bench.online();
+    bench.transport.last.receive({
+      type: 'goodbye',
+      reason: 'draining',
+      reconnect: true,
+      afterMs: 700,
+      gateways: [address('g9')],
+    });
+    await bench.clock.pass(650);
+    expect(bench.transport.sockets).toHaveLength(1);
+    await bench.clock.pass(100);
+    expect(bench.opened()[1]).toBe('ws://g9/ tidings.v1.json ticket.resume-g1');
+  });
+
+  it('stays away when a goodbye says so', async () => {
+    const bench = new Bench();
+    await bench.online();
+    const goodbye = { type: 'goodbye', reason: 'closing down', reconnect: false, afterMs: 0 };
+    bench.transport.last.receive({ ...goodbye, gateways: [] });
+    bench.transport.last.end(CLOSE_CODES.draining, 'closing down');
+    expect(bench.log.at(-1)).toBe('stopped 4000 closing down');
+  });
+
+  it('takes an address that cannot be opened as a failed attempt', async () => {
+    const bench = new Bench();
+    bench.transport.onOpen = () => {
+      throw new Error('bad address');
+    };
+    await bench.start();
+    expect(bench.log).toEqual(['failed']);
+    bench.transport.onOpen = null;
+    await bench.clock.pass(200);
+    expect(bench.asked[1]).toEqual(['g1']);
+  });
+
+  it('leaves no timer behind', async () => {
+    const bench = new Bench();
+    await bench.online();
+    bench.connection.stop();
+    expect(bench.transport.last.closedWith).toBe(1000);
+    expect(bench.clock.pending).toBe(0);
+  });
+});

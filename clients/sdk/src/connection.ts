@@ -1,0 +1,276 @@
+import { CLOSE_CODES, shouldReconnect } from '@tidings/common/contracts/close-codes';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
+import type { ConnectionsAnswer, GatewayAddress } from '@tidings/common/contracts/http';
+import { TIMINGS } from '@tidings/common/contracts/limits';
+import { fullJitter, type BackoffBounds } from './backoff';
+import type { Cancel, Clock, Random } from './clock';
+import { readFrame, type IncomingFrame } from './frames';
+import { GatewayList } from './gateway-list';
+import { endsSession } from './tokens';
+import type { SocketHandlers, Transport, TransportSocket } from './transport';
+
+export type WelcomeFrame = Extract<IncomingFrame, { type: 'welcome' }>;
+type GoodbyeFrame = Extract<IncomingFrame, { type: 'goodbye' }>;
+
+/** What a connection needs. */
+export interface ConnectionDeps {
+  /** `POST /v1/connections`, without the gateways to avoid. */
+  directory: (avoid: string[], signal: AbortSignal) => Promise<ConnectionsAnswer>;
+  transport: Transport;
+  clock: Clock;
+  random: Random;
+}
+
+/** Why a connection ended for good. */
+export interface StopReason {
+  /** Close code of the socket, when it was one. */
+  code?: number;
+  reason: string;
+}
+
+/** What a connection tells. */
+export interface ConnectionHandlers {
+  online(welcome: WelcomeFrame): void;
+  frame(frame: IncomingFrame): void;
+  /** The socket was lost; the next attempt is on its way. */
+  lost(reason: string): void;
+  /** An attempt to connect failed; another follows. */
+  failed(reason: string): void;
+  /** Connecting again makes no sense. */
+  stopped(reason: StopReason): void;
+}
+
+/** What a connection waits for; one timer each. */
+type Timer = 'attempt' | 'retry' | 'stable' | 'watch' | 'leave';
+
+/** How long an attempt may take from opening the socket to `welcome`. */
+export const ATTEMPT_MS = 8_000;
+/** A connection that lived so long starts its backoff anew. */
+export const STABLE_MS = 60_000;
+/** A socket is dead after so many heartbeats without a sign of life. */
+const DEAD_AFTER_HEARTBEATS = 2.5;
+
+/**
+ * Keeps one socket to some gateway open: asks the directory for a ticket, and after a loss tries
+ * another gateway with `resumeTicket` first. One attempt at a time; whatever a socket or an attempt
+ * does after it was given up is ignored, because it carries an older `turn`.
+ */
+export class Connection {
+  private state: 'idle' | 'connecting' | 'online' | 'stopped' = 'idle';
+  /** Number of the attempt or socket in use; callbacks of others are ignored. */
+  private turn = 0;
+  private failures = 0;
+  private socket: TransportSocket | null = null;
+  private asking: AbortController | null = null;
+  private resumeTicket: string | null = null;
+  private readonly gateways = new GatewayList();
+  private bounds: BackoffBounds = {
+    baseMs: TIMINGS.backoffBaseMs,
+    maxMs: TIMINGS.backoffMaxMs,
+  };
+  private heartbeatMs = TIMINGS.heartbeatSeconds * 1000;
+  private lastSign = 0;
+  private stayAway = false;
+  private readonly timers = new Map<Timer, Cancel>();
+
+  constructor(
+    private readonly deps: ConnectionDeps,
+    private readonly handlers: ConnectionHandlers,
+  ) {}
+
+  /** Connects; does nothing when it already does or is stopped. */
+  start(): void {
+    if (this.state !== 'idle') return;
+    this.state = 'connecting';
+    this.attempt();
+  }
+
+  /** Ends the connection for good. Nothing is reported afterwards. */
+  stop(): void {
+    this.state = 'stopped';
+    this.socket?.close(1000);
+    this.letGo();
+  }
+
+  /** Gives up the socket in use and connects again at once, e.g. when the network changed. */
+  reconnect(reason: string): void {
+    if (this.state === 'online') this.lost(reason, 0);
+  }
+
+  /** Sends a frame; false when there is no connection. */
+  send(frame: string): boolean {
+    if (this.state !== 'online') return false;
+    this.socket!.send(frame);
+    return true;
+  }
+
+  /** Forgets the socket or attempt in use, with its timers. */
+  private letGo(): void {
+    this.turn++;
+    this.cancelTimers();
+    this.asking?.abort();
+    this.asking = null;
+    this.socket = null;
+  }
+
+  private attempt(): void {
+    const ticket = this.resumeTicket;
+    this.resumeTicket = null;
+    const gateway = ticket === null ? null : this.gateways.forResume();
+    if (ticket !== null && gateway) return this.open(gateway, ticket);
+    void this.ask();
+  }
+
+  private async ask(): Promise<void> {
+    const turn = this.turn;
+    const asking = (this.asking = new AbortController());
+    let answer: ConnectionsAnswer;
+    try {
+      answer = await this.deps.directory(this.gateways.toAvoid(), asking.signal);
+    } catch (error) {
+      if (turn === this.turn) this.refused(error);
+      return;
+    }
+    if (turn !== this.turn) return;
+    this.bounds = answer.backoff;
+    this.heartbeatMs = answer.heartbeatSeconds * 1000;
+    this.gateways.learn(answer.gateways);
+    const primary = answer.gateways[0];
+    if (primary) this.open(primary, answer.ticket);
+    else this.failed('the directory named no gateway');
+  }
+
+  private refused(error: unknown): void {
+    if (endsSession(error)) return this.end({ reason: 'logged out' });
+    this.gateways.forgive();
+    const wait = (error as { retryAfterMs?: number }).retryAfterMs ?? 0;
+    this.failed(error instanceof Error ? error.message : String(error), wait);
+  }
+
+  private open(gateway: GatewayAddress, ticket: string): void {
+    const protocols = [SUBPROTOCOL, TICKET_PROTOCOL_PREFIX + ticket];
+    this.later('attempt', ATTEMPT_MS, () => {
+      this.socket?.abandon();
+      this.gateways.avoid(gateway.id);
+      this.failed(`${gateway.url} did not answer`);
+    });
+    const turn = this.turn;
+    try {
+      const socket = this.deps.transport.open(gateway.url, protocols, this.ears(gateway));
+      if (turn === this.turn) this.socket = socket;
+    } catch (error) {
+      this.gateways.avoid(gateway.id);
+      this.failed(`${gateway.url}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Listens to a socket for as long as it is the one in use. */
+  private ears(gateway: GatewayAddress): SocketHandlers {
+    const turn = this.turn;
+    return {
+      frame: (text) => {
+        if (turn === this.turn) this.heard(gateway, text);
+      },
+      alive: () => {
+        if (turn === this.turn) this.lastSign = this.deps.clock.now();
+      },
+      closed: (code, reason) => {
+        if (turn === this.turn) this.closed(gateway, code, reason);
+      },
+    };
+  }
+
+  private heard(gateway: GatewayAddress, text: string): void {
+    this.lastSign = this.deps.clock.now();
+    const frame = readFrame(text);
+    if (!frame) return;
+    if (this.state === 'online') {
+      if (frame.type === 'goodbye') this.leave(frame);
+      this.handlers.frame(frame);
+    } else if (frame.type === 'welcome') {
+      this.welcomed(gateway, frame);
+    }
+  }
+
+  private welcomed(gateway: GatewayAddress, welcome: WelcomeFrame): void {
+    this.state = 'online';
+    this.resumeTicket = welcome.resumeTicket;
+    this.heartbeatMs = welcome.heartbeatSeconds * 1000;
+    this.gateways.arrived(gateway);
+    this.cancelTimers();
+    this.later('stable', STABLE_MS, () => (this.failures = 0));
+    this.watch();
+    this.handlers.online(welcome);
+  }
+
+  /** Looks for signs of life; asks for them where pings cannot be seen. */
+  private watch(): void {
+    this.later('watch', this.heartbeatMs / 2, () => {
+      const silence = this.deps.clock.now() - this.lastSign;
+      if (silence >= DEAD_AFTER_HEARTBEATS * this.heartbeatMs) {
+        this.lost('no sign of life from the server');
+        return;
+      }
+      if (!this.deps.transport.seesPings) this.socket!.send('{"type":"ping"}');
+      this.watch();
+    });
+  }
+
+  /** The gateway is about to close: moves to another one when it says so. */
+  private leave(goodbye: GoodbyeFrame): void {
+    this.gateways.learn(goodbye.gateways);
+    this.stayAway = goodbye.reconnect === false;
+    if (this.stayAway) return;
+    this.later('leave', goodbye.afterMs, () => this.lost(goodbye.reason, 0));
+  }
+
+  private closed(gateway: GatewayAddress, code: number, reason: string): void {
+    this.socket = null;
+    const why = reason === '' ? closeReason(code) : reason;
+    if (!shouldReconnect(code) || this.stayAway) return this.end({ code, reason: why });
+    if (this.state === 'online') return this.lost(why);
+    this.gateways.avoid(gateway.id);
+    this.failed(why);
+  }
+
+  private lost(reason: string, delayMs?: number): void {
+    this.state = 'connecting';
+    this.socket?.abandon();
+    this.gateways.left();
+    this.retry(delayMs);
+    this.handlers.lost(reason);
+  }
+
+  private failed(reason: string, atLeastMs = 0): void {
+    this.retry(undefined, atLeastMs);
+    this.handlers.failed(reason);
+  }
+
+  private retry(delayMs?: number, atLeastMs = 0): void {
+    this.letGo();
+    const jitter = delayMs ?? fullJitter(this.failures, this.bounds, this.deps.random);
+    this.failures++;
+    this.later('retry', Math.max(jitter, atLeastMs), () => this.attempt());
+  }
+
+  private end(reason: StopReason): void {
+    this.state = 'stopped';
+    this.letGo();
+    this.handlers.stopped(reason);
+  }
+
+  private later(timer: Timer, ms: number, run: () => void): void {
+    this.timers.get(timer)?.();
+    this.timers.set(timer, this.deps.clock.after(ms, run));
+  }
+
+  private cancelTimers(): void {
+    for (const cancel of this.timers.values()) cancel();
+    this.timers.clear();
+  }
+}
+
+function closeReason(code: number): string {
+  const name = Object.entries(CLOSE_CODES).find(([, value]) => value === code)?.[0];
+  return name ?? `closed with ${code}`;
+}

@@ -1,0 +1,231 @@
+import { DIGEST_LENGTH, type DigestEntry } from '@tidings/common/contracts/digest';
+import type { Message } from '@tidings/common/contracts/content';
+import type { SyncedConversation } from '@tidings/common/contracts/frames';
+import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import { Spans } from './spans';
+import { Timeline, type MergeResult } from './timeline';
+
+/** An entry of a conversation that the server pushed. */
+export interface PushedEntry {
+  message: Message;
+  /** Position of the pushed record: the message's, or the change's. */
+  at: string;
+  /** Position of the record before it; "0": it is the first; null: unknown. */
+  previous: string | null;
+}
+
+/** What merging something changed, as the application should hear it. */
+export interface Change {
+  kind: 'new' | 'changed';
+  message: Message;
+}
+
+/**
+ * One conversation as this client holds it: pure, without time or I/O. It implements "What a
+ * client must do" of docs/PROTOCOL.md §3: merging by id, order by position, `have` and its runs.
+ */
+export class ConversationModel {
+  private readonly timeline = new Timeline();
+  private readonly spans = new Spans();
+  /** Pushed records that do not follow what is held yet. */
+  private aside: PushedEntry[] = [];
+  private member = true;
+  private trusting = true;
+
+  constructor(readonly conversationId: string) {}
+
+  /**
+   * Whether an entry whose predecessor is unknown may count as following. Not before the first sync
+   * of a connection has ended: were the socket to die first, what was missed would never be asked
+   * for again.
+   */
+  set trustUnknown(trusting: boolean) {
+    this.trusting = trusting;
+    this.catchUp();
+  }
+
+  /** Everything up to here is held, but for what `more` left out. */
+  get have(): string {
+    return this.spans.have;
+  }
+
+  /** Whether the server has told about it in `synced`, or it was seen from its first record on. */
+  get known(): boolean {
+    return this.spans.newest !== null || this.gone;
+  }
+
+  /** This user is not (or no longer) a member. The local copy stays. */
+  get gone(): boolean {
+    return !this.member;
+  }
+
+  /** Whether pushed entries are kept aside: some record before them is missing. */
+  get gap(): boolean {
+    return this.aside.length > 0 && !this.gone;
+  }
+
+  /** Whether messages older than those of {@link messages} may exist. */
+  get hasOlder(): boolean {
+    return this.spans.newest?.from !== '0';
+  }
+
+  /** Position before which to page for older messages; null: all are held or nothing is. */
+  get oldest(): string | null {
+    return this.hasOlder ? (this.spans.newest?.from ?? null) : null;
+  }
+
+  /** The messages to show, oldest first: the newest run without holes, and what was pushed after it. */
+  messages(): Message[] {
+    const newest = this.spans.newest;
+    return this.timeline.from(newest?.from ?? '0').filter((m) => {
+      const beyond = !newest || comparePositions(m.position, newest.to) > 0;
+      return !beyond || !this.timeline.onlyChange(m.messageId);
+    });
+  }
+
+  /** A held message, shown or not. */
+  message(messageId: string): Message | undefined {
+    return this.timeline.get(messageId);
+  }
+
+  /** The complete stretches held, oldest first. */
+  runs(): { from: string; to: string }[] {
+    return this.spans.all();
+  }
+
+  /** Takes a pushed entry. */
+  push(entry: PushedEntry): Change[] {
+    const isChange = entry.at !== entry.message.position;
+    const changes = report(entry.message, this.timeline.merge(entry.message, isChange));
+    this.member = true;
+    if (this.follows(entry)) {
+      this.raise(entry);
+      this.catchUp();
+    } else {
+      this.aside.push(entry);
+    }
+    return changes;
+  }
+
+  /**
+   * Takes the answer of a sync. `asked` is the position that the request listed; null when the
+   * conversation was not listed.
+   */
+  serve(answer: SyncedConversation, asked: string | null): Change[] {
+    if (answer.state === 'gone') {
+      this.member = false;
+      this.aside = [];
+      return [];
+    }
+    this.member = true;
+    if (answer.state === 'reset') {
+      this.timeline.forgetUpTo(answer.upTo);
+      this.spans.forgetBelow(answer.upTo);
+    }
+    const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
+    const from = this.servedFrom(answer, asked);
+    // A new device's answer says nothing about changes of what is held below it.
+    if (answer.state === 'new') this.spans.forgetBelow(from);
+    if (comparePositions(from, answer.upTo) <= 0) this.spans.add(from, answer.upTo);
+    this.catchUp();
+    return changes;
+  }
+
+  /** Where the complete stretch begins that ends with the answer's `upTo`. */
+  private servedFrom(answer: SyncedConversation, asked: string | null): string {
+    const { state, messages, more, upTo } = answer;
+    if (!more) {
+      if (state === 'new') return '0';
+      if (state === 'reset') return messages.length < DIGEST_LENGTH ? '0' : messages[0]!.position;
+      if (asked !== null) return asked;
+      if (this.spans.newest) return minPosition(this.have, upTo);
+    }
+    // What was never changed, or lies above our position, is one of "the newest above it": from
+    // there on nothing was left out. Older ones may be here only because they were changed.
+    const bound = asked ?? this.have;
+    const first = messages.find(
+      (m) => m.version === '0' || comparePositions(m.position, bound) > 0,
+    );
+    return first?.position ?? upTo;
+  }
+
+  /** Takes a page of the history, ascending; `more` as in its answer. */
+  page(
+    items: readonly Message[],
+    asked: { before?: string; after?: string },
+    more: boolean,
+  ): Change[] {
+    const changes = items.flatMap((m) => report(m, this.timeline.merge(m, false)));
+    if (asked.after !== undefined) return changes;
+    const bound = asked.before !== undefined && this.spans.covers(asked.before);
+    const from = more ? items[0]?.position : '0';
+    const end = bound ? asked.before : items.at(-1)?.position;
+    if (from === undefined || end === undefined || !this.spans.newest) return changes;
+    const to = minPosition(end, this.have);
+    if (comparePositions(from, to) <= 0) this.spans.add(from, to);
+    return changes;
+  }
+
+  /** Takes an own message whose position the server confirmed. */
+  sent(message: Message): Change[] {
+    return report(message, this.timeline.merge(message, false));
+  }
+
+  /** Drops an own message that turned out to be void (`message_id_conflict` after `sent`). */
+  drop(messageId: string): void {
+    this.timeline.remove(messageId);
+    this.aside = this.aside.filter((e) => e.message.messageId !== messageId);
+  }
+
+  /**
+   * What the state digest at `have` covers; null when the newest run is too short to tell, or holds
+   * changes that the server does not expect yet.
+   *
+   * @param asOf Unix milliseconds on the server: what has expired by then does not count
+   */
+  digestEntries(asOf: number): DigestEntry[] | null {
+    const newest = this.spans.newest;
+    if (!newest) return null;
+    const run = this.timeline
+      .from(newest.from)
+      .filter((m) => comparePositions(m.position, newest.to) <= 0 && !expired(m, asOf))
+      .slice(-DIGEST_LENGTH);
+    if (run.length < DIGEST_LENGTH && newest.from !== '0') return null;
+    return run.some((m) => comparePositions(m.version, newest.to) > 0) ? null : run;
+  }
+
+  /** Raises `have` over the entries kept aside that follow it now. */
+  private catchUp(): void {
+    if (this.aside.length === 0) return;
+    this.aside.sort((a, b) => comparePositions(a.at, b.at));
+    this.aside = this.aside.filter((entry) => {
+      const follows = this.follows(entry);
+      if (follows) this.raise(entry);
+      return !follows;
+    });
+  }
+
+  private raise(entry: PushedEntry): void {
+    if (comparePositions(entry.at, this.have) <= 0) return;
+    this.spans.add(this.spans.newest?.from ?? '0', entry.at);
+  }
+
+  private follows(entry: PushedEntry): boolean {
+    if (comparePositions(entry.at, this.have) <= 0) return true;
+    if (!this.spans.newest) return entry.previous === '0';
+    if (entry.previous === null) return this.trusting;
+    return comparePositions(entry.previous, this.have) <= 0;
+  }
+}
+
+function report(message: Message, result: MergeResult): Change[] {
+  return result === 'same' ? [] : [{ kind: result, message }];
+}
+
+function minPosition(a: string, b: string): string {
+  return maxPosition(a, b) === a ? b : a;
+}
+
+function expired(message: Message, asOf: number): boolean {
+  return message.expiresAt !== undefined && Date.parse(message.expiresAt) <= asOf;
+}

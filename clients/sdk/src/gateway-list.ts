@@ -1,0 +1,52 @@
+import type { GatewayAddress } from '@tidings/common/contracts/http';
+
+/** How many gateways the directory is asked to avoid at most. */
+const MAX_AVOIDED = 16;
+/** How many gateways are remembered. */
+const MAX_KNOWN = 16;
+
+/** The gateways that a client has heard of, and which of them disappointed it lately. */
+export class GatewayList {
+  /** Best first. */
+  private known: GatewayAddress[] = [];
+  private avoided: string[] = [];
+  private current: GatewayAddress | null = null;
+
+  /** Takes the choice of the directory (primary, then backup) or of a `goodbye`. */
+  learn(gateways: readonly GatewayAddress[]): void {
+    const ids = new Set(gateways.map((g) => g.id));
+    this.known = [...gateways, ...this.known.filter((g) => !ids.has(g.id))].slice(0, MAX_KNOWN);
+  }
+
+  /** Connected to this one: nothing has to be avoided any more. */
+  arrived(gateway: GatewayAddress): void {
+    this.current = gateway;
+    this.avoided = [];
+  }
+
+  /** The gateway in use was lost. */
+  left(): void {
+    if (this.current) this.avoid(this.current.id);
+    this.current = null;
+  }
+
+  /** This gateway did not let us in. */
+  avoid(id: string): void {
+    this.avoided = [...this.avoided.filter((other) => other !== id), id].slice(-MAX_AVOIDED);
+  }
+
+  /** Gateways that the directory should not choose. */
+  toAvoid(): string[] {
+    return [...this.avoided];
+  }
+
+  /** Avoids nobody any more: without them there may be none left. */
+  forgive(): void {
+    this.avoided = [];
+  }
+
+  /** Where to use a resume ticket: the best gateway but the lost one; that one if there is no other. */
+  forResume(): GatewayAddress | null {
+    return this.known.find((g) => !this.avoided.includes(g.id)) ?? this.known[0] ?? null;
+  }
+}

@@ -1,0 +1,165 @@
+import {
+  isErrorCode,
+  TidingsError,
+  type ErrorCode,
+  type FieldError,
+} from '@tidings/common/contracts/errors';
+import { NetworkError } from './errors';
+
+/** One HTTP call. */
+export interface HttpCall {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Path below the server's address, e.g. `/v1/me`. */
+  path: string;
+  query?: Record<string, string | number | undefined>;
+  body?: unknown;
+  token?: string;
+  /** Whether it may be tried on another server when nobody knows if it was carried out. */
+  repeatable: boolean;
+  signal?: AbortSignal;
+  /** How long one server may take to answer, in milliseconds. */
+  timeoutMs?: number;
+}
+
+export interface HttpOptions {
+  /** Base addresses, e.g. `http://127.0.0.1:8080`. The next is tried when one cannot be reached. */
+  servers: readonly string[];
+  fetch?: typeof fetch;
+  /** Takes the `Date` header of answers. */
+  onDate?: (date: string) => void;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** Errors of a connection that was never made: nothing was carried out. */
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/**
+ * JSON over HTTP to one of several equal servers. Refusals become {@link TidingsError}, a silent
+ * network {@link NetworkError}.
+ */
+export class HttpClient {
+  private readonly servers: readonly string[];
+  private readonly fetch: typeof fetch;
+  private current = 0;
+
+  constructor(private readonly options: HttpOptions) {
+    this.servers = options.servers.map((server) => server.replace(/\/+$/, ''));
+    if (this.servers.length === 0) throw new Error('At least one server address is needed');
+    this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  }
+
+  /** The server that is asked first at the moment. */
+  get server(): string {
+    return this.servers[this.current % this.servers.length]!;
+  }
+
+  /**
+   * Carries out a call and gives the JSON of its answer (undefined when it has none).
+   *
+   * @throws TidingsError when the server refuses
+   * @throws NetworkError when no server can be reached
+   */
+  async request<T>(call: HttpCall): Promise<T> {
+    let last: unknown;
+    for (let tried = 0; tried < this.servers.length; tried++) {
+      const server = this.server;
+      let response: Response;
+      try {
+        response = await this.ask(server, call);
+      } catch (error) {
+        call.signal?.throwIfAborted();
+        this.leave(server);
+        last = error;
+        if (!call.repeatable && !neverSent(error)) break;
+        continue;
+      }
+      if (response.status >= 500) this.leave(server);
+      return await readAnswer<T>(response);
+    }
+    throw new NetworkError(`Cannot reach ${this.servers.join(', ')}`, last);
+  }
+
+  private async ask(server: string, call: HttpCall): Promise<Response> {
+    const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    const response = await this.fetch(server + call.path + queryText(call.query), {
+      method: call.method,
+      headers,
+      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+      signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
+    });
+    const date = response.headers.get('date');
+    if (date !== null) this.options.onDate?.(date);
+    return response;
+  }
+
+  /** Asks another server from now on. */
+  private leave(server: string): void {
+    if (this.server === server) this.current = (this.current + 1) % this.servers.length;
+  }
+}
+
+function queryText(query: HttpCall['query']): string {
+  const pairs = Object.entries(query ?? {}).filter((pair) => pair[1] !== undefined);
+  if (pairs.length === 0) return '';
+  return `?${new URLSearchParams(pairs.map(([k, v]): [string, string] => [k, String(v)])).toString()}`;
+}
+
+function neverSent(error: unknown): boolean {
+  for (let e = error, depth = 0; e instanceof Error && depth < 5; e = e.cause, depth++) {
+    const code = (e as Error & { code?: unknown }).code;
+    if (typeof code === 'string' && NEVER_SENT.has(code)) return true;
+  }
+  return false;
+}
+
+async function readAnswer<T>(response: Response): Promise<T> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (error) {
+    throw new NetworkError('The answer broke off', error);
+  }
+  const json = parseJson(text);
+  if (response.ok) {
+    if (text !== '' && json === undefined) throw new NetworkError('The answer is not JSON');
+    return json as T;
+  }
+  throw problemError(response, json);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a problem document (RFC 9457); anything else is judged by its status. */
+function problemError(response: Response, json: unknown): TidingsError {
+  const problem = (typeof json === 'object' && json !== null ? json : {}) as Record<
+    string,
+    unknown
+  >;
+  const code = isErrorCode(problem['code']) ? problem['code'] : codeOfStatus(response.status);
+  const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
+  return new TidingsError(code, {
+    detail: typeof problem['detail'] === 'string' ? problem['detail'] : undefined,
+    errors: Array.isArray(problem['errors']) ? (problem['errors'] as FieldError[]) : undefined,
+    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+  });
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  if (status === 404) return 'not_found';
+  if (status === 413) return 'payload_too_large';
+  if (status === 429) return 'rate_limited';
+  if (status >= 502 && status <= 504) return 'unavailable';
+  return status >= 500 ? 'internal' : 'invalid_request';
+}

@@ -1,0 +1,14 @@
+import { TidingsClient, type ClientOptions } from '../client';
+import { nodeSha256 } from './sha256';
+import { wsTransport } from './ws-transport';
+
+export { FileOutboxStore, removeOutboxFile } from './file-outbox';
+export { nodeSha256 } from './sha256';
+export { wsTransport } from './ws-transport';
+
+/** A client for Node: WebSockets by `ws`, SHA-256 by `node:crypto`; both can be replaced. */
+export function nodeClient(
+  options: Omit<ClientOptions, 'transport' | 'sha256'> & Partial<ClientOptions>,
+): TidingsClient {
+  return new TidingsClient({ transport: wsTransport(), sha256: nodeSha256, ...options });
+}

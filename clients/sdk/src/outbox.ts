@@ -1,0 +1,342 @@
+import type { ErrorFrame, SendFrame, SentFrame } from '@tidings/common/contracts/frames';
+import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import { fullJitter } from './backoff';
+import type { Cancel, Clock, Random } from './clock';
+import { OutboxFullError } from './errors';
+import { OutboxLane, type OutboxEntry, type OutgoingState } from './outbox-lane';
+import type { OutboxRecord, OutboxStore } from './outbox-store';
+import { Pacer } from './pacer';
+
+/** Where a message has its place in the log. */
+export type Place = Pick<SentFrame, 'conversationId' | 'position' | 'sentAt'>;
+
+/** What goes with a state: the place of what was sent, the error of what failed. */
+export interface StateDetail {
+  place?: Place;
+  error?: { code: string; detail: string };
+}
+
+/** What an outbox needs. */
+export interface OutboxDeps {
+  store: OutboxStore;
+  clock: Clock;
+  random: Random;
+  /** Puts a frame on the wire; false: there is no connection. */
+  send(frame: string): boolean;
+  /** An entry reached another state. */
+  onState(entry: OutboxEntry, detail: StateDetail): void;
+  /** A message reported as sent is void: its id belongs to another one. */
+  onVoid(messageId: string, place: Place, error: { code: string; detail: string }): void;
+  /** The store could not keep a message; it is sent nevertheless. */
+  onStoreError(error: unknown): void;
+}
+
+/** The limits of a connection that concern sending. */
+export type SendLimits = Partial<
+  Record<'unansweredSends' | 'sendsPerSecond' | 'sendBurst', number>
+>;
+
+/** How many messages may wait, on the wire or not. */
+export const OUTBOX_LIMIT = 10_000;
+/** How many settled ids are remembered, to tell what a late conflict is about. */
+const RECENT = 1_000;
+/** How often unanswered messages are looked at. */
+const CHECK_MS = 1_000;
+/** The pause after a retryable refusal is never shorter, lest copies cross with refusals. */
+const SHORTEST_PAUSE_MS = 100;
+
+const REFUSAL_PAUSE = { baseMs: TIMINGS.backoffBaseMs, maxMs: TIMINGS.backoffMaxMs };
+
+/**
+ * Messages on their way to the log: in order per conversation, each kept until its id comes back,
+ * sent again with the same id when no answer comes (docs/PROTOCOL.md §3).
+ */
+export class Outbox {
+  private readonly byId = new Map<string, { entry: OutboxEntry; lane: OutboxLane }>();
+  private readonly lanes = new Map<string, OutboxLane>();
+  /** Lanes with something left to be put on the wire. */
+  private readonly ready = new Set<OutboxLane>();
+  private readonly recent = new Map<string, Place>();
+  /** Direct conversations by the other user, and the other way round. */
+  private readonly directs = new Map<string, string>();
+  private readonly peers = new Map<string, string>();
+  private readonly pacer: Pacer;
+  private unanswered = 0;
+  private maxUnanswered: number = LIMITS.unansweredSends;
+  private online = false;
+  private timer: { at: number; cancel: Cancel } | null = null;
+
+  constructor(private readonly deps: OutboxDeps) {
+    this.pacer = new Pacer(deps.clock);
+  }
+
+  /** Takes over what an earlier run left. */
+  async open(): Promise<void> {
+    for (const record of await this.deps.store.load()) {
+      if (!this.byId.has(record.messageId)) this.enqueue(record, true).kept = true;
+    }
+    this.pump();
+  }
+
+  /** How many messages are not settled yet. */
+  get size(): number {
+    return this.byId.size;
+  }
+
+  /** The messages that are not settled, oldest first within a conversation. */
+  entries(): OutboxEntry[] {
+    return [...this.lanes.values()].flatMap((lane) => lane.entries);
+  }
+
+  /** The record of a message that is not settled. */
+  record(messageId: string): OutboxRecord | undefined {
+    return this.byId.get(messageId)?.entry.record;
+  }
+
+  /**
+   * Takes a message; it goes out as soon as it is kept and the connection allows.
+   *
+   * @throws OutboxFullError when {@link OUTBOX_LIMIT} messages wait
+   */
+  add(record: OutboxRecord): OutboxEntry {
+    if (this.byId.size >= OUTBOX_LIMIT) throw new OutboxFullError(OUTBOX_LIMIT);
+    const addressed = this.address(record);
+    const entry = this.enqueue(addressed, false);
+    const kept = (): void => {
+      entry.kept = true;
+      this.pump();
+    };
+    let keeping: void | Promise<void> = undefined;
+    try {
+      keeping = this.deps.store.add(addressed);
+    } catch (error) {
+      this.deps.onStoreError(error);
+    }
+    if (!keeping) {
+      kept();
+    } else {
+      keeping.catch((error: unknown) => this.deps.onStoreError(error)).finally(kept);
+    }
+    return entry;
+  }
+
+  /** Learns that the direct conversation with this user has this id. */
+  resolve(userId: string, conversationId: string): void {
+    this.directs.set(userId, conversationId);
+    this.peers.set(conversationId, userId);
+  }
+
+  /** Connected: everything unsettled is sent again, from the oldest. */
+  connected(limits: SendLimits): void {
+    this.online = true;
+    this.maxUnanswered = limits.unansweredSends || LIMITS.unansweredSends;
+    this.pacer.reset(limits.sendsPerSecond ?? 0, limits.sendBurst ?? 0);
+    for (const lane of this.lanes.values()) {
+      this.setBack(lane);
+      lane.pausedUntil = 0;
+      lane.tries = 0;
+    }
+    this.pump();
+  }
+
+  /** The connection is lost. */
+  disconnected(): void {
+    this.online = false;
+    this.stopTimer();
+    for (const lane of this.lanes.values()) this.setBack(lane);
+  }
+
+  /** Stops for good; settles when the store has written everything. */
+  async close(): Promise<void> {
+    this.disconnected();
+    await this.deps.store.close();
+  }
+
+  /** The message is in the log: told by `sent`, or met as an own message in a push or a history. */
+  confirmed(messageId: string, place: Place): void {
+    const held = this.byId.get(messageId);
+    if (!held) return;
+    if (held.entry.record.to !== undefined) {
+      this.resolve(held.entry.record.to, place.conversationId);
+    }
+    this.recent.set(messageId, place);
+    if (this.recent.size > RECENT) this.recent.delete(this.recent.keys().next().value!);
+    held.lane.tries = 0;
+    this.settle(held.entry, held.lane, 'sent', { place });
+  }
+
+  /** The message lies on the gateway's disk. */
+  held(messageId: string): void {
+    const held = this.byId.get(messageId);
+    if (!held || held.entry.state === 'waiting') return;
+    const { entry, lane } = held;
+    if (entry.state === 'sending') this.unanswered--;
+    if (++entry.holds === 1) lane.tries = 0;
+    entry.since = this.deps.clock.now();
+    this.change(entry, 'held', {});
+    this.pump();
+  }
+
+  /** The server refused a message, for now or for good. */
+  refused(messageId: string, error: ErrorFrame): void {
+    const held = this.byId.get(messageId);
+    const { code, detail } = error;
+    if (!held) {
+      const place = this.recent.get(messageId);
+      if (!place || code !== 'message_id_conflict') return;
+      this.recent.delete(messageId);
+      this.deps.onVoid(messageId, place, { code, detail });
+      return;
+    }
+    const { entry, lane } = held;
+    if (!error.retryable) return this.settle(entry, lane, 'failed', { error: { code, detail } });
+    this.pause(lane, entry, error.retryAfterMs ?? 0);
+  }
+
+  /** The gateway refuses this conversation until a refused id comes again: all go once more. */
+  private pause(lane: OutboxLane, entry: OutboxEntry, retryAfterMs: number): void {
+    const now = this.deps.clock.now();
+    let ms = retryAfterMs;
+    if (entry.state !== 'waiting') {
+      const jitter = fullJitter(lane.tries++, REFUSAL_PAUSE, this.deps.random);
+      ms = Math.max(ms, SHORTEST_PAUSE_MS + jitter);
+      this.setBack(lane);
+    }
+    lane.pausedUntil = Math.max(lane.pausedUntil, now + ms);
+    this.pump();
+  }
+
+  /**
+   * While a direct conversation's first messages go out by user, later ones do too: the gateway
+   * keeps order and refusals by what the frame names.
+   */
+  private address(record: OutboxRecord): OutboxRecord {
+    const userId = record.to ?? this.peers.get(record.conversationId!);
+    if (userId === undefined) return record;
+    if (this.lanes.has(laneKey({ to: userId }))) {
+      return { ...record, to: userId, conversationId: undefined };
+    }
+    const conversationId = record.conversationId ?? this.directs.get(userId);
+    return conversationId === undefined ? record : { ...record, to: undefined, conversationId };
+  }
+
+  private enqueue(record: OutboxRecord, retry: boolean): OutboxEntry {
+    const key = laneKey(record);
+    let lane = this.lanes.get(key);
+    if (!lane) this.lanes.set(key, (lane = new OutboxLane()));
+    const entry: OutboxEntry = {
+      record,
+      state: 'waiting',
+      retry,
+      kept: false,
+      holds: 0,
+      since: 0,
+    };
+    lane.entries.push(entry);
+    this.byId.set(record.messageId, { entry, lane });
+    this.ready.add(lane);
+    return entry;
+  }
+
+  private settle(
+    entry: OutboxEntry,
+    lane: OutboxLane,
+    state: 'sent' | 'failed',
+    detail: StateDetail,
+  ): void {
+    if (entry.state === 'sending') this.unanswered--;
+    lane.take(entry);
+    this.byId.delete(entry.record.messageId);
+    if (lane.entries.length === 0) {
+      this.lanes.delete(laneKey(entry.record));
+      this.ready.delete(lane);
+    }
+    this.deps.store.remove(entry.record.messageId);
+    this.change(entry, state, detail);
+    this.pump();
+  }
+
+  /** What is on the wire counts as not sent. */
+  private setBack(lane: OutboxLane): void {
+    for (const entry of lane.rewind()) {
+      if (entry.state === 'sending') this.unanswered--;
+      this.change(entry, 'waiting', {});
+    }
+    this.ready.add(lane);
+  }
+
+  private change(entry: OutboxEntry, state: OutgoingState, detail: StateDetail): void {
+    entry.state = state;
+    this.deps.onState(entry, detail);
+  }
+
+  /** Puts on the wire what may go. */
+  private pump(): void {
+    if (!this.online) return;
+    for (const lane of this.ready) {
+      if (!this.pumpLane(lane)) break;
+      if (!lane.waiting) this.ready.delete(lane);
+    }
+    if (this.byId.size > 0) this.wake(CHECK_MS);
+  }
+
+  /** False: nothing more may go at the moment, from no lane. */
+  private pumpLane(lane: OutboxLane): boolean {
+    const now = this.deps.clock.now();
+    for (let entry = lane.peek(now); entry; entry = lane.peek(now)) {
+      if (this.unanswered >= this.maxUnanswered) return false;
+      const wait = this.pacer.take();
+      if (wait > 0) {
+        this.wake(wait);
+        return false;
+      }
+      const frame = encodeSend(entry.record, entry.retry);
+      lane.advance(now);
+      this.unanswered++;
+      this.deps.onState(entry, {});
+      if (!this.deps.send(frame) || !this.online) return false;
+    }
+    if (lane.waiting && lane.pausedUntil > now) this.wake(lane.pausedUntil - now);
+    return true;
+  }
+
+  private wake(ms: number): void {
+    const at = this.deps.clock.now() + ms;
+    if (this.timer && this.timer.at <= at) return;
+    this.stopTimer();
+    const cancel = this.deps.clock.after(ms, () => {
+      this.timer = null;
+      this.check();
+    });
+    this.timer = { at, cancel };
+  }
+
+  private stopTimer(): void {
+    this.timer?.cancel();
+    this.timer = null;
+  }
+
+  /** Sends again what has waited too long for its answer. */
+  private check(): void {
+    const now = this.deps.clock.now();
+    for (const lane of this.lanes.values()) {
+      const deadline = lane.deadline();
+      if (deadline === null || now < deadline) continue;
+      lane.tries++;
+      this.setBack(lane);
+    }
+    this.pump();
+  }
+}
+
+function laneKey(record: Pick<OutboxRecord, 'conversationId' | 'to'>): string {
+  return record.to !== undefined ? `to:${record.to}` : record.conversationId!;
+}
+
+/** The `send` frame of a message; `retry`: it may have been on the wire before. */
+export function encodeSend(record: OutboxRecord, retry: boolean): string {
+  const { messageId, conversationId, to, content } = record;
+  const frame: SendFrame = { type: 'send', messageId, conversationId, to, content };
+  if (retry) frame.retry = true;
+  return JSON.stringify(frame);
+}

@@ -1,0 +1,203 @@
+import type { ConversationChange, Message } from '@tidings/common/contracts/content';
+import type {
+  ConversationFrame,
+  MessageFrame,
+  SentFrame,
+  SyncedConversation,
+} from '@tidings/common/contracts/frames';
+import { ConversationModel, type Change } from './conversation-model';
+import type { ChangedFrame } from './frames';
+
+/** How a message came to this client. */
+export type Source = 'push' | 'sync' | 'history' | 'sent';
+
+/** What happened to a conversation as a whole. */
+export interface ConversationNews {
+  conversationId: string;
+  /** `reset`: the local copy was dropped and begun anew. `gone`: not a member. */
+  what: 'new' | 'updated' | 'reset' | 'gone';
+  change?: ConversationChange;
+}
+
+/** What a replica tells. */
+export interface ReplicaHandlers {
+  message(change: Change, source: Source): void;
+  conversation(news: ConversationNews): void;
+  /** The other user of a direct conversation became known. */
+  direct(userId: string, conversationId: string): void;
+  /** Two syncs in a row found that the local copy differs from the server's. */
+  diverged(conversationId: string): void;
+}
+
+/** All conversations as this client holds them. Pure: without time or I/O. */
+export class Replica {
+  private readonly models = new Map<string, ConversationModel>();
+  private readonly resets = new Set<string>();
+  private readonly directs = new Map<string, string>();
+  private synced = false;
+
+  constructor(
+    private readonly userId: string,
+    private readonly handlers: ReplicaHandlers,
+  ) {}
+
+  /** The conversation's model; undefined: never heard of it. */
+  get(conversationId: string): ConversationModel | undefined {
+    return this.models.get(conversationId);
+  }
+
+  /** Every conversation heard of; the one with the latest news last. */
+  all(): ConversationModel[] {
+    return [...this.models.values()];
+  }
+
+  /** Whether the connection in use has been synced (see ConversationModel.trustUnknown). */
+  set inStep(inStep: boolean) {
+    if (this.synced === inStep) return;
+    this.synced = inStep;
+    for (const model of this.models.values()) model.trustUnknown = inStep;
+  }
+
+  get inStep(): boolean {
+    return this.synced;
+  }
+
+  /** The direct conversation with a user, as far as known. */
+  directWith(userId: string): string | undefined {
+    return this.directs.get(userId);
+  }
+
+  /** Learns the other user of a direct conversation. */
+  learnDirect(userId: string, conversationId: string): void {
+    if (this.directs.get(userId) === conversationId) return;
+    this.directs.set(userId, conversationId);
+    this.handlers.direct(userId, conversationId);
+  }
+
+  /**
+   * Takes a pushed message or change. True: the server has to be asked for the rest of this
+   * conversation, because it was unknown.
+   */
+  push(frame: MessageFrame | ChangedFrame): boolean {
+    const { previous } = frame;
+    const message = bareMessage(frame);
+    const at = frame.type === 'changed' ? frame.version : frame.position;
+    const { model, unknown } = this.touch(frame.conversationId);
+    const changes = model.push({ message, at, previous });
+    if (unknown) this.handlers.conversation({ conversationId: model.conversationId, what: 'new' });
+    this.report(changes, 'push');
+    return unknown;
+  }
+
+  /** Takes a pushed change of a conversation; its record is a message of the history. */
+  pushConversation(frame: ConversationFrame): void {
+    const { conversationId, position, messageId, senderId, sentAt, change, previous } = frame;
+    const message: Message = {
+      conversationId,
+      position,
+      messageId,
+      senderId,
+      content: { kind: 'event', event: change },
+      sentAt,
+      version: '0',
+    };
+    const { model, unknown } = this.touch(conversationId);
+    const changes = model.push({ message, at: position, previous });
+    const what = unknown || change.kind === 'created' ? 'new' : 'updated';
+    if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
+    this.report(changes, 'push');
+  }
+
+  /** Takes one conversation of a sync's answer; `asked`: the position that the request listed. */
+  served(answer: SyncedConversation, asked: string | null): void {
+    const { conversationId, state } = answer;
+    const { model, unknown } = this.touch(conversationId);
+    const changes = model.serve(answer, asked);
+    if (state === 'gone') this.handlers.conversation({ conversationId, what: 'gone' });
+    else if (state === 'reset') this.handlers.conversation({ conversationId, what: 'reset' });
+    else if (unknown) this.handlers.conversation({ conversationId, what: 'new' });
+    this.report(changes, 'sync');
+    if (state !== 'reset') this.resets.delete(conversationId);
+    else if (this.resets.has(conversationId)) this.handlers.diverged(conversationId);
+    else this.resets.add(conversationId);
+  }
+
+  /** Takes a page of a conversation's history. */
+  page(
+    conversationId: string,
+    items: readonly Message[],
+    asked: { before?: string; after?: string },
+    more: boolean,
+  ): void {
+    const { model } = this.touch(conversationId);
+    this.report(model.page(items, asked, more), 'history');
+  }
+
+  /** Takes the place of an own message. */
+  sent(sent: SentFrame, content: Message['content']): void {
+    const { messageId, conversationId, position, sentAt } = sent;
+    const model = this.models.get(conversationId);
+    if (!model) return;
+    const senderId = this.userId;
+    const message = {
+      conversationId,
+      position,
+      messageId,
+      senderId,
+      content,
+      sentAt,
+      version: '0',
+    };
+    this.report(model.sent(message), 'sent');
+  }
+
+  /** Drops an own message whose id belongs to another one. */
+  drop(conversationId: string, messageId: string): void {
+    this.models.get(conversationId)?.drop(messageId);
+  }
+
+  /** Gives the conversation's model, as the latest one. */
+  private touch(conversationId: string): { model: ConversationModel; unknown: boolean } {
+    let model = this.models.get(conversationId);
+    const unknown = !model?.known;
+    if (model) {
+      this.models.delete(conversationId);
+    } else {
+      model = new ConversationModel(conversationId);
+      model.trustUnknown = this.synced;
+    }
+    this.models.set(conversationId, model);
+    return { model, unknown };
+  }
+
+  private report(changes: readonly Change[], source: Source): void {
+    for (const change of changes) {
+      this.learnFrom(change.message);
+      this.handlers.message(change, source);
+    }
+  }
+
+  private learnFrom({ content, conversationId }: Message): void {
+    if (content.kind !== 'event' || content.event.kind !== 'created') return;
+    if (content.event.conversationKind !== 'direct') return;
+    const other = content.event.userIds.find((id) => id !== this.userId);
+    if (other !== undefined) this.learnDirect(other, conversationId);
+  }
+}
+
+/** The message inside a frame, without what belongs to the frame alone. */
+function bareMessage(frame: MessageFrame | ChangedFrame): Message {
+  const { conversationId, position, messageId, senderId, content, sentAt, version } = frame;
+  const message: Message = {
+    conversationId,
+    position,
+    messageId,
+    senderId,
+    content,
+    sentAt,
+    version,
+  };
+  if (frame.expiresAt !== undefined) message.expiresAt = frame.expiresAt;
+  if (frame.deleted !== undefined) message.deleted = frame.deleted;
+  return message;
+}

@@ -1,0 +1,105 @@
+import type { Message } from '@tidings/common/contracts/content';
+import { comparePositions } from '@tidings/common/contracts/positions';
+
+/** What merging a message did: first seen, a new place or version, or nothing. */
+export type MergeResult = 'new' | 'changed' | 'same';
+
+/**
+ * Messages of one conversation, each id once, ordered by position. A lower position replaces a
+ * higher one (the first append wins); the highest version of the content wins.
+ */
+export class Timeline {
+  private ordered: Message[] = [];
+  private readonly byId = new Map<string, Message>();
+  /** Ids that are known from a change alone. */
+  private readonly changesOnly = new Set<string>();
+
+  /** The message with this id, as it is now. */
+  get(messageId: string): Message | undefined {
+    return this.byId.get(messageId);
+  }
+
+  /** Whether only a change of this message came, not the message itself. */
+  onlyChange(messageId: string): boolean {
+    return this.changesOnly.has(messageId);
+  }
+
+  /** Takes a message; `isChange` when it came as a change of itself. */
+  merge(message: Message, isChange: boolean): MergeResult {
+    const held = this.byId.get(message.messageId);
+    if (!held) {
+      this.insert(message);
+      if (isChange) this.changesOnly.add(message.messageId);
+      return 'new';
+    }
+    if (!isChange) this.changesOnly.delete(message.messageId);
+    const merged = mergeCopies(held, message);
+    if (merged === held) return 'same';
+    this.take(held);
+    this.insert(merged);
+    return 'changed';
+  }
+
+  /** The messages at and above a position. */
+  from(position: string): Message[] {
+    return this.ordered.slice(this.indexOf(position));
+  }
+
+  /** Drops one message. */
+  remove(messageId: string): void {
+    const held = this.byId.get(messageId);
+    if (held) this.take(held);
+    this.changesOnly.delete(messageId);
+  }
+
+  /** Drops every message at or below a position. */
+  forgetUpTo(position: string): void {
+    const dropped = this.ordered.filter((m) => comparePositions(m.position, position) <= 0);
+    for (const message of dropped) {
+      this.byId.delete(message.messageId);
+      this.changesOnly.delete(message.messageId);
+    }
+    this.ordered = this.ordered.slice(dropped.length);
+  }
+
+  private take(held: Message): void {
+    this.byId.delete(held.messageId);
+    this.ordered.splice(this.ordered.indexOf(held, this.indexOf(held.position)), 1);
+  }
+
+  private insert(message: Message): void {
+    this.byId.set(message.messageId, message);
+    const last = this.ordered.at(-1);
+    if (!last || comparePositions(last.position, message.position) <= 0) {
+      this.ordered.push(message);
+    } else {
+      this.ordered.splice(this.indexOf(message.position), 0, message);
+    }
+  }
+
+  /** Index of the first message at or above a position. */
+  private indexOf(position: string): number {
+    let low = 0;
+    let high = this.ordered.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (comparePositions(this.ordered[middle]!.position, position) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/**
+ * The first append decides who sent what and when; the highest version decides what it is now.
+ * Gives `held` itself when nothing changes.
+ */
+function mergeCopies(held: Message, next: Message): Message {
+  const place = comparePositions(next.position, held.position);
+  const version = comparePositions(next.version, held.version);
+  if (place === 0) return version > 0 ? next : held;
+  const first = place < 0 ? next : held;
+  const second = place < 0 ? held : next;
+  if (comparePositions(second.version, first.version) <= 0) return first;
+  return { ...second, position: first.position, sentAt: first.sentAt };
+}

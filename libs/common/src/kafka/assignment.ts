@@ -1,0 +1,44 @@
+/** Where a partition stands in its current assignment. */
+export type AssignmentState = 'loading' | 'running' | 'pausing' | 'stopped' | 'ended';
+
+/**
+ * One partition from one GROUP_JOIN to the next rebalance. Everything that belongs to it (position,
+ * timers, failure count) ends with it, so nothing of an old assignment can touch a new one.
+ */
+export class Assignment {
+  state: AssignmentState = 'loading';
+  /** Offset that the next batch must start with. */
+  expected = 0n;
+  /** Failed attempts in a row, for the backoff. */
+  failures = 0;
+  /** True when `assigned` has been called, so that `revoked` is due. */
+  announced = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+  ) {}
+
+  get ended(): boolean {
+    return this.state === 'ended';
+  }
+
+  /** Runs `work` after `ms`, unless the assignment ends before. Replaces an earlier one. */
+  later(ms: number, work: () => void): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.ended) work();
+    }, ms);
+  }
+
+  end(): void {
+    this.state = 'ended';
+    clearTimeout(this.timer);
+  }
+}
+
+/** Key of a partition in maps. */
+export function partitionKey(topic: string, partition: number): string {
+  return `${partition}@${topic}`;
+}

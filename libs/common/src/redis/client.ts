@@ -1,0 +1,212 @@
+import {
+  Redis,
+  ReplyError,
+  type ChainableCommander,
+  type RedisOptions as IoRedisOptions,
+} from 'ioredis';
+
+/** A connection made by `createRedis`. */
+export type RedisClient = Redis;
+
+/** What this folder needs of a logger (pino fits). */
+export interface RedisLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface RedisOptions {
+  /** Shown in `CLIENT LIST` and in log lines. */
+  name: string;
+  /** For a connection that waits in `XREAD BLOCK`: it may be silent for longer. */
+  blocking?: boolean;
+  log: RedisLog;
+}
+
+/**
+ * Redis gave no usable answer: disconnected, silent, starting, read-only or out of memory. The
+ * command may or may not have run. The original error is the `cause`.
+ */
+export class RedisUnavailable extends Error {
+  override readonly name = 'RedisUnavailable';
+
+  constructor(cause: unknown) {
+    super(`Redis is unavailable: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** How often a connection is looked at. */
+const WATCH_MS = 400;
+
+/** So often in a row it may owe answers without a byte having come, before it is cut (≤ 1.6 s). */
+const SILENT_LOOKS = 4;
+
+/** The same for a blocking connection: above the longest block plus `SILENT_LOOKS`. */
+const SILENT_LOOKS_BLOCKING = 9;
+
+const CONNECT_TIMEOUT_MS = 1_000;
+const BACKOFF_BASE_MS = 50;
+const BACKOFF_MAX_MS = 1_000;
+
+/** How long a cut connection may take to close, before it is destroyed. */
+const DISCONNECT_TIMEOUT_MS = 50;
+
+/**
+ * Error replies that tell of the server's state, not of a wrong command. Redis 6 puts its reply to
+ * a command inside a script behind a sentence of its own: `ERR Error running script …: -OOM …`.
+ */
+const STATE_ERROR =
+  /(?:^|\s-)(?:LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|NOREPLICAS|UNBLOCKED)\s/;
+
+/** After a failover the old primary answers so: its address is to be looked up again. */
+const READONLY = /(?:^|\s-)READONLY\s/;
+
+/** Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), in milliseconds. */
+export function reconnectDelay(attempt: number, random: number): number {
+  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 10));
+  return Math.ceil(random * ceiling);
+}
+
+/**
+ * A Redis connection with bounded behaviour: no offline queue (commands fail at once while
+ * disconnected), no re-sending (an unanswered command is rejected when its connection ends), and a
+ * connection that owes answers for 1.6 s is cut: one timer per connection instead of one per
+ * command. Every promise settles within two seconds. Connects by itself, with full jitter ≤ 1 s,
+ * until `disconnect()`.
+ */
+export function createRedis(url: string, options: RedisOptions): RedisClient {
+  const client = new WatchedRedis(
+    url,
+    {
+      connectionName: options.name,
+      disableClientInfo: true,
+      protocol: 2,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      // 0: each close rejects what was waiting, instead of keeping it for the next connection.
+      maxRetriesPerRequest: 0,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+      retryStrategy: (attempt: number) => reconnectDelay(attempt, Math.random()),
+      reconnectOnError: (error: Error) => READONLY.test(error.message),
+    },
+    options.blocking ? SILENT_LOOKS_BLOCKING : SILENT_LOOKS,
+  );
+  logState(client, options);
+  return client;
+}
+
+/**
+ * ioredis with a watch over silence. Its own `socketTimeout` is not used: it fires before the replies
+ * are read that came while this process was busy.
+ */
+class WatchedRedis extends Redis {
+  private readonly watch: NodeJS.Timeout;
+  private bytesRead = 0;
+  private silent = 0;
+
+  constructor(
+    url: string,
+    options: IoRedisOptions,
+    private readonly silentLooks: number,
+  ) {
+    super(url, options);
+    // In the phase after the timers and after reading: what has arrived counts.
+    this.watch = setInterval(() => setImmediate(() => this.look()), WATCH_MS).unref();
+    this.on('end', () => clearInterval(this.watch));
+  }
+
+  /** ioredis forgets to end a connection that is waiting for its next attempt. */
+  override disconnect(reconnect = false): void {
+    const waiting = this.status === 'reconnecting';
+    super.disconnect(reconnect);
+    if (reconnect || !waiting) return;
+    this.status = 'end';
+    this.emit('end');
+  }
+
+  private look(): void {
+    const bytesRead = this.stream?.bytesRead ?? 0;
+    const owes = this.commandQueue.length > 0 && bytesRead === this.bytesRead;
+    this.bytesRead = bytesRead;
+    this.silent = owes ? this.silent + 1 : 0;
+    if (this.silent < this.silentLooks) return;
+    this.silent = 0;
+    this.disconnect(true);
+  }
+}
+
+/** Logs the first failure of an outage and its end, not each attempt. */
+function logState(client: RedisClient, { name, log }: RedisOptions): void {
+  let down = false;
+  client.on('error', (error: Error) => {
+    if (!down) log.warn({ redis: name, err: error }, 'redis connection failed');
+    down = true;
+  });
+  client.on('reconnecting', () => {
+    if (!down) log.warn({ redis: name }, 'redis connection lost');
+    down = true;
+  });
+  client.on('ready', () => {
+    log.info({ redis: name }, 'redis connection ready');
+    down = false;
+  });
+}
+
+/** Waits until the connection is ready; throws `RedisUnavailable` after `withinMs`. */
+export async function redisReady(client: RedisClient, withinMs: number): Promise<void> {
+  if (client.status === 'ready') return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (result: () => void): void => {
+      clearTimeout(timer);
+      client.off('ready', onReady);
+      client.off('end', onEnd);
+      result();
+    };
+    const onReady = (): void => settle(resolve);
+    const onEnd = (): void => settle(() => reject(new RedisUnavailable('connection ended')));
+    const timer = setTimeout(
+      () => settle(() => reject(new RedisUnavailable(`not ready within ${withinMs} ms`))),
+      withinMs,
+    );
+    client.on('ready', onReady);
+    client.on('end', onEnd);
+  });
+}
+
+/**
+ * The server's run id: it changes with every start of Redis and with a failover, so a changed one
+ * means that what was written before may be lost. Throws `RedisUnavailable`.
+ */
+export async function redisRunId(client: RedisClient): Promise<string> {
+  const info = await settled(client.info('server'));
+  const runId = /^run_id:(\w+)/m.exec(info)?.[1];
+  if (!runId) throw new RedisUnavailable('INFO server shows no run id');
+  return runId;
+}
+
+/** The outcome of a command, every failure that is not a wrong command as `RedisUnavailable`. */
+export async function settled<T>(outcome: Promise<T>): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    throw asRedisError(error);
+  }
+}
+
+/** The replies of a pipeline in order; the first failure is thrown as `settled` would. */
+export async function pipelined(pipeline: ChainableCommander): Promise<unknown[]> {
+  const replies = (await settled(pipeline.exec())) ?? [];
+  return replies.map(([error, reply]) => {
+    if (error) throw asRedisError(error);
+    return reply;
+  });
+}
+
+function asRedisError(error: unknown): unknown {
+  if (error instanceof RedisUnavailable) return error;
+  if (!(error instanceof Error) || !(error instanceof ReplyError))
+    return new RedisUnavailable(error);
+  return STATE_ERROR.test(error.message) ? new RedisUnavailable(error) : error;
+}

@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { decodeInbox, encodeInbox, type InboxItem } from './inbox-codec';
+import { InvalidRedisId } from './keys';
+
+function decodeAll(payload: string | Buffer): { items: InboxItem[]; skipped: number } {
+  const items: InboxItem[] = [];
+  const skipped = decodeInbox(payload, {
+    push: (connections, frame) =>
+      items.push({ kind: 'push', connections, frame: frame.toString('utf8') }),
+    close: (connectionId, code, reason) =>
+      items.push(
+        reason === undefined
+          ? { kind: 'close', connectionId, code }
+          : { kind: 'close', connectionId, code, reason },
+      ),
+  });
+  return { items, skipped };
+}
+
+const connectionId = fc.stringMatching(/^[A-Za-z0-9._-]{1,24}$/);
+const push = fc.record({
+  kind: fc.constant('push' as const),
+  connections: fc.array(connectionId, { maxLength: 5 }),
+  frame: fc.json(),
+});
+const close = fc.record(
+  {
+    kind: fc.constant('close' as const),
+    connectionId,
+    code: fc.integer({ min: 1000, max: 4999 }),
+    reason: fc.string({ unit: 'grapheme' }),
+  },
+  { requiredKeys: ['kind', 'connectionId', 'code'] },
+);
+
+describe('inbox codec', () => {
+  it('gives back what was encoded, from text and from bytes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(push, close)), (items) => {
+        const payload = encodeInbox(items);
+        expect(decodeAll(payload)).toEqual({ items, skipped: 0 });
+        expect(decodeAll(Buffer.from(payload))).toEqual({ items, skipped: 0 });
+      }),
+    );
+  });
+
+  it('never throws on any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        decodeAll(Buffer.from(bytes));
+      }),
+    );
+  });
+
+  it('hands frames on as views into the payload', () => {
+    const payload = Buffer.from(encodeInbox([{ kind: 'push', connections: ['c'], frame: '{}' }]));
+    decodeInbox(payload, {
+      push: (_, frame) => expect(frame.buffer).toBe(payload.buffer),
+      close: () => undefined,
+    });
+    expect.assertions(1);
+  });
+
+  it('skips kinds that came later, and goes on behind them', () => {
+    const known = encodeInbox([{ kind: 'push', connections: ['c1'], frame: '{"a":1}' }]);
+    const { items, skipped } = decodeAll(`a everyone\n{"changed":["me"]}\n${known}z\n\n`);
+    expect(items).toEqual([{ kind: 'push', connections: ['c1'], frame: '{"a":1}' }]);
+    expect(skipped).toBe(2);
+  });
+
+  it.each(['p c1\n{}', 'p c1', '\n', 'c c1 4506\nnot json\n', 'c c1 4506\n{}\n', 'c c1 x\n\n'])(
+    'counts the broken item %j as skipped',
+    (payload) => expect(decodeAll(payload)).toEqual({ items: [], skipped: 1 }),
+  );
+
+  it.each(['a,b', 'a\nb', 'a b', ''])('refuses the connection id %j', (bad) => {
+    expect(() => encodeInbox([{ kind: 'push', connections: [bad], frame: '{}' }])).toThrow(
+      InvalidRedisId,
+    );
+    expect(() => encodeInbox([{ kind: 'close', connectionId: bad, code: 4506 }])).toThrow(
+      InvalidRedisId,
+    );
+  });
+
+  it('refuses a frame with a raw newline', () => {
+    const item: InboxItem = { kind: 'push', connections: ['c'], frame: '{\n}' };
+    expect(() => encodeInbox([item])).toThrow(TypeError);
+  });
+});

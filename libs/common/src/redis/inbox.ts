@@ -1,0 +1,259 @@
+import { settled, redisRunId, type RedisClient } from './client';
+import { KEYS, TTL } from './keys';
+import { appendInbox } from './scripts/append-inbox.script';
+import { createInbox } from './scripts/create-inbox.script';
+import { trimInbox } from './scripts/trim-inbox.script';
+
+/** One entry for one gateway's inbox. */
+export interface InboxEntry {
+  gatewayId: string;
+  bootId: string;
+  payload: Buffer | string;
+}
+
+/** `gone`: no such inbox; `full`: not stored, and the reader will see a hole. */
+export type AppendResult = 'ok' | 'gone' | 'full';
+
+/** Most entries of an inbox; above it the oldest go, and the reader sees a hole. */
+const MAX_ENTRIES = 20_000;
+
+/** Most bytes of payload that wait in an inbox. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Appends to the gateways' inboxes. */
+export class InboxWriter {
+  private readonly most: { entries: number; bytes: number };
+
+  constructor(
+    private readonly client: RedisClient,
+    options: { maxEntries?: number; maxBytes?: number } = {},
+  ) {
+    this.most = {
+      entries: options.maxEntries ?? MAX_ENTRIES,
+      bytes: options.maxBytes ?? MAX_BYTES,
+    };
+  }
+
+  /**
+   * Appends in order, in one round trip; results are aligned. Throws `RedisUnavailable`: then it is
+   * unknown which entries are stored, and appending them again may double them (clients merge).
+   */
+  async append(entries: readonly InboxEntry[]): Promise<AppendResult[]> {
+    const calls = entries.map(({ gatewayId, bootId, payload }) => ({
+      streamKey: KEYS.inbox(gatewayId, bootId),
+      countersKey: KEYS.inboxCounters(gatewayId, bootId),
+      payload,
+    }));
+    return appendInbox(this.client, calls, this.most);
+  }
+}
+
+/** What the owner of an inbox does with what its reader finds. None of these may throw. */
+export interface InboxHandlers {
+  /** One entry. `payload` may be kept. `n`: its number. */
+  onEntry(payload: Buffer, n: number): void;
+  /**
+   * Entries are missing from number `expected` on. `got`: the number that came instead; null when
+   * it is unknown what is missing (Redis started anew, or the inbox is gone). Reading goes on.
+   */
+  onHole(expected: number, got: number | null): void;
+  /** Reading failed; it is tried again. Called once per outage. */
+  onError(error: unknown): void;
+}
+
+export interface InboxOptions {
+  gatewayId: string;
+  bootId: string;
+  /** Life of the inbox without `trim`, milliseconds. */
+  ttlMs?: number;
+  /** How long one read waits for entries, milliseconds; below the blocking client's patience. */
+  blockMs?: number;
+}
+
+const BLOCK_MS = 1_000;
+const READ_COUNT = 256;
+const RETRY_BASE_MS = 50;
+const RETRY_MAX_MS = 500;
+
+type StreamEntry = [id: Buffer, fields: [upTo: Buffer, payload: Buffer]];
+
+/**
+ * A gateway's inbox: a Redis stream per gateway and boot id, appended by session (`InboxWriter`).
+ * Entries are numbered without gaps; the reader requires the next number and reports any hole,
+ * also one at the end of the stream and one made by a restart of Redis. It does not read anything
+ * twice, survives reconnects, and ends only with `close`.
+ */
+export class Inbox {
+  private readonly keys: { streamKey: string; countersKey: string };
+  private readonly ttlMs: number;
+  private readonly blockMs: number;
+  private closed = false;
+  private wake: (() => void) | null = null;
+  private reading: Promise<void> | null = null;
+  /** Number of the last entry handed on, or known to be missing. */
+  private last = 0;
+  /** Bytes up to that entry, as the stream counts them. */
+  private bytes = '0';
+  /** The counter as seen by an idle reader: above `last`, the entries between never came. */
+  private announced = 0;
+  private gone = false;
+  /** The connection was lost since the run id was last compared. */
+  private reconnected = false;
+  private runId: string | null = null;
+
+  constructor(
+    private readonly client: RedisClient,
+    /** A connection of its own, made with `blocking: true`. */
+    private readonly blocking: RedisClient,
+    options: InboxOptions,
+  ) {
+    this.keys = {
+      streamKey: KEYS.inbox(options.gatewayId, options.bootId),
+      countersKey: KEYS.inboxCounters(options.gatewayId, options.bootId),
+    };
+    this.ttlMs = options.ttlMs ?? TTL.inbox * 1000;
+    this.blockMs = options.blockMs ?? BLOCK_MS;
+  }
+
+  /** Makes the inbox, empty; to be done before a route names it. Throws `RedisUnavailable`. */
+  async create(): Promise<void> {
+    const runId = await redisRunId(this.client);
+    await createInbox(this.client, this.keys, this.ttlMs);
+    this.runId = runId;
+    this.last = 0;
+    this.bytes = '0';
+    this.announced = 0;
+    this.gone = false;
+  }
+
+  /** Reads until `close`; never rejects. To be called once, after `create`. */
+  read(handlers: InboxHandlers): Promise<void> {
+    this.reading ??= this.loop(handlers);
+    return this.reading;
+  }
+
+  /**
+   * Drops what was handed on, and keeps the inbox alive; once a second. False when the inbox is
+   * gone (the reader reports it, too). Throws `RedisUnavailable`.
+   */
+  async trim(): Promise<boolean> {
+    const handed = { firstKept: this.last + 1, bytes: this.bytes };
+    return trimInbox(this.client, this.keys, handed, this.ttlMs);
+  }
+
+  /** Ends the reader within one block; the stream stays until it expires. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.wake?.();
+    await this.reading;
+  }
+
+  private async loop(handlers: InboxHandlers): Promise<void> {
+    let failures = 0;
+    const onClose = (): void => {
+      this.reconnected = true;
+    };
+    this.blocking.on('close', onClose);
+    while (!this.closed) {
+      try {
+        if (this.reconnected) await this.checkRunId(handlers);
+        await this.step(handlers);
+        failures = 0;
+      } catch (error) {
+        if (this.closed) break;
+        if (failures === 0) handlers.onError(error);
+        failures += 1;
+        await this.pause(failures);
+      }
+    }
+    this.blocking.off('close', onClose);
+  }
+
+  private async step(handlers: InboxHandlers): Promise<void> {
+    const entries = await this.next();
+    if (this.closed) return;
+    if (entries.length > 0) {
+      for (const entry of entries) this.handOn(entry, handlers);
+      this.gone = false;
+    } else {
+      await this.checkIdle(handlers);
+    }
+  }
+
+  private async next(): Promise<StreamEntry[]> {
+    const reply = await settled(
+      this.blocking.xreadBuffer(
+        'COUNT',
+        READ_COUNT,
+        'BLOCK',
+        this.blockMs,
+        'STREAMS',
+        this.keys.streamKey,
+        `${this.last}-0`,
+      ),
+    );
+    const streams = reply as unknown as [key: Buffer, entries: StreamEntry[]][] | null;
+    return streams?.[0]?.[1] ?? [];
+  }
+
+  private handOn([id, [upTo, payload]]: StreamEntry, handlers: InboxHandlers): void {
+    const n = Number.parseInt(id.toString('latin1'), 10);
+    const expected = this.last + 1;
+    this.last = n;
+    this.bytes = upTo.toString('latin1');
+    if (n !== expected) handlers.onHole(expected, n);
+    handlers.onEntry(payload, n);
+  }
+
+  /**
+   * Nothing came for one block. An entry below the counter of *the last time* should have come
+   * since; a missing or lower counter tells of another inbox than the one that was read.
+   */
+  private async checkIdle(handlers: InboxHandlers): Promise<void> {
+    const expected = this.last + 1;
+    if (this.announced > this.last) {
+      this.last = this.announced;
+      handlers.onHole(expected, this.announced + 1);
+      return;
+    }
+    const counter = await this.counter(this.client);
+    const lost = counter === null ? !this.gone : counter < this.last;
+    this.adopt(counter);
+    if (lost) handlers.onHole(expected, null);
+  }
+
+  /** After a lost connection: a Redis that started anew may have lost entries nobody has read. */
+  private async checkRunId(handlers: InboxHandlers): Promise<void> {
+    const runId = await redisRunId(this.blocking);
+    if (runId !== this.runId) {
+      const expected = this.last + 1;
+      this.adopt(await this.counter(this.blocking));
+      this.runId = runId;
+      handlers.onHole(expected, null);
+    }
+    this.reconnected = false;
+  }
+
+  private async counter(client: RedisClient): Promise<number | null> {
+    const counter = await settled(client.hget(this.keys.countersKey, 'n'));
+    return counter === null ? null : Number(counter);
+  }
+
+  private adopt(counter: number | null): void {
+    this.gone = counter === null;
+    this.announced = counter ?? 0;
+    if (counter !== null && counter < this.last) this.last = counter;
+  }
+
+  private async pause(failures: number): Promise<void> {
+    const ms = Math.random() * Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 8));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wake = null;
+  }
+}

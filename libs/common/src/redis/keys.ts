@@ -1,0 +1,75 @@
+/**
+ * Every Redis key of the product: name, value, time to live (seconds). Everything here can be
+ * rebuilt. Keys that one script touches share a `{tag}`, so that they live in one slot of a Redis
+ * Cluster: `{u:<userId>}` per user, `{g:<gatewayId>}` per gateway.
+ */
+export const TTL = {
+  /** A route without renewal; gateways renew every 30 s. */
+  routes: 90,
+  /** A resume ticket after its route's end (protocol: 120 s). */
+  resumeAfterRoute: 120,
+  ticket: 30,
+  /** Only a clock that was set back needs it. */
+  generation: 24 * 3600,
+  sessions: 24 * 3600,
+  members: 3600,
+  /** An inbox whose gateway has not trimmed it. */
+  inbox: 60,
+  /** Longer than any pause after which a gateway might still believe in its boot id. */
+  deadBoot: 3600,
+  directory: 60,
+  groupMembers: 600,
+} as const;
+
+export const KEYS = {
+  /** Hash: device id → `gatewayId|bootId|connectionId|generation`. TTL `routes`. */
+  routes: (userId: string) => `{u:${id(userId)}}:routes`,
+  /** Hash: SHA-256 of the device's one resume ticket, and its grant. TTL `routes` + `resumeAfterRoute`. */
+  resume: (userId: string, deviceId: string) => `{u:${id(userId)}}:resume:${id(deviceId)}`,
+  /** Number: the last connection generation given to a device, µs. TTL `generation`. */
+  generation: (userId: string, deviceId: string) => `{u:${id(userId)}}:generation:${id(deviceId)}`,
+  /** Hash: device id → generation of its session. TTL `sessions`. */
+  sessions: (userId: string) => `{u:${id(userId)}}:sessions`,
+  /** String: the grant of a directory ticket, under the ticket's SHA-256. TTL `ticket`. */
+  ticket: (hash: string) => `{t:${id(hash)}}:ticket`,
+  /** String: `<version> <ConversationRouting as JSON>`. TTL `members`. */
+  members: (conversationId: string) => `{c:${id(conversationId)}}:members`,
+  /** String: the boot id that holds the gateway id. TTL by the gateway. */
+  lease: (gatewayId: string) => `{g:${id(gatewayId)}}:lease`,
+  /** String: mark of a boot id that may never renew again. TTL `deadBoot`. */
+  deadBoot: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:dead:${id(bootId)}`,
+  /** Stream: entry `<n>-0`, one field: bytes up to and with it → payload. TTL `inbox`. */
+  inbox: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:inbox:${id(bootId)}`,
+  /** Hash: `n` last number, `in` bytes appended, `out` bytes handed on. TTL `inbox`. */
+  inboxCounters: (gatewayId: string, bootId: string) =>
+    `{g:${id(gatewayId)}}:inbox:${id(bootId)}:counters`,
+  /** Hash: gateway id → `<mac> <entry as JSON>`. TTL `directory`. */
+  directory: () => `{directory}:gateways`,
+  /** Set: Kafka member ids of a node in a consumer group. TTL `groupMembers`. */
+  groupMembers: (nodeId: string, groupId: string) => `{n:${id(nodeId)}}:group:${id(groupId)}`,
+} as const;
+
+const ID = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** An id that would break out of its place in a key or value; always a defect of the caller. */
+export class InvalidRedisId extends Error {
+  override readonly name = 'InvalidRedisId';
+
+  constructor(value: string) {
+    super(`not usable in a Redis key: ${JSON.stringify(value.slice(0, 80))}`);
+  }
+}
+
+/** Passes ids of letters, digits and `. _ -`; throws `InvalidRedisId` on any other. */
+export function id(value: string): string {
+  if (!ID.test(value)) throw new InvalidRedisId(value);
+  return value;
+}
+
+const GENERATION = /^(0|[1-9][0-9]{0,15})$/;
+
+/** Passes connection generations (decimal µs, at most 16 digits); throws `InvalidRedisId`. */
+export function generation(value: string): string {
+  if (!GENERATION.test(value)) throw new InvalidRedisId(value);
+  return value;
+}

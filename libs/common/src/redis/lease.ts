@@ -1,0 +1,67 @@
+import { pipelined, type RedisClient } from './client';
+import { id, KEYS, TTL } from './keys';
+import { claimLease } from './scripts/claim-lease.script';
+import { markBootDead } from './scripts/mark-boot-dead.script';
+import { releaseLease } from './scripts/release-lease.script';
+import { renewLease } from './scripts/renew-lease.script';
+
+/** `holder`: the boot id in the way; null when the claiming boot id itself was marked dead. */
+export type ClaimResult = { claimed: true } | { claimed: false; holder: string | null };
+
+/**
+ * A gateway's boot id is a lease on its gateway id: one boot at a time, and a boot that lost its
+ * lease never gets it back after the reaper has marked it dead. All steps are scripts; all throw
+ * `RedisUnavailable`.
+ */
+export class GatewayLease {
+  constructor(private readonly client: RedisClient) {}
+
+  /**
+   * Takes the gateway id for a boot id, or takes it again. `replaces`: the gateway's own boot id
+   * before (a new boot id after a loss), whose lease is taken over.
+   */
+  async claim(
+    gatewayId: string,
+    bootId: string,
+    ttlMs: number,
+    options: { replaces?: string } = {},
+  ): Promise<ClaimResult> {
+    const holder = await claimLease(this.client, keysOf(gatewayId, bootId), {
+      bootId: id(bootId),
+      replaces: id(options.replaces ?? bootId),
+      ttlMs,
+    });
+    if (holder === bootId) return { claimed: true };
+    return { claimed: false, holder };
+  }
+
+  /** Prolongs the lease; `lost` when it ran out, is another's, or the boot id was marked dead. */
+  async renew(gatewayId: string, bootId: string, ttlMs: number): Promise<'renewed' | 'lost'> {
+    const renewed = await renewLease(this.client, keysOf(gatewayId, bootId), { bootId, ttlMs });
+    return renewed ? 'renewed' : 'lost';
+  }
+
+  /** Gives the lease back; false when this boot id does not hold it. */
+  async release(gatewayId: string, bootId: string): Promise<boolean> {
+    return releaseLease(this.client, KEYS.lease(gatewayId), bootId);
+  }
+
+  /** Marks a boot id dead for good; false while it holds the lease. Only then its routes may go. */
+  async markDead(gatewayId: string, bootId: string): Promise<boolean> {
+    return markBootDead(this.client, keysOf(gatewayId, bootId), {
+      bootId,
+      ttlMs: TTL.deadBoot * 1000,
+    });
+  }
+
+  /** The boot ids that hold these gateway ids now, aligned; null: none. One round trip. */
+  async holders(gatewayIds: readonly string[]): Promise<(string | null)[]> {
+    const pipeline = this.client.pipeline();
+    for (const gatewayId of gatewayIds) pipeline.get(KEYS.lease(gatewayId));
+    return (await pipelined(pipeline)) as (string | null)[];
+  }
+}
+
+function keysOf(gatewayId: string, bootId: string) {
+  return { leaseKey: KEYS.lease(gatewayId), deadKey: KEYS.deadBoot(gatewayId, bootId) };
+}

@@ -1,0 +1,160 @@
+import type { RedisClient } from './client';
+import { generation, id, KEYS, TTL } from './keys';
+import { lookupRoutes } from './scripts/lookup-routes.script';
+import { putRoutes } from './scripts/put-route.script';
+import { removeRoute } from './scripts/remove-route.script';
+import { renewRoutes } from './scripts/renew-route.script';
+
+/** Where a device is connected. Ids are letters, digits and `. _ -`. */
+export interface Route {
+  userId: string;
+  deviceId: string;
+  gatewayId: string;
+  bootId: string;
+  connectionId: string;
+  /** Connection generation of the ticket, decimal µs: the fence between a device's connections. */
+  generation: string;
+}
+
+/** `replaced`: the route of another connection of this device that was overwritten. */
+export type PutResult = { written: true; replaced: Route | null } | { written: false; newer: true };
+
+export interface RoutesOptions {
+  /** Life of a route without renewal, milliseconds. */
+  ttlMs?: number;
+  /** Life of a resume ticket after its route's end, milliseconds. */
+  resumeMs?: number;
+  /** Users per call of the lookup script; 1 on a Redis Cluster. */
+  keysPerLookup?: number;
+}
+
+/** How many users one lookup call reads; a call holds Redis for some 0.2 ms. */
+const KEYS_PER_LOOKUP = 200;
+
+/**
+ * The map user → device → gateway box. Writes are fenced by the connection generation; renewal and
+ * removal touch only a route that is stored exactly so. A user's routes expire together: the route
+ * of a device whose gateway died stays while another device renews, so a reader whose append meets
+ * a missing inbox ("gone") takes that device as not connected and may `remove` the route.
+ */
+export class Routes {
+  private readonly ttlMs: number;
+  private readonly resumeMs: number;
+  private readonly keysPerLookup: number;
+
+  constructor(
+    private readonly client: RedisClient,
+    options: RoutesOptions = {},
+  ) {
+    this.ttlMs = options.ttlMs ?? TTL.routes * 1000;
+    this.resumeMs = options.resumeMs ?? TTL.resumeAfterRoute * 1000;
+    this.keysPerLookup = options.keysPerLookup ?? KEYS_PER_LOOKUP;
+  }
+
+  /**
+   * Writes a route unless the device has a newer one: a higher generation, or the same generation
+   * of another connection (the first to come keeps it). The same connection (same generation,
+   * gateway and connection id) may write again, with a new boot id for example; then nothing counts
+   * as replaced.
+   */
+  async put(route: Route): Promise<PutResult> {
+    const [result] = await this.putAll([route]);
+    return result!;
+  }
+
+  /** `put` for many routes in one round trip (re-announcing after a loss of Redis). */
+  async putAll(routes: readonly Route[]): Promise<PutResult[]> {
+    const results = await putRoutes(
+      this.client,
+      routes.map((route) => ({
+        routesKey: KEYS.routes(route.userId),
+        deviceId: id(route.deviceId),
+        route: encodeRoute(route),
+        gatewayId: route.gatewayId,
+        connectionId: route.connectionId,
+        generation: route.generation,
+        ttlMs: this.ttlMs,
+      })),
+    );
+    return results.map(({ written, other }, i) => {
+      if (!written) return { written: false, newer: true };
+      const { userId, deviceId } = routes[i]!;
+      return { written: true, replaced: other ? decodeRoute(userId, deviceId, other) : null };
+    });
+  }
+
+  /**
+   * Renews routes (and their devices' resume tickets) in one round trip; false where the stored
+   * route is not exactly this one: its connection must be closed.
+   */
+  async renew(routes: readonly Route[]): Promise<boolean[]> {
+    return renewRoutes(this.client, routes.map(stored), {
+      routesMs: this.ttlMs,
+      resumeMs: this.ttlMs + this.resumeMs,
+    });
+  }
+
+  /** Deletes a route when exactly this one is stored; the resume ticket lives on for its time. */
+  async remove(route: Route): Promise<boolean> {
+    return removeRoute(this.client, stored(route), this.resumeMs);
+  }
+
+  /**
+   * The routes of users, aligned with `userIds`, in one round trip. Never cached. A user given
+   * twice is read once (both places share the array).
+   */
+  async lookup(userIds: readonly string[]): Promise<Route[][]> {
+    if (userIds.length === 0) return [];
+    const places = new Map<string, number>();
+    const keys: string[] = [];
+    for (const userId of userIds) {
+      if (places.has(userId)) continue;
+      places.set(userId, keys.length);
+      keys.push(KEYS.routes(userId));
+    }
+    const found = await lookupRoutes(this.client, keys, this.keysPerLookup);
+    const routes: Route[][] = [];
+    for (const [userId, place] of places) routes.push(decodeRoutes(userId, found[place]!));
+    return userIds.map((userId) => routes[places.get(userId)!]!);
+  }
+}
+
+function stored(route: Route) {
+  return {
+    routesKey: KEYS.routes(route.userId),
+    resumeKey: KEYS.resume(route.userId, route.deviceId),
+    deviceId: route.deviceId,
+    route: encodeRoute(route),
+  };
+}
+
+/** The stored form. Ids cannot hold the separator. Throws `InvalidRedisId`. */
+export function encodeRoute(route: Route): string {
+  const { gatewayId, bootId, connectionId } = route;
+  return `${id(gatewayId)}|${id(bootId)}|${id(connectionId)}|${generation(route.generation)}`;
+}
+
+/** Reads the stored form; null when it has another shape. */
+export function decodeRoute(userId: string, deviceId: string, text: string): Route | null {
+  const first = text.indexOf('|');
+  const second = text.indexOf('|', first + 1);
+  const third = text.indexOf('|', second + 1);
+  if (first < 0 || second < 0 || third < 0) return null;
+  return {
+    userId,
+    deviceId,
+    gatewayId: text.slice(0, first),
+    bootId: text.slice(first + 1, second),
+    connectionId: text.slice(second + 1, third),
+    generation: text.slice(third + 1),
+  };
+}
+
+function decodeRoutes(userId: string, pairs: readonly string[]): Route[] {
+  const routes: Route[] = [];
+  for (let i = 0; i + 1 < pairs.length; i += 2) {
+    const route = decodeRoute(userId, pairs[i]!, pairs[i + 1]!);
+    if (route) routes.push(route);
+  }
+  return routes;
+}

@@ -1,0 +1,47 @@
+import { pipelined, settled, type RedisClient } from '../client';
+
+/** Keys and arguments of one call of a script. */
+export interface ScriptCall {
+  keys: readonly string[];
+  args: readonly (string | number | Buffer)[];
+}
+
+type Command = (
+  numberOfKeys: number,
+  ...rest: readonly (string | number | Buffer)[]
+) => Promise<unknown>;
+
+/**
+ * A Lua script that runs by its hash. ioredis sends the text with the first call of each
+ * connection, and again after `NOSCRIPT`.
+ */
+export class Script {
+  constructor(
+    /** Unique among all scripts. */
+    private readonly name: string,
+    private readonly lua: string,
+  ) {}
+
+  /** Runs it once. Throws `RedisUnavailable`; a Lua error as it is. */
+  run(client: RedisClient, call: ScriptCall): Promise<unknown> {
+    return settled(this.on(client, client)(call.keys.length, ...call.keys, ...call.args));
+  }
+
+  /** Runs it once for each call, in order, in one round trip. Throws as `run`, for all of them. */
+  async runEach(client: RedisClient, calls: readonly ScriptCall[]): Promise<unknown[]> {
+    if (calls.length === 0) return [];
+    if (calls.length === 1) return [await this.run(client, calls[0]!)];
+    this.on(client, client);
+    const pipeline = client.pipeline();
+    const command = this.on(client, pipeline);
+    for (const { keys, args } of calls) void command(keys.length, ...keys, ...args);
+    return pipelined(pipeline);
+  }
+
+  /** The method that `defineCommand` adds to the client, and through it to its pipelines. */
+  private on(client: RedisClient, target: object): Command {
+    const property = `script:${this.name}`;
+    if (!(property in client)) client.defineCommand(property, { lua: this.lua });
+    return (target as Record<string, Command>)[property]!.bind(target);
+  }
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { DIGEST_VECTORS } from '@tidings/common/contracts/digest';
+import { ERRORS } from '@tidings/common/contracts/errors';
+import { clientFrame, serverFrame } from '@tidings/common/contracts/frames';
+
+const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
+const paragraph = (start: string): string => {
+  const from = page.indexOf(start);
+  return page.slice(from, page.indexOf('\n\n', from));
+};
+const named = (text: string): string[] => [...text.matchAll(/^\| `([a-z]+)`/gm)].map((m) => m[1]!);
+
+describe('docs/PROTOCOL.md agrees with the contracts', () => {
+  it('lists every error code and no other, and marks the retryable ones', () => {
+    const text = paragraph('**Error codes**');
+    const listed = [...text.matchAll(/`([a-z_]+)`(\*?)/g)].map((m) => [m[1]!, m[2] === '*']);
+    const expected = Object.entries(ERRORS).map(([code, e]) => [code, e.retryable]);
+    expect(listed.sort()).toEqual(expected.sort());
+  });
+
+  it('lists every frame type and no other', () => {
+    const client = page.slice(page.indexOf('Client → server'), page.indexOf('Server → client'));
+    const server = page.slice(page.indexOf('Server → client'), page.indexOf('`previous` is the'));
+    expect(named(client).sort()).toEqual(clientFrame.options.map((o) => o.shape.type.value).sort());
+    expect(named(server).sort()).toEqual(serverFrame.options.map((o) => o.shape.type.value).sort());
+  });
+
+  it('lists every close code', () => {
+    for (const code of Object.values(CLOSE_CODES)) expect(page).toContain(String(code));
+  });
+
+  it('shows the digest vectors', () => {
+    for (const { digest } of DIGEST_VECTORS) expect(page).toContain(digest);
+  });
+});

@@ -1,0 +1,128 @@
+import type { Tokens } from '@tidings/common/contracts/http';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { startTestStack } from '../support/test-stack';
+import { openSocket } from '../support/test-socket';
+
+describe('accounts, tokens and devices', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack({
+      services: { gateway: 2, session: 1, presence: 1, storage: 2 },
+    }));
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  const registration = (username: string, n: number): object => ({
+    username,
+    email: `${n}-${Date.now()}@example.org`,
+    firstName: 'Racer',
+    password: ChatUser.PASSWORD,
+  });
+
+  it('gives a name to exactly one of 50 simultaneous registrations through two gateways', async () => {
+    const name = `Zoé${Date.now()}`;
+    const variants = [name, name.toUpperCase(), name.toLowerCase(), name.normalize('NFD')];
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        new ChatUser(stack.gatewayUrls, 'x').http(
+          'POST',
+          '/v1/users',
+          registration(variants[n % variants.length]!, n),
+          { base: stack.gatewayUrls[n % 2] },
+        ),
+      ),
+    );
+    expect(answers.filter((a) => a.status === 201)).toHaveLength(1);
+    const losers = answers.filter((a) => a.status !== 201);
+    expect(new Set(losers.map((a) => a.body.code))).toEqual(new Set(['username_taken']));
+  });
+
+  it('makes one conversation of simultaneous creations from both sides', async () => {
+    const ann = await ChatUser.create(stack.gatewayUrls);
+    const bob = await ChatUser.create(stack.gatewayUrls);
+    const made = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => (n % 2 === 0 ? ann.direct(bob) : bob.direct(ann))),
+    );
+    expect(new Set(made.map((c) => c.id)).size).toBe(1);
+    expect(await ann.history(made[0]!.id)).toHaveLength(1);
+  });
+
+  it('rotates refresh tokens, forgives a lost answer, and punishes a re-use', async () => {
+    const ann = await ChatUser.create(stack.gatewayUrls);
+    const refresh = (
+      refreshToken: string,
+    ): Promise<{ status: number; body: Tokens & { code?: string } }> =>
+      ann.http('POST', '/v1/auth/refresh', { refreshToken }, { token: null });
+    const lost = await refresh(ann.refreshToken);
+    expect(lost.status).toBe(200);
+    // the answer was lost: the old one still works, until the new pair is used
+    const second = await refresh(ann.refreshToken);
+    expect(second.status).toBe(200);
+    const me = await ann.http('GET', '/v1/me', undefined, { token: second.body.accessToken });
+    expect(me.status).toBe(200);
+    await eventually(async () => {
+      const reused = await refresh(ann.refreshToken);
+      expect([reused.status, reused.body.code]).toEqual([401, 'refresh_reused']);
+    });
+    await eventually(async () => {
+      const ended = await ann.http('GET', '/v1/me', undefined, { token: second.body.accessToken });
+      expect(ended.status).toBe(401);
+    });
+    expect((await refresh('nonsense')).body.code).toBe('refresh_expired');
+  });
+
+  it('ends tokens, tickets and the socket of a device at logout', async () => {
+    const ann = await ChatUser.create(stack.gatewayUrls);
+    const socket = await ann.connect('gateway-2');
+    const { resumeTicket } = socket.of('welcome')[0] as unknown as { resumeTicket: string };
+    const { url, ticket } = await ann.ticket('gateway-1');
+    const out = await ann.http('POST', '/v1/auth/logout');
+    expect(out.status).toBe(204);
+    expect((await socket.close()).code).toBe(4502);
+    await eventually(async () => {
+      expect((await ann.http('GET', '/v1/me')).status).toBe(401);
+    }, 3000);
+    for (const old of [ticket, resumeTicket]) {
+      await expect(openSocket(url, old)).rejects.toMatchObject({ status: 401 });
+    }
+  });
+
+  it('keeps the ten newest devices of a user', async () => {
+    const ann = await ChatUser.create(stack.gatewayUrls);
+    const devices = [ann];
+    for (let n = 1; n < LIMITS.devicesPerUser; n++) devices.push(await ann.onNewDevice(0));
+    for (const device of devices) expect((await device.http('GET', '/v1/me')).status).toBe(200);
+    await ann.onNewDevice(0);
+    await eventually(async () => {
+      const states = await Promise.all(devices.map((d) => d.http('GET', '/v1/me')));
+      expect(states.filter((s) => s.status === 401)).toHaveLength(1);
+    });
+  });
+
+  it('limits registrations per address when limits are on', async () => {
+    const limited = await startTestStack({ env: { AUTH_RATE_PER_MINUTE: '5' } });
+    try {
+      const answers = [];
+      for (let n = 0; n < 8; n++) {
+        answers.push(
+          await new ChatUser(limited.stack.gatewayUrls, 'x').http(
+            'POST',
+            '/v1/auth/login',
+            { username: 'nobody', password: 'nothing here' },
+            { base: limited.stack.gatewayUrls[0] },
+          ),
+        );
+      }
+      expect(answers.map((a) => a.status)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+      expect(answers[7]!.body.code).toBe('rate_limited');
+      expect(Number(answers[7]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await limited.stop();
+    }
+  }, 240_000);
+});

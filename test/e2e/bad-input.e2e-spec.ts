@@ -1,0 +1,440 @@
+import { randomUUID } from 'node:crypto';
+import { uuidv7 } from 'uuidv7';
+import type { Conversation } from '@tidings/common/contracts/http';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { openSocket, type TestSocket } from '../support/test-socket';
+import { startTestStack } from '../support/test-stack';
+
+describe('hostile input gets a typed error and loses nothing', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let mallory: ChatUser;
+  let conversation: Conversation;
+  let socket: TestSocket;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack({ env: { TICKET_SECONDS: '2' } }));
+    ann = await ChatUser.create(stack.gatewayUrls);
+    bob = await ChatUser.create(stack.gatewayUrls);
+    mallory = await ChatUser.create(stack.gatewayUrls);
+    conversation = await ann.direct(bob);
+    socket = await ann.connect('gateway-1');
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  /** The socket is alive and in order: a good send is answered. */
+  async function stillWorks(): Promise<void> {
+    const frame = textSend({ conversationId: conversation.id }, 'still here');
+    socket.send(frame);
+    await socket.find((f) => f.type === 'sent' && f['messageId'] === frame.messageId);
+  }
+
+  const id = uuidv7();
+  const good = { type: 'send', messageId: id, content: { kind: 'text', text: 'x' } };
+  const at = (text: string): object => ({
+    type: 'send',
+    messageId: uuidv7(),
+    conversationId: 'CONVERSATION',
+    content: { kind: 'text', text },
+  });
+
+  const frames: [name: string, raw: string | object, code: string][] = [
+    ['not JSON', '{oops', 'invalid_frame'],
+    ['a JSON array', '[]', 'invalid_frame'],
+    ['a JSON string', '"hi"', 'invalid_frame'],
+    ['null', 'null', 'invalid_frame'],
+    ['deep nesting', '['.repeat(20_000) + ']'.repeat(20_000), 'invalid_frame'],
+    ['no type', { messageId: id }, 'invalid_frame'],
+    ['type of a wrong kind', { type: 7 }, 'invalid_frame'],
+    ['an unknown type', { type: 'dance' }, 'unknown_type'],
+    ['a prototype name as type', { type: '__proto__' }, 'unknown_type'],
+    ['an unknown field', { ...good, conversationId: 'CONVERSATION', seq: 3 }, 'invalid_frame'],
+    ['a claimed sender', { ...good, to: id, senderId: id }, 'invalid_frame'],
+    ['no target', good, 'invalid_frame'],
+    ['two targets', { ...good, to: id, conversationId: 'CONVERSATION' }, 'invalid_frame'],
+    ['a message id that is no UUID', { ...good, to: id, messageId: 'x' }, 'invalid_frame'],
+    [
+      'text of a wrong kind',
+      { ...good, to: id, content: { kind: 'text', text: 1 } },
+      'invalid_frame',
+    ],
+    ['unknown content', { ...good, to: id, content: { kind: 'dance' } }, 'invalid_frame'],
+    [
+      'a claimed event',
+      { ...good, to: id, content: { kind: 'event', event: {} } },
+      'invalid_frame',
+    ],
+    ['a conversation id with a newline', { ...good, conversationId: 'a\nb' }, 'invalid_frame'],
+    ['NUL in the text', at('a\u0000b'), 'invalid_frame'],
+    [
+      'a lone surrogate',
+      '{"type":"send","messageId":"' +
+        id +
+        '","conversationId":"c","content":{"kind":"text","text":"\\ud800"}}',
+      'invalid_frame',
+    ],
+    ['one byte too many', at('é'.repeat(8192) + 'x'), 'text_too_long'],
+    ['emoji one byte too many', at('👍'.repeat(4096) + 'x'), 'text_too_long'],
+    [
+      'a conversation that does not exist',
+      { ...good, conversationId: 'nowhere' },
+      'no_such_conversation',
+    ],
+    ['a user who does not exist', { ...good, messageId: uuidv7(), to: randomUUID() }, 'not_found'],
+    ['sync without ref', { type: 'sync' }, 'invalid_frame'],
+    ['sync with a bad since', { type: 'sync', ref: 'bad', since: 'AAAA' }, 'SYNCED'],
+    [
+      'sync with a bad position',
+      { type: 'sync', ref: 'p', conversations: [{ conversationId: 'c', position: '-1' }] },
+      'invalid_frame',
+    ],
+    [
+      'a number beyond 2^63',
+      {
+        type: 'sync',
+        ref: 'p',
+        conversations: [{ conversationId: 'c', position: '9223372036854775808' }],
+      },
+      'invalid_frame',
+    ],
+    ['ping with a long ref', { type: 'ping', ref: 'r'.repeat(65) }, 'invalid_frame'],
+  ];
+
+  it.each(frames)('frame: %s', async (_name, raw, code) => {
+    const text = (typeof raw === 'string' ? raw : JSON.stringify(raw)).replaceAll(
+      'CONVERSATION',
+      conversation.id,
+    );
+    const errors = socket.of('error').length;
+    const synced = socket.of('synced').length;
+    socket.raw.send(text);
+    if (code === 'SYNCED') {
+      // an opaque cursor of somebody else's making counts as a new device
+      await eventually(() => expect(socket.of('synced').length).toBeGreaterThan(synced));
+    } else {
+      await eventually(() => expect(socket.of('error').length).toBe(errors + 1));
+      expect(socket.of('error').at(-1)).toMatchObject({ code, retryable: false });
+    }
+    await stillWorks();
+  });
+
+  it.each([
+    ['exactly the limit, two-byte letters', 'é'.repeat(8192)],
+    ['exactly the limit, emoji', '👍'.repeat(4096)],
+    ['SQL', `'); DROP TABLE messages; --`],
+    [
+      'every control character but NUL',
+      Array.from({ length: 31 }, (_, i) => String.fromCharCode(i + 1)).join(''),
+    ],
+    ['combining marks and bidi', 'a\u0301'.repeat(500) + '\u202e abc'],
+  ])('text that is fine: %s', async (_name, text) => {
+    const frame = textSend({ conversationId: conversation.id }, text);
+    socket.send(frame);
+    await socket.find((f) => f.type === 'sent' && f['messageId'] === frame.messageId);
+    await eventually(async () => {
+      const entry = (await bob.history(conversation.id)).find(
+        (m) => m.messageId === frame.messageId,
+      );
+      expect(entry?.content).toEqual({ kind: 'text', text });
+    });
+  });
+
+  it('closes 1009 on a frame of 64 KiB + 1 and 4504 on a binary one', async () => {
+    const large = await bob.connect();
+    large.raw.send('x'.repeat(64 * 1024 + 1));
+    expect((await large.close()).code).toBe(1009);
+    const binary = await bob.connect();
+    binary.raw.send(Buffer.from('{"type":"ping"}'));
+    expect((await binary.close()).code).toBe(4504);
+    const allowed = await bob.connect();
+    allowed.raw.send(JSON.stringify({ type: 'ping', ref: 'r', pad: 'x' }).padEnd(64 * 1024));
+    await allowed.next('error');
+    await allowed.end();
+  });
+
+  it('shows a foreign conversation to nobody', async () => {
+    const foreign = await mallory.connect();
+    foreign.send(textSend({ conversationId: conversation.id }, 'let me in'));
+    expect(await foreign.next('error')).toMatchObject({ code: 'no_such_conversation' });
+    foreign.send({
+      type: 'sync',
+      ref: 's',
+      conversations: [{ conversationId: conversation.id, position: '0' }],
+    });
+    const synced = await foreign.next('synced');
+    expect(JSON.stringify(synced)).not.toContain('still here');
+    for (const path of ['', '/messages']) {
+      const real = await mallory.http('GET', `/v1/conversations/${conversation.id}${path}`);
+      const random = await mallory.http('GET', `/v1/conversations/nowhere${path}`);
+      expect([real.status, real.body.code, real.body.detail]).toEqual([
+        404,
+        'no_such_conversation',
+        random.body.detail,
+      ]);
+    }
+    const put = await mallory.http(
+      'PUT',
+      `/v1/conversations/${conversation.id}/messages/${uuidv7()}`,
+      { content: { kind: 'text', text: 'hi' } },
+    );
+    expect([put.status, put.body.code]).toEqual([404, 'no_such_conversation']);
+    expect(foreign.of('message')).toEqual([]);
+    await foreign.end();
+  });
+
+  it('refuses a used, foreign, unknown and expired ticket with 401, before 101', async () => {
+    const used = await bob.ticket('gateway-1');
+    await (await openSocket(used.url, used.ticket)).end();
+    await expect(openSocket(used.url, used.ticket)).rejects.toMatchObject({ status: 401 });
+    await expect(openSocket(used.url, 'A'.repeat(22))).rejects.toMatchObject({ status: 401 });
+    await expect(openSocket(used.url, null)).rejects.toMatchObject({ status: 401 });
+    const late = await bob.ticket('gateway-1');
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await expect(openSocket(late.url, late.ticket)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('lets one of twenty simultaneous uses of a ticket win', async () => {
+    const { url, ticket } = await bob.ticket('gateway-1');
+    const tries = await Promise.allSettled(
+      Array.from({ length: 20 }, () => openSocket(url, ticket)),
+    );
+    const won = tries.filter((t) => t.status === 'fulfilled');
+    expect(won).toHaveLength(1);
+    await (won[0] as PromiseFulfilledResult<TestSocket>).value.end();
+  });
+
+  it('refuses a foreign Origin with 403', async () => {
+    const { url, ticket } = await bob.ticket('gateway-1');
+    await expect(
+      openSocket(url, ticket, { headers: { origin: 'https://evil.example' } }),
+    ).rejects.toMatchObject({ status: 403 });
+  });
+
+  const register = (fields: object): object => ({
+    username: `u${randomUUID().slice(0, 8)}`,
+    email: `${randomUUID()}@example.org`,
+    firstName: 'A',
+    password: 'long enough for this',
+    ...fields,
+  });
+
+  it.each<[string, string, string, () => object, number, string]>([
+    [
+      'a wrong password',
+      'POST',
+      '/v1/auth/login',
+      () => ({ username: ann.username, password: 'wrong horse' }),
+      401,
+      'bad_credentials',
+    ],
+    [
+      'an unknown user',
+      'POST',
+      '/v1/auth/login',
+      () => ({ username: 'nobody-here', password: 'wrong horse' }),
+      401,
+      'bad_credentials',
+    ],
+    [
+      'an object as password',
+      'POST',
+      '/v1/auth/login',
+      () => ({ username: ann.username, password: {} }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'a taken name',
+      'POST',
+      '/v1/users',
+      () => register({ username: ann.username }),
+      409,
+      'username_taken',
+    ],
+    [
+      'a taken name in upper case',
+      'POST',
+      '/v1/users',
+      () => register({ username: ann.username.toUpperCase() }),
+      409,
+      'username_taken',
+    ],
+    [
+      'a taken name in full width',
+      'POST',
+      '/v1/users',
+      () =>
+        register({
+          username: [...ann.username]
+            .map((c) => String.fromCodePoint(c.codePointAt(0)! + 0xfee0))
+            .join(''),
+        }),
+      409,
+      'username_taken',
+    ],
+    [
+      'a name of two letters',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'ab' }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'a name of 33 letters',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'a'.repeat(33) }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'SQL as name',
+      'POST',
+      '/v1/users',
+      () => register({ username: `x'; DROP TABLE users--` }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'control characters in a name',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'ab\u0007cd' }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'control characters in a first name',
+      'POST',
+      '/v1/users',
+      () => register({ firstName: 'A\u0000B' }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'a zero-width character',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'ab\u200bcd' }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'a bidi override',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'ab\u202ecd' }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'mixed scripts',
+      'POST',
+      '/v1/users',
+      () => register({ username: 'p\u0430ypal' }),
+      400,
+      'username_invalid',
+    ],
+    [
+      'a common password',
+      'POST',
+      '/v1/users',
+      () => register({ password: 'password1' }),
+      400,
+      'weak_password',
+    ],
+    [
+      'a short password',
+      'POST',
+      '/v1/users',
+      () => register({ password: 'x7$kQ9a' }),
+      400,
+      'weak_password',
+    ],
+    [
+      'no e-mail address',
+      'POST',
+      '/v1/users',
+      () => register({ email: 'nobody' }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'an unknown field',
+      'POST',
+      '/v1/users',
+      () => register({ role: 'operator' }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'oneself as peer',
+      'POST',
+      '/v1/conversations',
+      () => ({ kind: 'direct', userIds: [ann.id] }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'an unknown peer',
+      'POST',
+      '/v1/conversations',
+      () => ({ kind: 'direct', userIds: [randomUUID()] }),
+      404,
+      'not_found',
+    ],
+    [
+      'a foreign device',
+      'POST',
+      '/v1/connections',
+      () => ({ deviceId: bob.deviceId }),
+      403,
+      'forbidden',
+    ],
+    ['oneself as contact', 'PUT', '/v1/contacts/SELF', () => ({}), 400, 'invalid_request'],
+    ['an unknown contact', 'PUT', `/v1/contacts/${randomUUID()}`, () => ({}), 404, 'not_found'],
+    ['a path that does not exist', 'POST', '/v1/nothing', () => ({}), 404, 'not_found'],
+  ])('call: %s', async (_name, method, path, body, status, code) => {
+    const answer = await ann.http(
+      method,
+      path.replace('SELF', ann.id),
+      method === 'GET' ? undefined : body(),
+    );
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  });
+
+  it('takes a decomposed name as the composed one', async () => {
+    const name = `é${randomUUID().slice(0, 6)}`;
+    const one = await ann.http('POST', '/v1/users', register({ username: name }));
+    const other = await ann.http(
+      'POST',
+      '/v1/users',
+      register({ username: name.normalize('NFD') }),
+    );
+    expect([one.status, other.status, other.body.code]).toEqual([201, 409, 'username_taken']);
+  });
+
+  it('refuses missing, broken and foreign tokens with 401', async () => {
+    const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(
+      JSON.stringify({ sub: ann.id, did: ann.deviceId, gen: 1, exp: 9e9 }),
+    ).toString('base64url')}.`;
+    for (const token of [null, 'x', forged, ann.accessToken.slice(0, -4) + 'AAAA']) {
+      const answer = await ann.http('GET', '/v1/me', undefined, { token });
+      expect([answer.status, answer.body.code]).toEqual([401, 'unauthorized']);
+    }
+  });
+
+  it('lets no poison reach the log: every record can be read', async () => {
+    await stillWorks();
+    const dead = await fetch(`${stack.node('storage-1').url}/metrics`).then((r) => r.text());
+    const counted = /tidings_dead_letters_total(?:\{[^}]*\})? ([0-9]+)/g;
+    for (const match of dead.matchAll(counted)) expect(Number(match[1])).toBe(0);
+    expect(socket.closed).toBeNull();
+  });
+});

@@ -1,0 +1,220 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Contact, Conversation, Page, Presence, User } from '@tidings/common/contracts/http';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { Holding } from '../support/holding';
+import { TcpProxy } from '../support/tcp-proxy';
+import { startTestStack } from '../support/test-stack';
+import { openSocket } from '../support/test-socket';
+
+const HEARTBEAT_SECONDS = 1;
+
+describe('two people chat through two gateways', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack({
+      env: { HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) },
+    }));
+    ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
+    bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  it('sends to a user, creates the conversation, and both see the same entries in order', async () => {
+    const a = await ann.connect('gateway-1');
+    const b = await bob.connect('gateway-2');
+    const frame = textSend({ to: bob.id }, 'hello');
+    a.send(frame);
+    const sent = await a.next('sent');
+    expect(sent['messageId']).toBe(frame.messageId);
+    const got = await b.next('message');
+    expect(got).toMatchObject({
+      conversationId: sent['conversationId'],
+      messageId: frame.messageId,
+      position: sent['position'],
+      senderId: ann.id,
+      content: { kind: 'text', text: 'hello' },
+      version: '0',
+    });
+    // the chain: the creation first, then the message, on every device of both
+    for (const socket of [a, b]) {
+      const created = await socket.find((f) => f.type === 'conversation');
+      expect(created).toMatchObject({ previous: '0', change: { kind: 'created' } });
+      const message = await socket.find((f) => f.type === 'message');
+      expect(message['previous']).toBe(created['position']);
+    }
+    b.send(textSend({ conversationId: sent['conversationId'] as string }, 'hello yourself'));
+    await b.next('sent');
+    await a.find((f) => f['senderId'] === bob.id && f.type === 'message');
+    const history = await bob.history(sent['conversationId'] as string);
+    expect(
+      history.map((m) => (m.content.kind === 'text' ? m.content.text : m.content.kind)),
+    ).toEqual(['event', 'hello', 'hello yourself']);
+    await Promise.all([a.end(), b.end()]);
+  });
+
+  it('keeps the order of a burst from one socket', async () => {
+    const conversation = await ann.direct(bob);
+    const a = await ann.connect('gateway-1');
+    const b = await bob.connect('gateway-2');
+    const texts = Array.from({ length: 90 }, (_, i) => `line ${i}`);
+    for (const text of texts) a.send(textSend({ conversationId: conversation.id }, text));
+    await eventually(() => expect(a.of('sent')).toHaveLength(texts.length));
+    await eventually(() => expect(b.of('message')).toHaveLength(texts.length));
+    const seen = b.of('message').map((f) => (f['content'] as { text: string }).text);
+    expect(seen).toEqual(texts);
+    await Promise.all([a.end(), b.end()]);
+  });
+
+  it('says pending when the receiver is away, who later has it once and in order', async () => {
+    const carol = await ChatUser.create(stack.gatewayUrls, { at: 1 });
+    const conversation = await ann.direct(carol);
+    const first = await carol.connect('gateway-2');
+    await first.end();
+    const a = await ann.connect('gateway-1');
+    const frames = ['one', 'two', 'three'].map((text) =>
+      textSend({ conversationId: conversation.id }, text),
+    );
+    for (const frame of frames) a.send(frame);
+    for (const frame of frames) {
+      const pending = await a.find(
+        (f) => f.type === 'pending' && f['messageId'] === frame.messageId,
+      );
+      expect(pending['offline']).toEqual([carol.id]);
+    }
+    const c = await carol.connect('gateway-1');
+    const holding = new Holding();
+    c.onFrame = (frame) => holding.take(frame);
+    c.frames.forEach((frame) => holding.take(frame));
+    await holding.sync(c);
+    expect(holding.texts(conversation.id).slice(1)).toEqual(['one', 'two', 'three']);
+    expect(holding.shown.filter((s) => s.conversationId === conversation.id)).toHaveLength(4);
+    await Promise.all([a.end(), c.end()]);
+  });
+
+  it('lists conversations with unread and the last message, own messages never unread', async () => {
+    const dora = await ChatUser.create(stack.gatewayUrls);
+    const conversation = await ann.direct(dora);
+    const a = await ann.connect('gateway-1');
+    for (const text of ['x', 'y']) a.send(textSend({ conversationId: conversation.id }, text));
+    await eventually(() => expect(a.of('sent')).toHaveLength(2));
+    const list = async (user: ChatUser): Promise<Conversation> => {
+      const answer = await user.http<Page<Conversation>>('GET', '/v1/conversations');
+      return answer.body.items[0]!;
+    };
+    await eventually(async () => {
+      expect(await list(dora)).toMatchObject({ id: conversation.id, unread: 2, memberCount: 2 });
+    });
+    expect(await list(ann)).toMatchObject({
+      unread: 0,
+      lastMessage: { content: { kind: 'text', text: 'y' } },
+    });
+    await a.end();
+  });
+
+  it('finds people and keeps contacts, also those who have you', async () => {
+    const eve = await ChatUser.create(stack.gatewayUrls, { name: `eve${Date.now()}` });
+    const found = await ann.http<Page<User>>('GET', `/v1/users?query=${eve.username}`);
+    expect(found.body.items.map((u) => u.id)).toEqual([eve.id]);
+    expect(found.body.items[0]).not.toHaveProperty('email');
+    await ann.http('PUT', `/v1/contacts/${eve.id}`);
+    const incoming = await eve.http<Page<User>>('GET', '/v1/contacts/incoming');
+    expect(incoming.body.items.map((u) => u.id)).toEqual([ann.id]);
+    const added = await eve.http<Contact>('PUT', `/v1/contacts/${ann.id}`);
+    expect(added.body).toMatchObject({ user: { id: ann.id }, mutual: true });
+    await eve.http('DELETE', `/v1/contacts/${ann.id}`);
+    const list = await eve.http<Page<Contact>>('GET', '/v1/contacts');
+    expect(list.body.items).toEqual([]);
+  });
+
+  it('tells online and last seen', async () => {
+    const fred = await ChatUser.create(stack.gatewayUrls);
+    const look = async (): Promise<Presence> => {
+      const answer = await ann.http<Page<Presence>>('GET', `/v1/presence?userIds=${fred.id}`);
+      return answer.body.items[0]!;
+    };
+    expect(await look()).toMatchObject({ status: 'offline', lastSeenAt: null });
+    const socket = await fred.connect();
+    await eventually(async () => expect(await look()).toMatchObject({ status: 'online' }));
+    const before = Date.now();
+    await socket.end();
+    await eventually(async () => {
+      const presence = await look();
+      expect(presence.status).toBe('offline');
+      expect(Date.parse(presence.lastSeenAt!)).toBeGreaterThanOrEqual(before - 1000);
+    });
+  });
+
+  it('closes the older socket of a device with 4506', async () => {
+    const older = await bob.connect('gateway-1');
+    const newer = await bob.connect('gateway-2');
+    expect((await older.close()).code).toBe(4506);
+    await newer.end();
+  });
+
+  it('resumes on the other gateway with the resume ticket, once', async () => {
+    const socket = await bob.connect('gateway-1');
+    const { resumeTicket } = socket.of('welcome')[0] as unknown as { resumeTicket: string };
+    socket.cut();
+    const { url } = await bob.ticket('gateway-2');
+    const resumed = await openSocket(url, resumeTicket);
+    expect(await resumed.next('welcome')).toMatchObject({ userId: bob.id, gatewayId: 'gateway-2' });
+    await expect(openSocket(url, resumeTicket)).rejects.toMatchObject({ status: 401 });
+    await resumed.end();
+  });
+
+  it('closes a stopped peer within 2.5 heartbeats', async () => {
+    const { ticket, url } = await ann.ticket('gateway-1');
+    const script = `
+      const WebSocket = require('ws');
+      const s = new WebSocket(${JSON.stringify(url)}, ['tidings.v1.json', 'ticket.${ticket}']);
+      s.on('message', () => process.stdout.write('up'));
+    `;
+    const peer = spawn(process.execPath, ['-e', script], {
+      cwd: join(__dirname, '../..'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(peer.stdout, 'data');
+      const presence = async (): Promise<string> => {
+        const answer = await bob.http<Page<Presence>>('GET', `/v1/presence?userIds=${ann.id}`);
+        return answer.body.items[0]!.status;
+      };
+      await eventually(async () => expect(await presence()).toBe('online'));
+      peer.kill('SIGSTOP');
+      const stopped = performance.now();
+      await eventually(async () => expect(await presence()).toBe('offline'), 6000);
+      expect(performance.now() - stopped).toBeLessThan(HEARTBEAT_SECONDS * 2500 + 1000);
+    } finally {
+      peer.kill('SIGKILL');
+    }
+  });
+
+  it('closes a peer behind a black hole within 2.5 heartbeats', async () => {
+    const { ticket, url } = await ann.ticket('gateway-1');
+    const target = new URL(url);
+    const proxy = await TcpProxy.start({ target: { port: Number(target.port) } });
+    try {
+      const socket = await openSocket(url.replace(`:${target.port}`, `:${proxy.port}`), ticket);
+      await socket.next('welcome');
+      proxy.toServer.blackhole = true;
+      proxy.toClient.blackhole = true;
+      const since = performance.now();
+      await eventually(async () => {
+        const answer = await bob.http<Page<Presence>>('GET', `/v1/presence?userIds=${ann.id}`);
+        expect(answer.body.items[0]!.status).toBe('offline');
+      }, 6000);
+      expect(performance.now() - since).toBeLessThan(HEARTBEAT_SECONDS * 2500 + 1000);
+      socket.cut();
+    } finally {
+      await proxy.stop();
+    }
+  });
+});

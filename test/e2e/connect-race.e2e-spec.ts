@@ -1,0 +1,98 @@
+import type { Conversation } from '@tidings/common/contracts/http';
+import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { Holding } from '../support/holding';
+import { startTestStack } from '../support/test-stack';
+import type { TestSocket } from '../support/test-socket';
+
+const IN_FLIGHT = 8;
+const CONNECTS = 200;
+
+/** Keeps a number of sends in flight and notes every acknowledged position in order. */
+class Writer {
+  readonly acknowledged: { messageId: string; position: string }[] = [];
+  private running = true;
+  private count = 0;
+
+  constructor(
+    private readonly socket: TestSocket,
+    private readonly conversationId: string,
+  ) {
+    socket.onFrame = (frame) => {
+      if (frame.type !== 'sent') return;
+      this.acknowledged.push(frame as unknown as { messageId: string; position: string });
+      if (this.running) this.one();
+    };
+    for (let i = 0; i < IN_FLIGHT; i++) this.one();
+  }
+
+  private one(): void {
+    this.socket.send(textSend({ conversationId: this.conversationId }, `n ${this.count++}`));
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    await eventually(() => expect(this.acknowledged.length).toBe(this.count));
+  }
+}
+
+describe.each([
+  ['as it is', undefined],
+  ['with 50 ms between route and barrier', 'gateway.betweenRouteAndBarrier:sleep50'],
+])('connecting while messages flow leaves no hole, %s', (_name, failpoint) => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let conversation: Conversation;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack({
+      services: { gateway: 2, session: 2, storage: 2, presence: 1 },
+      env: failpoint === undefined ? {} : { TEST_FAILPOINT: failpoint },
+    }));
+    ann = await ChatUser.create(stack.gatewayUrls);
+    bob = await ChatUser.create(stack.gatewayUrls);
+    conversation = await ann.direct(bob);
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  it(`${CONNECTS} connects on alternating gateways, half ended without a close`, async () => {
+    const writer = new Writer(await ann.connect('gateway-1'), conversation.id);
+    const holding = new Holding();
+    let holes = 0;
+    let checks = 0;
+    for (let n = 0; n < CONNECTS; n++) {
+      const socket = await bob.connect(n % 2 === 0 ? 'gateway-1' : 'gateway-2');
+      for (const frame of socket.frames) holding.take(frame);
+      socket.onFrame = (frame) => holding.take(frame);
+      await holding.sync(socket);
+      // judged at this instant, on what this answer and the pushes beside it brought
+      const entries = holding.ordered(conversation.id);
+      const highest = entries.at(-1)!.position;
+      const held = holding.held(conversation.id).byId;
+      for (const { messageId, position } of writer.acknowledged) {
+        if (comparePositions(position, highest) <= 0 && !held.has(messageId)) holes++;
+      }
+      checks++;
+      if (n % 2 === 0) await socket.end();
+      else socket.cut();
+    }
+    await writer.stop();
+    expect({ checks, holes }).toEqual({ checks: CONNECTS, holes: 0 });
+    expect(writer.acknowledged.length).toBeGreaterThan(CONNECTS);
+    // the history agrees with what the last answers left the reader with
+    const history = await eventually(async () => {
+      const all = await bob.history(conversation.id);
+      expect(all.length).toBe(writer.acknowledged.length + 1);
+      return all;
+    });
+    const held = holding.held(conversation.id).byId;
+    for (const entry of history) {
+      const own = held.get(entry.messageId);
+      if (own) expect(own.position).toBe(entry.position);
+    }
+  }, 240_000);
+});

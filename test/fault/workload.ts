@@ -1,0 +1,168 @@
+import type { Message } from '@tidings/common/contracts/content';
+import type { TidingsClient } from '@tidings/sdk';
+import { nodeClient } from '@tidings/sdk/node';
+import { ChatUser } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import type { FaultHistory } from './fault-history';
+
+/** One device of one user: an SDK client and what it has been shown, in order. */
+export interface Device {
+  name: string;
+  user: ChatUser;
+  client: TidingsClient;
+  /** message id → how often the application was shown it as new */
+  shown: Map<string, number>;
+  gatewayId: string | null;
+}
+
+/** A direct conversation, its two ends (the second user has two devices). */
+export interface Talk {
+  id: string;
+  ends: [Device[], Device[]];
+  /** Times (ms, monotonic) at which the receiving side was shown a message. */
+  arrivals: number[];
+}
+
+/** An acknowledged send. */
+export interface Acknowledged {
+  conversationId: string;
+  messageId: string;
+  position: string;
+}
+
+/** 20 conversations of SDK clients that send at a fixed rate, and what became of each message. */
+export class Workload {
+  readonly talks: Talk[] = [];
+  readonly acknowledged: Acknowledged[] = [];
+  readonly failed: { messageId: string; code: string }[] = [];
+  sends = 0;
+
+  constructor(
+    private readonly bases: string[],
+    private readonly history: FaultHistory,
+  ) {}
+
+  /** All devices of all talks. */
+  get devices(): Device[] {
+    return this.talks.flatMap((talk) => talk.ends.flat());
+  }
+
+  async prepare(conversations: number): Promise<void> {
+    for (let n = 0; n < conversations; n++) {
+      const ann = await ChatUser.create(this.bases, { at: n % 2 });
+      const bob = await ChatUser.create(this.bases, { at: (n + 1) % 2 });
+      const { id } = await ann.direct(bob);
+      const talk: Talk = { id, ends: [[], []], arrivals: [] };
+      talk.ends[0].push(await this.device(ann, `a${n}`, talk));
+      talk.ends[1].push(await this.device(bob, `b${n}`, talk));
+      talk.ends[1].push(await this.device(await bob.onNewDevice(n % 2), `b${n}+`, talk));
+      this.talks.push(talk);
+    }
+    await Promise.all(this.devices.map((d) => d.client.whenSynced()));
+  }
+
+  /** Sends `perSecond` messages for `seconds`, evenly, taking turns over talks and ends. */
+  async run(perSecond: number, seconds: number): Promise<void> {
+    const began = performance.now();
+    const total = perSecond * seconds;
+    while (this.sends < total) {
+      const due = Math.min(total, Math.floor(((performance.now() - began) / 1000) * perSecond));
+      while (this.sends < due) this.sendOne(this.sends++);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Waits until every outbox is empty and every device holds everything. */
+  async settle(withinMs: number): Promise<void> {
+    await eventually(
+      () => {
+        const unsent = this.devices.reduce((sum, d) => sum + d.client.unsent.length, 0);
+        if (unsent > 0) throw new Error(`${unsent} messages are still unsent`);
+      },
+      withinMs,
+      100,
+    );
+    await Promise.all(this.devices.map((d) => d.client.whenSynced()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.devices.map((d) => d.client.stop()));
+  }
+
+  /** A device that has never been here: everything it can read of a conversation, by pages. */
+  async fresh(talk: Talk): Promise<Message[]> {
+    const user = await talk.ends[1][0]!.user.onNewDevice(0);
+    const client = await this.client(user);
+    await client.whenSynced();
+    for (;;) {
+      const oldest = client.messages(talk.id)[0];
+      const page = await client.history(talk.id, { before: oldest?.position, limit: 200 });
+      if (!page.more) break;
+    }
+    const all = client.messages(talk.id);
+    await client.stop();
+    return all;
+  }
+
+  private async device(user: ChatUser, name: string, talk: Talk): Promise<Device> {
+    const client = await this.client(user);
+    const device: Device = { name, user, client, shown: new Map(), gatewayId: null };
+    client.on('state', ({ state, gatewayId }) => {
+      device.gatewayId = gatewayId ?? null;
+      this.history.note({ device: name, operation: 'state', value: state });
+    });
+    device.gatewayId = client.gatewayId;
+    client.on('message', ({ message, own }) => {
+      device.shown.set(message.messageId, (device.shown.get(message.messageId) ?? 0) + 1);
+      if (!own) talk.arrivals.push(performance.now());
+      this.history.shown(name, message);
+    });
+    client.on('sent', ({ outgoing, place }) => {
+      const one = {
+        conversationId: place.conversationId,
+        messageId: outgoing.messageId,
+        position: place.position,
+      };
+      this.acknowledged.push(one);
+      this.history.acknowledged(name, one);
+    });
+    client.on('failed', ({ messageId, code }) => {
+      this.failed.push({ messageId, code });
+      this.history.note({ device: name, operation: 'failed', value: `${messageId} ${code}` });
+    });
+    return device;
+  }
+
+  private async client(user: ChatUser): Promise<TidingsClient> {
+    const client = nodeClient({ servers: user.bases });
+    await client.login({
+      username: user.username,
+      password: ChatUser.PASSWORD,
+      device: { id: user.deviceId },
+    });
+    await client.start();
+    return client;
+  }
+
+  private sendOne(n: number): void {
+    const talk = this.talks[n % this.talks.length]!;
+    const device = talk.ends[Math.floor(n / this.talks.length) % 2]![0]!;
+    const outgoing = device.client.send({ conversationId: talk.id, text: `message ${n}` });
+    this.history.invoked(device.name, talk.id, outgoing.messageId);
+  }
+}
+
+/** The longest time without an arrival between two moments, and when it ended. */
+export function longestSilence(
+  arrivals: readonly number[],
+  from: number,
+  to: number,
+): { ms: number; endedAt: number } {
+  let last = from;
+  let longest = { ms: 0, endedAt: from };
+  for (const at of [...arrivals.filter((a) => a >= from && a <= to), to]) {
+    if (at - last > longest.ms) longest = { ms: at - last, endedAt: at };
+    last = at;
+  }
+  return longest;
+}

@@ -1,0 +1,117 @@
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
+import { LogOffsets } from '@tidings/common/kafka/log-offsets';
+import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/topics';
+import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { type Servers, startServers } from '../../tools/stack/servers';
+import { testTopic } from '../support/kafka-topic';
+
+let servers: Servers;
+let kafka: KafkaClient;
+
+beforeAll(async () => {
+  servers = await startServers({ kafka: true });
+  kafka = createKafka({ brokers: [servers.brokers], clientId: 'test' });
+}, 240_000);
+
+afterAll(() => servers?.stop(), 60_000);
+
+describe('topics', () => {
+  it('are created once with their settings, also by several at the same time', async () => {
+    const specs = [
+      testTopic('created', 3, { 'retention.ms': '12345' }),
+      testTopic('created-too', 1),
+    ];
+    await Promise.all([ensureTopics(kafka, specs), ensureTopics(kafka, specs)]);
+    await ensureTopics(kafka, specs);
+    await checkTopics(kafka, specs);
+    const admin = kafka.instance().admin();
+    await admin.connect();
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: 2, name: 'created', configNames: ['retention.ms'] }],
+    });
+    await admin.disconnect();
+    expect(resources[0]!.configEntries[0]).toMatchObject({ configValue: '12345' });
+  });
+
+  it('with another partition count are refused, and left as they are', async () => {
+    await ensureTopics(kafka, [testTopic('fixed', 3)]);
+    for (const check of [ensureTopics, checkTopics]) {
+      const refused = check(kafka, [testTopic('fixed', 4)]);
+      await expect(refused).rejects.toThrow(TopicMismatchError);
+      await expect(check(kafka, [testTopic('fixed', 4)])).rejects.toThrow(
+        'topic fixed has 3 partitions, but 4 are configured',
+      );
+    }
+    await checkTopics(kafka, [testTopic('fixed', 3)]);
+  });
+
+  it('that are missing are waited for, then reported', async () => {
+    const spec = testTopic('missing', 1);
+    await expect(checkTopics(kafka, [spec], { timeoutMs: 300 })).rejects.toThrow(
+      'topic missing does not exist',
+    );
+    const check = checkTopics(kafka, [spec], { timeoutMs: 20_000 });
+    await ensureTopics(kafka, [spec]);
+    await check;
+  });
+
+  it('cannot be checked when no broker answers, which takes bounded time', async () => {
+    const nowhere = createKafka({ brokers: ['127.0.0.1:1'], clientId: 'test' });
+    await expect(checkTopics(nowhere, [testTopic('fixed', 3)], { timeoutMs: 500 })).rejects.toThrow(
+      'ECONNREFUSED',
+    );
+  });
+});
+
+describe('offsets', () => {
+  const topic = 'offsets';
+  let offsets: LogOffsets;
+  let times: number[];
+
+  beforeAll(async () => {
+    offsets = new LogOffsets(kafka);
+    await ensureTopics(kafka, [testTopic(topic, 2, { 'message.timestamp.type': 'LogAppendTime' })]);
+    const writer = new LogWriter({ kafka, topic, partitions: 2, source: 'n', epoch: 1 });
+    await writer.start();
+    times = [];
+    for (let n = 0; n < 3; n++) {
+      const record = { key: 'a', type: 't', id: `${n}`, time: 't', value: '{}' };
+      times.push(
+        await new Promise<number>((resolve, reject) => {
+          writer.append(record, (result) => (result.ok ? resolve(result.timestamp) : reject()));
+        }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await writer.stop({ flushMs: 1_000 });
+  });
+
+  afterAll(() => offsets.close());
+
+  it('bounds every partition', async () => {
+    const bounds = await offsets.logBounds(topic);
+    expect(bounds.map(({ high }) => high).sort()).toEqual([0n, 3n]);
+    expect(bounds.every(({ low }) => low === 0n)).toBe(true);
+  });
+
+  it('finds the first record at or after a time, else the end', async () => {
+    const sorted = async (time: number) => (await offsets.offsetsAtTime(topic, time)).sort();
+    expect(await sorted(times[1]!)).toEqual([0n, 1n]);
+    expect(await sorted(times[1]! + 1)).toEqual([0n, 2n]);
+    expect(await sorted(times[2]! + 1)).toEqual([0n, 3n]);
+    expect(await sorted(0)).toEqual([0n, 0n]);
+  });
+
+  it('of a group that never committed are null', async () => {
+    expect(await offsets.fetchGroupOffsets('nobody', topic)).toEqual([null, null]);
+  });
+
+  it('the read barrier is the next offset', async () => {
+    const watermarks = new Watermarks(kafka, topic);
+    await watermarks.start();
+    expect((await watermarks.barrier()).sort()).toEqual([0n, 3n]);
+    watermarks.stop();
+  });
+});

@@ -1,0 +1,227 @@
+import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import type { RedisClient } from '@tidings/common/redis/client';
+import { GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
+import { KEYS } from '@tidings/common/redis/keys';
+import { GatewayLease } from '@tidings/common/redis/lease';
+import { MemberStore } from '@tidings/common/redis/member-store';
+import { MemberCache } from '@tidings/common/redis/members';
+import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { clusterMac } from '@tidings/common/runtime/credentials';
+import { randomUUID } from 'node:crypto';
+import { eventually } from '../support/eventually';
+import { RedisRig } from './redis-harness';
+
+describe('cluster state in Redis', () => {
+  let rig: RedisRig;
+  let client: RedisClient;
+
+  beforeAll(async () => {
+    rig = await RedisRig.start();
+    client = await rig.client();
+  }, 240_000);
+  afterAll(() => rig?.stop(), 60_000);
+
+  describe('lease', () => {
+    let lease: GatewayLease;
+    let gateway: string;
+
+    beforeEach(() => {
+      lease = new GatewayLease(client);
+      gateway = `gateway-${randomUUID()}`;
+    });
+
+    it('belongs to one boot id at a time', async () => {
+      expect(await lease.claim(gateway, 'a', 10_000)).toEqual({ claimed: true });
+      expect(await lease.claim(gateway, 'a', 10_000)).toEqual({ claimed: true });
+      expect(await lease.claim(gateway, 'b', 10_000)).toEqual({ claimed: false, holder: 'a' });
+      expect(await lease.renew(gateway, 'a', 10_000)).toBe('renewed');
+      expect(await lease.renew(gateway, 'b', 10_000)).toBe('lost');
+      expect(await lease.release(gateway, 'b')).toBe(false);
+      expect(await lease.holders([gateway, 'nobody'])).toEqual(['a', null]);
+      expect(await lease.release(gateway, 'a')).toBe(true);
+      expect(await lease.claim(gateway, 'b', 10_000)).toEqual({ claimed: true });
+    });
+
+    it('is won by one of 20 that claim at once', async () => {
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => lease.claim(gateway, `boot-${i}`, 10_000)),
+      );
+      expect(claims.filter((c) => c.claimed)).toHaveLength(1);
+    });
+
+    it('passes to the next boot id of its holder', async () => {
+      await lease.claim(gateway, 'a', 10_000);
+      expect(await lease.claim(gateway, 'b', 10_000, { replaces: 'x' })).toMatchObject({
+        claimed: false,
+      });
+      expect(await lease.claim(gateway, 'b', 10_000, { replaces: 'a' })).toEqual({ claimed: true });
+      expect(await lease.renew(gateway, 'a', 10_000)).toBe('lost');
+    });
+
+    it('runs out, and a renewal does not bring it back', async () => {
+      await lease.claim(gateway, 'a', 50);
+      await eventually(async () => expect(await lease.holders([gateway])).toEqual([null]), 5_000);
+      expect(await lease.renew(gateway, 'a', 10_000)).toBe('lost');
+    });
+
+    it('is closed for good to a boot id marked dead; one that holds it is never marked', async () => {
+      await lease.claim(gateway, 'a', 10_000);
+      expect(await lease.markDead(gateway, 'a')).toBe(false);
+      expect(await lease.renew(gateway, 'a', 10_000)).toBe('renewed');
+      await lease.release(gateway, 'a');
+      expect(await lease.markDead(gateway, 'a')).toBe(true);
+      expect(await lease.claim(gateway, 'a', 10_000)).toEqual({ claimed: false, holder: null });
+      expect(await lease.renew(gateway, 'a', 10_000)).toBe('lost');
+      expect(await lease.claim(gateway, 'b', 10_000)).toEqual({ claimed: true });
+    });
+  });
+
+  describe('directory', () => {
+    const mac = (parts: readonly string[]) => clusterMac('secret', parts);
+    let at = 1_763_720_000_000;
+    let directory: GatewayDirectory;
+
+    function entry(gatewayId: string, changes: Partial<GatewayEntry> = {}): GatewayEntry {
+      return {
+        gatewayId,
+        bootId: 'boot',
+        url: 'ws://127.0.0.1:1/v1/ws',
+        connections: 1,
+        capacity: 10,
+        draining: false,
+        at,
+        ...changes,
+      };
+    }
+
+    beforeEach(async () => {
+      await client.del(KEYS.directory());
+      directory = new GatewayDirectory(client, { mac, now: () => at });
+    });
+
+    it('lists live entries, the newest of each gateway', async () => {
+      await directory.announce(entry('g1'));
+      await directory.announce(entry('g1', { connections: 5 }));
+      await directory.announce(entry('g2', { draining: true }));
+      const list = await directory.list();
+      expect(list.sort((a, b) => (a.gatewayId < b.gatewayId ? -1 : 1))).toEqual([
+        entry('g1', { connections: 5 }),
+        entry('g2', { draining: true }),
+      ]);
+      await directory.remove('g1');
+      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g2']);
+      expect(directory.ignored).toEqual({ unsigned: 0, stale: 0 });
+    });
+
+    it('ignores and counts entries without a proof of the secret', async () => {
+      const foreign = new GatewayDirectory(client, {
+        mac: (parts) => clusterMac('other secret', parts),
+      });
+      await foreign.announce(entry('foreign'));
+      await directory.announce(entry('g1'));
+      const signed = (await client.hget(KEYS.directory(), 'g1'))!;
+      const forged = {
+        url: signed.replace('127.0.0.1', '10.0.0.1'),
+        load: signed.replace('"connections":1', '"connections":0'),
+        time: signed.replace(String(at), String(at + 1)),
+        bare: signed.slice(signed.indexOf(' ') + 1),
+        empty: '',
+        moved: signed,
+      };
+      await client.hset(KEYS.directory(), forged);
+      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g1']);
+      expect(directory.ignored).toEqual({ unsigned: 7, stale: 0 });
+    });
+
+    it('ignores and counts stale entries, and takes out old ones', async () => {
+      const now = at;
+      await directory.announce(entry('late', { at: now - 6_000 }));
+      await directory.announce(entry('early', { at: now + 6_000 }));
+      await directory.announce(entry('dead', { at: now - 61_000 }));
+      await directory.announce(entry('just', { at: now - 5_000 }));
+      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['just']);
+      expect(directory.ignored).toEqual({ unsigned: 0, stale: 3 });
+      expect((await client.hkeys(KEYS.directory())).sort()).toEqual(['early', 'just', 'late']);
+      at += 10_000;
+      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['early']);
+    });
+  });
+
+  describe('session generations', () => {
+    it('only rise', async () => {
+      const sessions = new DeviceSessions(client);
+      const [userId, deviceId] = [randomUUID(), randomUUID()];
+      expect(await sessions.get(userId, deviceId)).toBeNull();
+      expect(await sessions.raise(userId, deviceId, 5)).toBe(5);
+      expect(await sessions.raise(userId, deviceId, 4)).toBe(5);
+      expect(await sessions.raise(userId, deviceId, 5)).toBe(5);
+      expect(await sessions.raise(userId, deviceId, 10)).toBe(10);
+      expect(await sessions.get(userId, deviceId)).toBe(10);
+      expect(await sessions.get(userId, randomUUID())).toBeNull();
+      expect(
+        await sessions.getAll([
+          { userId, deviceId },
+          { userId: randomUUID(), deviceId },
+        ]),
+      ).toEqual([10, null]);
+      expect(await sessions.getAll([])).toEqual([]);
+      await expect(sessions.raise(userId, deviceId, 1.5)).rejects.toThrow(TypeError);
+      expect(await client.pttl(KEYS.sessions(userId))).toBeGreaterThan(23 * 3_600_000);
+    });
+  });
+
+  describe('routing data of conversations', () => {
+    function routing(version: number, members = 2): ConversationRouting {
+      return {
+        conversationId: 'conversation_1',
+        kind: 'group',
+        version,
+        members: Array.from({ length: members }, () => ({
+          userId: randomUUID(),
+          from: '0',
+          until: null,
+        })),
+        lastPosition: '9223372036854775807',
+      };
+    }
+
+    it('is never replaced by a lower version', async () => {
+      const cache = new MemberCache(client);
+      const [v9, v9b, v10] = [routing(9), routing(9), routing(10, 1_000)];
+      expect(await cache.get(['conversation_1', 'x'])).toEqual([null, null]);
+      expect(await cache.put(v9)).toBe(true);
+      expect(await cache.put(v9b)).toBe(true);
+      expect(await cache.get(['x', 'conversation_1'])).toEqual([null, v9b]);
+      expect(await cache.put(v10)).toBe(true);
+      expect(await cache.put(v9)).toBe(false);
+      expect(await cache.get(['conversation_1'])).toEqual([v10]);
+      expect(await cache.get([])).toEqual([]);
+    });
+
+    it('of another shape counts as missing, and can be written over', async () => {
+      const cache = new MemberCache(client);
+      for (const value of ['', '1', 'x y', '0 {', '0 {"version":0}']) {
+        await client.set(KEYS.members('conversation_1'), value);
+        expect(await cache.get(['conversation_1'])).toEqual([null]);
+      }
+      expect(await cache.put(routing(1))).toBe(true);
+    });
+  });
+
+  describe('Kafka member ids', () => {
+    it('are kept per node and group', async () => {
+      const store = new MemberStore(client, 'session-1');
+      const other = new MemberStore(client, 'session-2');
+      await store.save('session-routing', 'kafkajs-1');
+      await store.save('session-routing', 'kafkajs-1');
+      await other.save('session-routing', 'kafkajs-2');
+      expect(await store.load('session-routing')).toEqual(['kafkajs-1']);
+      expect(await store.load('session-receipts')).toEqual([]);
+      await store.clear('session-routing');
+      expect(await store.load('session-routing')).toEqual([]);
+      expect(await other.load('session-routing')).toEqual(['kafkajs-2']);
+      const ttl = await client.ttl(KEYS.groupMembers('session-2', 'session-routing'));
+      expect(ttl).toBeGreaterThan(590);
+    });
+  });
+});

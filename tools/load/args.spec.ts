@@ -1,0 +1,80 @@
+import { StackError } from '../stack/paths';
+import { parseLoadArgs } from './args';
+
+function parse(...argv: string[]): ReturnType<typeof parseLoadArgs> {
+  return parseLoadArgs(argv, () => 42);
+}
+
+describe('parseLoadArgs', () => {
+  it('has defaults', () => {
+    expect(parse()).toEqual({
+      rate: 1000,
+      seconds: 30,
+      warmupSeconds: 30,
+      users: 500,
+      runs: 1,
+      textBytes: 128,
+      seed: 42,
+      label: '',
+      subjects: ['product'],
+      gateways: null,
+      ownStack: false,
+      idle: null,
+      jsonFile: null,
+      pin: null,
+      drainSeconds: 60,
+    });
+  });
+
+  it('reads everything', () => {
+    const argv =
+      '--rate 8000 --seconds 60 --warmup 5 --users 20 --runs 3 --text 1024 --seed 7 --pin 1 --drain 9';
+    const more = ['--label', 'a b', '--json', 'out.json', '--own-stack', '--compare'];
+    const gateways = ['--gateways', 'http://127.0.0.1:8080, http://127.0.0.1:8081/'];
+    expect(parse(...argv.split(' '), ...more, ...gateways)).toEqual({
+      rate: 8000,
+      seconds: 60,
+      warmupSeconds: 5,
+      users: 20,
+      runs: 3,
+      textBytes: 1024,
+      seed: 7,
+      label: 'a b',
+      subjects: ['baseline', 'product'],
+      gateways: ['http://127.0.0.1:8080', 'http://127.0.0.1:8081'],
+      ownStack: true,
+      idle: null,
+      jsonFile: 'out.json',
+      pin: 1,
+      drainSeconds: 9,
+    });
+  });
+
+  it('reads the other workloads', () => {
+    expect(parse('--baseline')?.subjects).toEqual(['baseline']);
+    expect(parse('--idle', '2000,12000')?.idle).toEqual([2000, 12_000]);
+    expect(parse('--help')).toBeNull();
+  });
+
+  it.each([
+    [['--rate', '0'], /--rate/],
+    [['--rate', '1.5'], /--rate/],
+    [['--rate', ''], /--rate/],
+    [['--users', '7'], /even/],
+    [['--runs', '99'], /--runs/],
+    [['--text', '7'], /--text/],
+    [['--text', '16385'], /--text/],
+    [['--rate', '100000', '--seconds', '3600'], /messages per run/],
+    [['--idle', '10'], /--idle/],
+    [['--idle', '10,5'], /--idle/],
+    [['--idle', '5,10', '--baseline'], /--idle/],
+    [['--baseline', '--compare'], /one of them/],
+    [['--gateways', 'nonsense'], /--gateways/],
+    [['--gateways', 'ws://127.0.0.1:1'], /--gateways/],
+    [['--what'], /--what/],
+    [['more'], /more/],
+  ])('refuses %j', (argv, sentence) => {
+    expect(() => parse(...argv)).toThrow(StackError);
+    expect(() => parse(...argv)).toThrow(sentence);
+  });
+});

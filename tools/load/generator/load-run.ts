@@ -1,0 +1,286 @@
+import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { monotonicMs } from '../clock';
+import { Ledger } from '../ledger';
+import { seededRandom } from '../random';
+import { type LoggedMessage, recordStored } from '../stored-latency';
+import type { Connections, DeviceListener } from './connections';
+import { FrameScanner, KINDS } from './frame-scan';
+import { SendTemplate, encodeRetry, fillerText, messageText, NUMBER_DIGITS } from './frames';
+import { Latency } from './latency';
+import { MessageIds } from './message-ids';
+import { OtherFrames } from './other-frames';
+import { Pacemaker } from './pacemaker';
+import type { Drained, GeneratorResult, Phase, RunPlan } from './protocol';
+import { type Arrivals, firstAtOrAfter, poissonArrivals } from './schedule';
+import type { ProgressSamples } from '../stored-latency';
+
+/** Between the making of the schedule and its first message. */
+const LEAD_MS = 200;
+const DRAIN_POLL_MS = 50;
+/** Waiting for the rest ends when nothing has come for this long. */
+const DRAIN_SILENCE_MS = 15_000;
+
+/** One open-loop run over connected devices: sends by schedule, measures, keeps the ledger. */
+export class LoadRun implements DeviceListener {
+  readonly ledger: Ledger;
+  private readonly ids: MessageIds;
+  private readonly arrivals: Arrivals;
+  private readonly templates: SendTemplate[] = [];
+  private readonly slotOf: Int32Array;
+  private readonly idMs: Float64Array;
+  /** one bit per device of the conversation that has the message */
+  private readonly seen: Uint8Array;
+  private readonly sentLatency = new Latency();
+  private readonly deliveredLatency = new Latency();
+  private readonly lag = new Latency();
+  private readonly scanner = new FrameScanner();
+  private readonly other: OtherFrames;
+  private readonly filler: string;
+  private readonly firstOfRun: number;
+  private startMs = 0;
+  private nextSend = 0;
+  private acked = 0;
+  /** acknowledged and on all devices */
+  private complete = 0;
+  private lastEventMs = 0;
+  private lastCompleteMs = 0;
+  private runSent = 0;
+  private undeliveredAtEnd = 0;
+  private readonly closed: GeneratorResult['closed'] = [];
+
+  constructor(
+    private readonly connections: Connections,
+    private readonly plan: RunPlan,
+  ) {
+    const random = seededRandom(plan.seed);
+    this.ids = new MessageIds(random);
+    const devices = plan.pairs.length * 2;
+    const durationMs = plan.warmupMs + plan.runMs;
+    this.arrivals = poissonArrivals(random, {
+      ratePerSecond: plan.ratePerSecond,
+      durationMs,
+      senders: devices,
+    });
+    const count = this.arrivals.atMs.length;
+    this.firstOfRun = firstAtOrAfter(this.arrivals.atMs, plan.warmupMs);
+    this.ledger = new Ledger(
+      plan.pairs.map((pair) => pair.devices),
+      count,
+    );
+    this.idMs = new Float64Array(count);
+    this.seen = new Uint8Array(count);
+    this.slotOf = new Int32Array(devices);
+    this.filler = fillerText(plan.textBytes - NUMBER_DIGITS);
+    for (const { conversationId, devices: members } of plan.pairs) {
+      members.forEach((device, slot) => {
+        this.slotOf[device] = slot;
+        this.templates[device] = new SendTemplate(conversationId, this.filler);
+      });
+    }
+    this.other = new OtherFrames(this.ledger, (message) => this.sendAgain(message));
+  }
+
+  /** Sends the whole schedule, then waits for what is missing. Rejects when the pacemaker fails. */
+  async run(onPhase: (phase: Phase) => void): Promise<Drained> {
+    this.connections.listener = this;
+    this.startMs = monotonicMs() + LEAD_MS;
+    const runAt = this.startMs + this.plan.warmupMs;
+    const endAt = runAt + this.plan.runMs;
+    let failed: (error: Error) => void = () => undefined;
+    const failure = new Promise<never>((_, reject) => (failed = reject));
+    const { atMs } = this.arrivals;
+    const { ratePerSecond } = this.plan;
+    const pacemaker = new Pacemaker(
+      { atMs, startMs: this.startMs, ratePerSecond },
+      () => this.sendDue(),
+      failed,
+    );
+    try {
+      await Promise.race([failure, until(runAt)]);
+      onPhase('run');
+      await Promise.race([failure, until(endAt)]);
+      this.runSent = this.nextSend - this.firstOfRun;
+      this.undeliveredAtEnd = this.acked - this.complete;
+      onPhase('end');
+      await this.drain(endAt);
+    } finally {
+      await pacemaker.stop();
+      this.other.stop();
+    }
+    return { highest: this.highest(), endMs: endAt };
+  }
+
+  onFrame(device: number, bytes: Buffer, start: number, end: number): void {
+    const kind = this.scanner.scan(bytes, start, end);
+    if (kind === KINDS.message) this.onMessage(device);
+    else if (kind === KINDS.sent) this.onSent();
+    else this.onOther(device, bytes.toString('utf8', start, end));
+  }
+
+  onClosed(device: number, code: number, reason: string): void {
+    this.closed.push({ device, code, reason });
+  }
+
+  /** The result so far, with what the store shows. */
+  result(samples: ProgressSamples, storedKnown: boolean): GeneratorResult {
+    const stored = new Latency();
+    recordStored(samples, this.loggedInRun(), stored);
+    const count = this.arrivals.atMs.length;
+    const after = this.lastCompleteMs - this.startMs - this.plan.warmupMs - this.plan.runMs;
+    return {
+      scheduled: count,
+      runScheduled: count - this.firstOfRun,
+      runSent: this.runSent,
+      latency: {
+        sent: this.sentLatency.summary(),
+        delivered: this.deliveredLatency.summary(),
+        stored: stored.summary(),
+      },
+      scheduleLag: this.lag.summary(),
+      ...this.other.counts(),
+      closed: this.closed,
+      undeliveredAtEnd: this.undeliveredAtEnd,
+      deliveredAfterMs: this.complete === this.acked ? Math.max(0, after) : null,
+      ledger: this.ledger.check({ storedKnown }),
+    };
+  }
+
+  /** Partition of each conversation's records. */
+  private partition(conversation: number): number {
+    return partitionOf(this.plan.pairs[conversation]!.conversationId, this.plan.partitions);
+  }
+
+  private sendDue(): void {
+    const { atMs, sender } = this.arrivals;
+    let now = monotonicMs();
+    while (this.nextSend < atMs.length && atMs[this.nextSend]! <= now - this.startMs) {
+      const message = this.nextSend++;
+      const device = sender[message]!;
+      this.ledger.send(device);
+      const unixMs = Date.now();
+      this.idMs[message] = unixMs;
+      this.connections.send(device, this.templates[device]!.encode(this.ids.make(message, unixMs)));
+      now = monotonicMs();
+      if (message >= this.firstOfRun) this.lag.record(now - this.startMs - atMs[message]!);
+    }
+  }
+
+  private sendAgain(message: number): void {
+    const device = this.arrivals.sender[message]!;
+    const id = this.ids.make(message, this.idMs[message]!);
+    const conversation = this.ledger.conversationOfMessage(message);
+    const text = messageText(message, this.filler);
+    this.connections.send(
+      device,
+      encodeRetry(this.plan.pairs[conversation]!.conversationId, id, text),
+    );
+    this.ledger.sendAgain(message);
+  }
+
+  /** The number of an own message; -1 when the id is not exactly one that was sent. */
+  messageOf(id: string): number {
+    const message = this.ids.sequenceOf(id);
+    const sent = message >= 0 && message < this.nextSend;
+    return sent && this.ids.timeOf(id) === this.idMs[message] ? message : -1;
+  }
+
+  private onSent(): void {
+    const message = this.messageOf(this.scanner.messageId);
+    if (message < 0) {
+      this.other.foreign++;
+      return;
+    }
+    if (!this.ledger.ack(message, this.scanner.position)) return;
+    const now = monotonicMs();
+    this.lastEventMs = now;
+    this.acked++;
+    if (this.seen[message] === 3) this.completed(now);
+    if (message >= this.firstOfRun) {
+      this.sentLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
+    }
+  }
+
+  private onMessage(device: number): void {
+    const { messageId, position, previous, text } = this.scanner;
+    const message = this.messageOf(messageId);
+    if (message < 0) {
+      this.other.foreign++;
+      this.ledger.pushOther(device, position, previous);
+      return;
+    }
+    if (!this.isText(text, messageId)) this.ledger.invented(`message ${message} has another text`);
+    this.ledger.push(device, message, position, previous);
+    this.saw(device, message);
+  }
+
+  private isText(text: string, messageId: string): boolean {
+    return (
+      text.length === NUMBER_DIGITS + this.filler.length &&
+      text.endsWith(this.filler) &&
+      text.startsWith(messageId.slice(-NUMBER_DIGITS))
+    );
+  }
+
+  private saw(device: number, message: number): void {
+    const bit = 1 << this.slotOf[device]!;
+    const before = this.seen[message]!;
+    if ((before & bit) !== 0) return;
+    const now = monotonicMs();
+    this.lastEventMs = now;
+    this.seen[message] = before | bit;
+    if (this.seen[message] === 3 && !Number.isNaN(this.ledger.positionOf(message)))
+      this.completed(now);
+    if (message >= this.firstOfRun && device !== this.arrivals.sender[message]) {
+      this.deliveredLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
+    }
+  }
+
+  private completed(now: number): void {
+    this.complete++;
+    this.lastCompleteMs = now;
+  }
+
+  private onOther(device: number, text: string): void {
+    this.lastEventMs = monotonicMs();
+    this.other.take(device, text, (id) => this.messageOf(id));
+  }
+
+  private async drain(endAt: number): Promise<void> {
+    const limit = endAt + this.plan.drainMs;
+    this.lastEventMs = monotonicMs();
+    for (;;) {
+      this.sendDue();
+      const open = this.nextSend - this.other.failedSends - this.complete;
+      const now = monotonicMs();
+      const silent = now - this.lastEventMs > DRAIN_SILENCE_MS;
+      if (open <= 0 || now > limit || silent) return;
+      await until(now + DRAIN_POLL_MS);
+    }
+  }
+
+  private highest(): number[] {
+    const highest = new Array<number>(this.plan.partitions).fill(-1);
+    for (const { partition, position } of this.logged(0)) {
+      highest[partition] = Math.max(highest[partition] ?? -1, position);
+    }
+    return highest;
+  }
+
+  private loggedInRun(): Iterable<LoggedMessage> {
+    return this.logged(this.firstOfRun);
+  }
+
+  private *logged(from: number): Generator<LoggedMessage> {
+    const partitions = this.plan.pairs.map((_, conversation) => this.partition(conversation));
+    for (let message = from; message < this.nextSend; message++) {
+      const position = this.ledger.positionOf(message);
+      if (Number.isNaN(position)) continue;
+      const partition = partitions[this.ledger.conversationOfMessage(message)]!;
+      yield { partition, position, scheduledMs: this.startMs + this.arrivals.atMs[message]! };
+    }
+  }
+}
+
+function until(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms - monotonicMs())));
+}

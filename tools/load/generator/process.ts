@@ -1,0 +1,83 @@
+import { Client } from 'pg';
+import { ApiError } from '../api';
+import { Connections } from './connections';
+import { LoadRun } from './load-run';
+import type {
+  CallMessage,
+  ConnectPlan,
+  Drained,
+  FinishPlan,
+  GeneratorMessage,
+  GeneratorResult,
+  RunPlan,
+} from './protocol';
+import { readStored } from './read-stored';
+import { repairHoles } from './repair';
+
+/**
+ * The generator process: holds all sockets and nothing else, so that its CPU share can be judged.
+ * It does what its parent calls for and ends with it.
+ */
+class GeneratorProcess {
+  private readonly connections = new Connections();
+  private run: LoadRun | null = null;
+  private plan: RunPlan | null = null;
+
+  async call(message: CallMessage): Promise<unknown> {
+    switch (message.call) {
+      case 'connect':
+        return this.connections.connect(message.input as ConnectPlan);
+      case 'run':
+        return this.startRun(message.input as RunPlan);
+      case 'finish':
+        return this.finish(message.input as FinishPlan);
+      case 'close':
+        this.connections.close();
+        return null;
+    }
+  }
+
+  private async startRun(plan: RunPlan): Promise<Drained> {
+    this.plan = plan;
+    this.run = new LoadRun(this.connections, plan);
+    return this.run.run((phase) => tell({ phase }));
+  }
+
+  private async finish(finish: FinishPlan): Promise<GeneratorResult> {
+    const { run, plan } = this;
+    if (!run || !plan) throw new Error('there was no run');
+    if (plan.historyUrls.length > 0) {
+      await repairHoles({ run, plan, devices: this.connections.devices });
+    }
+    const client = new Client({ connectionString: finish.databaseUrl });
+    await client.connect();
+    try {
+      await readStored({ client, sql: finish.messagesSql, run, plan });
+    } finally {
+      await client.end();
+    }
+    const result = run.result(finish.samples, true);
+    this.run = null;
+    return result;
+  }
+}
+
+function tell(message: GeneratorMessage): void {
+  process.send?.(message);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+const generator = new GeneratorProcess();
+process.on('message', (message: CallMessage) => {
+  generator.call(message).then(
+    (output) => tell({ id: message.id, output }),
+    (error: unknown) => tell({ id: message.id, error: reasonOf(error) }),
+  );
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole terminal group; the parent decides when we end
+process.on('SIGINT', () => undefined);

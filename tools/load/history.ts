@@ -1,0 +1,106 @@
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * How an operation stands: begun; done; certainly not done; unknown; or something that was seen
+ * (Jepsen's vocabulary). `fail` only for an answer that is documented as "not stored".
+ */
+export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
+
+/**
+ * What the event is about. `send`: a message (all tries of one id are one operation). `frame`: a raw
+ * push; `emit`: handed to the application after merging; `page`: messages of the server's history (all
+ * pages of a conversation together are its history); `final`: the messages a device holds at rest, in
+ * its order; event messages of the server stand in neither. `fault`, `phase`: marks of the harness.
+ */
+export type EventOperation = 'send' | 'frame' | 'emit' | 'page' | 'final' | 'fault' | 'phase';
+
+/** An entry of a page or of a device's copy: position and message id. */
+export type HistoryEntry = [position: string, messageId: string];
+
+/** One line of a history. Written by the harness, never by the system under test. */
+export interface HistoryEvent {
+  /** global index */
+  i: number;
+  /** CLOCK_MONOTONIC, nanoseconds: comparable between the processes of one machine */
+  t: number;
+  k: EventKind;
+  f: EventOperation;
+  /** user, device, incarnation of the device, session */
+  u?: string;
+  d?: string;
+  inc?: number;
+  s?: string;
+  /** conversation */
+  c?: string;
+  /** message id as the client made it */
+  cid?: string;
+  /** message id as the server tells it; the same here */
+  mid?: string;
+  /** position */
+  seq?: string;
+  /** text of a message; entries of `page` and `final`; words of a mark */
+  v?: string | HistoryEntry[];
+}
+
+/** An event before it has its place in the history. */
+export type NewEvent = Omit<HistoryEvent, 'i' | 't'>;
+
+const FLUSH_CHARACTERS = 64 * 1024;
+const NS_PER_SECOND = 1e9;
+
+/** CLOCK_MONOTONIC in nanoseconds; exact for the first hundred days after boot. */
+export function monotonicNs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * NS_PER_SECOND + nanoseconds;
+}
+
+/** Writes a history as JSON lines and keeps it for the checkers. */
+export class HistoryWriter {
+  /** everything that was recorded, in order */
+  readonly events: HistoryEvent[] = [];
+  private readonly fd: number;
+  private pending = '';
+  private closed = false;
+
+  /** @param file made anew */
+  constructor(
+    readonly file: string,
+    private readonly now: () => number = monotonicNs,
+  ) {
+    mkdirSync(dirname(file), { recursive: true });
+    this.fd = openSync(file, 'w');
+  }
+
+  /** Adds one event, with its index and time. */
+  record(event: NewEvent): HistoryEvent {
+    if (this.closed) throw new Error('the history is closed');
+    const whole: HistoryEvent = { i: this.events.length, t: this.now(), ...event };
+    this.events.push(whole);
+    this.pending += `${JSON.stringify(whole)}\n`;
+    if (this.pending.length >= FLUSH_CHARACTERS) this.flush();
+    return whole;
+  }
+
+  /** Writes what is buffered, so that a history survives the end of its harness. */
+  flush(): void {
+    writeSync(this.fd, this.pending);
+    this.pending = '';
+  }
+
+  /** Ends the file. */
+  close(): void {
+    if (this.closed) return;
+    this.flush();
+    this.closed = true;
+    closeSync(this.fd);
+  }
+}
+
+/** Reads a history back, so that it can be checked again after a checker was corrected. */
+export function readHistory(file: string): HistoryEvent[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as HistoryEvent);
+}

@@ -1,0 +1,158 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { StackError } from '../stack/paths';
+import { type LoadOptions, type Subject, USAGE, parseLoadArgs } from './args';
+import { openBaseline } from './baseline/pipeline';
+import { environment } from './environment';
+import { idleText, measureIdle } from './idle';
+import { type RunReport, measure } from './measure';
+import type { Pipeline } from './pipeline';
+import { openProduct } from './product';
+import { type LoadReport, headText, idleHeadText, runText, summaryText } from './report';
+import { type Target, openTarget } from './target';
+import type { Verdict } from './verdict';
+
+/** `npm run load`: drives the stack, measures, checks every message and reports. */
+
+const EXIT = { PASSED: 0, FAILED: 1, VOID: 2, interrupted: 130 } as const;
+const MAX_SEED = 2 ** 32;
+/** Files that are open beside the sockets. */
+const SPARE_FILES = 100;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function log(line: string): void {
+  process.stderr.write(`  ${line}\n`);
+}
+
+class Load {
+  private readonly abort = new AbortController();
+  private users: Pipeline | null = null;
+
+  constructor(private readonly options: LoadOptions) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => this.abort.abort());
+    }
+  }
+
+  /** Measures everything that was asked for; gives the exit code. */
+  async run(): Promise<number> {
+    let target: Target | null = null;
+    refuseTooManySockets(Math.max(this.options.users, this.options.idle?.[1] ?? 0));
+    try {
+      target = await openTarget(this.options, log, this.abort.signal);
+      return await this.against(target);
+    } catch (error) {
+      if (this.abort.signal.aborted) return EXIT.interrupted;
+      throw plainly(error);
+    } finally {
+      await target?.stop();
+    }
+  }
+
+  private async against(target: Target): Promise<number> {
+    const { options } = this;
+    const about = {
+      label: options.label,
+      environment: environment(new Date()),
+      target: target.description,
+      options,
+    };
+    if (options.idle) return this.idle(target, { ...options, idle: options.idle }, about);
+    say(headText(about));
+    const runs: RunReport[] = [];
+    for (let round = 1; round <= options.runs; round++) {
+      for (const subject of options.subjects) {
+        const report = await this.once(target, subject, (options.seed + round - 1) % MAX_SEED);
+        runs.push(report);
+        say(runText(report, `${subject} ${round}/${options.runs}`));
+        this.write({ ...about, runs });
+      }
+    }
+    say(summaryText(runs));
+    return EXIT[worst(runs.map(({ verdict }) => verdict))];
+  }
+
+  private async once(target: Target, subject: Subject, seed: number): Promise<RunReport> {
+    const pipeline =
+      subject === 'baseline'
+        ? await openBaseline(target, this.options)
+        : await this.product(target);
+    try {
+      return await measure(pipeline, this.options, { seed, abort: this.abort.signal });
+    } finally {
+      await pipeline.stop();
+    }
+  }
+
+  /** The product's users are made once. */
+  private async product(target: Target): Promise<Pipeline> {
+    const { users } = this.options;
+    this.users ??= await openProduct(target, { users, pairs: true }, this.abort.signal);
+    return this.users;
+  }
+
+  private async idle(
+    target: Target,
+    options: LoadOptions & { idle: [number, number] },
+    about: Omit<LoadReport, 'runs'>,
+  ): Promise<number> {
+    const users = options.idle[1];
+    const pipeline = await openProduct(target, { users, pairs: false }, this.abort.signal);
+    say(idleHeadText(about));
+    const report = await measureIdle(target, pipeline, options, this.abort.signal);
+    say(idleText(report));
+    this.write({ ...about, idle: report });
+    return EXIT.PASSED;
+  }
+
+  private write(report: object): void {
+    const { jsonFile } = this.options;
+    if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+  }
+}
+
+/** Every user is an open file of the generator; the hard limit counts, Node raises the soft one. */
+function refuseTooManySockets(sockets: number): void {
+  const match = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  const limit = Number(match?.[1] ?? Infinity);
+  if (sockets + SPARE_FILES <= limit) return;
+  throw new StackError(
+    `${sockets} connections need more open files than this system allows (${limit}): raise it (ulimit -Hn) or use fewer.`,
+  );
+}
+
+function worst(verdicts: readonly Verdict[]): Verdict['outcome'] {
+  const outcomes = verdicts.map(({ outcome }) => outcome);
+  if (outcomes.includes('FAILED')) return 'FAILED';
+  return outcomes.includes('VOID') ? 'VOID' : 'PASSED';
+}
+
+/** The stack's limits protect it from people who do what this program does. */
+function plainly(error: unknown): unknown {
+  const limited = error instanceof Error && / 429\b/.test(error.message);
+  if (!limited) return error;
+  return new StackError(
+    `The running stack limits this load (${error.message}): start it with SEND_RATE_PER_SECOND=0 ` +
+      'HTTP_RATE_PER_MINUTE=0 AUTH_RATE_PER_MINUTE=0, or use --own-stack.',
+  );
+}
+
+async function main(): Promise<number> {
+  const options = parseLoadArgs(process.argv.slice(2), () => randomInt(MAX_SEED));
+  if (options) return new Load(options).run();
+  say(USAGE);
+  return EXIT.PASSED;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const text =
+      error instanceof StackError ? error.message : error instanceof Error ? error.stack : error;
+    process.stderr.write(`${String(text)}\n`);
+    process.exit(EXIT.FAILED);
+  },
+);

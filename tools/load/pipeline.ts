@@ -1,0 +1,33 @@
+import type { Subject } from './args';
+import type { DevicePlan, Entrance, PairPlan } from './generator/protocol';
+import type { WatchedProcess } from './processes';
+import type { StoreSpec } from './store-watch';
+
+/** Something that takes messages from devices to devices and into a store: product or baseline. */
+export interface Pipeline {
+  subject: Subject;
+  entrance: Entrance;
+  devices: DevicePlan[];
+  pairs: PairPlan[];
+  store: StoreSpec;
+  /** its own processes and the servers behind it */
+  processes: WatchedProcess[];
+  /** base addresses for reading the history; empty: there is none */
+  historyUrls: string[];
+  /** Takes down what was started for it. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Which gateway each of 2 × `pairs` devices belongs on: evenly spread, the two of a pair on
+ * different gateways in every other pair.
+ */
+export function spreadPairs(pairs: number, gateways: number): number[] {
+  const wanted: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const first = pair % gateways;
+    const apart = Math.floor(pair / gateways) % 2 === 0;
+    wanted.push(first, apart ? (first + 1) % gateways : first);
+  }
+  return wanted;
+}

@@ -1,0 +1,93 @@
+import type { ConnectionsAnswer, Conversation } from '@tidings/common/contracts/http';
+import { TOPICS } from '@tidings/common/contracts/topics';
+import { StackError } from '../stack/paths';
+import { callApi, inParallel, patiently } from './api';
+import type { DevicePlan, PairPlan } from './generator/protocol';
+import { type Pipeline, spreadPairs } from './pipeline';
+import { seedUsers } from './seed-users';
+import type { Target } from './target';
+import { signAccessToken } from './tokens';
+
+const TOKEN_LIFETIME_SECONDS = 6 * 3600;
+const HTTP_CONCURRENCY = 16;
+/** More gateways than this are not looked for. */
+const MAX_GATEWAYS = 16;
+
+const PROGRESS_SQL = `SELECT partition::int AS partition, epoch_base AS base, next
+  FROM log_progress WHERE topic = '${TOPICS.messages}'`;
+
+const MESSAGES_SQL = `SELECT m.conversation_id, m.message_id, m.position
+  FROM unnest($1::text[], $2::bigint[]) AS wanted (id, lowest)
+  JOIN messages m ON m.conversation_id = wanted.id AND m.position >= wanted.lowest`;
+
+/** Users with tokens, their direct conversations and the way in, on a stack that runs. */
+export async function openProduct(
+  target: Target,
+  options: { users: number; pairs: boolean },
+  abort: AbortSignal,
+): Promise<Pipeline> {
+  const users = await seedUsers(target, options.users, abort);
+  const devices = users.map(({ userId, deviceId }): DevicePlan => {
+    const lifetimeSeconds = TOKEN_LIFETIME_SECONDS;
+    const claims = { userId, deviceId, nowMs: Date.now(), lifetimeSeconds };
+    return { userId, deviceId, token: signAccessToken(target.jwtSecret, claims), gateway: 0 };
+  });
+  const gatewayIds = await findGateways(target, devices[0]!);
+  const spread = spreadPairs(Math.ceil(devices.length / 2), gatewayIds.length);
+  devices.forEach((device, index) => (device.gateway = spread[index]!));
+  return {
+    subject: 'product',
+    entrance: { kind: 'directory', httpUrls: target.gateways, gatewayIds },
+    devices,
+    pairs: options.pairs ? await makePairs(target, devices) : [],
+    store: {
+      databaseUrl: target.databaseUrl,
+      progressSql: PROGRESS_SQL,
+      messagesSql: MESSAGES_SQL,
+    },
+    processes: [...target.nodes.map(({ id, pid }) => ({ name: id, pid })), ...target.servers],
+    historyUrls: target.gateways,
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** Asks the directory, avoiding those known, until it names no further one of the chosen gateways. */
+async function findGateways(target: Target, device: DevicePlan): Promise<string[]> {
+  const chosen = new Set(target.gateways.map((url) => new URL(url).host));
+  const found = new Map<string, boolean>();
+  for (let round = 0; round < MAX_GATEWAYS; round++) {
+    const answer = (await callApi({
+      base: target.gateways[0]!,
+      method: 'POST',
+      path: '/v1/connections',
+      token: device.token,
+      body: { deviceId: device.deviceId, avoid: [...found.keys()] },
+    })) as ConnectionsAnswer;
+    const fresh = answer.gateways.filter(({ id }) => !found.has(id));
+    if (fresh.length === 0) break;
+    for (const { id, url } of fresh) found.set(id, chosen.has(new URL(url).host));
+  }
+  const ids = [...found].filter(([, wanted]) => wanted).map(([id]) => id);
+  if (ids.length > 0) return ids.sort();
+  throw new StackError(
+    `The directory names no gateway at ${[...chosen].join(', ')}: is --gateways right?`,
+  );
+}
+
+async function makePairs(target: Target, devices: readonly DevicePlan[]): Promise<PairPlan[]> {
+  const pairs: PairPlan[] = [];
+  await inParallel(devices.length / 2, HTTP_CONCURRENCY, async (pair) => {
+    const [first, second] = [2 * pair, 2 * pair + 1];
+    const call = {
+      method: 'POST',
+      path: '/v1/conversations',
+      token: devices[first]!.token,
+      body: { kind: 'direct', userIds: [devices[second]!.userId] },
+    } as const;
+    const conversation = (await patiently((attempt) =>
+      callApi({ ...call, base: target.gateways[(pair + attempt) % target.gateways.length]! }),
+    )) as Conversation;
+    pairs[pair] = { conversationId: conversation.id, devices: [first, second] };
+  });
+  return pairs;
+}

@@ -1,0 +1,151 @@
+import type { LoadOptions, Subject } from './args';
+import { type Environment, environmentLine } from './environment';
+import type { LatencySummary } from './generator/latency';
+import { GENERATOR, type RunReport } from './measure';
+
+const MIB = 2 ** 20;
+const QUANTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
+const LATENCIES = ['sent', 'delivered', 'stored'] as const;
+
+/** What goes into the JSON file. */
+export interface LoadReport {
+  label: string;
+  environment: Environment;
+  target: string;
+  options: LoadOptions;
+  runs: RunReport[];
+}
+
+function pad(text: string | number, width: number): string {
+  return String(text).padStart(width);
+}
+
+function ms(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
+}
+
+/** First lines of the report: what is measured and where. */
+export function headText(report: Omit<LoadReport, 'runs'>): string {
+  const { options, environment, target, label } = report;
+  return [
+    ...(label ? [label] : []),
+    `${options.rate} msg/s open loop (Poisson), ${options.users} users in ${options.users / 2} pairs, ` +
+      `${options.textBytes}-byte text, ${options.warmupSeconds} s warm-up, ${options.runs} × ${options.seconds} s, seed ${options.seed}`,
+    `${target}; ${environmentLine(environment)}`,
+    '',
+  ].join('\n');
+}
+
+/** First lines of the report on idle connections. */
+export function idleHeadText({ label, target, environment }: Omit<LoadReport, 'runs'>): string {
+  return [...(label ? [label] : []), `${target}; ${environmentLine(environment)}`, ''].join('\n');
+}
+
+/** One run: latencies, counts, costs, verdict. */
+export function runText(run: RunReport, title: string): string {
+  const { result, verdict } = run;
+  return [
+    `── ${title}: ${verdict.outcome}`,
+    ...verdict.reasons.map((reason) => `   ${reason}`),
+    `   ms from schedule  ${QUANTILES.map((q) => pad(q === 'p999' ? 'p99.9' : q, 9)).join('')}`,
+    ...LATENCIES.map((name) => latencyLine(`send → ${name}`, result.latency[name])),
+    latencyLine('(generator lag)', result.scheduleLag),
+    countsText(run),
+    costText(run),
+    '',
+  ].join('\n');
+}
+
+function latencyLine(name: string, latency: LatencySummary): string {
+  return `   ${name.padEnd(17)} ${QUANTILES.map((q) => pad(ms(latency[q]), 9)).join('')}`;
+}
+
+function countsText({ result, connect, unstoredAtEnd, storedAfterMs }: RunReport): string {
+  const { ledger } = result;
+  const ends = (count: number, what: string, after: number | null): string =>
+    `${count} ${what}, none after ${after === null ? 'the wait' : `${(after / 1000).toFixed(1)} s`}`;
+  return [
+    `   messages: ${ledger.acknowledged} of ${result.scheduled} acknowledged, ${ledger.duplicates} raw duplicates, ` +
+      `${ledger.unknownPrevious} without previous, ${ledger.repaired} by history, ${result.resent} sent again, ${result.held} held`,
+    `   at the end of the load: ${ends(result.undeliveredAtEnd, 'not delivered', result.deliveredAfterMs)}; ` +
+      ends(unstoredAtEnd, 'not stored', storedAfterMs),
+    `   sockets: ${Object.entries(connect.byGateway)
+      .map(([gateway, count]) => `${gateway} ${count}`)
+      .join(', ')}${connect.misplaced > 0 ? `; ${connect.misplaced} not where wanted` : ''}`,
+  ].join('\n');
+}
+
+function costText(run: RunReport): string {
+  const { cpuUsPerMessage, memoryBytes, generatorShare } = run;
+  const names = Object.keys(cpuUsPerMessage).filter((name) => name !== GENERATOR);
+  const lines = names.map(
+    (name) =>
+      `   ${name.padEnd(18)} ${pad((cpuUsPerMessage[name] ?? 0).toFixed(1), 8)} µs  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB`,
+  );
+  return [
+    '   CPU per message, memory at the end',
+    ...lines,
+    `   ${'all servers'.padEnd(18)} ${pad(serversUs(run).toFixed(1), 8)} µs`,
+    `   ${GENERATOR.padEnd(18)} ${pad((cpuUsPerMessage[GENERATOR] ?? 0).toFixed(1), 8)} µs  ${(generatorShare * 100).toFixed(0)} % of a core`,
+  ].join('\n');
+}
+
+/** CPU µs per message of everything but the generator. */
+export function serversUs(run: RunReport): number {
+  return Object.entries(run.cpuUsPerMessage)
+    .filter(([name]) => name !== GENERATOR)
+    .reduce((sum, [, us]) => sum + us, 0);
+}
+
+/** Smallest, middle and largest of some values. */
+export function spread(values: readonly number[]): { min: number; median: number; max: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const median =
+    sorted.length % 2 === 1
+      ? sorted[Math.floor(middle)]!
+      : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { min: sorted[0]!, median, max: sorted[sorted.length - 1]! };
+}
+
+const FIGURES: readonly { name: string; of: (run: RunReport) => number }[] = [
+  ...LATENCIES.flatMap((name) =>
+    (['p50', 'p99'] as const).map((q) => ({
+      name: `send → ${name} ${q} ms`,
+      of: (run: RunReport) => run.result.latency[name][q],
+    })),
+  ),
+  { name: 'CPU servers µs', of: serversUs },
+];
+
+/** min – median – max over the runs of each pipeline, and product : baseline where both were measured. */
+export function summaryText(runs: readonly RunReport[]): string {
+  const subjects = (['baseline', 'product'] as const).filter((subject) =>
+    runs.some((run) => run.subject === subject),
+  );
+  if (runs.length < 2) return '';
+  const lines = FIGURES.map(({ name, of }) => {
+    const spreads = subjects.map((subject) => spread(valuesOf(runs, subject, of)));
+    const cells = spreads.map(({ min, median, max }) =>
+      pad(`${ms(min)} – ${ms(median)} – ${ms(max)}`, 30),
+    );
+    const [baseline, product] = spreads;
+    const ratio = baseline && product ? pad((product.median / baseline.median).toFixed(2), 8) : '';
+    return `   ${name.padEnd(24)}${cells.join('')}${ratio}`;
+  });
+  const head = subjects.map((subject) => pad(subject, 30)).join('');
+  return [
+    `── min – median – max of the runs`,
+    `   ${''.padEnd(24)}${head}${subjects.length === 2 ? pad('ratio', 8) : ''}`,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function valuesOf(
+  runs: readonly RunReport[],
+  subject: Subject,
+  of: (run: RunReport) => number,
+): number[] {
+  return runs.filter((run) => run.subject === subject).map(of);
+}

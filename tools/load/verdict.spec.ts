@@ -1,0 +1,88 @@
+import type { GeneratorResult } from './generator/protocol';
+import { judge } from './verdict';
+
+const quiet = { count: 1, p50: 0.1, p90: 0.2, p99: 0.5, p999: 1, max: 2 };
+
+function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
+  return {
+    scheduled: 1000,
+    runScheduled: 1000,
+    runSent: 1000,
+    latency: { sent: quiet, delivered: quiet, stored: quiet },
+    scheduleLag: quiet,
+    refused: {},
+    failed: {},
+    resent: 0,
+    held: 0,
+    pending: 0,
+    resyncs: 0,
+    foreign: 0,
+    closed: [],
+    undeliveredAtEnd: 0,
+    deliveredAfterMs: 0,
+    ledger: {
+      valid: true,
+      acknowledged: 1000,
+      unanswered: 0,
+      duplicates: 0,
+      unknownPrevious: 0,
+      repaired: 0,
+      errors: [],
+    },
+    ...change,
+  };
+}
+
+function ledger(change: Partial<GeneratorResult['ledger']>): Partial<GeneratorResult> {
+  return { ledger: { ...result().ledger, ...change } };
+}
+
+describe('judge', () => {
+  it.each<[string, Partial<GeneratorResult>, number]>([
+    ['a good run', {}, 0.3],
+    ['exactly at the limits', { runSent: 990, scheduleLag: { ...quiet, p99: 10 } }, 0.7],
+    ['refusals that were taken later', { refused: { busy: 3 } }, 0.3],
+    ['raw duplicates', ledger({ duplicates: 4 }), 0.3],
+  ])('passes %s', (_, change, share) => {
+    expect(judge(result(change), share).outcome).toBe('PASSED');
+  });
+
+  it.each<[string, Partial<GeneratorResult>, number, RegExp]>([
+    ['a busy generator', {}, 0.71, /71\.0 % of a core/],
+    ['a late generator', { scheduleLag: { ...quiet, p99: 10.1 } }, 0.3, /late: p99 10\.1 ms/],
+    ['a schedule that was not sent', { runSent: 989 }, 0.3, /98\.9 %/],
+    ['a limited run', { refused: { rate_limited: 5 } }, 0.3, /limits refused 5 sends/],
+    ['nothing scheduled', { runScheduled: 0, runSent: 0 }, 0.3, /0\.0 %/],
+    ['no figure at all', {}, Number.NaN, /NaN/],
+  ])('voids %s', (_, change, share, reason) => {
+    const verdict = judge(result(change), share);
+    expect(verdict.outcome).toBe('VOID');
+    expect(verdict.reasons.join()).toMatch(reason);
+  });
+
+  it.each<[string, Partial<GeneratorResult>, RegExp]>([
+    [
+      'an error of the ledger',
+      ledger({ valid: false, errors: [{ type: 'lost', count: 2, examples: ['message 7'] }] }),
+      /lost × 2: message 7/,
+    ],
+    [
+      'an unanswered send',
+      ledger({ acknowledged: 999, unanswered: 1 }),
+      /1 sends were never answered/,
+    ],
+    ['a refusal for good', { failed: { forbidden: 1 } }, /forbidden/],
+    [
+      'a closed socket',
+      { closed: [{ device: 1, code: 4008, reason: 'too slow' }] },
+      /4008 too slow/,
+    ],
+    ['nothing acknowledged', ledger({ acknowledged: 0 }), /nothing was acknowledged/],
+  ])('fails %s, void or not', (_, change, reason) => {
+    for (const share of [0.3, 0.9]) {
+      const verdict = judge(result(change), share);
+      expect(verdict.outcome).toBe('FAILED');
+      expect(verdict.reasons.join()).toMatch(reason);
+    }
+  });
+});

@@ -1,0 +1,99 @@
+import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { GeneratorResult } from './generator/protocol';
+
+/** PASSED: measured and correct. VOID: the generator was the bottleneck, nothing is known. */
+export interface Verdict {
+  outcome: 'PASSED' | 'FAILED' | 'VOID';
+  reasons: string[];
+}
+
+/** Largest share of one core that the generator may use in the run phase. */
+const MAX_GENERATOR_SHARE = 0.7;
+/** Largest p99 of (written − scheduled), milliseconds. */
+const MAX_LAG_P99_MS = 10;
+/** Smallest share of the schedule that must be on the wire when the run phase ends. */
+const MIN_OFFERED = 0.99;
+
+/**
+ * Judges one run. Losing something fails it even when it is void: a wrong answer does not become
+ * right by a slow generator.
+ */
+export function judge(run: GeneratorResult, generatorShare: number): Verdict {
+  const failures = failuresOf(run);
+  if (failures.length > 0) return { outcome: 'FAILED', reasons: failures };
+  const voids = voidsOf(run, generatorShare);
+  return voids.length > 0
+    ? { outcome: 'VOID', reasons: voids }
+    : { outcome: 'PASSED', reasons: notesOf(run) };
+}
+
+function voidsOf(run: GeneratorResult, share: number): string[] {
+  const reasons: string[] = [];
+  const limited = run.refused['rate_limited' satisfies ErrorCode] ?? 0;
+  if (limited > 0) {
+    reasons.push(
+      `the stack's own rate limits refused ${limited} sends: start it with SEND_RATE_PER_SECOND=0, or use --own-stack`,
+    );
+  }
+  const offered = run.runScheduled === 0 ? 0 : run.runSent / run.runScheduled;
+  if (!(share <= MAX_GENERATOR_SHARE)) {
+    reasons.push(
+      `the generator used ${percent(share)} of a core (at most ${percent(MAX_GENERATOR_SHARE)})`,
+    );
+  }
+  if (!(run.scheduleLag.p99 <= MAX_LAG_P99_MS)) {
+    reasons.push(
+      `the generator was late: p99 ${run.scheduleLag.p99.toFixed(1)} ms (at most ${MAX_LAG_P99_MS})`,
+    );
+  }
+  if (!(offered >= MIN_OFFERED)) {
+    reasons.push(
+      `only ${percent(offered)} of the schedule was sent (at least ${percent(MIN_OFFERED)})`,
+    );
+  }
+  return reasons;
+}
+
+function failuresOf(run: GeneratorResult): string[] {
+  const reasons = run.ledger.errors.map(
+    ({ type, count, examples }) => `${type} × ${count}: ${examples.join('; ')}`,
+  );
+  for (const [code, count] of Object.entries(run.failed)) {
+    reasons.push(`${count} sends were refused for good: ${code}`);
+  }
+  const unanswered = run.ledger.unanswered - sum(run.failed);
+  if (unanswered > 0) reasons.push(`${unanswered} sends were never answered`);
+  if (run.closed.length > 0) {
+    const codes = [...new Set(run.closed.map(({ code, reason }) => `${code} ${reason}`.trim()))];
+    reasons.push(
+      `${run.closed.length} sockets were closed by the server: ${codes.slice(0, 8).join(', ')}`,
+    );
+  }
+  if (run.ledger.acknowledged === 0) reasons.push('nothing was acknowledged');
+  return reasons;
+}
+
+function notesOf(run: GeneratorResult): string[] {
+  const notes = Object.entries(run.refused).map(
+    ([code, count]) => `${count} sends were refused with ${code} at first`,
+  );
+  const seen: [number, string][] = [
+    [run.held, 'sends were held in a spool at first'],
+    [run.pending, 'times a receiver was taken for offline'],
+    [run.resyncs, 'times a device was asked to sync'],
+    [run.foreign, 'frames were about messages of another run'],
+  ];
+  for (const [count, what] of seen) if (count > 0) notes.push(`${count} ${what}`);
+  if (run.ledger.repaired > 0) {
+    notes.push(`${run.ledger.repaired} deliveries came from the history instead of a push`);
+  }
+  return notes;
+}
+
+function sum(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
