@@ -20,7 +20,7 @@ module.exports = {
     {
       name: 'common-does-not-import-apps',
       severity: 'error',
-      from: { path: '^libs/' },
+      from: { path: '^libs/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^(apps|clients|tools|test)/' },
     },
     {

@@ -141,7 +141,7 @@ describe('presence', () => {
     const { rows } = await database.query('SELECT name FROM presence.migrations');
     await database.end();
     expect(rows).toHaveLength(1);
-  });
+  }, 120_000);
 
   it('keeps the last sign of life of many users, and never goes back', async () => {
     const users = Array.from({ length: 300 }, () => randomUUID());
@@ -185,7 +185,7 @@ describe('presence', () => {
       lastSeenAt: null,
       activeAt: null,
     });
-  });
+  }, 120_000);
 
   it('puts aside what it can not read and goes on', async () => {
     const userId = randomUUID();

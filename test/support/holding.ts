@@ -8,6 +8,8 @@ export interface Held {
   /** message id → the entry with the lowest position seen */
   byId: Map<string, { position: string; text: string }>;
   aside: { position: string; previous: string }[];
+  /** What answers left out because there was too much (`more`): positions between, exclusive. */
+  leftOut: { above: string; below: string }[];
 }
 
 /**
@@ -24,7 +26,7 @@ export class Holding {
   held(conversationId: string): Held {
     let held = this.conversations.get(conversationId);
     if (!held) {
-      held = { have: '0', byId: new Map(), aside: [] };
+      held = { have: '0', byId: new Map(), aside: [], leftOut: [] };
       this.conversations.set(conversationId, held);
     }
     return held;
@@ -93,10 +95,14 @@ export class Holding {
     for (const one of frame['conversations'] as {
       conversationId: string;
       messages: Message[];
+      more: boolean;
       upTo: string;
     }[]) {
-      for (const message of one.messages) this.keep(message);
       const held = this.held(one.conversationId);
+      if (one.more && one.messages[0]) {
+        held.leftOut.push({ above: held.have, below: one.messages[0].position });
+      }
+      for (const message of one.messages) this.keep(message);
       held.have = maxPosition(held.have, one.upTo);
       this.settle(held);
     }

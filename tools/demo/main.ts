@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NetworkError } from '@tidings/sdk';
+import { dataDir, projectRoot } from '../stack/paths';
 import { readStackFile, type StackFile } from '../stack/stack-file';
 import { Actor } from './actor';
 import { difference, perform, type Course } from './performance';
@@ -12,8 +12,6 @@ both ends and the history hold the same lines in the same order.
 
 Usage: npm run demo -- [--pace MILLISECONDS] [--no-kill] [--server URL ...]`;
 
-const DATA = process.env['TIDINGS_DATA_DIR'] ?? '.data';
-const PLAY = join('tools', 'demo', 'earnest.txt');
 const HISTORY_PAGE = 50;
 const PROGRESS_EVERY = 25;
 
@@ -50,13 +48,13 @@ async function main(): Promise<number> {
     say(USAGE);
     return 0;
   }
-  const stack = readStackFile(DATA);
+  const stack = readStackFile(dataDir());
   const servers = options.servers.length > 0 ? options.servers : (stack?.gateways ?? []);
   if (servers.length === 0) {
     say('No stack is running here: start it with npm start, then run npm run demo again.');
     return 1;
   }
-  const lines = readPlay(existsSync(PLAY) ? PLAY : join(__dirname, 'earnest.txt'));
+  const lines = readPlay(join(projectRoot(), 'tools', 'demo', 'earnest.txt'));
   const actors: Record<Role, Actor> = {
     first: await Actor.create('Algernon', servers),
     second: await Actor.create('Jack', [...servers].reverse()),

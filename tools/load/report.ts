@@ -124,6 +124,7 @@ export function summaryText(runs: readonly RunReport[]): string {
     runs.some((run) => run.subject === subject),
   );
   if (runs.length < 2) return '';
+  const bad = runs.filter(({ verdict }) => verdict.outcome !== 'PASSED').length;
   const lines = FIGURES.map(({ name, of }) => {
     const spreads = subjects.map((subject) => spread(valuesOf(runs, subject, of)));
     const cells = spreads.map(({ min, median, max }) =>
@@ -135,7 +136,7 @@ export function summaryText(runs: readonly RunReport[]): string {
   });
   const head = subjects.map((subject) => pad(subject, 30)).join('');
   return [
-    `── min – median – max of the runs`,
+    `── min – median – max of the runs${bad > 0 ? ` (${bad} of ${runs.length} are not valid)` : ''}`,
     `   ${''.padEnd(24)}${head}${subjects.length === 2 ? pad('ratio', 8) : ''}`,
     ...lines,
     '',

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
 import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { RpcHandlers } from '@tidings/common/runtime/rpc-server';
 import { AccountsService } from './accounts/accounts.service';
 import { SessionsService } from './accounts/sessions.service';
@@ -89,9 +89,19 @@ function bounded(handlers: Handlers): Handlers {
 function boundedCall(handler: (input: never) => Promise<unknown>, ms = PLAIN_MS) {
   return async (input: never): Promise<unknown> => {
     try {
-      return await within(handler(input), ms);
+      return await limited(handler(input), ms);
     } catch (error) {
       throw asUnavailable(error);
     }
   };
+}
+
+/** Settles with the work, or with `unavailable` after `ms`; what it does later is bounded by itself. */
+function limited<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new TidingsError('unavailable', { detail: 'The answer takes too long' });
+    timer = setTimeout(() => reject(error), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

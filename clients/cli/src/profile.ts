@@ -22,7 +22,7 @@ export function stateFolder(env: Record<string, string | undefined>): string {
 
 /** A part of a path made from a name that somebody typed. */
 function pathPart(name: string): string {
-  return encodeURIComponent(name.normalize('NFKC').toLowerCase()).replaceAll('.', '%2E');
+  return encodeURIComponent(name.normalize('NFKC').toLowerCase()).replace(/^\./, '%2E');
 }
 
 /**
@@ -32,7 +32,7 @@ function pathPart(name: string): string {
  * @throws Error with a sentence for people when nothing can be kept there
  */
 export function takeProfile(folder: string, server: string, username: string): Profile {
-  const home = join(folder, pathPart(new URL(server).host), pathPart(username));
+  const home = join(folder, pathPart(new URL(server).host.replace(':', '_')), pathPart(username));
   for (let slot = 1; slot <= MAX_SLOTS; slot++) {
     const path = slot === 1 ? home : join(home, String(slot));
     try {

@@ -57,7 +57,11 @@ export function topicSpecs(options: {
   });
   const { partitions } = options;
   return [
-    topic(TOPICS.messages, partitions, 7 * DAY_MS, { 'segment.ms': String(3600 * 1000) }),
+    // the broker's time: session's window of recent ids goes by it
+    topic(TOPICS.messages, partitions, 7 * DAY_MS, {
+      'segment.ms': String(3600 * 1000),
+      'message.timestamp.type': 'LogAppendTime',
+    }),
     topic(TOPICS.receipts, partitions, DAY_MS),
     topic(TOPICS.presence, partitions, DAY_MS),
     topic(TOPICS.presenceChanges, partitions, DAY_MS),

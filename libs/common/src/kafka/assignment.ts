@@ -9,6 +9,8 @@ export class Assignment {
   state: AssignmentState = 'loading';
   /** Offset that the next batch must start with. */
   expected = 0n;
+  /** The group's offset when the assignment began: replays below it commit nothing. */
+  committed: bigint | null = null;
   /** Failed attempts in a row, for the backoff. */
   failures = 0;
   /** True when `assigned` has been called, so that `revoked` is due. */

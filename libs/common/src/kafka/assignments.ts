@@ -143,9 +143,11 @@ export class Assignments {
     }
   }
 
-  private begin(assignment: Assignment, start: bigint, { low, high }: AssignmentContext): void {
+  private begin(assignment: Assignment, start: bigint, context: AssignmentContext): void {
     const { topic, partition } = assignment;
+    const { low, high, committed } = context;
     assignment.expected = start;
+    assignment.committed = committed;
     if ((start < low || start > high) && !this.gap(assignment, low)) return;
     assignment.failures = 0;
     assignment.state = 'running';

@@ -111,7 +111,8 @@ export class BatchRunner {
       assignment.expected = outcome.commit ?? batch.nextOffset;
       payload.resolveOffset(String(assignment.expected - 1n));
     }
-    if (assignment.expected !== batch.firstOffset) {
+    const moved = assignment.expected !== batch.firstOffset;
+    if (moved && assignment.expected > (assignment.committed ?? -1n)) {
       commits.mark(topic, partition, assignment.expected, (offsets) =>
         payload.commitOffsetsIfNecessary(offsets),
       );

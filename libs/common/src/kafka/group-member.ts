@@ -51,6 +51,8 @@ export class GroupMember implements PartitionControl {
   private stopped = false;
   private joined = false;
   private replacing = false;
+  /** The replacement has crashed before it was done: it needs one itself. */
+  private replaceAgain = false;
   private heardAt = -Infinity;
   private aliveAt = 0;
   private watchdog: NodeJS.Timeout | undefined;
@@ -132,6 +134,8 @@ export class GroupMember implements PartitionControl {
         return;
       } catch (error) {
         this.events.reportError(error, 'joining the group');
+        // replaced meanwhile: the other one is not ours to drop
+        if (this.consumer !== consumer) return;
         await this.drop();
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -213,13 +217,17 @@ export class GroupMember implements PartitionControl {
   }
 
   private async replace(): Promise<void> {
+    this.replaceAgain = this.replacing;
     if (this.replacing || this.stopped) return;
     this.replacing = true;
     try {
-      this.joined = false;
-      this.events.lost();
-      await this.drop();
-      await this.begin();
+      do {
+        this.replaceAgain = false;
+        this.joined = false;
+        this.events.lost();
+        await this.drop();
+        await this.begin();
+      } while (this.replaceAgain && !this.stopped);
     } finally {
       this.aliveAt = performance.now();
       this.replacing = false;

@@ -36,11 +36,11 @@ export class RedisUnavailable extends Error {
   }
 }
 
-/** How often a connection is looked at. */
+/** How often a connection is looked at, milliseconds. */
 const WATCH_MS = 400;
 
-/** So often in a row it may owe answers without a byte having come, before it is cut (≤ 1.6 s). */
-const SILENT_LOOKS = 4;
+/** So often in a row it may owe answers without a byte having come, before it is cut: 1.2–1.6 s. */
+const SILENT_LOOKS = 3;
 
 /** The same for a blocking connection: above the longest block plus `SILENT_LOOKS`. */
 const SILENT_LOOKS_BLOCKING = 9;
@@ -102,19 +102,19 @@ export function createRedis(url: string, options: RedisOptions): RedisClient {
  * are read that came while this process was busy.
  */
 class WatchedRedis extends Redis {
-  private readonly watch: NodeJS.Timeout;
+  private readonly watchTimer: NodeJS.Timeout;
   private bytesRead = 0;
   private silent = 0;
 
   constructor(
     url: string,
-    options: IoRedisOptions,
+    options: IoRedisOptions & { replyMapping?: 'legacy' },
     private readonly silentLooks: number,
   ) {
     super(url, options);
     // In the phase after the timers and after reading: what has arrived counts.
-    this.watch = setInterval(() => setImmediate(() => this.look()), WATCH_MS).unref();
-    this.on('end', () => clearInterval(this.watch));
+    this.watchTimer = setInterval(() => setImmediate(() => this.look()), WATCH_MS).unref();
+    this.on('end', () => clearInterval(this.watchTimer));
   }
 
   /** ioredis forgets to end a connection that is waiting for its next attempt. */

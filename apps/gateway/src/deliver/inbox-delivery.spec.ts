@@ -1,0 +1,45 @@
+import { encodeInbox } from '@tidings/common/redis/inbox-codec';
+import { ConnectionTable } from '../socket/connection-table';
+import { WriteQueue } from '../socket/write-queue';
+import { fakeConnection } from '../testing/fake-connection';
+import { InboxDelivery } from './inbox-delivery';
+
+function setUp(ids: string[]) {
+  const table = new ConnectionTable();
+  const fakes = ids.map((id) => fakeConnection({ id }));
+  for (const { connection } of fakes) {
+    connection.welcomed = true;
+    table.add(connection);
+  }
+  const closes: unknown[] = [];
+  const delivery = new InboxDelivery({
+    table,
+    writes: new WriteQueue({ overflow: jest.fn() }),
+    close: (connection, code, reason) => closes.push([connection.id, code, reason]),
+  });
+  return { delivery, fakes, closes };
+}
+
+describe('InboxDelivery', () => {
+  it('writes frames to the connections that they name, in order, and skips the rest', () => {
+    const { delivery, fakes } = setUp(['a', 'b']);
+    const payload = encodeInbox([
+      { kind: 'push', connections: ['a', 'gone', 'b'], frame: '{"n":1}' },
+      { kind: 'push', connections: ['b'], frame: '{"n":2}' },
+    ]);
+    delivery.take(Buffer.from(payload));
+    expect(fakes.map((f) => f.frames)).toEqual([['{"n":1}'], ['{"n":1}', '{"n":2}']]);
+    expect([delivery.delivered, delivery.missed, delivery.skipped]).toEqual([3, 1, 0]);
+  });
+
+  it('closes connections, and skips items that it does not know', () => {
+    const { delivery, closes } = setUp(['a']);
+    const payload = `z later kind\n{}\n${encodeInbox([
+      { kind: 'close', connectionId: 'a', code: 4502, reason: 'logged out' },
+      { kind: 'close', connectionId: 'gone', code: 4502 },
+    ])}`;
+    delivery.take(Buffer.from(payload));
+    expect(closes).toEqual([['a', 4502, 'logged out']]);
+    expect(delivery.skipped).toBe(1);
+  });
+});

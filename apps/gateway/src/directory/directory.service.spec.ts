@@ -1,0 +1,90 @@
+import { RedisUnavailable } from '@tidings/common/redis/client';
+import type { GatewayEntry } from '@tidings/common/redis/directory';
+import { DirectoryService } from './directory.service';
+
+const PRINCIPAL = { userId: 'user', deviceId: 'device', generation: 3 };
+
+function entry(id: string, over: Partial<GatewayEntry> = {}): GatewayEntry {
+  return {
+    gatewayId: id,
+    bootId: 'b',
+    url: `ws://${id}`,
+    connections: 0,
+    capacity: 10,
+    draining: false,
+    at: 0,
+    ...over,
+  };
+}
+
+function setUp(list: GatewayEntry[] | Error) {
+  const issued: unknown[] = [];
+  const service = new DirectoryService({
+    gatewayId: 'g1',
+    heartbeatSeconds: 25,
+    ticketSeconds: 30,
+    directory: {
+      list: () => (list instanceof Error ? Promise.reject(list) : Promise.resolve(list)),
+    },
+    tickets: {
+      issue: (request) => {
+        issued.push(request);
+        return Promise.resolve({ ticket: 'ticket', connectionGeneration: '1' });
+      },
+    },
+    random: () => 0,
+  });
+  const connect = (deviceId = 'device', avoid?: string[]) =>
+    service.connect(PRINCIPAL, { deviceId, avoid });
+  return { service, connect, issued };
+}
+
+describe('DirectoryService', () => {
+  it('names a primary and a backup, with a ticket for just these', async () => {
+    const { connect, issued } = setUp([entry('g1', { connections: 5 }), entry('g2')]);
+    expect(await connect()).toEqual({
+      ticket: 'ticket',
+      expiresInSeconds: 30,
+      gateways: [
+        { id: 'g2', url: 'ws://g2' },
+        { id: 'g1', url: 'ws://g1' },
+      ],
+      heartbeatSeconds: 25,
+      backoff: { baseMs: 250, maxMs: 30_000 },
+    });
+    expect(issued).toEqual([
+      { userId: 'user', deviceId: 'device', sessionGeneration: 3, gatewayIds: ['g2', 'g1'] },
+    ]);
+  });
+
+  it('avoids gateways as long as there are others', async () => {
+    const { connect } = setUp([entry('g1'), entry('g2')]);
+    expect((await connect('device', ['g1'])).gateways).toEqual([{ id: 'g2', url: 'ws://g2' }]);
+    const alone = setUp([entry('g1')]);
+    expect((await alone.connect('device', ['g1'])).gateways).toHaveLength(1);
+  });
+
+  it.each([
+    { name: 'there is no gateway', list: [], code: 'busy' },
+    { name: 'all are full', list: [entry('g1', { connections: 10 })], code: 'busy' },
+    { name: 'all are draining', list: [entry('g1', { draining: true })], code: 'busy' },
+    { name: 'Redis is away', list: new RedisUnavailable('down'), code: 'unavailable' },
+  ])('answers $code when $name', async ({ list, code }) => {
+    const { connect, issued } = setUp(list);
+    await expect(connect()).rejects.toMatchObject({ code, retryAfterMs: 2_000 });
+    expect(issued).toEqual([]);
+  });
+
+  it('gives no ticket for the device of another token', async () => {
+    await expect(setUp([entry('g1')]).connect('other')).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+  });
+
+  it('names others only, for a goodbye', async () => {
+    const two = setUp([entry('g1'), entry('g2')]);
+    expect(await two.service.others()).toEqual([{ id: 'g2', url: 'ws://g2' }]);
+    expect(await setUp([entry('g1')]).service.others()).toEqual([]);
+    expect(await setUp(new RedisUnavailable('down')).service.others()).toEqual([]);
+  });
+});

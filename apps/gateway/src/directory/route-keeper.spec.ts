@@ -1,0 +1,155 @@
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { Route, Routes } from '@tidings/common/redis/routes';
+import type { DeviceSessions } from '@tidings/common/redis/sessions';
+import { createLogger } from '@tidings/common/runtime/logger';
+import type { Connection } from '../socket/connection';
+import { ConnectionTable } from '../socket/connection-table';
+import { WriteQueue } from '../socket/write-queue';
+import { fakeConnection } from '../testing/fake-connection';
+import { RouteKeeper } from './route-keeper';
+
+interface World {
+  /** Whether a renewal finds its route, and whether a new one can be written. */
+  renewed: boolean;
+  written: boolean;
+  session: number | null;
+  storageSession: boolean | 'away';
+  redisAway: boolean;
+}
+
+function setUp(over: Partial<World> = {}) {
+  const world: World = {
+    renewed: true,
+    written: true,
+    session: 1,
+    storageSession: true,
+    redisAway: false,
+    ...over,
+  };
+  const table = new ConnectionTable();
+  const put: Route[] = [];
+  const closes: { id: string; code: number }[] = [];
+  const guard = <T>(value: T): Promise<T> =>
+    world.redisAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
+  const routes = {
+    renew: (all: Route[]) => guard(all.map(() => world.renewed)),
+    putAll: (all: Route[]) => {
+      if (!world.redisAway) put.push(...all);
+      return guard(all.map(() => ({ written: world.written, replaced: null })));
+    },
+    remove: () => guard(true),
+  } as unknown as Routes;
+  const sessions = {
+    getAll: (all: unknown[]) => guard(all.map(() => world.session)),
+  } as unknown as DeviceSessions;
+  const keeper = new RouteKeeper({
+    gatewayId: 'g',
+    bootId: () => 'new',
+    routes,
+    sessions,
+    isSession: () =>
+      world.storageSession === 'away'
+        ? Promise.reject(new Error('away'))
+        : Promise.resolve(world.storageSession),
+    table,
+    writes: new WriteQueue({ overflow: jest.fn() }),
+    logger: createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' }),
+    close: (connection: Connection, code: number) => {
+      connection.ended = true;
+      table.remove(connection);
+      closes.push({ id: connection.id, code });
+    },
+  });
+  const add = (id: string) => {
+    const fake = fakeConnection({ id });
+    fake.connection.bootId = 'old';
+    fake.connection.welcomed = true;
+    table.add(fake.connection);
+    return fake;
+  };
+  return { keeper, world, table, put, closes, add };
+}
+
+const never = (): boolean => false;
+
+describe('RouteKeeper.step', () => {
+  it('renews each route once in twenty steps', async () => {
+    const { keeper, add, put, closes } = setUp();
+    for (let i = 0; i < 45; i++) add(`c${i}`);
+    for (let i = 0; i < 20; i++) await keeper.step();
+    expect(put).toEqual([]);
+    expect(closes).toEqual([]);
+  });
+
+  it.each([
+    { name: 'a newer one is stored', world: { renewed: false, written: false }, code: 4506 },
+    { name: 'its session has ended', world: { session: 2 }, code: CLOSE_CODES.loggedOut },
+    {
+      name: 'storage says that its session has ended',
+      world: { session: null, storageSession: false },
+      code: CLOSE_CODES.loggedOut,
+    },
+  ])('closes a connection when $name', async ({ world, code }) => {
+    const { keeper, add, closes } = setUp(world);
+    add('c1');
+    await keeper.step();
+    expect(closes).toEqual([{ id: 'c1', code }]);
+  });
+
+  it.each([
+    { name: 'nobody can tell of its session', world: { session: null, storageSession: 'away' } },
+    { name: 'Redis is away', world: { redisAway: true } },
+  ] as const)('keeps a connection when $name', async ({ world }) => {
+    const { keeper, add, closes } = setUp(world);
+    add('c1');
+    await keeper.step();
+    expect(closes).toEqual([]);
+  });
+
+  it('writes a lost route anew and has the client sync', async () => {
+    const { keeper, add, put } = setUp({ renewed: false });
+    const { connection, frames } = add('c1');
+    await keeper.step();
+    expect(put).toEqual([expect.objectContaining({ connectionId: 'c1', bootId: 'new' })]);
+    expect(connection.bootId).toBe('new');
+    expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'resync' });
+  });
+});
+
+describe('RouteKeeper.announce', () => {
+  it('writes every route under the new boot id, then tells each client', async () => {
+    const { keeper, add, put } = setUp();
+    const all = Array.from({ length: 250 }, (_, i) => add(`c${i}`));
+    await keeper.announce(never);
+    expect(put).toHaveLength(250);
+    expect(new Set(put.map((r) => r.bootId))).toEqual(new Set(['new']));
+    expect(all.every((fake) => fake.frames.length === 1)).toBe(true);
+  });
+
+  it('tells a client that is not welcomed yet nothing', async () => {
+    const { keeper, add } = setUp();
+    const { connection, frames } = add('c1');
+    connection.welcomed = false;
+    await keeper.announce(never);
+    expect(frames).toEqual([]);
+    expect(connection.bootId).toBe('new');
+  });
+
+  it('closes connections whose device has a newer route', async () => {
+    const { keeper, add, closes } = setUp({ written: false });
+    add('c1');
+    await keeper.announce(never);
+    expect(closes).toEqual([{ id: 'c1', code: CLOSE_CODES.sameDeviceElsewhere }]);
+  });
+
+  it('goes on when Redis is back, and ends when yet another boot id has come', async () => {
+    const { keeper, add, put, world } = setUp({ redisAway: true });
+    add('c1');
+    const done = keeper.announce(never);
+    world.redisAway = false;
+    await done;
+    expect(put).toHaveLength(1);
+    await keeper.announce(() => true);
+    expect(put).toHaveLength(1);
+  });
+});

@@ -1,0 +1,197 @@
+import { TOPICS } from '@tidings/common/contracts/topics';
+import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { GatewayDirectory } from '@tidings/common/redis/directory';
+import { InboxWriter } from '@tidings/common/redis/inbox';
+import { GatewayLease } from '@tidings/common/redis/lease';
+import { MemberCache } from '@tidings/common/redis/members';
+import { Routes } from '@tidings/common/redis/routes';
+import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { Tickets } from '@tidings/common/redis/tickets';
+import { clusterMac } from '@tidings/common/runtime/credentials';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { SessionGate } from './auth/session-gate';
+import type { Backends } from './backends';
+import { InboxDelivery } from './deliver/inbox-delivery';
+import { BootKeeper } from './directory/boot-keeper';
+import { DirectoryService } from './directory/directory.service';
+import { PresenceEvents } from './directory/presence-events';
+import { RouteCloser } from './directory/route-closer';
+import { RouteKeeper } from './directory/route-keeper';
+import type { GatewayEnv } from './gateway.env';
+import type { GatewayMetrics } from './gateway.metrics';
+import { DirectConversations } from './send/direct-conversations';
+import { FirstAppends } from './send/first-appends';
+import type { LogPositions } from './send/log-positions';
+import { Membership } from './send/membership';
+import { MessageLog } from './send/message-log';
+import type { SendCounts } from './send/send-counts';
+import type { Connection } from './socket/connection';
+import { ConnectionCloser } from './socket/connection-closer';
+import { ConnectionTable } from './socket/connection-table';
+import { Drain } from './socket/drain';
+import { Heartbeat } from './socket/heartbeat';
+import { WriteQueue } from './socket/write-queue';
+import { ReadBarrier } from './sync/read-barrier';
+
+/** Sends that may wait for the log: what a client's patience of 10 s is worth. */
+const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
+/** Presence events that may wait for the log; more are dropped. */
+const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024 };
+
+export interface GatewayOptions {
+  env: GatewayEnv;
+  backends: Backends;
+  positions: LogPositions;
+  metrics: GatewayMetrics;
+  counts: SendCounts;
+  logger: Logger;
+  fatal: (reason: string) => void;
+}
+
+export type Context = GatewayOptions & {
+  gatewayId: string;
+  /** Monotonic milliseconds. */
+  clock: () => number;
+  /** Unix milliseconds. */
+  wallClock: () => number;
+};
+export type Stores = ReturnType<typeof makeStores>;
+export type Logs = ReturnType<typeof makeLogs>;
+export type Wires = ReturnType<typeof makeWires>;
+export type Boot = ReturnType<typeof makeBoot>;
+export type Sends = ReturnType<typeof makeSends>;
+
+/** What lies in Redis, and who may use it. */
+export function makeStores({ env, backends, gatewayId, clock }: Context) {
+  const { redis, storage } = backends;
+  const tickets = new Tickets(redis, { ticketMs: env.TICKET_SECONDS * 1000 });
+  const sessions = new DeviceSessions(redis);
+  const mac = (parts: readonly string[]): string => clusterMac(env.CLUSTER_SECRET, parts);
+  const listing = new GatewayDirectory(redis, { mac });
+  const directory = new DirectoryService({
+    gatewayId,
+    heartbeatSeconds: env.HEARTBEAT_SECONDS,
+    ticketSeconds: env.TICKET_SECONDS,
+    directory: listing,
+    tickets,
+    random: Math.random,
+  });
+  return {
+    tickets,
+    sessions,
+    listing,
+    directory,
+    routes: new Routes(redis),
+    inboxes: new InboxWriter(redis),
+    members: new MemberCache(redis),
+    lease: new GatewayLease(redis),
+    gate: new SessionGate(sessions, storage, clock),
+  };
+}
+
+/** What goes to Kafka and what is asked there. */
+export function makeLogs({ env, backends, positions, metrics, gatewayId, logger }: Context) {
+  const { kafka } = backends;
+  const common = {
+    kafka,
+    partitions: env.KAFKA_PARTITIONS,
+    source: gatewayId,
+    epoch: positions.epoch,
+    onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
+  };
+  const watermarks = new Watermarks(kafka, TOPICS.messages);
+  return {
+    watermarks,
+    barrier: new ReadBarrier(watermarks),
+    writer: new LogWriter({
+      ...common,
+      topic: TOPICS.messages,
+      limits: SEND_QUEUE,
+      ...metrics.writerHooks(),
+    }),
+    presenceWriter: new LogWriter({ ...common, topic: TOPICS.presence, limits: PRESENCE_QUEUE }),
+  };
+}
+
+/** The sockets' table, writer and closer, and what reaches them from elsewhere. */
+export function makeWires(context: Context, stores: Stores, logs: Logs) {
+  const { gatewayId, metrics, wallClock, env, clock } = context;
+  const table = new ConnectionTable();
+  const writer = logs.presenceWriter;
+  const presence = new PresenceEvents({ gatewayId, writer, wallClock });
+  const closer = new ConnectionCloser({ gatewayId, table, routes: stores.routes, presence });
+  const close = (connection: Connection, code: number, reason: string): void => {
+    if (connection.ended) return;
+    metrics.closed.inc({ code });
+    closer.close(connection, code, reason);
+  };
+  const writes = new WriteQueue({
+    overflow: (connection, code) => close(connection, code, 'too slow'),
+  });
+  const delivery = new InboxDelivery({ table, writes, close });
+  const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, (connection, code) =>
+    close(connection, code, 'no sign of life'),
+  );
+  const drain = new Drain({ table, writes, close, random: Math.random });
+  return {
+    table,
+    presence,
+    closer,
+    close,
+    writes,
+    delivery,
+    heartbeat,
+    drain,
+  };
+}
+
+/** Lease, inbox and routes. */
+export function makeBoot(context: Context, stores: Stores, wires: Wires) {
+  const { gatewayId, backends, logger, fatal } = context;
+  const { table, writes, close, closer, delivery } = wires;
+  const routeKeeper: RouteKeeper = new RouteKeeper({
+    gatewayId,
+    bootId: (): string => boot.bootId,
+    routes: stores.routes,
+    sessions: stores.sessions,
+    isSession: (c) => stores.gate.isValid(c.userId, c.deviceId, c.sessionGeneration),
+    table,
+    writes,
+    logger,
+    close,
+  });
+  const boot: BootKeeper = new BootKeeper({
+    gatewayId,
+    redis: backends.redis,
+    blockingRedis: backends.blockingRedis,
+    lease: stores.lease,
+    logger,
+    deliver: (payload) => delivery.take(payload),
+    announceRoutes: (stale) => routeKeeper.announce(stale),
+    fatal,
+  });
+  const routeCloser = new RouteCloser({
+    gatewayId,
+    isOwnBoot: (bootId) => boot.isOwn(bootId),
+    table,
+    closer,
+    inboxes: stores.inboxes,
+    logger,
+  });
+  return { routeKeeper, boot, routeCloser };
+}
+
+/** The way of a message into the log. */
+export function makeSends(
+  { backends, positions, clock, wallClock }: Context,
+  stores: Stores,
+  logs: Logs,
+) {
+  const { storage } = backends;
+  const firsts = new FirstAppends(storage, clock);
+  const membership = new Membership(stores.members, storage, clock);
+  const directs = new DirectConversations(storage, membership);
+  const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
+  return { firsts, membership, directs, log };
+}

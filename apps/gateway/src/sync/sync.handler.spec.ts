@@ -1,0 +1,78 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { WriteQueue } from '../socket/write-queue';
+import { fakeConnection } from '../testing/fake-connection';
+import type { DelayedSyncs } from './delayed-syncs';
+import { SyncHandler } from './sync.handler';
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+const END: SyncedBody = { conversations: [], since: 's', complete: true };
+
+function setUp(answer: SyncedBody[] | TidingsError | 'never') {
+  const fake = fakeConnection();
+  const requests: SyncRequest[] = [];
+  const delayed: unknown[] = [];
+  const handler = new SyncHandler(
+    {
+      sync: (_userId, request) => {
+        requests.push(request);
+        if (answer === 'never') return new Promise(() => undefined);
+        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      },
+    },
+    { add: (connection: unknown) => delayed.push(connection) } as unknown as DelayedSyncs,
+    new WriteQueue({ overflow: jest.fn() }),
+  );
+  const ask = (ref: string) => handler.handle(fake.connection, { type: 'sync', ref, since: 'x' });
+  const answers = () => fake.frames.map((f) => JSON.parse(f) as Record<string, unknown>);
+  return { ...fake, ask, answers, requests, delayed };
+}
+
+describe('SyncHandler', () => {
+  it('frames each body with the ref', async () => {
+    const { ask, answers, requests, connection } = setUp([{ conversations: [] }, END]);
+    ask('r');
+    await settle();
+    expect(answers()).toEqual([
+      { type: 'synced', ref: 'r', conversations: [] },
+      { type: 'synced', ref: 'r', ...END },
+    ]);
+    expect(requests).toEqual([{ since: 'x' }]);
+    expect(connection.syncs).toBe(0);
+  });
+
+  it('remembers who got a delayed answer', async () => {
+    const { ask, delayed, connection } = setUp([{ ...END, complete: false, delayed: true }]);
+    ask('r');
+    await settle();
+    expect(delayed).toEqual([connection]);
+  });
+
+  it('answers errors with the ref', async () => {
+    const { ask, answers } = setUp(new TidingsError('unavailable'));
+    ask('r');
+    await settle();
+    expect(answers()).toMatchObject([
+      { type: 'error', ref: 'r', code: 'unavailable', retryable: true },
+    ]);
+  });
+
+  it('answers at most four at a time', async () => {
+    const { ask, answers } = setUp('never');
+    for (let i = 0; i < 5; i++) ask(`r${i}`);
+    await settle();
+    expect(answers()).toMatchObject([{ type: 'error', ref: 'r4', code: 'busy' }]);
+  });
+
+  it('writes the next body only when the socket has room', async () => {
+    const { ask, frames, raw } = setUp([{ conversations: [] }, END]);
+    raw.writableLength = 512 * 1024;
+    ask('r');
+    await settle();
+    expect(frames).toHaveLength(0);
+    raw.writableLength = 0;
+    raw.emit('drain');
+    await settle();
+    expect(frames).toHaveLength(2);
+  });
+});
