@@ -29,6 +29,8 @@ export class GeneratorHandle {
       // room for the young generation: few, short collections while sending
       execArgv: ['--max-semi-space-size=64', '--enable-source-maps'],
       serialization: 'advanced',
+      // a session of its own, as the stack's processes have: Linux shares the CPU among sessions first
+      detached: true,
     });
     this.child.on('message', (message: GeneratorMessage) => this.take(message));
     this.child.once('exit', (code, signal) => this.end(code, signal));

@@ -3,7 +3,7 @@ import { monotonicMs } from './clock';
 import { GeneratorHandle } from './generator-handle';
 import type { ConnectResult, GeneratorResult, Phase } from './generator/protocol';
 import type { Pipeline } from './pipeline';
-import { cpuTimes, memory } from './processes';
+import { cpuTimes, machineCpuTime, memory } from './processes';
 import { StoreWatch } from './store-watch';
 import { type Verdict, judge } from './verdict';
 
@@ -17,10 +17,12 @@ export interface RunReport {
   verdict: Verdict;
   connect: ConnectResult;
   result: GeneratorResult;
-  /** CPU µs per message sent in the run phase, by process */
+  /** CPU µs per message sent in the run phase, by process; NaN (null in JSON): it ended meanwhile */
   cpuUsPerMessage: Record<string, number>;
   /** share of one core that the generator used in the run phase */
   generatorShare: number;
+  /** cores that programs which have nothing to do with the run used meanwhile: above some tenths the figures are not worth much */
+  foreignCores: number;
   /** bytes at the end of the run phase, by process */
   memoryBytes: Record<string, number>;
   /** records that the store had not applied at the end of the load, and ms until it had */
@@ -31,6 +33,7 @@ export interface RunReport {
 interface Reading {
   atMs: number;
   cpuUs: Record<string, number>;
+  machineUs: number;
   memoryBytes: Record<string, number>;
 }
 
@@ -101,18 +104,32 @@ export async function measure(
 }
 
 function read(processes: readonly { name: string; pid: number }[]): Reading {
-  return { atMs: monotonicMs(), cpuUs: cpuTimes(processes), memoryBytes: memory(processes) };
+  return {
+    atMs: monotonicMs(),
+    cpuUs: cpuTimes(processes),
+    machineUs: machineCpuTime(),
+    memoryBytes: memory(processes),
+  };
 }
 
 function usage(
   before: Reading,
   after: Reading,
   messages: number,
-): Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare'> {
+): Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare' | 'foreignCores'> {
   const cpuUsPerMessage: Record<string, number> = {};
+  const wallUs = (after.atMs - before.atMs) * 1000;
+  let foreignUs = after.machineUs - before.machineUs;
   for (const [name, cpuUs] of Object.entries(after.cpuUs)) {
-    cpuUsPerMessage[name] = (cpuUs - (before.cpuUs[name] ?? 0)) / Math.max(1, messages);
+    const usedUs = cpuUs - (before.cpuUs[name] ?? 0);
+    foreignUs -= Math.max(0, usedUs);
+    // a process that ended took its account with it
+    cpuUsPerMessage[name] = usedUs < 0 ? Number.NaN : usedUs / Math.max(1, messages);
   }
   const generatorUs = (after.cpuUs[GENERATOR] ?? 0) - (before.cpuUs[GENERATOR] ?? 0);
-  return { cpuUsPerMessage, generatorShare: generatorUs / 1000 / (after.atMs - before.atMs) };
+  return {
+    cpuUsPerMessage,
+    generatorShare: generatorUs / wallUs,
+    foreignCores: Math.max(0, foreignUs) / wallUs,
+  };
 }

@@ -1,4 +1,4 @@
-import { cpuTimes, memory, parseStat } from './processes';
+import { cpuTimes, machineCpuTime, memory, parseMachineStat, parseStat } from './processes';
 
 describe('parseStat', () => {
   it('reads times in ticks, whatever the command is called', () => {
@@ -10,6 +10,16 @@ describe('parseStat', () => {
         reapedUs: 100_000,
       });
     }
+  });
+});
+
+describe('the machine', () => {
+  it('sums what was work', () => {
+    expect(parseMachineStat('cpu  100 20 30 4000 500 6 4 70 8 9\ncpu0 1 2 3')).toBe(1_600_000);
+  });
+
+  it('has worked', () => {
+    expect(machineCpuTime()).toBeGreaterThan(0);
   });
 });
 

@@ -65,6 +65,24 @@ export function cpuTimes(processes: readonly WatchedProcess[]): Record<string, n
 }
 
 /**
+ * CPU time in microseconds that the whole machine has spent working, interrupts included
+ * (proc_stat(5), line `cpu`: all but idle, I/O wait and what guests and the host count twice or took).
+ */
+export function machineCpuTime(): number {
+  return parseMachineStat(readFileSync('/proc/stat', 'utf8'));
+}
+
+/** Reads the first line of /proc/stat. */
+export function parseMachineStat(text: string): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = text
+    .slice(0, text.indexOf('\n'))
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softIrq) * TICK_US;
+}
+
+/**
  * Memory in bytes of each process with its descendants: proportional set size where the kernel tells
  * it (shared pages of PostgreSQL's backends count once), else resident set size.
  */

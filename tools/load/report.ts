@@ -76,24 +76,29 @@ function countsText({ result, connect, unstoredAtEnd, storedAfterMs }: RunReport
 }
 
 function costText(run: RunReport): string {
-  const { cpuUsPerMessage, memoryBytes, generatorShare } = run;
+  const { cpuUsPerMessage, memoryBytes, generatorShare, foreignCores } = run;
   const names = Object.keys(cpuUsPerMessage).filter((name) => name !== GENERATOR);
   const lines = names.map(
     (name) =>
-      `   ${name.padEnd(18)} ${pad((cpuUsPerMessage[name] ?? 0).toFixed(1), 8)} µs  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB`,
+      `   ${name.padEnd(18)} ${pad(micros(cpuUsPerMessage[name]), 8)} µs  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB`,
   );
   return [
     '   CPU per message, memory at the end',
     ...lines,
     `   ${'all servers'.padEnd(18)} ${pad(serversUs(run).toFixed(1), 8)} µs`,
     `   ${GENERATOR.padEnd(18)} ${pad((cpuUsPerMessage[GENERATOR] ?? 0).toFixed(1), 8)} µs  ${(generatorShare * 100).toFixed(0)} % of a core`,
+    `   ${'other programs'.padEnd(18)} ${pad(foreignCores.toFixed(2), 8)} cores`,
   ].join('\n');
 }
 
-/** CPU µs per message of everything but the generator. */
+function micros(us: number | undefined): string {
+  return us === undefined || Number.isNaN(us) ? 'ended' : us.toFixed(1);
+}
+
+/** CPU µs per message of everything but the generator, as far as it is known. */
 export function serversUs(run: RunReport): number {
   return Object.entries(run.cpuUsPerMessage)
-    .filter(([name]) => name !== GENERATOR)
+    .filter(([name, us]) => name !== GENERATOR && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);
 }
 

@@ -13,6 +13,8 @@ export interface TestStage {
 }
 
 const MINUTE = 60_000;
+/** For one test, milliseconds: generous, because a busy machine is no failure. */
+const TEST_TIMEOUT_MS = 60_000;
 
 function jest(project: string, timeoutMinutes: number, extra: string[] = []): TestStage {
   return {
@@ -21,7 +23,13 @@ function jest(project: string, timeoutMinutes: number, extra: string[] = []): Te
     jest: true,
     timeoutMs: timeoutMinutes * MINUTE,
     commands: [
-      { program: 'jest', args: ['--selectProjects', project, '--passWithNoTests', ...extra] },
+      {
+        program: 'jest',
+        args: [
+          ...['--selectProjects', project, '--passWithNoTests'],
+          ...[`--testTimeout=${TEST_TIMEOUT_MS}`, ...extra],
+        ],
+      },
     ],
   };
 }

@@ -1,5 +1,4 @@
-import { TIMINGS } from '@tidings/common/contracts/limits';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
 import {
   commonEnv,
   jwtEnv,

@@ -3,8 +3,10 @@ import { comparePositions, NetworkError } from '@tidings/sdk';
 import { codeSentence } from './friendly-errors';
 import { clockTime, contentText, messageLines, presenceText, TICKS } from './message-lines';
 import type { People } from './people';
-import { safeText } from './safe-text';
+import { safeLine, safeText } from './safe-text';
 import type { Screen } from './screen';
+import { UnderWay } from './under-way';
+import { shortened } from './width';
 
 /** How many messages a chat begins with. */
 const FIRST_MESSAGES = 10;
@@ -14,6 +16,8 @@ const MORE_MESSAGES = 20;
 const MAX_FOOTER = 4;
 /** A shorter loss of the connection is not worth a word. */
 const OFFLINE_AFTER_MS = 1_500;
+/** Writing while offline asks for a connection, but not more often than this. */
+const NUDGE_EVERY_MS = 2_000;
 
 interface Peer {
   user: User;
@@ -28,6 +32,8 @@ export class Chat {
   /** The other user of conversations met so far. */
   private readonly others = new Map<string, string>();
   private readonly mine = new Set<string>();
+  private readonly underWay = new UnderWay();
+  private lastNudge = 0;
   private readonly notedAbsent = new Set<string>();
   private settled = false;
   private offline = false;
@@ -55,7 +61,7 @@ export class Chat {
   /** From now on what a sync brings is news, not the past. */
   begin(): void {
     this.settled = true;
-    for (const outgoing of this.client.unsent) this.mine.add(outgoing.messageId);
+    for (const outgoing of this.client.unsent) this.written(outgoing);
     this.prompt();
   }
 
@@ -115,8 +121,17 @@ export class Chat {
     const recipient = peer.conversationId
       ? { conversationId: peer.conversationId }
       : { to: peer.user.id };
-    this.mine.add(this.client.send({ ...recipient, text }).messageId);
+    this.written(this.client.send({ ...recipient, text }));
     this.prompt();
+    const now = performance.now();
+    if (!this.offline || now - this.lastNudge < NUDGE_EVERY_MS) return;
+    this.lastNudge = now;
+    this.client.reconnect();
+  }
+
+  private written(outgoing: Outgoing): void {
+    this.mine.add(outgoing.messageId);
+    this.underWay.add(outgoing);
   }
 
   /** Prints a remark of the program itself. */
@@ -203,7 +218,7 @@ export class Chat {
     if (peer && !peer.conversationId && peer.user.id === to) peer.conversationId = conversationId;
     const here = peer?.conversationId === conversationId;
     if (here) peer.shownFrom ??= position;
-    const line = messageLines(
+    const lines = messageLines(
       {
         time: clockTime(sentAt),
         author: 'you',
@@ -214,16 +229,21 @@ export class Chat {
       this.screen.columns,
       this.screen.style,
     );
-    this.prompt();
-    this.screen.print(...(here ? [] : [this.elsewhere(conversationId)]), ...line);
+    this.done(outgoing, here ? lines : [this.elsewhere(conversationId), ...lines]);
   }
 
   private failed({ outgoing, code, detail, void: isVoid }: ClientEvents['failed']): void {
-    const { bad } = this.screen.style;
     const text = outgoing ? `: ${safeText(outgoing.text)}` : '';
     const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
+    const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
+    this.done(outgoing, [this.screen.style.bad(line)]);
+  }
+
+  /** Prints what became of own messages, in the order in which they were written. */
+  private done(outgoing: Outgoing | undefined, lines: string[]): void {
+    const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines;
     this.prompt();
-    this.screen.print(bad(`${TICKS.failed} ${what} — ${codeSentence(code, detail)}`));
+    this.screen.print(...printed);
   }
 
   private absent(messageId: string, offline: readonly string[]): void {
@@ -260,13 +280,11 @@ export class Chat {
   /** Draws the prompt, and above it what is not sent yet. */
   private prompt(): void {
     if (!this.settled) return;
-    const unsent = this.client.unsent;
+    const unsent = this.underWay.all();
     const width = this.screen.columns - 4;
-    const footer = unsent.slice(0, MAX_FOOTER).map(({ text }) => {
-      const [first = ''] = safeText(text).split('\n');
-      const short = [...first];
-      return `${TICKS.waiting} ${short.length > width ? short.slice(0, width - 1).join('') + '…' : first}`;
-    });
+    const footer = unsent
+      .slice(0, MAX_FOOTER)
+      .map(({ text, state }) => `${TICKS[state]} ${shortened(safeLine(text), width)}`);
     if (unsent.length > MAX_FOOTER) footer.push(`… and ${unsent.length - MAX_FOOTER} more`);
     const name = this.peer ? this.people.name(this.peer.user.id) : 'tidings';
     const mark = this.offline ? ' (offline)' : '';

@@ -18,6 +18,8 @@ const DEFAULT_SERVER = 'http://127.0.0.1:8080';
 const FIRST_SYNC_MS = 5_000;
 /** How long unsent messages may take when the input has ended. */
 const LAST_SENDS_MS = 15_000;
+/** How long to listen yet for what the server remarks on the last messages. */
+const REMARKS_MS = 300;
 const INTERRUPTED = 130;
 
 async function main(): Promise<number> {
@@ -63,6 +65,8 @@ function openScreen(onInterrupt: () => void): Screen {
 
 async function run(screen: Screen, options: CliOptions, left: Left): Promise<number> {
   const servers = await findServers(screen, options);
+  // Nobody should type a password before it is clear that there is somebody to ask.
+  await nodeClient({ servers }).api.serverInfo();
   const open = (username: string): SignedIn => {
     const host = [...servers].sort()[0]!;
     const profile = takeProfile(stateFolder(process.env), host, username);
@@ -141,13 +145,16 @@ async function lastSends(screen: Screen, client: TidingsClient): Promise<number>
   const settled = Promise.all(client.unsent.map((outgoing) => outgoing.settled()));
   await Promise.race([settled, pause(LAST_SENDS_MS)]);
   const { length } = client.unsent;
-  if (length === 0) return 0;
+  if (length === 0) {
+    await pause(REMARKS_MS);
+    return 0;
+  }
   screen.print(`Not sent yet: ${length}. They are kept and sent the next time.`);
   return 1;
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 main().then(

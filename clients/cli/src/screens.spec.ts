@@ -134,6 +134,19 @@ describe('terminal screen', () => {
     screen.close();
   });
 
+  it('draws the prompt once however often it is asked for lines', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt([], 'bob> ');
+    void screen.nextLine();
+    await type('one\r');
+    screen.setPrompt(['· one'], 'bob> ');
+    void screen.nextLine();
+    screen.setPrompt([], 'bob> ');
+    screen.print('✓ one');
+    expect(terminal.lines).toEqual(['✓ one', 'bob>']);
+    screen.close();
+  });
+
   it('shows nothing of a password, nor keeps it in the history of lines', async () => {
     const { screen, terminal, type } = open();
     const secret = screen.askSecret('Password:');

@@ -89,8 +89,10 @@ export class TerminalScreen implements Screen {
   }
 
   nextLine(): Promise<string | null> {
-    this.chatting = true;
-    this.draw();
+    if (!this.chatting) {
+      this.chatting = true;
+      this.draw();
+    }
     return this.queue.next();
   }
 

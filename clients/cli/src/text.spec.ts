@@ -1,9 +1,10 @@
-import { TidingsError, NetworkError } from '@tidings/sdk';
+import { TidingsError, NetworkError, Outgoing } from '@tidings/sdk';
 import { friendly } from './friendly-errors';
 import { clockTime, contentText, messageLines, presenceText } from './message-lines';
 import { safeLine, safeText } from './safe-text';
 import { colours, plain } from './style';
-import { displayRows, displayWidth, wrap } from './width';
+import { UnderWay } from './under-way';
+import { displayRows, displayWidth, shortened, wrap } from './width';
 
 const ESC = '\u001b';
 
@@ -54,6 +55,15 @@ describe('width on a terminal', () => {
     expect(wrap('0123456789abc def', 10)).toEqual(['0123456789', 'abc def']);
     expect(wrap('one\n\ntwo', 10)).toEqual(['one', '', 'two']);
     expect(wrap('你好你好你好', 5)).toEqual(['你好', '你好', '你好']);
+  });
+
+  it.each([
+    ['short', 10, 'short'],
+    ['much too long', 9, 'much too…'],
+    ['你好你好', 6, '你好…'],
+    ['any', Infinity, 'any'],
+  ])('shortens %j to %d columns', (text, width, short) => {
+    expect(shortened(text, width)).toBe(short);
   });
 
   it('never makes a line wider than asked', () => {
@@ -128,5 +138,21 @@ describe('errors in words', () => {
     expect(friendly(new TidingsError('invalid_request', { errors }))).toContain(
       'email: not an address',
     );
+  });
+});
+
+describe('own messages under way', () => {
+  const outgoing = (messageId: string, to: string): Outgoing =>
+    new Outgoing({ messageId, to, content: { kind: 'text', text: '' }, writtenAt: 0 });
+
+  it('are printed in the order of writing, each chat by itself', () => {
+    const underWay = new UnderWay();
+    const [one, two, other] = [outgoing('1', 'a'), outgoing('2', 'a'), outgoing('3', 'b')];
+    for (const o of [one, two, other]) underWay.add(o!);
+    expect(underWay.settle(two!, ['two'])).toEqual([]);
+    expect(underWay.settle(other!, ['other'])).toEqual(['other']);
+    expect(underWay.all()).toEqual([one, two]);
+    expect(underWay.settle(one!, ['one'])).toEqual(['one', 'two']);
+    expect(underWay.settle(outgoing('9', 'a'), ['unknown'])).toEqual(['unknown']);
   });
 });

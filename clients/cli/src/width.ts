@@ -58,3 +58,9 @@ function wrapLine(text: string, width: number): string[] {
   lines.push(line.trimEnd());
   return lines;
 }
+
+/** The beginning of a text that takes at most so many columns, with `…` where it was cut. */
+export function shortened(text: string, width: number): string {
+  if (width === Infinity || displayWidth(text) <= width) return text;
+  return `${wrapLine(text, Math.max(4, width - 1))[0]!}…`;
+}

@@ -194,7 +194,10 @@ export class TidingsClient extends Emitter<ClientEvents> {
     return this.live?.whenSynced() ?? Promise.reject(new StoppedError('Start first'));
   }
 
-  /** Gives the connection up and connects again, e.g. when the network has changed. */
+  /**
+   * Connects again at once: gives up the connection in use, or the wait for the next attempt. For
+   * when the network has changed or a person asks for it, not for a timer.
+   */
   reconnect(): void {
     this.live?.reconnect();
   }

@@ -270,6 +270,21 @@ describe('connection', () => {
     expect(bench.asked[1]).toEqual(['g1']);
   });
 
+  it('cuts a wait short when asked to, without starting the backoff anew', async () => {
+    const bench = new Bench(true, () => 0.999);
+    bench.directory = () => Promise.reject(new NetworkError('down'));
+    await bench.start();
+    await bench.clock.pass(10_000);
+    const asked = bench.asked.length;
+    bench.connection.reconnect('typed');
+    bench.connection.reconnect('typed');
+    await settle();
+    expect(bench.asked).toHaveLength(asked + 1);
+    await bench.clock.pass(5_000);
+    expect(bench.asked).toHaveLength(asked + 1);
+    expect(bench.clock.pending).toBe(1);
+  });
+
   it('leaves no timer behind', async () => {
     const bench = new Bench();
     await bench.online();

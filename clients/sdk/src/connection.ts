@@ -92,9 +92,15 @@ export class Connection {
     this.letGo();
   }
 
-  /** Gives up the socket in use and connects again at once, e.g. when the network changed. */
+  /**
+   * Connects again at once: gives up the socket in use, or what is left of the wait for the next
+   * attempt. For an occasion that is no failure: the network came back, a person wants to write.
+   */
   reconnect(reason: string): void {
-    if (this.state === 'online') this.lost(reason, 0);
+    if (this.state === 'online') return this.lost(reason, 0);
+    if (this.state !== 'connecting' || !this.timers.has('retry')) return;
+    this.cancelTimers();
+    this.attempt();
   }
 
   /** Sends a frame; false when there is no connection. */
@@ -261,7 +267,11 @@ export class Connection {
 
   private later(timer: Timer, ms: number, run: () => void): void {
     this.timers.get(timer)?.();
-    this.timers.set(timer, this.deps.clock.after(ms, run));
+    const cancel = this.deps.clock.after(ms, () => {
+      this.timers.delete(timer);
+      run();
+    });
+    this.timers.set(timer, cancel);
   }
 
   private cancelTimers(): void {

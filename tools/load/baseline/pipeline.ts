@@ -135,7 +135,8 @@ async function launch(
   name: string,
   gateway: number,
 ): Promise<ProcessReady> {
-  const child = fork(join(__dirname, `${kind}-process.js`), []);
+  // a session of its own, as the stack's processes have: Linux shares the CPU among sessions first
+  const child = fork(join(__dirname, `${kind}-process.js`), [], { detached: true });
   running.children.push({ name, child });
   const start: ProcessStart = { topology: running.topology, gateway };
   child.send(start);

@@ -77,5 +77,4 @@ export function runProcess(start: (given: ProcessStart) => Promise<Started>): vo
     }, failed);
   });
   process.on('disconnect', () => process.exit(0));
-  process.on('SIGINT', () => undefined);
 }

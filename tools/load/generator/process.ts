@@ -79,5 +79,3 @@ process.on('message', (message: CallMessage) => {
   );
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole terminal group; the parent decides when we end
-process.on('SIGINT', () => undefined);

@@ -1,6 +1,7 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
 import type { MemberCache } from '@tidings/common/redis/members';
+import { within } from '@tidings/common/runtime/lifecycle';
 import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';
 import { CallBatch } from './call-batch';
@@ -10,6 +11,8 @@ const GRACE_MS = 1_000;
 /** From this age on, an answer in use is asked anew in the background, milliseconds. */
 const REFRESH_MS = 500;
 const MOST_CONVERSATIONS = 50_000;
+/** A Redis that does not answer within this time is passed over, milliseconds. */
+const COPY_MS = 300;
 const STORAGE_TIMEOUT_MS = 2_000;
 
 interface Known {
@@ -55,7 +58,7 @@ export class Membership {
    * `unavailable` when nobody can tell.
    */
   async require(conversationId: string, userId: string): Promise<void> {
-    const copy = await this.copies.ask(conversationId).catch(() => null);
+    const copy = await within(this.copies.ask(conversationId), COPY_MS).catch(() => null);
     if (copy && this.learn(copy).has(userId)) return;
     const original = await this.originals.ask(conversationId);
     if (original && this.learn(original).has(userId)) return;

@@ -1,9 +1,7 @@
-import type { FrameRefusal } from '@tidings/common/contracts/frames';
-import { FEATURES } from '@tidings/common/contracts/frames';
+import { FEATURES, type FrameRefusal, type SyncedBody } from '@tidings/common/contracts/frames';
 import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
 import type { GatewayAddress } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
 import { isoTime } from './iso-time';
 
 /** What an `error` frame says beside the error itself. */

@@ -1,7 +1,9 @@
 /**
  * Every Redis key of the product: name, value, time to live (seconds). Everything here can be
  * rebuilt. Keys that one script touches share a `{tag}`, so that they live in one slot of a Redis
- * Cluster: `{u:<userId>}` per user, `{g:<gatewayId>}` per gateway.
+ * Cluster: `{u:<userId>}` per user, `{g:<gatewayId>}` per gateway. One script reads keys of many
+ * slots, for its cost: the lookup of routes; on a cluster it is given one key per call
+ * (`keysPerLookup: 1`).
  */
 export const TTL = {
   /** A route without renewal; gateways renew every 30 s. */
