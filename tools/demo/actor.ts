@@ -5,8 +5,9 @@ import { nodeClient } from '@tidings/sdk/node';
 /** How long a line may take to the other end, also while a gateway is away. */
 export const LINE_MS = 60_000;
 const CONNECT_MS = 20_000;
-/** How often an actor tries to get away from a gateway. */
-const MAX_MOVES = 5;
+/** How long an actor tries to get away from a gateway: another one may be starting yet. */
+const MOVE_MS = 20_000;
+const MOVE_PAUSE_MS = 1_000;
 
 /** One of the two users: an SDK client, and what it was shown. */
 export class Actor {
@@ -51,7 +52,10 @@ export class Actor {
 
   /** Moves to another gateway than this one; false when there seems to be none. */
   async leave(gatewayId: string | null): Promise<boolean> {
-    for (let moves = 0; moves < MAX_MOVES && this.client.gatewayId === gatewayId; moves++) {
+    const end = performance.now() + MOVE_MS;
+    for (let first = true; this.client.gatewayId === gatewayId && performance.now() < end;) {
+      if (!first) await new Promise((resolve) => setTimeout(resolve, MOVE_PAUSE_MS));
+      first = false;
       this.client.reconnect();
       await within(this.client.whenSynced(), CONNECT_MS, `${this.name} could not connect again`);
     }

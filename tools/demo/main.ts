@@ -73,13 +73,15 @@ async function play(
   stack: StackFile | undefined,
 ): Promise<number> {
   const { first, second } = actors;
-  const apart = await second.leave(first.client.gatewayId);
+  const several = options.servers.length !== 1 && stack?.gateways.length !== 1;
+  const apart = several && (await second.leave(first.client.gatewayId));
   say(`The Importance of Being Earnest, from Act I: ${lines.length} lines.`);
   say(`  Algernon and the ladies speak by ${first.client.gatewayId},`);
   say(`  Jack and Lane by ${second.client.gatewayId}.`);
-  if (!apart) say('  (There is only one gateway, so both use it.)');
+  if (!apart) say('  (There is no second gateway, so both use this one.)');
   const { id: conversationId } = await first.client.direct(second.userId);
-  const victim = options.kill ? killable(stack, actors, apart) : null;
+  // Read anew: a gateway that was started again meanwhile has another process.
+  const victim = options.kill && apart ? gatewayProcess(second.client.gatewayId) : null;
   if (options.kill && !victim) say('  (No gateway can be killed from here: going on without.)');
   const half = Math.floor(lines.length / 2);
   const course = await perform({
@@ -99,15 +101,10 @@ async function play(
   return report(lines, actors, conversationId, course, victim !== null);
 }
 
-/** The gateway of the user who speaks half-way, when its process is one of this machine's. */
-function killable(
-  stack: StackFile | undefined,
-  actors: Record<Role, Actor>,
-  apart: boolean,
-): { id: string; pid: number } | null {
-  const id = actors.second.client.gatewayId;
-  const node = stack?.nodes.find((n) => n.service === 'gateway' && n.id === id);
-  return node && apart ? node : null;
+/** The process of a gateway of this machine's stack. */
+function gatewayProcess(id: string | null): { id: string; pid: number } | null {
+  const nodes = readStackFile(dataDir())?.nodes ?? [];
+  return nodes.find((node) => node.service === 'gateway' && node.id === id) ?? null;
 }
 
 async function report(

@@ -196,6 +196,18 @@ describe('client', () => {
     expect(bench.socket.frames('sync').length).toBeLessThan(20);
   });
 
+  it('is done with a conversation whose sync came in several answers', async () => {
+    await bench.online();
+    bench.answer();
+    bench.socket.receive(pushed(5, 0));
+    await settle();
+    const conversations = [served('behind', 5, [message(5)])];
+    bench.answer({ conversations, complete: false, since: 'middle' });
+    bench.answer();
+    await bench.clock.pass(60_000, 1_000);
+    expect(bench.socket.frames('sync')).toHaveLength(3);
+  });
+
   it('asks again when an answer does not come or is refused for now', async () => {
     await bench.online();
     await bench.clock.pass(SYNC_ANSWER_MS + 100, 1_000);

@@ -119,10 +119,20 @@ describe('a conversation as the client holds it', () => {
 
   it('does not vouch for older runs when it is served as to a new device', () => {
     push(1, 0);
+    model.connected();
     model.serve(served('new', 9, [message(8), message(9)], true), null);
     expect(model.runs()).toEqual([{ from: '8', to: '9' }]);
     model.page([message(1, { version: '5' })], { before: '8' }, false);
     expect(model.messages().map((m) => m.version)).toEqual(['5', '0', '0']);
+  });
+
+  it('vouches for what the same connection has pushed before it was served as new', () => {
+    model.connected();
+    push(1, 0);
+    push(5, 1);
+    model.serve(served('new', 5, [message(5)], true), null);
+    expect(model.runs()).toEqual([{ from: '0', to: '5' }]);
+    expect(positions(model.messages())).toEqual([1, 5]);
   });
 
   it('sees no hole behind `more` when pushes have filled it meanwhile', () => {

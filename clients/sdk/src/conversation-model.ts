@@ -31,8 +31,15 @@ export class ConversationModel {
   private aside: PushedEntry[] = [];
   private member = true;
   private trusting = true;
+  /** `have` when the connection in use began: what lies above was pushed or served by it. */
+  private before = '0';
 
   constructor(readonly conversationId: string) {}
+
+  /** A connection begins. */
+  connected(): void {
+    this.before = this.have;
+  }
 
   /**
    * Whether an entry whose predecessor is unknown may count as following. Not before the first sync
@@ -124,8 +131,8 @@ export class ConversationModel {
     }
     const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
     const from = this.servedFrom(answer, asked);
-    // A new device's answer says nothing about changes of what is held below it.
-    if (answer.state === 'new') this.spans.forgetBelow(from);
+    // An answer for a new device says nothing about changes of what was held before it connected.
+    if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
     if (comparePositions(from, answer.upTo) <= 0) this.spans.add(from, answer.upTo);
     this.catchUp();
     return changes;

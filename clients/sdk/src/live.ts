@@ -197,6 +197,7 @@ export class Live {
     this.online = true;
     this.deps.serverTime.heard(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
+    this.replica.connected();
     this.sync.connected();
     this.outbox.connected(welcome.limits);
   }

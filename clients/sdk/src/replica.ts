@@ -51,6 +51,11 @@ export class Replica {
     return [...this.models.values()];
   }
 
+  /** A connection begins. */
+  connected(): void {
+    for (const model of this.models.values()) model.connected();
+  }
+
   /** Whether the connection in use has been synced (see ConversationModel.trustUnknown). */
   set inStep(inStep: boolean) {
     if (this.synced === inStep) return;

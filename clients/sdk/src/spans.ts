@@ -61,6 +61,11 @@ export class Spans {
       .map((s) => ({ from: maxPosition(s.from, position), to: s.to }));
   }
 
+  /** Forgets everything up to a position, which is included. */
+  forgetUpTo(position: string): void {
+    this.forgetBelow(String(BigInt(position) + 1n));
+  }
+
   /** A copy of the stretches, oldest first. */
   all(): Span[] {
     return this.list.map((s) => ({ ...s }));

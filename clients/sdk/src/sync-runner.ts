@@ -43,8 +43,10 @@ export interface SyncDeps {
 interface Run {
   ref: string;
   full: boolean;
-  /** Positions that were listed in this request. */
+  /** Positions that were listed in this request, which may be the continuation of another. */
   asked: Map<string, string>;
+  /** Conversations that the first request listed. */
+  named: string[];
   parts: Map<string, SyncedConversation>;
 }
 
@@ -71,7 +73,7 @@ export class SyncRunner {
   private fullDue = false;
   /** Conversations to sync although no gap shows. */
   private readonly wanted = new Set<string>();
-  /** `since` was given up: what is held has to be asked for by name once. */
+  /** A sync without `since` runs: what was held before has to be asked for by name after it. */
   private recheck = false;
   private answerTimer: Cancel | null = null;
   private retryTimer: Cancel | null = null;
@@ -133,10 +135,7 @@ export class SyncRunner {
       this.deps.refused(frame.code, frame.detail);
       return true;
     }
-    if (!frame.retryable) {
-      this.since = null;
-      this.recheck = true;
-    }
+    if (!frame.retryable) this.since = null;
     this.restartLater(frame.retryAfterMs ?? 0);
     return true;
   }
@@ -169,11 +168,10 @@ export class SyncRunner {
       this.wanted.clear();
       if (this.recheck) for (const c of this.held()) this.wanted.add(c.conversationId);
       this.recheck = false;
-    }
-    for (const id of run.asked.keys()) this.wanted.delete(id);
-    // A gap that its own sync did not close: the server cannot close it yet.
-    if (!run.full && [...run.asked.keys()].some((id) => this.needed(id))) {
-      return this.restartLater(0);
+    } else {
+      for (const id of run.named) this.wanted.delete(id);
+      // A gap that its own sync did not close: the server cannot close it yet.
+      if (run.named.some((id) => this.needed(id))) return this.restartLater(0);
     }
     if (!this.judge()) this.failures = 0;
   }
@@ -204,8 +202,12 @@ export class SyncRunner {
   private restart(): void {
     this.endRun();
     this.fullDue = false;
-    // Listing conversations without `since` would ask for those alone.
-    if (this.online) void this.begin(true, this.since === null ? [] : this.held());
+    if (!this.online) return;
+    const held = this.held();
+    // Listing conversations without `since` would ask for those alone: they come afterwards.
+    const cold = this.since === null;
+    if (cold && held.length > 0) this.recheck = true;
+    void this.begin(true, cold ? [] : held);
   }
 
   private restartLater(atLeastMs: number): void {
@@ -227,7 +229,8 @@ export class SyncRunner {
   }
 
   private async begin(full: boolean, listed: ConversationModel[]): Promise<void> {
-    const run: Run = { ref: this.nextRef(), full, asked: new Map(), parts: new Map() };
+    const ref = this.nextRef();
+    const run: Run = { ref, full, asked: new Map(), named: [], parts: new Map() };
     this.run = run;
     const asOf = this.deps.serverNow();
     // Positions and digests belong together: both are taken before anything is awaited.
@@ -243,7 +246,9 @@ export class SyncRunner {
       }),
     );
     if (this.run !== run) return;
-    this.ask(run, full ? this.since : null, withinFrame(conversations), asOf);
+    const fitting = withinFrame(conversations);
+    run.named = fitting.map((c) => c.conversationId);
+    this.ask(run, full ? this.since : null, fitting, asOf);
   }
 
   private ask(

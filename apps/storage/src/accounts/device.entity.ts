@@ -1,4 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { UserEntity } from './user.entity';
 
 /** One device of a user and the state of its session. */
 @Entity('devices')
@@ -7,6 +8,7 @@ export class DeviceEntity {
   id!: string;
 
   @Index('devices_user')
+  @ForeignKey(() => UserEntity, { name: 'devices_user_id_fkey', onDelete: 'CASCADE' })
   @Column('uuid', { name: 'user_id' })
   userId!: string;
 

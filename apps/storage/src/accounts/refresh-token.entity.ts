@@ -1,4 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { DeviceEntity } from './device.entity';
 
 /** A refresh token that was issued, spent ones included: their re-use gives a thief away. */
 @Entity('refresh_tokens')
@@ -8,6 +9,7 @@ export class RefreshTokenEntity {
   @PrimaryColumn('bytea')
   hash!: Buffer;
 
+  @ForeignKey(() => DeviceEntity, { name: 'refresh_tokens_device_id_fkey', onDelete: 'CASCADE' })
   @Column('uuid', { name: 'device_id' })
   deviceId!: string;
 

@@ -1,9 +1,14 @@
-import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import type { ConversationKind } from '@tidings/common/contracts/events';
 
 /** A conversation. Positions are bigints as decimal strings. */
 @Entity('conversations')
+@Check('conversations_kind_check', `kind IN ('direct', 'group', 'everyone')`)
 @Unique('conversations_direct_key', ['directKey'])
+@Index('conversations_request', ['createdBy', 'requestId'], {
+  unique: true,
+  where: '(request_id IS NOT NULL)',
+})
 export class ConversationEntity {
   @PrimaryColumn('text', { collation: 'C' })
   id!: string;

@@ -86,8 +86,8 @@ export class ConversationsRepository {
       );
       await sql.rows(
         {
-          text: `INSERT INTO outbox (message_id, conversation_id, version, event)
-                 VALUES ($1, $2, 1, $3)`,
+          text: `INSERT INTO outbox (message_id, conversation_id, version, event, due_at)
+                 VALUES ($1, $2, 1, $3, now() + interval '2 seconds')`,
         },
         [conversation.event.messageId, conversation.id, conversation.event.json],
       );

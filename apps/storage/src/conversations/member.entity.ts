@@ -1,7 +1,8 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A member sees positions in (from, until]. Positions are bigints as decimal strings. */
 @Entity('members')
+@Check('members_role_check', `role IN ('owner', 'admin', 'member')`)
 @Index('members_user', ['userId', 'conversationId'])
 export class MemberEntity {
   @PrimaryColumn('text', { name: 'conversation_id', collation: 'C' })

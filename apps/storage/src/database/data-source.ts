@@ -16,15 +16,7 @@ const ORM_CONNECTIONS = 5;
 
 /** Options of this service's TypeORM data source; the schema is changed by migrations only. */
 export function dataSourceOptions(url: string, name: string): DataSourceOptions {
-  const {
-    connectionString: _url,
-    max: _max,
-    ...extra
-  } = poolConfig({
-    url,
-    name,
-    connections: ORM_CONNECTIONS,
-  });
+  const extra = poolConfig({ url, name, connections: ORM_CONNECTIONS });
   return {
     type: 'postgres',
     url,

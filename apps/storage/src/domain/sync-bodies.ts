@@ -28,7 +28,7 @@ export function fitConversation(
   let bytes = utf8Bytes(JSON.stringify(conversation));
   if (bytes <= CONVERSATION_BYTES) return { conversation, bytes };
   const messages = [...conversation.messages];
-  let oldest = messages.findIndex((m) => isNew(m.position));
+  const oldest = messages.findIndex((m) => isNew(m.position));
   // The newest message stays in any case; one message always fits.
   for (; oldest >= 0 && bytes > CONVERSATION_BYTES && messages.length - oldest > 1;) {
     bytes -= utf8Bytes(JSON.stringify(messages[oldest])) + 1;

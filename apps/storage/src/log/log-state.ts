@@ -17,8 +17,13 @@ export const FIRST_EPOCH = 1;
 /** Position of offset 0 in the first epoch: 1, because "0" stands for no entry at all. */
 export const FIRST_BASE = 1n;
 
+/** Conversations whose partition is remembered: hashing an id costs more than all else about it. */
+const REMEMBERED = 20_000;
+
 /** Epoch of the conversation log and how its offsets become positions; fixed while a process runs. */
 export class LogState {
+  private readonly remembered = new Map<string, number>();
+
   constructor(
     readonly topic: string,
     readonly epoch: number,
@@ -32,7 +37,12 @@ export class LogState {
 
   /** Partition of a conversation. */
   partitionOf(conversationId: string): number {
-    return partitionOf(conversationId, this.bases.length);
+    const known = this.remembered.get(conversationId);
+    if (known !== undefined) return known;
+    if (this.remembered.size >= REMEMBERED) this.remembered.clear();
+    const partition = partitionOf(conversationId, this.bases.length);
+    this.remembered.set(conversationId, partition);
+    return partition;
   }
 
   /** Position of an offset. */

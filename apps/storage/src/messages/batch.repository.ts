@@ -31,14 +31,14 @@ export class BatchRepository {
         this.log.epoch,
         first,
         next,
-        entries.map((e) => e.conversationId),
-        entries.map((e) => e.messageId),
-        entries.map((e) => e.position),
-        entries.map((e) => e.senderId),
-        entries.map((e) => e.sentAt),
-        entries.map((e) => e.expiresAt),
-        entries.map((e) => e.kind),
-        entries.map((e) => e.contentHash),
+        plainArray(entries.map((e) => e.conversationId)),
+        plainArray(entries.map((e) => e.messageId)),
+        plainArray(entries.map((e) => e.position)),
+        plainArray(entries.map((e) => e.senderId)),
+        plainArray(entries.map((e) => e.sentAt)),
+        plainArray(entries.map((e) => e.expiresAt)),
+        plainArray(entries.map((e) => e.kind)),
+        plainArray(entries.map((e) => e.contentHash)),
         entries.map((e) => e.content),
       ],
     );
@@ -56,4 +56,14 @@ export class BatchRepository {
     );
     return row ? { epoch: row.epoch, next: BigInt(row.next) } : null;
   }
+}
+
+/**
+ * An array in PostgreSQL's text form. Its values hold neither `"` nor a backslash (ids, numbers, times: the
+ * decoder has checked them), so it is made without looking at each character, as pg would.
+ */
+function plainArray(values: readonly (string | bigint | null)[]): string {
+  if (values.length === 0) return '{}';
+  if (!values.includes(null)) return `{"${values.join('","')}"}`;
+  return `{${values.map((value) => (value === null ? 'NULL' : `"${value}"`)).join(',')}}`;
 }

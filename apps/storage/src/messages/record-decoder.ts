@@ -56,37 +56,41 @@ export function decodeEntry(record: LogRecord, log: LogState): Decoded {
 function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = messageSent.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
-  const { conversationId, messageId, senderId, sentAt, expiresAt, contentHash, content } =
-    parsed.data;
-  if (!isStorable(content.text)) return poison('content: NUL or a lone surrogate');
-  return {
-    kind: 'entry',
-    entry: {
-      ...{ record, conversationId, messageId, senderId, sentAt, contentHash },
-      position: log.position(record.partition, record.offset),
-      expiresAt: expiresAt ?? null,
-      kind: content.kind,
-      content: JSON.stringify(content),
-    },
+  const event = parsed.data;
+  if (!isStorable(event.content.text)) return poison('content: NUL or a lone surrogate');
+  const entry: LogEntry = {
+    record,
+    conversationId: event.conversationId,
+    messageId: event.messageId,
+    position: log.position(record.partition, record.offset),
+    senderId: event.senderId,
+    sentAt: event.sentAt,
+    expiresAt: event.expiresAt ?? null,
+    kind: event.content.kind,
+    contentHash: event.contentHash,
+    content: JSON.stringify(event.content),
   };
+  return { kind: 'entry', entry };
 }
 
 function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = conversationChanged.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
-  const { conversationId, messageId, senderId, sentAt, change } = parsed.data;
-  const content: MessageContent = { kind: 'event', event: change };
-  return {
-    kind: 'entry',
-    entry: {
-      ...{ record, conversationId, messageId, senderId, sentAt },
-      position: log.position(record.partition, record.offset),
-      expiresAt: null,
-      kind: content.kind,
-      contentHash: null,
-      content: JSON.stringify(content),
-    },
+  const event = parsed.data;
+  const content: MessageContent = { kind: 'event', event: event.change };
+  const entry: LogEntry = {
+    record,
+    conversationId: event.conversationId,
+    messageId: event.messageId,
+    position: log.position(record.partition, record.offset),
+    senderId: event.senderId,
+    sentAt: event.sentAt,
+    expiresAt: null,
+    kind: content.kind,
+    contentHash: null,
+    content: JSON.stringify(content),
   };
+  return { kind: 'entry', entry };
 }
 
 /** What the schemas cannot see: the record's frame, its place and its times. */

@@ -152,7 +152,7 @@ const LOG = [
     version integer NOT NULL,
     event text NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
-    due_at timestamptz NOT NULL DEFAULT now() + interval '2 seconds',
+    due_at timestamptz NOT NULL,
     CONSTRAINT outbox_version UNIQUE (conversation_id, version)
   )`,
   `CREATE INDEX outbox_due ON outbox (due_at)`,

@@ -25,6 +25,6 @@ export class OutboxEntity {
 
   /** When the sweep appends it, should nobody have done so. */
   @Index('outbox_due')
-  @Column('timestamptz', { name: 'due_at', default: () => "now() + interval '2 seconds'" })
+  @Column('timestamptz', { name: 'due_at' })
   dueAt!: Date;
 }
