@@ -57,9 +57,14 @@ export class OpenLog {
       fatal: onFatal,
     });
     const strategy = consumer(options, batches);
-    const applied = await readApplied(reads, log.topic);
-    const bounds = await strategy.offsets.logBounds(log.topic);
-    applied.forEach((next, p) => checkBounds(log.topic, p, next, bounds[p]!));
+    try {
+      const applied = await readApplied(reads, log.topic);
+      const bounds = await strategy.offsets.logBounds(log.topic);
+      applied.forEach((next, p) => checkBounds(log.topic, p, next, bounds[p]!));
+    } catch (error) {
+      strategy.offsets.close();
+      throw error;
+    }
     const writer = new LogWriter({
       ...{ kafka, partitions, topic: log.topic, source: nodeId, epoch: log.epoch },
       onError: (error) => logger.error({ err: error }, 'the log writer failed'),
