@@ -5,7 +5,7 @@ COPY package.json package-lock.json ./
 COPY clients/sdk/package.json clients/sdk/
 COPY clients/cli/package.json clients/cli/
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.tools.json nest-cli.json ./
+COPY tsconfig.json tsconfig.build.json nest-cli.json ./
 COPY apps apps
 COPY libs libs
 COPY clients clients
@@ -21,4 +21,4 @@ COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
 USER node
 ENTRYPOINT ["node"]
-CMD ["dist/apps/gateway/apps/gateway/src/main.js"]
+CMD ["dist/apps/gateway/src/main.js"]

@@ -50,6 +50,8 @@ describe('a gateway keeps its clients through faults', () => {
       expect([refused.status, refused.body.code]).toEqual([503, 'unavailable']);
       expect(refused.headers.get('retry-after')).not.toBeNull();
       await expect(openSocket(url, ticket)).rejects.toEqual(new UpgradeRefused(503));
+      // long enough for everybody to give the connection up
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
     } finally {
       stack.redis.signal('SIGCONT');
     }

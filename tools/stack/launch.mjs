@@ -10,14 +10,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 process.chdir(root);
 
 const PROGRAMS = {
-  start: { file: 'dist/node/tools/stack/start.js', java: true, own: true },
-  test: { file: 'dist/node/tools/stack/test-run.js', java: true, own: true },
-  faults: { file: 'dist/node/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
-  kafka: { file: 'dist/node/tools/stack/kafka.js', java: true, own: true },
-  reset: { file: 'dist/node/tools/stack/reset.js', own: true },
-  chat: { file: 'dist/node/clients/cli/src/main.js' },
-  demo: { file: 'dist/node/tools/demo/main.js' },
-  load: { file: 'dist/node/tools/load/main.js' },
+  start: { file: 'dist/tools/stack/start.js', java: true, own: true },
+  test: { file: 'dist/tools/stack/test-run.js', java: true, own: true },
+  faults: { file: 'dist/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
+  kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
+  reset: { file: 'dist/tools/stack/reset.js', own: true },
+  chat: { file: 'dist/clients/cli/src/main.js' },
+  demo: { file: 'dist/tools/demo/main.js' },
+  load: { file: 'dist/tools/load/main.js' },
 };
 
 const INSTALL_STAMP = 'node_modules/.tidings-lock-stamp';
@@ -108,7 +108,7 @@ async function install() {
   const wanted = hashOf([read('package-lock.json')]);
   if (read(INSTALL_STAMP) === wanted) return;
   if (!installedMatches()) {
-    await step('Installing packages (npm ci)', ['npm ci --no-audit --no-fund']);
+    await step('Installing packages (npm ci)', 'npm ci --no-audit --no-fund');
   }
   writeFileSync(INSTALL_STAMP, wanted);
 }
@@ -137,10 +137,9 @@ async function build() {
   const wanted = sourceHash();
   if (read(BUILD_STAMP) === wanted) return;
   rmSync(BUILD_STAMP, { force: true });
-  // the parts of the build script do not need each other: two at a time
-  const { scripts } = JSON.parse(read('package.json'));
-  await step('Building', scripts.build.split(' && '));
-  mkdirSync('dist', { recursive: true });
+  // from nothing: what was compiled from a file that is gone must not live on
+  rmSync('dist', { recursive: true, force: true });
+  await step('Building', 'npm run build');
   writeFileSync(BUILD_STAMP, wanted);
 }
 
@@ -163,29 +162,19 @@ function quietly(command) {
   });
 }
 
-/** Runs commands, two at a time; their output is shown only when one fails. */
-async function step(title, commands) {
+/** Runs a command; its output is shown only when it fails. */
+async function step(title, command) {
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
   say(`${title} …`);
   const ticker = setInterval(() => say(`  ${title}: ${seconds()} s`), 20_000);
-  const waiting = [...commands];
-  const worker = async () => {
-    for (
-      let command = waiting.shift();
-      command !== undefined && !stopped;
-      command = waiting.shift()
-    ) {
-      const { code, output } = await quietly(command);
-      if (code === 0 || stopped) continue;
-      process.stderr.write(output);
-      for (const child of running) child.kill();
-      fail(`${title} failed (${command}).`);
-    }
-  };
-  await Promise.all([worker(), worker()]);
+  const { code, output } = await quietly(command);
   clearInterval(ticker);
   if (stopped) process.exit(130);
+  if (code !== 0) {
+    process.stderr.write(output);
+    fail(`${title} failed (${command}).`);
+  }
   say(`  done in ${seconds()} s`);
 }
 

@@ -13,7 +13,7 @@ export function throwIfStopped(abort: AbortSignal | undefined): void {
 
 /**
  * The checkout this file belongs to, found by walking up, so that it is the same from `tools/` (tests) and from
- * `dist/node/tools/` (compiled).
+ * `dist/tools/` (compiled).
  */
 export function projectRoot(): string {
   let dir = __dirname;

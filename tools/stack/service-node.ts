@@ -36,7 +36,7 @@ const READY_TIMEOUT_MS = 60_000;
 
 /** The compiled entry file of a service. */
 export function entryFile(distDir: string, service: ServiceName): string {
-  return join(distDir, 'apps', service, 'apps', service, 'src', 'main.js');
+  return join(distDir, 'apps', service, 'src', 'main.js');
 }
 
 /** Variables of our own environment that a service must not inherit: the stack decides them. */

@@ -153,6 +153,7 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
   const routeKeeper: RouteKeeper = new RouteKeeper({
     gatewayId,
     bootId: (): string => boot.bootId,
+    rebooting: (): boolean => boot.isRebooting,
     routes: stores.routes,
     sessions: stores.sessions,
     isSession: (c) => stores.gate.isValid(c.userId, c.deviceId, c.sessionGeneration),

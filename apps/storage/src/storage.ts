@@ -5,6 +5,7 @@ import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import { MemberIds } from '@tidings/common/redis/member-ids';
 import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
@@ -20,7 +21,6 @@ import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { CONCURRENT_PARTITIONS, OpenLog } from './log/open-log';
-import { MemberIds } from './log/member-ids';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -91,13 +91,13 @@ export class Storage {
   /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
   steps(): Step[] {
     return [
+      { name: 'redis', stop: () => this.leaveRedis() },
       {
         name: 'database',
         start: () => this.openDatabase(),
         stop: () => this.closeDatabase(),
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
-      { name: 'redis', stop: () => this.leaveRedis() },
       { name: 'log', start: () => this.openLog(), stop: () => this.log?.close() },
       { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
       {

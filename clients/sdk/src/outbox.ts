@@ -45,7 +45,11 @@ const CHECK_MS = 1_000;
 /** The pause after a retryable refusal is never shorter, lest copies cross with refusals. */
 const SHORTEST_PAUSE_MS = 100;
 
-const REFUSAL_PAUSE = { baseMs: TIMINGS.backoffBaseMs, maxMs: TIMINGS.backoffMaxMs };
+/**
+ * Much shorter than between connects: the socket stands, and one frame per conversation asks whether
+ * the gateway takes sends again.
+ */
+const REFUSAL_PAUSE = { baseMs: TIMINGS.backoffBaseMs, maxMs: 2_000 };
 
 /**
  * Messages on their way to the log: in order per conversation, each kept until its id comes back,

@@ -63,6 +63,11 @@ export class BootKeeper {
     return this.boot.id;
   }
 
+  /** The present boot id is in doubt: its inbox may be gone, and another one is being claimed. */
+  get isRebooting(): boolean {
+    return this.rebooting;
+  }
+
   /** Whether a boot id is or was this process's. */
   isOwn(bootId: string): boolean {
     return this.ids.has(bootId);
@@ -119,6 +124,8 @@ export class BootKeeper {
     const old = this.boot;
     const boot = await this.claim(old?.id ?? null);
     this.boot = boot;
+    // what was noticed until now was about what this boot replaces
+    this.rebootWanted = null;
     await this.parts.announceRoutes(() => this.boot !== boot || this.rebootWanted !== null);
     if (old) setTimeout(() => void this.close(old), OLD_INBOX_MS).unref();
   }

@@ -15,6 +15,7 @@ interface World {
   session: number | null;
   storageSession: boolean | 'away';
   redisAway: boolean;
+  rebooting: boolean;
 }
 
 function setUp(over: Partial<World> = {}) {
@@ -24,6 +25,7 @@ function setUp(over: Partial<World> = {}) {
     session: 1,
     storageSession: true,
     redisAway: false,
+    rebooting: false,
     ...over,
   };
   const table = new ConnectionTable();
@@ -45,6 +47,7 @@ function setUp(over: Partial<World> = {}) {
   const keeper = new RouteKeeper({
     gatewayId: 'g',
     bootId: () => 'new',
+    rebooting: () => world.rebooting,
     routes,
     sessions,
     isSession: () =>
@@ -104,6 +107,13 @@ describe('RouteKeeper.step', () => {
     add('c1');
     await keeper.step();
     expect(closes).toEqual([]);
+  });
+
+  it('leaves a lost route to the new boot id that is on its way', async () => {
+    const { keeper, add, put, closes } = setUp({ renewed: false, rebooting: true });
+    const { frames } = add('c1');
+    await keeper.step();
+    expect([put, closes, frames]).toEqual([[], [], []]);
   });
 
   it('writes a lost route anew and has the client sync', async () => {

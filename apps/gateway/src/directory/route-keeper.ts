@@ -22,6 +22,8 @@ const RESYNC_WITHIN_MS = 2_000;
 export interface RouteKeeperParts {
   gatewayId: string;
   bootId: () => string;
+  /** While another boot id is on its way, nothing is written under the present one. */
+  rebooting: () => boolean;
   routes: Routes;
   sessions: DeviceSessions;
   /** Whether a session is valid by storage's word; throws when nobody can tell. */
@@ -98,7 +100,7 @@ export class RouteKeeper {
     const { routes, gatewayId } = this.parts;
     const renewed = await routes.renew(batch.map((c) => c.route(gatewayId, c.bootId ?? '')));
     const lost = batch.filter((c, i) => renewed[i] === false && !c.ended);
-    await this.write(lost, 'the way to you was lost');
+    if (!this.parts.rebooting()) await this.write(lost, 'the way to you was lost');
     await this.checkSessions(batch.filter((c) => !c.ended));
   }
 

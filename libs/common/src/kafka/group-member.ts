@@ -1,5 +1,6 @@
 import type { Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
 import type { PartitionControl } from './assignments';
+import { leaveGroup } from './leave-predecessor';
 import type { LogConsumerOptions } from './log-consumer-options';
 
 /** What a group member tells its strategy. */
@@ -28,9 +29,9 @@ const MIB = 1024 * 1024;
 const SILENCE_MS = 30_000;
 const STOP_GRACE_MS = 5_000;
 const START_PAUSE_MS = 250;
-const MAX_START_PAUSE_MS = 2_000;
+const MAX_START_PAUSE_MS = 1_000;
 
-/** Errors that kafkajs ends on although they pass. */
+/** Errors that pass although kafkajs does not mark them so. */
 const PASSING = new Set([
   'KafkaJSGroupCoordinatorNotFound',
   'KafkaJSLockTimeout',
@@ -53,6 +54,8 @@ export class GroupMember implements PartitionControl {
   private replacing = false;
   /** The replacement has crashed before it was done: it needs one itself. */
   private replaceAgain = false;
+  /** The id under which the newest consumer has joined: the group may still wait for it. */
+  private memberId: string | null = null;
   private heardAt = -Infinity;
   private aliveAt = 0;
   private watchdog: NodeJS.Timeout | undefined;
@@ -121,6 +124,7 @@ export class GroupMember implements PartitionControl {
       try {
         await consumer.connect();
         await consumer.subscribe({ topics: this.topics, fromBeginning: true });
+        await this.leaveBehind();
         if (this.stopped) return await this.drop();
         await consumer.run({
           autoCommit: false,
@@ -143,6 +147,17 @@ export class GroupMember implements PartitionControl {
     }
   }
 
+  /**
+   * The member that crashed before, so that the rebalance does not wait for it. A consumer of
+   * kafkajs cannot take over the id of another one.
+   */
+  private async leaveBehind(): Promise<void> {
+    const { memberId } = this;
+    if (memberId === null) return;
+    await leaveGroup(this.options.kafka, this.options.groupId, memberId);
+    if (this.memberId === memberId) this.memberId = null;
+  }
+
   private create(): Consumer {
     const { kafka, groupId } = this.options;
     const instance = kafka.instance({
@@ -159,7 +174,11 @@ export class GroupMember implements PartitionControl {
       maxBytes: this.options.maxBytes ?? 10 * MIB,
       maxBytesPerPartition: this.options.maxBytesPerPartition ?? MIB,
       allowAutoTopicCreation: false,
-      retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
+      retry: {
+        ...{ retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
+        // its restart would forget the member id that the group still waits for: see replace()
+        restartOnFailure: () => Promise.resolve(false),
+      },
     });
     this.listen(consumer);
     return consumer;
@@ -178,6 +197,7 @@ export class GroupMember implements PartitionControl {
       events.GROUP_JOIN,
       current(({ payload }) => {
         this.joined = true;
+        this.memberId = payload.memberId;
         this.heardAt = performance.now();
         this.events.joined(payload.memberAssignment, payload.memberId);
       }),
@@ -200,13 +220,12 @@ export class GroupMember implements PartitionControl {
     );
   }
 
-  private crashed({ payload: { error, restart } }: ConsumerCrashEvent): void {
+  private crashed({ payload: { error } }: ConsumerCrashEvent): void {
     this.joined = false;
     this.events.lost();
     if (this.stopped) return;
-    this.events.reportError(error, restart ? 'consuming; kafkajs restarts' : 'consuming');
-    if (restart) return;
-    if (causes(error).some(({ name }) => PASSING.has(name))) void this.replace();
+    this.events.reportError(error, 'consuming');
+    if (causes(error).some(passes)) void this.replace();
     else this.options.onFatal?.(error);
   }
 
@@ -244,6 +263,10 @@ export class GroupMember implements PartitionControl {
     if (this.consumer === consumer) this.consumer = null;
     this.joined = false;
   }
+}
+
+function passes(error: Error): boolean {
+  return PASSING.has(error.name) || (error as { retriable?: boolean }).retriable === true;
 }
 
 function causes(error: unknown): Error[] {

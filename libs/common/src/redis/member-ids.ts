@@ -1,16 +1,18 @@
-import type { MemberStore } from '@tidings/common/kafka/log-consumer';
-import type { MemberStore as MemberIdStore } from '@tidings/common/redis/member-store';
+import type { MemberStore } from './member-store';
 
 /** How often the living member's id is written again, well below its time to live, in ms. */
 const REFRESH_MS = 60_000;
 
-/** Keeps the member id of this node's one consumer in a group, and keeps it alive in Redis. */
-export class MemberIds implements MemberStore {
+/**
+ * The member id of this node's one consumer in a group, kept alive in Redis: a log consumer's
+ * `memberStore`.
+ */
+export class MemberIds {
   private memberId: string | null = null;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly store: MemberIdStore,
+    private readonly store: MemberStore,
     private readonly groupId: string,
     private readonly onError: (error: unknown) => void,
   ) {}
