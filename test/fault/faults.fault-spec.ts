@@ -73,7 +73,7 @@ class Probe {
   }
 
   private async loop(): Promise<void> {
-    const { user } = this.talk.ends[0][0]!;
+    const user = this.talk.reader;
     while (this.running) {
       for (const base of user.bases) {
         const began = performance.now();
@@ -160,7 +160,7 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
 async function holdsTogether(workload: Workload, talk: Talk, history: FaultHistory): Promise<void> {
   const sent = workload.acknowledged.filter((a) => a.conversationId === talk.id);
   const stored = await eventually(async () => {
-    const all = await talk.ends[0][0]!.user.history(talk.id);
+    const all = await talk.reader.history(talk.id);
     expect(all.length).toBeGreaterThanOrEqual(sent.length);
     return all;
   }, 20_000);
