@@ -43,10 +43,22 @@ const FAULTS: Fault[] = [
   { name: 'kill -9 of storage', strike: killed('storage-1'), silence: { whole: 1_000 } },
   { name: 'restart of Kafka', strike: (s) => s.kafka.restart(), silence: { afterBack: 5_000 } },
   { name: 'restart of PostgreSQL', strike: (s) => s.postgres.restart(), silence: { whole: 1_000 } },
-  { name: 'restart of Redis', strike: (s) => s.redis.restart(), silence: { afterBack: 5_000 } },
+  {
+    name: 'restart of Redis',
+    strike: async ({ redis }) => {
+      await redis.stop();
+      await downFor(1_000);
+      await redis.restart();
+    },
+    silence: { afterBack: 5_000 },
+  },
   {
     name: 'restart of Redis, emptied',
-    strike: (s) => s.redis.restartEmpty(),
+    strike: async ({ redis }) => {
+      await redis.kill();
+      await downFor(1_000);
+      await redis.restartEmpty();
+    },
     silence: { afterBack: 5_000 },
   },
 ];
