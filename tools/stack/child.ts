@@ -8,6 +8,7 @@ import {
   renameSync,
   statSync,
 } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { guard, unguard } from './guardian';
@@ -17,6 +18,9 @@ import { StackError, throwIfStopped } from './paths';
 const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 /** How long a process may take after the polite signal before it is killed, in milliseconds. */
 const STOP_GRACE_MS = 10_000;
+
+/** On one machine the archive (storage and its database) gives way to those who deliver. */
+export const ARCHIVE_NICENESS = 5;
 
 /** What to run and how to end it. */
 export interface ChildSpec {
@@ -32,6 +36,8 @@ export interface ChildSpec {
   cwd?: string;
   uid?: number;
   gid?: number;
+  /** Gives way to the others when the machine is full (`nice`, 0–19). */
+  niceness?: number;
 }
 
 /** How a process ended. */
@@ -79,7 +85,10 @@ export class Child {
         gid: spec.gid,
       });
       const pid = child.pid;
-      if (pid !== undefined) return new Child(spec, child, pid);
+      if (pid !== undefined) {
+        giveWay(pid, spec.niceness);
+        return new Child(spec, child, pid);
+      }
       const error = await new Promise<Error>((resolve) => child.once('error', resolve));
       throw new StackError(`${spec.name} could not be started: ${error.message}.`);
     } finally {
@@ -121,6 +130,16 @@ export class Child {
     const exit = await Promise.race([this.exited, late]);
     timer.abort();
     return exit;
+  }
+}
+
+/** Before the process has children of its own: they inherit it. */
+function giveWay(pid: number, niceness: number | undefined): void {
+  if (niceness === undefined) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // it has ended already, which its exit tells
   }
 }
 

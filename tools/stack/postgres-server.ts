@@ -14,6 +14,7 @@ import { ManagedProcess } from './managed-process';
 import { StackError, throwIfStopped } from './paths';
 import { runProgram } from './run-program';
 import type { ServerHandle, ServerOptions } from './server-handle';
+import { ARCHIVE_NICENESS } from './child';
 import { type PostgresPlaces, type ServerUser, postgresUser, preparePlaces } from './server-user';
 
 /** Options of the PostgreSQL server. */
@@ -36,7 +37,10 @@ export function postgresArguments(options: PostgresOptions, data: string): strin
     port: options.port,
     unix_socket_directories: '',
     max_connections: 200,
-    shared_buffers: '128MB',
+    shared_buffers: '256MB',
+    // fewer checkpoints, whose page images cost more than the rows
+    max_wal_size: '4GB',
+    checkpoint_timeout: '15min',
     log_timezone: 'UTC',
     timezone: 'UTC',
     ...(options.durable === false && { fsync: 'off', full_page_writes: 'off' }),
@@ -75,6 +79,7 @@ export async function startPostgres(options: PostgresOptions): Promise<ServerHan
       // "fast" shutdown: disconnects clients, leaves a clean cluster
       stopSignal: 'SIGINT',
       cwd: '/',
+      niceness: options.durable ? ARCHIVE_NICENESS : undefined,
       ...user,
     }),
   });

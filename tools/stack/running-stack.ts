@@ -172,7 +172,7 @@ export class RunningStack implements Stack {
 
   private async startOwn(own: Record<'kafka' | 'redis' | 'postgres', boolean>): Promise<Servers> {
     const { dir, ports, abort, kafkaAdvertisedPort } = this.options;
-    const forTests = this.options.forTests ?? ports === 'free';
+    const { forTests } = this;
     return startServers({
       ...own,
       dir,
@@ -184,6 +184,10 @@ export class RunningStack implements Stack {
       log: this.log,
       onUnexpectedExit: this.supervisor.ended,
     });
+  }
+
+  private get forTests(): boolean {
+    return this.options.forTests ?? this.options.ports === 'free';
   }
 
   private async serverPorts(): Promise<ServerPorts> {
@@ -199,6 +203,7 @@ export class RunningStack implements Stack {
       dir: this.dir,
       abort: this.options.abort,
       env: this.environmentOf(node, plan, shared),
+      archiveGivesWay: !this.forTests,
       onUnexpectedExit: this.supervisor.ended,
     });
   }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ARCHIVE_NICENESS } from './child';
 import { ManagedProcess, type UnexpectedExit } from './managed-process';
 import { StackError } from './paths';
 import { answersOk } from './probes';
@@ -27,6 +28,8 @@ export interface NodeSettings {
   /** logs go to `<dir>/logs/<id>.log` */
   dir: string;
   env: Record<string, string>;
+  /** Storage gives way to the services that deliver. */
+  archiveGivesWay?: boolean;
   /** calls a start off */
   abort?: AbortSignal;
   onUnexpectedExit?: UnexpectedExit;
@@ -66,6 +69,7 @@ export class ServiceNode extends ManagedProcess implements NodeHandle {
 
   constructor(plan: PlannedNode, settings: NodeSettings) {
     const { distDir, dir, abort, onUnexpectedExit } = settings;
+    const givesWay = settings.archiveGivesWay === true && plan.service === 'storage';
     const env = { ...settings.env };
     const entry = entryFile(distDir, plan.service);
     super({
@@ -83,6 +87,7 @@ export class ServiceNode extends ManagedProcess implements NodeHandle {
         env: childEnvironment(env),
         stopSignal: 'SIGTERM',
         cwd: dir,
+        niceness: givesWay ? ARCHIVE_NICENESS : undefined,
       }),
     });
     this.id = plan.id;
