@@ -44,7 +44,7 @@ describe('a stack', () => {
     journalFile = join(dir, 'journal');
     lines.length = 0;
     for (const service of SERVICES) {
-      const folder = join(dir, 'dist', 'apps', service, 'apps', service, 'src');
+      const folder = join(dir, 'dist', 'apps', service, 'src');
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, 'main.js'), SERVICE);
     }
