@@ -15,7 +15,7 @@ import type { ConversationModel } from './conversation-model';
 import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
-import { Live, type Recipient } from './live';
+import { Live, type Recipient, type Sendable } from './live';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
 import { ServerTime } from './server-time';
@@ -139,13 +139,13 @@ export class TidingsClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a text; gives its handle at once, also without a connection.
+   * Sends a text or another content; gives its handle at once, also without a connection.
    *
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
    */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (!this.live) throw new StoppedError('Start first');
     return this.live.send(message);
   }

@@ -1,5 +1,5 @@
 export { TidingsClient, type ClientOptions } from './client';
-export type { Recipient } from './live';
+export type { Recipient, Sendable } from './live';
 export type { ClientEvents, ClientState, Problem } from './client-events';
 export { Outgoing, type Outcome } from './outgoing';
 export type { OutgoingState } from './outbox-lane';
@@ -25,7 +25,8 @@ export type { SocketHandlers, Transport, TransportSocket } from './transport';
 export { readFrame, type ChangedFrame, type IncomingFrame } from './frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Content, Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Extras } from '@tidings/common/contracts/extras';
 export type {
   Contact,
   Conversation,

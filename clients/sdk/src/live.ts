@@ -1,5 +1,6 @@
 import { contentProblem, type Content } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { extrasOf, extrasProblem, type Extras } from '@tidings/common/contracts/extras';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 import { V7Generator } from 'uuidv7';
@@ -37,6 +38,9 @@ export interface LiveDeps {
 
 /** Whom a message goes to: a conversation, or a user (the direct conversation with him). */
 export type Recipient = { conversationId: string } | { to: string };
+
+/** What is sent: a text or another content, with what it carries beside. */
+export type Sendable = ({ text: string } | { content: Content }) & Extras;
 
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
@@ -89,17 +93,18 @@ export class Live {
   }
 
   /** See TidingsClient.send. */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    const content: Content = { kind: 'text', text: message.text };
-    const problem = contentProblem(content);
+    const content = contentOf(message);
+    const problem = contentProblem(content) ?? extrasProblem(message);
     if (problem) throw new TidingsError(problem);
     const now = this.deps.serverTime.now();
     const messageId = this.ids.generateOrResetWithTs(now).toString();
     const address =
       'to' in message ? { to: message.to } : { conversationId: message.conversationId };
-    const record: OutboxRecord = { messageId, ...address, content, writtenAt: now };
+    const extras = extrasOf(message);
+    const record: OutboxRecord = { messageId, ...address, content, ...extras, writtenAt: now };
     if (utf8Bytes(encodeSend(record, true)) > LIMITS.clientFrameBytes) {
       throw new TidingsError('payload_too_large');
     }
@@ -244,9 +249,9 @@ export class Live {
   private takeSent(frame: Extract<IncomingFrame, { type: 'sent' }>): void {
     const { messageId, conversationId } = frame;
     const held = this.replica.get(conversationId)?.message(messageId);
-    const content = this.outbox.record(messageId)?.content ?? held?.content;
+    const own = this.outbox.record(messageId) ?? held;
     this.outbox.confirmed(messageId, frame);
-    if (content) this.replica.sent(frame, content);
+    if (own) this.replica.sent(frame, own);
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
@@ -287,4 +292,9 @@ export class Live {
     this.replica.inStep = this.online;
     for (const { resolve } of this.syncWaiters.splice(0)) resolve();
   }
+}
+
+/** The content that an application means. */
+export function contentOf(given: { text: string } | { content: Content }): Content {
+  return 'content' in given ? given.content : { kind: 'text', text: given.text };
 }

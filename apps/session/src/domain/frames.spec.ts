@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { serverFrame } from '@tidings/common/contracts/frames';
-import { changeAt, messageAt } from '../../test/entries';
+import { changeAt, messageAt, uuid } from '../../test/entries';
 import { encodeConflict, encodePending, encodePush } from './frames';
 
 describe('frames', () => {
@@ -24,6 +24,16 @@ describe('frames', () => {
         });
       }),
     );
+  });
+
+  it('a message carries what it has beside its content', () => {
+    const entry = messageAt(5);
+    const extras = { replyTo: uuid(7), mentions: [uuid(8)], meta: { a: '"\u2028' } };
+    Object.assign(entry.event, extras, { content: { kind: 'custom', data: [1, { b: null }] } });
+    expect(serverFrame.parse(JSON.parse(encodePush(entry, 0n)))).toMatchObject({
+      ...extras,
+      content: { kind: 'custom', data: [1, { b: null }] },
+    });
   });
 
   it('a message carries its end', () => {

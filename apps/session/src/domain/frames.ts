@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '@tidings/common/contracts/errors';
+import { extrasFields } from '@tidings/common/contracts/extras';
 import type { ErrorFrame, MessageFrame, ServerFrame } from '@tidings/common/contracts/frames';
 import type { ConversationEntry, LogEntry, MessageEntry } from './entry';
 
@@ -20,7 +21,7 @@ function encodeMessage({ event, position }: MessageEntry, previous: bigint | nul
     `{"type":"message",${place(event.conversationId, position, previous)}` +
     `,"messageId":"${event.messageId}","senderId":"${event.senderId}"` +
     `,"content":${JSON.stringify(event.content)},"sentAt":${JSON.stringify(event.sentAt)}` +
-    `,"version":"${FIRST_VERSION}"${expires}}`
+    `,"version":"${FIRST_VERSION}"${expires}${extrasFields(event)}}`
   );
 }
 

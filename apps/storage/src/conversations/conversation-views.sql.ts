@@ -50,7 +50,7 @@ const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last
   ${unreadCount('m', 'c.last_position')} AS unread,
   ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })} AS lines,
   last.message_id, last.position, last.version, last.sender_id, last.sent_at, last.expires_at,
-  last.deleted, last.content`;
+  last.deleted, last.content, last.extras`;
 
 const LAST = `LEFT JOIN LATERAL (SELECT ${messageColumns('x')} FROM messages x
     WHERE x.conversation_id = c.id AND x.position > m.from_position

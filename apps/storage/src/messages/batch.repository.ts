@@ -23,7 +23,7 @@ export class BatchRepository {
       {
         name: 'apply-log-batch',
         text: `SELECT applied, inserted FROM apply_log_batch(
-                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
       },
       [
         this.log.topic,
@@ -40,6 +40,7 @@ export class BatchRepository {
         plainArray(entries.map((e) => e.kind)),
         plainArray(entries.map((e) => e.contentHash)),
         entries.map((e) => e.content),
+        entries.some((e) => e.extras !== null) ? entries.map((e) => e.extras) : null,
       ],
     );
     return row?.applied ? { inserted: row.inserted } : null;

@@ -44,4 +44,8 @@ export class MessageEntity {
   /** JSON text, as it was appended. */
   @Column('text', { nullable: true })
   content!: string | null;
+
+  /** JSON text of `replyTo`, `mentions` and `meta`; null when there are none. */
+  @Column('text', { nullable: true })
+  extras!: string | null;
 }

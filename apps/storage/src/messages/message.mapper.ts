@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Message, MessageContent } from '@tidings/common/contracts/content';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { Sha256 } from '@tidings/common/contracts/ids';
 
 /** A row of `messages`, as the queries of this service select it ({@link MESSAGE_COLUMNS}). */
@@ -13,13 +14,14 @@ export interface MessageRow {
   expires_at: Date | null;
   deleted: boolean;
   content: string;
+  extras: string | null;
 }
 
 /** The columns of {@link MessageRow}, of the table or alias `t`. */
 export function messageColumns(t: string): string {
   return [
     ...['conversation_id', 'message_id', 'position', 'version', 'sender_id', 'sent_at'],
-    ...['expires_at', 'deleted', 'content'],
+    ...['expires_at', 'deleted', 'content', 'extras'],
   ]
     .map((column) => `${t}.${column}`)
     .join(', ');
@@ -37,6 +39,7 @@ export function toMessage(row: MessageRow): Message {
     version: row.version,
     ...(row.expires_at && { expiresAt: row.expires_at.toISOString() }),
     ...(row.deleted && { deleted: true }),
+    ...(row.extras !== null && (JSON.parse(row.extras) as Extras)),
   };
 }
 

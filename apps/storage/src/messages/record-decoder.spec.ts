@@ -1,6 +1,6 @@
 import { LogState } from '../log/log-state';
 import { decodeEntry } from './record-decoder';
-import { createdRecord, PARTITIONS, sentRecord } from '../../testing/records';
+import { createdRecord, messageIdOf, PARTITIONS, sentRecord } from '../../testing/records';
 
 const log = new LogState(
   'chat.messages.v1',
@@ -18,11 +18,23 @@ describe('record of the conversation log', () => {
         kind: 'text',
         contentHash: 'AAAAAAAAAAAAAAAAAAAAAA',
         expiresAt: null,
+        extras: null,
       },
     });
     expect(decoded.kind === 'entry' && JSON.parse(decoded.entry.content)).toEqual({
       ...{ kind: 'text', text: 'hello' },
     });
+  });
+
+  it('of a rich message keeps all of it', () => {
+    const extras = { replyTo: messageIdOf(1), mentions: [messageIdOf(2)], meta: { a: 'x\u0000' } };
+    const content = { kind: 'custom', data: { b: [1] } };
+    const decoded = decodeEntry(sentRecord(1n, { content, ...extras }), log);
+    expect(decoded).toMatchObject({ kind: 'entry', entry: { kind: 'custom' } });
+    if (decoded.kind !== 'entry') return;
+    expect(JSON.parse(decoded.entry.content)).toEqual(content);
+    expect(JSON.parse(decoded.entry.extras!)).toEqual(extras);
+    expect(decoded.entry.extras).not.toContain('\u0000');
   });
 
   it('of a creation becomes an event without hash', () => {

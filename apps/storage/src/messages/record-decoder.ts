@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { MessageContent } from '@tidings/common/contracts/content';
 import { conversationChanged, EVENT_TYPES, messageSent } from '@tidings/common/contracts/events';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { isStorable } from '@tidings/common/contracts/text';
 import type { LogRecord } from '@tidings/common/kafka/record';
 import type { LogState } from '../log/log-state';
@@ -18,6 +19,8 @@ export interface LogEntry {
   contentHash: string | null;
   /** JSON text. */
   content: string;
+  /** JSON text of an object; null: none. */
+  extras: string | null;
 }
 
 /** What a record turned out to be. */
@@ -57,7 +60,11 @@ function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = messageSent.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
   const event = parsed.data;
-  if (!isStorable(event.content.text)) return poison('content: NUL or a lone surrogate');
+  const { content } = event;
+  if (content.kind === 'text' && !isStorable(content.text)) {
+    return poison('content: NUL or a lone surrogate');
+  }
+  const extras = extrasOf(event);
   const entry: LogEntry = {
     record,
     conversationId: event.conversationId,
@@ -66,9 +73,10 @@ function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
     senderId: event.senderId,
     sentAt: event.sentAt,
     expiresAt: event.expiresAt ?? null,
-    kind: event.content.kind,
+    kind: content.kind,
     contentHash: event.contentHash,
-    content: JSON.stringify(event.content),
+    content: JSON.stringify(content),
+    extras: extras && JSON.stringify(extras),
   };
   return { kind: 'entry', entry };
 }
@@ -89,6 +97,7 @@ function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
     kind: content.kind,
     contentHash: null,
     content: JSON.stringify(content),
+    extras: null,
   };
   return { kind: 'entry', entry };
 }

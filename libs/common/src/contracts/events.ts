@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { content, conversationChange } from './content';
+import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { TOPICS } from './topics';
 
@@ -41,6 +42,7 @@ export const messageSent = z.object({
   contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),
+  ...extrasShape,
 });
 export type MessageSent = z.infer<typeof messageSent>;
 

@@ -1,6 +1,13 @@
 import { z } from 'zod';
-import { content, contentProblem, conversationChange, message } from './content';
+import {
+  content,
+  contentProblem,
+  conversationChange,
+  message,
+  PROBLEM_DETAILS,
+} from './content';
 import type { ErrorCode } from './errors';
+import { extrasProblem, extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
@@ -18,6 +25,7 @@ export const sendFrame = z.strictObject({
   conversationId: conversationId.optional(),
   to: uuid.optional(),
   content,
+  ...extrasShape,
   retry: z.literal(true).optional(),
 });
 export type SendFrame = z.infer<typeof sendFrame>;
@@ -175,7 +183,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = [];
+export const FEATURES: readonly string[] = ['extras'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {
@@ -224,11 +232,14 @@ function sendProblem(frame: SendFrame): { code: ErrorCode; detail: string } | nu
   if ((frame.conversationId === undefined) === (frame.to === undefined)) {
     return { code: 'invalid_frame', detail: 'exactly one of conversationId and to is expected' };
   }
-  const code = contentProblem(frame.content);
-  if (code === null) return null;
-  return code === 'text_too_long'
-    ? { code, detail: `text: at most ${LIMITS.textBytes} bytes` }
-    : { code: 'invalid_frame', detail: 'text: NUL and lone surrogates cannot be stored' };
+  return refusalOf(contentProblem(frame.content) ?? extrasProblem(frame));
+}
+
+/** In a frame, what cannot be stored is a fault of the frame. */
+function refusalOf(problem: ErrorCode | null): { code: ErrorCode; detail: string } | null {
+  if (problem === null) return null;
+  const code = problem === 'invalid_request' ? 'invalid_frame' : problem;
+  return { code, detail: PROBLEM_DETAILS[problem] ?? problem };
 }
 
 function echoOf(raw: Record<string, unknown>): Partial<FrameRefusal> {
