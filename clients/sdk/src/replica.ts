@@ -1,13 +1,13 @@
 import type { ConversationChange, Message } from '@tidings/common/contracts/content';
 import { extrasOf, type Extras } from '@tidings/common/contracts/extras';
 import type {
+  ChangedFrame,
   ConversationFrame,
   MessageFrame,
   SentFrame,
   SyncedConversation,
 } from '@tidings/common/contracts/frames';
 import { ConversationModel, type Change } from './conversation-model';
-import type { ChangedFrame } from './frames';
 
 /** How a message came to this client. */
 export type Source = 'push' | 'sync' | 'history' | 'sent';
@@ -193,7 +193,7 @@ export class Replica {
 }
 
 /** The message inside a frame, without what belongs to the frame alone. */
-function bareMessage(frame: MessageFrame | ChangedFrame): Message {
+export function bareMessage(frame: MessageFrame | ChangedFrame): Message {
   const { conversationId, position, messageId, senderId, content, sentAt, version } = frame;
   const message: Message = {
     conversationId,

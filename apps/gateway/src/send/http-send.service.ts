@@ -67,10 +67,7 @@ export class HttpSendService {
   }
 }
 
-function checkedHash({
-  content,
-  extras,
-}: Pick<AdmittedMessage, 'content' | 'extras'>): string {
+function checkedHash({ content, extras }: Pick<AdmittedMessage, 'content' | 'extras'>): string {
   const problem = contentProblem(content) ?? extrasProblem(extras ?? {});
   if (problem) throw new TidingsError(problem, { detail: PROBLEM_DETAILS[problem] });
   return contentHashOf(content, extras);

@@ -6,6 +6,7 @@ import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
+import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
 import { Changes1764000003000 } from '../migrations/1764000003000-changes';
@@ -31,6 +32,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       ConversationEntity,
       MemberEntity,
       MessageEntity,
+      ChangeEntity,
       OutboxEntity,
       LogProgressEntity,
     ],

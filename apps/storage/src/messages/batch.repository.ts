@@ -1,6 +1,6 @@
 import type { Database } from '../database/database';
 import type { LogState } from '../log/log-state';
-import type { LogEntry } from './record-decoder';
+import { isChange, type LogChange, type LogEntry, type LogItem } from './record-decoder';
 
 /** What a batch did: null when the fence refused it (somebody else has applied it, or none of it). */
 export type Applied = { inserted: number } | null;
@@ -12,18 +12,21 @@ export class BatchRepository {
     private readonly log: LogState,
   ) {}
 
-  /** Applies the entries among the offsets [first, next). */
+  /** Applies the items among the offsets [first, next). */
   async apply(
     partition: number,
     first: bigint,
     next: bigint,
-    entries: readonly LogEntry[],
+    items: readonly LogItem[],
   ): Promise<Applied> {
+    const changes = items.filter(isChange);
+    const entries = items.filter((item): item is LogEntry => !isChange(item));
     const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
       {
         name: 'apply-log-batch',
         text: `SELECT applied, inserted FROM apply_log_batch(
-                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                 $16, $17, $18, $19, $20, $21, $22)`,
       },
       [
         this.log.topic,
@@ -41,6 +44,7 @@ export class BatchRepository {
         plainArray(entries.map((e) => e.contentHash)),
         entries.map((e) => e.content),
         entries.some((e) => e.extras !== null) ? entries.map((e) => e.extras) : null,
+        ...(changes.length > 0 ? changeArrays(changes) : NO_CHANGES),
       ],
     );
     return row?.applied ? { inserted: row.inserted } : null;
@@ -57,6 +61,20 @@ export class BatchRepository {
     );
     return row ? { epoch: row.epoch, next: BigInt(row.next) } : null;
   }
+}
+
+const NO_CHANGES = [null, null, null, null, null, null, null];
+
+function changeArrays(changes: readonly LogChange[]): unknown[] {
+  return [
+    plainArray(changes.map((c) => c.conversationId)),
+    plainArray(changes.map((c) => c.changeId)),
+    plainArray(changes.map((c) => c.position)),
+    plainArray(changes.map((c) => c.messageId)),
+    plainArray(changes.map((c) => c.userId)),
+    plainArray(changes.map((c) => c.hash)),
+    changes.map((c) => c.content),
+  ];
 }
 
 /**

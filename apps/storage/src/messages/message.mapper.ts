@@ -3,7 +3,7 @@ import type { Message, MessageContent } from '@tidings/common/contracts/content'
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { Sha256 } from '@tidings/common/contracts/ids';
 
-/** A row of `messages`, as the queries of this service select it ({@link MESSAGE_COLUMNS}). */
+/** A row of `messages`, as the queries of this service select it ({@link messageColumns}). */
 export interface MessageRow {
   conversation_id: string;
   message_id: string;
@@ -13,7 +13,8 @@ export interface MessageRow {
   sent_at: Date;
   expires_at: Date | null;
   deleted: boolean;
-  content: string;
+  /** Null: deleted. */
+  content: string | null;
   extras: string | null;
 }
 
@@ -27,6 +28,8 @@ export function messageColumns(t: string): string {
     .join(', ');
 }
 
+const DELETED: MessageContent = { kind: 'deleted' };
+
 /** A row as an entry of a conversation's history. */
 export function toMessage(row: MessageRow): Message {
   return {
@@ -34,7 +37,7 @@ export function toMessage(row: MessageRow): Message {
     position: row.position,
     messageId: row.message_id,
     senderId: row.sender_id,
-    content: JSON.parse(row.content) as MessageContent,
+    content: row.content === null ? DELETED : (JSON.parse(row.content) as MessageContent),
     sentAt: row.sent_at.toISOString(),
     version: row.version,
     ...(row.expires_at && { expiresAt: row.expires_at.toISOString() }),

@@ -1,6 +1,12 @@
 import { LogState } from '../log/log-state';
 import { decodeEntry } from './record-decoder';
-import { createdRecord, messageIdOf, PARTITIONS, sentRecord } from '../../testing/records';
+import {
+  changedRecord,
+  createdRecord,
+  messageIdOf,
+  PARTITIONS,
+  sentRecord,
+} from '../../testing/records';
 
 const log = new LogState(
   'chat.messages.v1',
@@ -35,6 +41,34 @@ describe('record of the conversation log', () => {
     expect(JSON.parse(decoded.entry.content)).toEqual(content);
     expect(JSON.parse(decoded.entry.extras!)).toEqual(extras);
     expect(decoded.entry.extras).not.toContain('\u0000');
+  });
+
+  it('of an edit becomes a change at its own position', () => {
+    const decoded = decodeEntry(changedRecord(9n), log);
+    expect(decoded).toMatchObject({
+      kind: 'change',
+      change: { position: 109n, messageId: messageIdOf(0), hash: 'BBBBBBBBBBBBBBBBBBBBBB' },
+    });
+    if (decoded.kind !== 'change') return;
+    expect(JSON.parse(decoded.change.content!)).toEqual({ kind: 'text', text: 'better' });
+  });
+
+  it('of a deletion has no content', () => {
+    const decoded = decodeEntry(changedRecord(9n, { content: { kind: 'deleted' } }), log);
+    expect(decoded).toMatchObject({ kind: 'change', change: { content: null } });
+  });
+
+  it.each([
+    ['another ce_id', {}, { id: messageIdOf(0) }, /ce_id/],
+    ['another key', {}, { key: 'conversation-b' }, /key/],
+    ['a wrong partition', {}, { partition: (sentRecord(1n).partition + 1) % 4 }, /partition/],
+    ['no hash', { changeHash: '' }, {}, /changeHash/],
+    ['an event', { content: { kind: 'event', event: {} } }, {}, /content/],
+    ['NUL in the text', { content: { kind: 'text', text: '\u0000' } }, {}, /NUL/],
+    ['another version', {}, { type: 'tidings.message.changed.v2' }, /unknown version/],
+  ])('of a change with %s is poison', (_what, value, record, reason) => {
+    const decoded = decodeEntry(changedRecord(1n, value, record), log);
+    expect(decoded).toMatchObject({ kind: 'poison', reason: expect.stringMatching(reason) });
   });
 
   it('of a creation becomes an event without hash', () => {

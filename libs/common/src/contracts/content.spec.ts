@@ -1,4 +1,4 @@
-import { contentHashText, contentProblem, type Content } from './content';
+import { changeHashText, contentHashText, contentProblem, type Content } from './content';
 import { extrasFields, extrasOf, extrasProblem } from './extras';
 import { FEATURES, parseClientFrame } from './frames';
 import { putMessageBody } from './http';
@@ -49,7 +49,6 @@ describe('what a send may carry', () => {
     ['custom data of a byte more', custom(sized(16_385)), 'payload_too_large'],
     ['custom data of 16 levels', custom(nested(16)), 'taken'],
     ['custom data of 17 levels', custom(nested(17)), 'invalid_frame'],
-    ['custom data of 10 000 levels', custom(nested(10_000)), 'invalid_frame'],
     ['custom data with NUL', custom('\u0000'), 'invalid_frame'],
     ['custom with a text', { content: { kind: 'custom', data: 1, text: 'x' } }, 'invalid_frame'],
     ['something unknown', { reply: OTHER }, 'invalid_frame'],
@@ -57,8 +56,11 @@ describe('what a send may carry', () => {
     expect(sent(more)).toBe(outcome);
   });
 
-  it('refuses a number that JSON cannot give back', () => {
-    const text = `{"type":"send","messageId":"${ID}","conversationId":"c","content":{"kind":"custom","data":1e999}}`;
+  it.each([
+    ['a number that JSON cannot give back', '1e999'],
+    ['more levels than a stack has', '['.repeat(30_000) + ']'.repeat(30_000)],
+  ])('refuses %s', (_what, data) => {
+    const text = `{"type":"send","messageId":"${ID}","conversationId":"c","content":{"kind":"custom","data":${data}}}`;
     expect(parseClientFrame(text)).toMatchObject({ refusal: { code: 'invalid_frame', ref: ID } });
   });
 
@@ -76,6 +78,47 @@ describe('what a send may carry', () => {
   it('limits are those of the protocol', () => {
     expect([LIMITS.metaBytes, LIMITS.customBytes, LIMITS.mentions]).toEqual([2048, 16_384, 50]);
   });
+});
+
+describe('edits and deletions', () => {
+  const ids = { changeId: OTHER, messageId: ID, conversationId: 'c' };
+  const text = (bytes: number) => ({ content: { kind: 'text', text: 'x'.repeat(bytes) } });
+  it.each<[string, Record<string, unknown>, string]>([
+    ['an edit', { type: 'edit', ...ids, ...text(16_384) }, 'taken'],
+    ['an edit of a byte more', { type: 'edit', ...ids, ...text(16_385) }, 'text_too_long'],
+    ['an edit with NUL', { type: 'edit', ...ids, ...custom('\u0000') }, 'invalid_frame'],
+    ['an edit of custom data', { type: 'edit', ...ids, ...custom(sized(16_384)) }, 'taken'],
+    [
+      'an edit of more data',
+      { type: 'edit', ...ids, ...custom(sized(16_385)) },
+      'payload_too_large',
+    ],
+    ['an edit without content', { type: 'edit', ...ids }, 'invalid_frame'],
+    ['an edit of other fields', { type: 'edit', ...ids, ...text(1), meta: 1 }, 'invalid_frame'],
+    ['a deletion', { type: 'delete', ...ids }, 'taken'],
+    ['a deletion with content', { type: 'delete', ...ids, ...text(1) }, 'invalid_frame'],
+    ['a deletion without an id', { ...ids, type: 'delete', changeId: 'x' }, 'invalid_frame'],
+    ['a deletion to a user', { type: 'delete', ...ids, to: OTHER }, 'invalid_frame'],
+  ])('%s', (_what, frame, outcome) => {
+    const parsed = parseClientFrame(JSON.stringify(frame));
+    expect('frame' in parsed ? 'taken' : parsed.refusal.code).toBe(outcome);
+    if ('frame' in parsed) return;
+    expect(parsed.refusal).not.toHaveProperty('messageId');
+    expect(parsed.refusal.ref).toBe(frame['changeId'] === OTHER ? OTHER : undefined);
+  });
+
+  it('hash by what they ask for', () => {
+    const one: Content = { kind: 'text', text: 'a' };
+    const texts = [
+      changeHashText(ID, one),
+      changeHashText(OTHER, one),
+      changeHashText(ID, { kind: 'custom', data: 'a' }),
+      changeHashText(ID, null),
+    ];
+    expect(new Set(texts).size).toBe(texts.length);
+  });
+
+  it('are announced', () => expect(FEATURES).toContain('changes'));
 });
 
 describe('contentHashText', () => {

@@ -49,6 +49,15 @@ export function contentHashText(value: Content, extras: Extras | null = null): s
   return extras === null ? text : `${text}\n${canonicalJson(extras)}`;
 }
 
+/**
+ * The text whose hash tells two changes apart under one change id. `content` null: a deletion.
+ */
+export function changeHashText(messageId: string, content: Content | null): string {
+  return content === null
+    ? `delete ${messageId}`
+    : `edit ${messageId}\n${contentHashText(content)}`;
+}
+
 /** A change of a conversation, as its event record and the `conversation` frame carry it. */
 export const conversationChange = z.discriminatedUnion('kind', [
   z.object({
@@ -60,10 +69,17 @@ export const conversationChange = z.discriminatedUnion('kind', [
 ]);
 export type ConversationChange = z.infer<typeof conversationChange>;
 
-/** What a message of a history holds: a client's content, or an event written by the server. */
+/** What is left of a deleted message. */
+export const deletedContent = z.object({ kind: z.literal('deleted') });
+
+/**
+ * What a message of a history holds: a client's content, what a deletion leaves of it, or an event
+ * written by the server.
+ */
 export const messageContent = z.discriminatedUnion('kind', [
   textContent,
   customContent,
+  deletedContent,
   z.object({ kind: z.literal('event'), event: conversationChange }),
 ]);
 export type MessageContent = z.infer<typeof messageContent>;
@@ -80,6 +96,7 @@ export const message = z.object({
   /** Position of the last applied change, "0" for none. */
   version: position,
   expiresAt: z.string().optional(),
+  /** True: the content is {@link deletedContent}, the extras are gone. */
   deleted: z.boolean().optional(),
   ...extrasShape,
 });

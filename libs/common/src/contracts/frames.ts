@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import {
-  content,
-  contentProblem,
-  conversationChange,
-  message,
-  PROBLEM_DETAILS,
-} from './content';
+import { content, contentProblem, conversationChange, message, PROBLEM_DETAILS } from './content';
 import type { ErrorCode } from './errors';
 import { extrasProblem, extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
@@ -30,6 +24,14 @@ export const sendFrame = z.strictObject({
 });
 export type SendFrame = z.infer<typeof sendFrame>;
 
+const changeShape = { changeId: uuid, messageId: uuid, conversationId };
+
+/** Client → server: another content for an own message, of the same kind. */
+export const editFrame = z.strictObject({ type: z.literal('edit'), ...changeShape, content });
+/** Client → server: a message is to be deleted for everybody. */
+export const deleteFrame = z.strictObject({ type: z.literal('delete'), ...changeShape });
+export type ChangeFrame = z.infer<typeof editFrame> | z.infer<typeof deleteFrame>;
+
 /** What a client holds of one conversation. */
 export const syncEntry = z.strictObject({
   conversationId,
@@ -48,7 +50,13 @@ export type SyncRequest = z.infer<typeof syncRequest>;
 export const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
 export const pingFrame = z.strictObject({ type: z.literal('ping'), ref: ref.optional() });
 
-export const clientFrame = z.discriminatedUnion('type', [sendFrame, syncFrame, pingFrame]);
+export const clientFrame = z.discriminatedUnion('type', [
+  sendFrame,
+  editFrame,
+  deleteFrame,
+  syncFrame,
+  pingFrame,
+]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 const CLIENT_TYPES: ReadonlySet<string> = new Set(
@@ -85,6 +93,17 @@ const previous = position.nullable();
 
 export const messageFrame = message.extend({ type: z.literal('message'), previous });
 export type MessageFrame = z.infer<typeof messageFrame>;
+
+/**
+ * A message was edited or deleted: whole, as it is now. `position` is the message's, `version` and
+ * `previous` are the change's.
+ */
+export const changedFrame = message.extend({
+  type: z.literal('changed'),
+  changeId: uuid,
+  previous,
+});
+export type ChangedFrame = z.infer<typeof changedFrame>;
 
 export const conversationFrame = z.object({
   type: z.literal('conversation'),
@@ -171,6 +190,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   sentFrame,
   heldFrame,
   messageFrame,
+  changedFrame,
   conversationFrame,
   pendingFrame,
   syncedFrame,
@@ -183,7 +203,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = ['extras'];
+export const FEATURES: readonly string[] = ['extras', 'changes'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {
@@ -224,8 +244,13 @@ export function parseClientFrame(text: string): ParsedFrame {
     return { refusal: { code: 'invalid_frame', detail, ...echo } };
   }
   const frame = parsed.data;
-  const problem = frame.type === 'send' ? sendProblem(frame) : null;
+  const problem = problemOf(frame);
   return problem ? { refusal: { ...problem, ...echo } } : { frame };
+}
+
+function problemOf(frame: ClientFrame): { code: ErrorCode; detail: string } | null {
+  if (frame.type === 'send') return sendProblem(frame);
+  return frame.type === 'edit' ? refusalOf(contentProblem(frame.content)) : null;
 }
 
 function sendProblem(frame: SendFrame): { code: ErrorCode; detail: string } | null {
@@ -244,7 +269,10 @@ function refusalOf(problem: ErrorCode | null): { code: ErrorCode; detail: string
 
 function echoOf(raw: Record<string, unknown>): Partial<FrameRefusal> {
   const echo: Partial<FrameRefusal> = {};
-  if (uuid.safeParse(raw['messageId']).success) {
+  if (raw['type'] === 'edit' || raw['type'] === 'delete') {
+    // without the message's id: the message itself was not refused
+    if (uuid.safeParse(raw['changeId']).success) echo.ref = raw['changeId'] as string;
+  } else if (uuid.safeParse(raw['messageId']).success) {
     echo.messageId = raw['messageId'] as string;
     if (raw['type'] === 'send') echo.ref = echo.messageId;
   }
