@@ -327,6 +327,40 @@ describe('storage: changed messages as they are served', () => {
     expect(fresh?.digest).toBe(answer.digest);
   });
 
+  it('leaves out no edit, however large they are together, and begins anew beyond that', async () => {
+    const id = await pair();
+    const said = await say(id, ...Array.from({ length: 401 }, (_, i) => `text ${i}`));
+    const { upTo } = await sync(bob.id, id, '0');
+    const long = (i: number): string => `${i} ${'x'.repeat(8_000)}`;
+    const edit = (some: typeof said) =>
+      fixture.appendChanges(
+        some.map(({ message, position }, i) => changeOf(message, position, long(i))),
+      );
+    const versions = await edit(said.slice(0, 80));
+    const answer = async () => {
+      const request = { conversations: [{ conversationId: id, position: upTo }] };
+      const input = { userId: bob.id, request, barrier: await fixture.barrier() };
+      return (await rpc().call('sync', input, PATIENT)).bodies;
+    };
+    const bodies = await answer();
+    expect(bodies.length).toBeGreaterThan(2);
+    for (const body of bodies) expect(JSON.stringify(body).length).toBeLessThan(256 * 1024);
+    const parts = bodies.flatMap((body) => body.conversations);
+    expect(parts.flatMap((part) => part.messages.map((m) => m.version))).toEqual(versions);
+    expect(parts.map((part) => part.upTo)).toEqual([
+      ...parts.slice(1).map(() => upTo),
+      versions.at(-1),
+    ]);
+    await edit(said);
+    const [body] = await answer();
+    expect(body!.conversations).toMatchObject([
+      { conversationId: id, state: 'reset', more: false },
+    ]);
+    expect(body!.conversations[0]!.messages.map(textOf)).toEqual(
+      said.slice(-10).map((_, i) => long(391 + i)),
+    );
+  }, 60_000);
+
   it('shows the last message as it is now', async () => {
     const id = await pair();
     const [last] = await say(id, 'secret words');

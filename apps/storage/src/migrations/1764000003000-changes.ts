@@ -100,7 +100,10 @@ BEGIN
     RETURNING h.conversation_id, h.position
   ), won AS (
     SELECT DISTINCT ON (g.conversation_id, g.message_id) g.*
-      FROM given g JOIN fresh f ON f.conversation_id = g.conversation_id AND f.position = g.position
+      FROM given g
+      JOIN fresh f ON f.conversation_id = g.conversation_id AND f.position = g.position
+      JOIN messages m ON m.conversation_id = g.conversation_id AND m.message_id = g.message_id
+       AND m.position < g.position
      ORDER BY g.conversation_id, g.message_id, g.content IS NULL DESC,
               CASE WHEN g.content IS NULL THEN g.position ELSE -g.position END
   ), written AS (
