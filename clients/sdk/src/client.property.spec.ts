@@ -207,5 +207,5 @@ describe('any interleaving of pushes, losses, doubles, reconnects, syncs and sen
       }),
       { numRuns: RUNS },
     );
-  });
+  }, 120_000);
 });

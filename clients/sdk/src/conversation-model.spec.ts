@@ -175,6 +175,14 @@ describe('a conversation as the client holds it', () => {
     expect(model.have).toBe('20');
   });
 
+  it('shows all of a reset, also what was changed below the position it asked from', () => {
+    model.serve(served('new', 10, [message(8), message(10)]), null);
+    const newest = [message(9, { version: '14' }), message(10, { version: '15' })];
+    model.serve(served('reset', 15, newest, true), '10');
+    expect(model.messages()).toEqual(newest);
+    expect([model.have, model.oldest]).toEqual(['15', '9']);
+  });
+
   it('does not lower have when a delayed answer ends below it', () => {
     model.serve(served('new', 10, [message(10)]), null);
     push(30, 10);
