@@ -1,6 +1,8 @@
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
 import { SocketTickets } from './auth/socket-tickets';
+import { ChangeHandler } from './change/change.handler';
+import { ChangeService } from './change/change.service';
 import { InboxDelivery } from './deliver/inbox-delivery';
 import { Announcer } from './directory/announcer';
 import { BootKeeper } from './directory/boot-keeper';
@@ -82,8 +84,11 @@ function connect(
   const { table, writes, close } = wires;
   const syncs = new SyncService(storage, logs.barrier);
   const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
+  const { barrier, writer } = logs;
+  const changes = new ChangeService({ storage, barrier, writer, clock, wallClock });
   const router = new FrameRouter({
     sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
+    changes: new ChangeHandler({ service: changes, writes, counts, clock }),
     syncs: new SyncHandler(syncs, delayed, writes),
     writes,
     close,

@@ -1,4 +1,4 @@
-import type { ConversationEntry, MessageEntry } from '../src/domain/entry';
+import type { ChangeEntry, ConversationEntry, MessageEntry } from '../src/domain/entry';
 
 /** Position of offset 0 in these samples. */
 export const BASE = 1_000n;
@@ -59,6 +59,33 @@ export function changeAt(
       kind,
       members,
       change: { kind: 'created', conversationKind: kind, userIds: members },
+    },
+  };
+}
+
+/** An edit of the message at another offset, or (with `text` null) its deletion. */
+export function editAt(
+  offset: number,
+  of: number,
+  given: { talk?: string; change?: number; user?: number; text?: string | null } = {},
+): ChangeEntry {
+  const { talk = 'c', change = offset, user = 1, text = 'better' } = given;
+  return {
+    kind: 'change',
+    offset: BigInt(offset),
+    position: BASE + BigInt(offset),
+    recordedAtMs: offset,
+    event: {
+      conversationId: talk,
+      changeId: uuid(change),
+      userId: uuid(user),
+      deviceId: uuid(user),
+      changeHash: `hash-of-${text}`,
+      messageId: uuid(of),
+      position: String(BASE + BigInt(of)),
+      senderId: uuid(1),
+      content: text === null ? { kind: 'deleted' } : { kind: 'text', text },
+      sentAt: '2026-01-02T03:04:05.678Z',
     },
   };
 }

@@ -23,6 +23,7 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'conversations.direct': 3_000,
   'messages.history': 4_000,
   'messages.first': 4_000,
+  'messages.get': 4_000,
   sync: 4_500,
 };
 
@@ -73,6 +74,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'conversations.routing': (input) => conversations.routing(input.conversations),
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
+    'messages.get': (input) => messages.get(input),
     sync: async ({ userId, request, barrier }) => ({
       bodies: await sync.answer(userId, request, barrier),
     }),

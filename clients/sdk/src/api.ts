@@ -1,5 +1,6 @@
 import type { Content, Message } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type {
   ConnectionsAnswer,
@@ -140,9 +141,14 @@ export class TidingsApi {
   }
 
   /** Sends a message over HTTP; the same id may be put again. */
-  putMessage(conversationId: string, messageId: string, content: Content): Promise<PutAnswer> {
+  putMessage(
+    conversationId: string,
+    messageId: string,
+    content: Content,
+    extras: Extras = {},
+  ): Promise<PutAnswer> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
-    return this.call({ method: 'PUT', path, body: { content } });
+    return this.call({ method: 'PUT', path, body: { content, ...extras } });
   }
 
   /** Presence of users (≤ 100). */

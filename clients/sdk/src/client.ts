@@ -15,9 +15,10 @@ import type { ConversationModel } from './conversation-model';
 import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
-import { Live, type Recipient } from './live';
+import { Live } from './live';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
+import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
 import type { Hash } from './sha256';
 import { TokenKeeper, type SavedSession, type SaveSession } from './tokens';
@@ -139,15 +140,32 @@ export class TidingsClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a text; gives its handle at once, also without a connection.
+   * Sends a text or another content; gives its handle at once, also without a connection.
    *
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
    */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (!this.live) throw new StoppedError('Start first');
     return this.live.send(message);
+  }
+
+  /**
+   * Replaces the content of an own message by another of the same kind, for everybody. Asked for
+   * until the server answers, also over reconnects; it does not outlive the client. Settles with the
+   * message as it is afterwards.
+   *
+   * @throws TidingsError as the server refuses it: `not_found`, `not_allowed`, `text_too_long`, …
+   * @throws StoppedError when the client ends first: the change may have been made
+   */
+  edit(message: { conversationId: string; messageId: string } & Written): Promise<Message> {
+    return this.change(message, message);
+  }
+
+  /** Deletes a message for everybody; what is left of it has no content. As {@link edit}. */
+  deleteMessage(message: { conversationId: string; messageId: string }): Promise<Message> {
+    return this.change(message, null);
   }
 
   /** Everything held of a conversation; undefined: never heard of it. */
@@ -200,6 +218,13 @@ export class TidingsClient extends Emitter<ClientEvents> {
    */
   reconnect(): void {
     this.live?.reconnect();
+  }
+
+  private change(
+    message: { conversationId: string; messageId: string },
+    written: Written | null,
+  ): Promise<Message> {
+    return this.live?.change(message, written) ?? Promise.reject(new StoppedError('Start first'));
   }
 
   private makeLive(session: SavedSession): Live {

@@ -141,9 +141,13 @@ export class ConversationModel {
   /** Where the complete stretch begins that ends with the answer's `upTo`. */
   private servedFrom(answer: SyncedConversation, asked: string | null): string {
     const { state, messages, more, upTo } = answer;
+    if (state === 'reset') {
+      // All of them are the newest, whatever their versions.
+      const whole = !more && messages.length < DIGEST_LENGTH;
+      return whole ? '0' : (messages[0]?.position ?? upTo);
+    }
     if (!more) {
       if (state === 'new') return '0';
-      if (state === 'reset') return messages.length < DIGEST_LENGTH ? '0' : messages[0]!.position;
       if (asked !== null) return asked;
       if (this.spans.newest) return minPosition(this.have, upTo);
     }

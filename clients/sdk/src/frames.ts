@@ -1,11 +1,8 @@
 import type { MessageContent } from '@tidings/common/contracts/content';
-import type { MessageFrame, ServerFrame } from '@tidings/common/contracts/frames';
-
-/** Server → client: a message was edited or deleted; whole as it is now. */
-export type ChangedFrame = Omit<MessageFrame, 'type'> & { type: 'changed'; changeId: string };
+import type { ServerFrame } from '@tidings/common/contracts/frames';
 
 /** A frame as the client takes it. */
-export type IncomingFrame = ServerFrame | ChangedFrame;
+export type IncomingFrame = ServerFrame;
 
 type Raw = Record<string, unknown>;
 
@@ -50,7 +47,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
   sent: (f) => hasTexts(f, 'messageId', 'conversationId', 'position', 'sentAt'),
   held: (f) => hasTexts(f, 'messageId'),
   message: (f) => isMessage(f) && isPrevious(f['previous']),
-  changed: (f) => isMessage(f) && isPrevious(f['previous']),
+  changed: (f) => isMessage(f) && hasTexts(f, 'changeId') && isPrevious(f['previous']),
   conversation: (f) =>
     hasTexts(f, 'conversationId', 'position', 'messageId', 'senderId', 'sentAt') &&
     isPrevious(f['previous']) &&

@@ -1,5 +1,6 @@
 export { TidingsClient, type ClientOptions } from './client';
-export type { Recipient } from './live';
+export type { Recipient, Sendable, Written } from './sendable';
+export { CHANGES_LIMIT } from './changes';
 export type { ClientEvents, ClientState, Problem } from './client-events';
 export { Outgoing, type Outcome } from './outgoing';
 export type { OutgoingState } from './outbox-lane';
@@ -22,10 +23,12 @@ export type { StopReason } from './connection';
 export { systemClock, type Cancel, type Clock, type Random } from './clock';
 export { browserTransport, type BrowserSocket, type BrowserSocketClass } from './browser-transport';
 export type { SocketHandlers, Transport, TransportSocket } from './transport';
-export { readFrame, type ChangedFrame, type IncomingFrame } from './frames';
+export { readFrame, type IncomingFrame } from './frames';
+export type { ChangedFrame } from '@tidings/common/contracts/frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Content, Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Extras } from '@tidings/common/contracts/extras';
 export type {
   Contact,
   Conversation,

@@ -1,9 +1,11 @@
-import { contentProblem, type Content } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 import { V7Generator } from 'uuidv7';
 import type { TidingsApi } from './api';
+import { Changes } from './changes';
 import type { ClientEvents } from './client-events';
 import type { Clock, Random } from './clock';
 import { Connection, type StopReason, type WelcomeFrame } from './connection';
@@ -13,7 +15,8 @@ import { encodeSend, Outbox, type StateDetail } from './outbox';
 import type { OutboxEntry } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Outgoing } from './outgoing';
-import { Replica } from './replica';
+import { bareMessage, Replica } from './replica';
+import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import type { ServerTime } from './server-time';
 import type { Hash } from './sha256';
 import { SyncRunner } from './sync-runner';
@@ -35,9 +38,6 @@ export interface LiveDeps {
   ended(reason: StopReason): void;
 }
 
-/** Whom a message goes to: a conversation, or a user (the direct conversation with him). */
-export type Recipient = { conversationId: string } | { to: string };
-
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
  * outbox, and turns what they tell into events.
@@ -46,6 +46,7 @@ export class Live {
   readonly replica: Replica;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
+  private readonly changes: Changes;
   private readonly connection: Connection;
   private readonly handles = new Map<string, Outgoing>();
   private readonly ids = new V7Generator();
@@ -58,6 +59,8 @@ export class Live {
     this.outbox = this.makeOutbox();
     this.replica = this.makeReplica();
     this.sync = this.makeSync();
+    const { clock, random } = deps;
+    this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
     this.connection = this.makeConnection();
   }
 
@@ -78,6 +81,7 @@ export class Live {
     this.connection.stop();
     this.sync.disconnected();
     this.outbox.disconnected();
+    this.changes.stop();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
     for (const { reject } of this.syncWaiters.splice(0)) reject(new StoppedError());
     await this.outbox.close();
@@ -89,17 +93,16 @@ export class Live {
   }
 
   /** See TidingsClient.send. */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    const content: Content = { kind: 'text', text: message.text };
-    const problem = contentProblem(content);
-    if (problem) throw new TidingsError(problem);
+    const content = contentOf(message);
     const now = this.deps.serverTime.now();
-    const messageId = this.ids.generateOrResetWithTs(now).toString();
+    const messageId = this.newId();
     const address =
       'to' in message ? { to: message.to } : { conversationId: message.conversationId };
-    const record: OutboxRecord = { messageId, ...address, content, writtenAt: now };
+    const extras = extrasOf(message);
+    const record: OutboxRecord = { messageId, ...address, content, ...extras, writtenAt: now };
     if (utf8Bytes(encodeSend(record, true)) > LIMITS.clientFrameBytes) {
       throw new TidingsError('payload_too_large');
     }
@@ -113,6 +116,20 @@ export class Live {
     return outgoing;
   }
 
+  /** See TidingsClient.edit and deleteMessage; `written` null: delete. */
+  async change(
+    { conversationId, messageId }: { conversationId: string; messageId: string },
+    written: Written | null,
+  ): Promise<Message> {
+    if (this.over) throw new StoppedError();
+    if (!this.opened) throw new StoppedError('Start first');
+    const content = written && contentOf(written);
+    const outcome = await this.handles.get(messageId)?.settled();
+    if (outcome?.state === 'failed') throw new TidingsError('not_found');
+    if (this.over) throw new StoppedError();
+    return this.changes.ask({ changeId: this.newId(), conversationId, messageId, content });
+  }
+
   /** Messages that are not in the log yet. */
   unsent(): Outgoing[] {
     return this.outbox.entries().flatMap((e) => this.handles.get(e.record.messageId) ?? []);
@@ -123,6 +140,10 @@ export class Live {
     if (this.replica.inStep) return Promise.resolve();
     if (this.over) return Promise.reject(new StoppedError());
     return new Promise((resolve, reject) => this.syncWaiters.push({ resolve, reject }));
+  }
+
+  private newId(): string {
+    return this.ids.generateOrResetWithTs(this.deps.serverTime.now()).toString();
   }
 
   private makeOutbox(): Outbox {
@@ -200,6 +221,7 @@ export class Live {
     this.replica.connected();
     this.sync.connected();
     this.outbox.connected(welcome.limits);
+    this.changes.connected();
   }
 
   private lost(reason: string): void {
@@ -207,14 +229,17 @@ export class Live {
     this.replica.inStep = false;
     this.sync.disconnected();
     this.outbox.disconnected();
+    this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
   }
 
   private take(frame: IncomingFrame): void {
     switch (frame.type) {
       case 'message':
-      case 'changed':
         return this.look(frame.conversationId, this.replica.push(frame));
+      case 'changed':
+        this.look(frame.conversationId, this.replica.push(frame));
+        return this.changes.changed(frame.changeId, bareMessage(frame));
       case 'conversation':
         this.replica.pushConversation(frame);
         return this.look(frame.conversationId, false);
@@ -244,13 +269,13 @@ export class Live {
   private takeSent(frame: Extract<IncomingFrame, { type: 'sent' }>): void {
     const { messageId, conversationId } = frame;
     const held = this.replica.get(conversationId)?.message(messageId);
-    const content = this.outbox.record(messageId)?.content ?? held?.content;
+    const own = this.outbox.record(messageId) ?? held;
     this.outbox.confirmed(messageId, frame);
-    if (content) this.replica.sent(frame, content);
+    if (own) this.replica.sent(frame, own);
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
-    if (this.sync.error(frame)) return;
+    if (this.sync.error(frame) || this.changes.refused(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
     if (messageId !== undefined) return this.outbox.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;

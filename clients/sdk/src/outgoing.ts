@@ -20,8 +20,10 @@ export class Outgoing {
     return this.record.messageId;
   }
 
+  /** Its text; empty when it is of another kind. */
   get text(): string {
-    return this.record.content.text;
+    const { content } = this.record;
+    return content.kind === 'text' ? content.text : '';
   }
 
   /** Where it is now. */

@@ -1,12 +1,13 @@
 import type { ConversationChange, Message } from '@tidings/common/contracts/content';
+import { extrasOf, type Extras } from '@tidings/common/contracts/extras';
 import type {
+  ChangedFrame,
   ConversationFrame,
   MessageFrame,
   SentFrame,
   SyncedConversation,
 } from '@tidings/common/contracts/frames';
 import { ConversationModel, type Change } from './conversation-model';
-import type { ChangedFrame } from './frames';
 
 /** How a message came to this client. */
 export type Source = 'push' | 'sync' | 'history' | 'sent';
@@ -139,7 +140,7 @@ export class Replica {
   }
 
   /** Takes the place of an own message. */
-  sent(sent: SentFrame, content: Message['content']): void {
+  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras): void {
     const { messageId, conversationId, position, sentAt } = sent;
     const model = this.models.get(conversationId);
     if (!model) return;
@@ -149,9 +150,10 @@ export class Replica {
       position,
       messageId,
       senderId,
-      content,
+      content: own.content,
       sentAt,
       version: '0',
+      ...extrasOf(own),
     };
     this.report(model.sent(message), 'sent');
   }
@@ -191,7 +193,7 @@ export class Replica {
 }
 
 /** The message inside a frame, without what belongs to the frame alone. */
-function bareMessage(frame: MessageFrame | ChangedFrame): Message {
+export function bareMessage(frame: MessageFrame | ChangedFrame): Message {
   const { conversationId, position, messageId, senderId, content, sentAt, version } = frame;
   const message: Message = {
     conversationId,
@@ -201,6 +203,7 @@ function bareMessage(frame: MessageFrame | ChangedFrame): Message {
     content,
     sentAt,
     version,
+    ...extrasOf(frame),
   };
   if (frame.expiresAt !== undefined) message.expiresAt = frame.expiresAt;
   if (frame.deleted !== undefined) message.deleted = frame.deleted;

@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Param, Put, Query } from '@nestjs/common';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { historyQuery, putMessageBody, type HistoryPage } from '@tidings/common/contracts/http';
 import { conversationId, uuid } from '@tidings/common/contracts/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
@@ -30,8 +31,9 @@ export class MessagesController {
     @Caller() { userId: senderId, deviceId }: Principal,
     @Param('id', CONVERSATION_ID) id: string,
     @Param('messageId', new ZodPipe(uuid)) messageId: string,
-    @Body(new ZodPipe(putMessageBody)) { content }: z.output<typeof putMessageBody>,
+    @Body(new ZodPipe(putMessageBody)) { content, ...more }: z.output<typeof putMessageBody>,
   ): Promise<SentBody> {
-    return this.sends.send({ conversationId: id, messageId, senderId, deviceId, content });
+    const extras = extrasOf(more);
+    return this.sends.send({ conversationId: id, messageId, senderId, deviceId, content, extras });
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { contentProblem, type Content } from '@tidings/common/contracts/content';
+import { contentProblem, PROBLEM_DETAILS } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { extrasProblem } from '@tidings/common/contracts/extras';
 import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
 import { Membership } from './membership';
@@ -31,12 +31,13 @@ export class HttpSendService {
   ) {}
 
   /**
-   * Sends a message. Throws `text_too_long`, `invalid_request`, `no_such_conversation`,
-   * `message_id_conflict`, `busy`, and `unavailable` when the outcome is not known in time.
+   * Sends a message. Throws `text_too_long`, `payload_too_large`, `invalid_request`,
+   * `no_such_conversation`, `message_id_conflict`, `busy`, and `unavailable` when the outcome is not
+   * known in time.
    */
   async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody> {
     try {
-      const sent = await this.judged({ ...message, contentHash: checkedHash(message.content) });
+      const sent = await this.judged({ ...message, contentHash: checkedHash(message) });
       this.counts.accepted += 1;
       return sent;
     } catch (error) {
@@ -66,17 +67,10 @@ export class HttpSendService {
   }
 }
 
-function checkedHash(content: Content): string {
-  const problem = contentProblem(content);
-  if (problem === 'text_too_long') {
-    const detail = `text: at most ${LIMITS.textBytes} bytes`;
-    throw new TidingsError(problem, { detail });
-  }
-  if (problem) {
-    const detail = 'text: NUL and lone surrogates cannot be stored';
-    throw new TidingsError(problem, { detail });
-  }
-  return contentHashOf(content);
+function checkedHash({ content, extras }: Pick<AdmittedMessage, 'content' | 'extras'>): string {
+  const problem = contentProblem(content) ?? extrasProblem(extras ?? {});
+  if (problem) throw new TidingsError(problem, { detail: PROBLEM_DETAILS[problem] });
+  return contentHashOf(content, extras);
 }
 
 /** The answer of one HTTP send, given up in time. */

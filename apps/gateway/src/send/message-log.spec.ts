@@ -9,6 +9,7 @@ const MESSAGE: AdmittedMessage = {
   senderId: 'sender',
   deviceId: 'device',
   content: { kind: 'text', text: 'x' },
+  extras: null,
   contentHash: 'hash',
 };
 const ONCE = { again: false, confirmMs: 100 };

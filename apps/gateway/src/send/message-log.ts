@@ -1,5 +1,6 @@
 import type { Content } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
 import { RecentIds, type RecentId } from '../domain/recent-ids';
@@ -25,6 +26,9 @@ export interface AdmittedMessage {
   senderId: string;
   deviceId: string;
   content: Content;
+  /** null: none, as usual. */
+  extras: Extras | null;
+  /** Over content and extras. */
   contentHash: string;
 }
 

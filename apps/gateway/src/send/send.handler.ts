@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import type { SendFrame } from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -165,13 +166,15 @@ class SocketSend implements SendReply {
     conversationId: string,
   ) {
     connection.unanswered += 1;
+    const extras = extrasOf(frame);
     this.message = {
       conversationId,
       messageId: frame.messageId,
       senderId: connection.userId,
       deviceId: connection.deviceId,
       content: frame.content,
-      contentHash: contentHashOf(frame.content),
+      extras,
+      contentHash: contentHashOf(frame.content, extras),
     };
   }
 

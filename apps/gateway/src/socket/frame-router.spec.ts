@@ -15,7 +15,8 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
   const prepared: string[] = [];
   const pending: (() => void)[] = [];
   const closes: number[] = [];
-  const textOf = (frame: SendFrame): string => frame.content.text;
+  const textOf = ({ content }: SendFrame): string =>
+    content.kind === 'text' ? content.text : content.kind;
   const parts: FrameRouterParts = {
     sends: {
       prepare: (frame) => {
@@ -28,6 +29,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
         return new Promise((resolve) => pending.push(resolve));
       },
     },
+    changes: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.changeId}`) },
     syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {
@@ -88,6 +90,20 @@ describe('FrameRouter', () => {
     expect(connection.waiting).toBeNull();
   });
 
+  it('hands edits and deletions on, behind what came before them', async () => {
+    const { router, connection, send, receive, handled, pending } = setUp();
+    router.release(connection);
+    await settle();
+    send('slow');
+    const ids = { changeId: ID, messageId: ID, conversationId: 'c' };
+    receive({ type: 'edit', ...ids, content: { kind: 'text', text: 'x' } });
+    receive({ type: 'delete', ...ids });
+    expect(handled).toEqual(['slow']);
+    pending[0]!();
+    await settle();
+    expect(handled).toEqual(['slow', `edit ${ID}`, `delete ${ID}`]);
+  });
+
   it('stops reading a socket with too many frames waiting, and goes on later', async () => {
     const { router, connection, socket, send, pending } = setUp();
     router.release(connection);
@@ -134,6 +150,16 @@ describe('FrameRouter', () => {
       text: `{"type":"send","messageId":"${ID}"}`,
       code: 'invalid_frame',
       echo: { ref: ID, messageId: ID },
+    },
+    {
+      text: `{"type":"delete","changeId":"${ID}","messageId":"${ID}","conversationId":"c","x":1}`,
+      code: 'invalid_frame',
+      echo: { ref: ID, conversationId: 'c' },
+    },
+    {
+      text: `{"type":"edit","changeId":"${ID}","messageId":"${ID}","conversationId":"c"}`,
+      code: 'invalid_frame',
+      echo: { ref: ID },
     },
   ])('answers $text with $code', async ({ text, code, echo }) => {
     const { router, connection, frames } = setUp();

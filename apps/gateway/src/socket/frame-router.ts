@@ -1,5 +1,9 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { parseClientFrame, type SendFrame } from '@tidings/common/contracts/frames';
+import {
+  parseClientFrame,
+  type ChangeFrame,
+  type SendFrame,
+} from '@tidings/common/contracts/frames';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
 import { pongFrameText, refusalFrameText } from './server-frames';
@@ -16,6 +20,11 @@ export interface SendFrames {
   handle(connection: Connection, send: PreparedSend): Promise<void> | void;
 }
 
+/** Answers `edit` and `delete` frames in their order; they do not hold up other frames. */
+export interface ChangeFrames {
+  handle(connection: Connection, frame: ChangeFrame): void;
+}
+
 /** Answers `sync` frames; they do not hold up the socket's other frames. */
 export interface SyncFrames {
   handle(connection: Connection, frame: SyncFrame): void;
@@ -23,6 +32,7 @@ export interface SyncFrames {
 
 export interface FrameRouterParts {
   sends: SendFrames;
+  changes: ChangeFrames;
   syncs: SyncFrames;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
@@ -70,6 +80,9 @@ export class FrameRouter {
     switch (frame.type) {
       case 'send':
         return { type: 'send', send: { frame, first: null } };
+      case 'edit':
+      case 'delete':
+        return { type: 'change', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -93,10 +106,12 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, syncs, writes, wallClock } = this.parts;
+    const { sends, changes, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
+      case 'change':
+        return changes.handle(connection, inbound.frame);
       case 'sync':
         return syncs.handle(connection, inbound.frame);
       case 'ping':

@@ -1,4 +1,4 @@
-import { BASE, changeAt, messageAt, uuid } from '../../test/entries';
+import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
 import type { LogEntry } from './entry';
 import { membership, type Member } from './members';
@@ -84,6 +84,74 @@ describe('repeated ids', () => {
       [1, String(at(0))],
       [3, String(at(1))],
     ]);
+  });
+});
+
+describe('changes of messages', () => {
+  const begin = [changeAt(0, { users: [1, 2] }), messageAt(1)];
+
+  it('are steps of the chain, with their own position', () => {
+    const state = stateFrom(0);
+    expect(routed(state, ...begin, editAt(2, 1), messageAt(3))).toEqual([
+      [0, '0'],
+      [1, String(at(0))],
+      [2, String(at(1))],
+      [3, String(at(2))],
+    ]);
+  });
+
+  it.each([
+    ['the same id again', editAt(4, 1, { change: 3 }), 1, 0],
+    ['the same id for another text', editAt(4, 1, { change: 3, text: 'x' }), 1, 1],
+    ['the same id by somebody else', editAt(4, 1, { change: 3, user: 2 }), 1, 1],
+    ['the same id elsewhere', editAt(4, 1, { change: 3, talk: 'd' }), 0, 0],
+    ["a message's id", editAt(4, 1, { change: 1 }), 0, 0],
+    ['a later edit', editAt(4, 1), 0, 0],
+  ])('%s', (_name, second, duplicates, conflicts) => {
+    const state = stateFrom(0);
+    routed(state, ...begin, editAt(3, 1));
+    const draft = drafted(state, second);
+    expect(draft.counts.duplicates).toBe(duplicates);
+    expect(draft.conflicts).toHaveLength(conflicts);
+  });
+
+  it('end with the deletion, in its batch and behind it', () => {
+    const state = stateFrom(0);
+    const gone = editAt(2, 1, { text: null });
+    expect(routed(state, ...begin, gone, editAt(3, 1), messageAt(4)).slice(2)).toEqual([
+      [2, String(at(1))],
+      [4, String(at(2))],
+    ]);
+    expect(drafted(state, editAt(5, 1), editAt(6, 1, { text: null })).counts).toMatchObject({
+      live: 0,
+      duplicates: 2,
+    });
+    expect(drafted(state, editAt(5, 4)).counts).toMatchObject({ live: 1, duplicates: 0 });
+  });
+
+  it('a batch that is routed again keeps its own deletion', () => {
+    const state = stateFrom(0);
+    routed(state, ...begin);
+    const gone = editAt(2, 1, { text: null });
+    expect(drafted(state, gone).route()).toHaveLength(1);
+    expect(drafted(state, gone, editAt(3, 1)).route()).toHaveLength(1);
+  });
+
+  it('go to those who see the message, until they leave', () => {
+    const state = stateFrom(10);
+    const [stayed, joined, left] = [
+      { userId: uuid(1), from: 0n, until: null },
+      { userId: uuid(2), from: at(8), until: null },
+      { userId: uuid(3), from: 0n, until: at(9) },
+    ];
+    state.members.set('c', membership('group', 3, [stayed, joined, left]));
+    const pushes = drafted(state, editAt(10, 5), editAt(11, 9), messageAt(12)).route();
+    expect(pushes.map((p) => p.userIds)).toEqual([
+      [uuid(1)],
+      [uuid(1), uuid(2)],
+      [uuid(1), uuid(2)],
+    ]);
+    expect(pushes.map((p) => p.receiver)).toEqual([null, null, null]);
   });
 });
 

@@ -1,4 +1,13 @@
-import { fingerprint, idempotencyKey, type LogEntry, type MessageEntry } from './entry';
+import {
+  authorOf,
+  type ChangeEntry,
+  deletionKey,
+  fingerprint,
+  idempotencyKey,
+  isDeletion,
+  type LogEntry,
+  type MessageEntry,
+} from './entry';
 import { encodePush } from './frames';
 import { afterChange, recipientsAt, type Membership } from './members';
 import type { PartitionState } from './partition-state';
@@ -63,8 +72,8 @@ export class Draft {
     previousUnknown: 0,
     conversationUnknown: 0,
   };
-  /** Dropped messages whose id stands for another message. */
-  readonly conflicts: MessageEntry[] = [];
+  /** Dropped messages and changes whose id stands for another one. */
+  readonly conflicts: (MessageEntry | ChangeEntry)[] = [];
   private readonly candidates: Candidate[] = [];
   private readonly newIds = new Map<string, SeenId>();
   private readonly threads = new Map<string, Thread>();
@@ -72,14 +81,21 @@ export class Draft {
 
   constructor(private readonly state: PartitionState) {}
 
-  /** Takes a record in, in log order; drops it when its id was seen at a lower position. */
+  /**
+   * Takes a record in, in log order; drops it when its id was seen at a lower position, and a change
+   * behind the deletion of its message.
+   */
   admit(entry: LogEntry): void {
     if (entry.offset < this.state.next) return;
     const live = entry.offset >= this.state.liveFrom;
     const key = idempotencyKey(entry);
-    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
-    if (first && first.position < entry.position) {
+    const first = this.seenBefore(key, entry);
+    if (first) {
       if (live) this.countDuplicate(entry, first);
+      return;
+    }
+    if (entry.kind === 'change' && this.isTooLate(entry)) {
+      if (live) this.counts.duplicates++;
       return;
     }
     this.noteId(key, entry);
@@ -139,7 +155,8 @@ export class Draft {
     if (previous === null) this.counts.previousUnknown++;
     const members = known.members ?? thread.answer?.membership ?? null;
     if (members === null) this.counts.conversationUnknown++;
-    const userIds = members ? recipientsAt(members, entry.position) : [];
+    const begun = entry.kind === 'change' ? BigInt(entry.event.position) : entry.position;
+    const userIds = members ? recipientsAt(members, entry.position, begun) : [];
     const direct = members?.kind === 'direct' && entry.kind === 'message';
     const receiver = direct ? userIds.find((id) => id !== entry.event.senderId) : undefined;
     return { entry, frame: encodePush(entry, previous), userIds, receiver: receiver ?? null };
@@ -156,11 +173,24 @@ export class Draft {
     return thread;
   }
 
+  private seenBefore(key: string, entry: LogEntry): SeenId | undefined {
+    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
+    return first && first.position < entry.position ? first : undefined;
+  }
+
+  /** Whether a change comes behind the deletion of its message; a deletion is remembered. */
+  private isTooLate(entry: ChangeEntry): boolean {
+    const key = deletionKey(entry);
+    if (this.seenBefore(key, entry)) return true;
+    if (isDeletion(entry)) this.noteId(key, entry);
+    return false;
+  }
+
   private noteId(key: string, entry: LogEntry): void {
     this.newIds.set(key, {
       key,
       position: entry.position,
-      senderId: entry.event.senderId,
+      senderId: authorOf(entry),
       contentHash: fingerprint(entry),
       recordedAtMs: entry.recordedAtMs,
       later: null,
@@ -177,9 +207,8 @@ export class Draft {
 
   private countDuplicate(entry: LogEntry, first: SeenId): void {
     this.counts.duplicates++;
-    const same =
-      first.senderId === entry.event.senderId && first.contentHash === fingerprint(entry);
-    if (!same && entry.kind === 'message') this.conflicts.push(entry);
+    const same = first.senderId === authorOf(entry) && first.contentHash === fingerprint(entry);
+    if (!same && entry.kind !== 'conversation') this.conflicts.push(entry);
   }
 }
 

@@ -47,12 +47,19 @@ export function membershipOf(routing: ConversationRouting): Membership {
   );
 }
 
-/** Who is sent the record at this position: from < position ≤ until. */
-export function recipientsAt(known: Membership, position: bigint): readonly string[] {
+/**
+ * Who is sent the record at this position: from < position ≤ until. A change is for those who see
+ * its message, whose position is `begun`.
+ */
+export function recipientsAt(
+  known: Membership,
+  position: bigint,
+  begun: bigint = position,
+): readonly string[] {
   if (known.constant) return known.constant;
   const ids: string[] = [];
   for (const { userId, from, until } of known.members) {
-    if (from < position && (until === null || position <= until)) ids.push(userId);
+    if (from < begun && (until === null || position <= until)) ids.push(userId);
   }
   return ids;
 }

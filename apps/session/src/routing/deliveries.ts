@@ -1,7 +1,6 @@
 import { encodeInbox } from '@tidings/common/redis/inbox-codec';
 import type { AppendResult, InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route, Routes } from '@tidings/common/redis/routes';
-import type { MessageEntry } from '../domain/entry';
 import type { Push } from '../domain/draft';
 import {
   fanOut,
@@ -9,6 +8,7 @@ import {
   split,
   usersOf,
   type Box,
+  type Conflict,
   type RoutesOf,
 } from '../domain/fan-out';
 
@@ -38,7 +38,7 @@ export class Deliveries {
    * Resolves when every reachable gateway has the batch in its inbox. Throws `RedisUnavailable`:
    * then the whole batch is to be handed on again, which clients merge.
    */
-  async deliver(pushes: readonly Push[], conflicts: readonly MessageEntry[]): Promise<Delivery> {
+  async deliver(pushes: readonly Push[], conflicts: readonly Conflict[]): Promise<Delivery> {
     const routesOf = await this.lookup(usersOf(pushes, conflicts));
     const first = await this.append(fanOut(pushes, conflicts, routesOf));
     if (first.gone.length === 0) return first;

@@ -12,6 +12,14 @@ export function isAlive(x: string, at: string): string {
   return `(${x}.expires_at IS NULL OR ${x}.expires_at > ${at})`;
 }
 
+/** Scalar: position of the conversation's last entry below `bound`, "0" when there is none. */
+export function positionBelow(conversationId: string, bound: string): string {
+  const last = (table: string): string => `(SELECT e.position FROM ${table} e
+    WHERE e.conversation_id = ${conversationId} AND e.position < ${bound}
+    ORDER BY e.position DESC LIMIT 1)`;
+  return `GREATEST(COALESCE(${last('messages')}, 0), COALESCE(${last('changes')}, 0))`;
+}
+
 /** Scalar: messages of others, above the member's read mark and up to `upTo`. Events do not count. */
 export function unreadCount(m: string, upTo: string): string {
   return `(SELECT count(*)::int FROM messages x
@@ -50,7 +58,7 @@ const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last
   ${unreadCount('m', 'c.last_position')} AS unread,
   ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })} AS lines,
   last.message_id, last.position, last.version, last.sender_id, last.sent_at, last.expires_at,
-  last.deleted, last.content`;
+  last.deleted, last.content, last.extras`;
 
 const LAST = `LEFT JOIN LATERAL (SELECT ${messageColumns('x')} FROM messages x
     WHERE x.conversation_id = c.id AND x.position > m.from_position
@@ -89,9 +97,7 @@ export const ROUTING = {
   name: 'conversation-routing',
   text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members,
       CASE WHEN w.below IS NULL OR c.last_position < w.below THEN c.last_position
-           ELSE COALESCE((SELECT x.position FROM messages x
-             WHERE x.conversation_id = c.id AND x.position < w.below
-             ORDER BY x.position DESC LIMIT 1), 0) END AS last_position
+           ELSE ${positionBelow('c.id', 'w.below')} END AS last_position
     FROM (SELECT ARRAY(SELECT next::text FROM log_progress WHERE topic = $1 ORDER BY partition)
             AS applied) progress
     LEFT JOIN (unnest($2::text[], $3::int8[]) AS w (id, below)

@@ -6,9 +6,11 @@ import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
+import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
-import { SharedBatches1764000000500 } from '../migrations/1764000000500-shared-batches';
+import { Changes1764000003000 } from '../migrations/1764000003000-changes';
+import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -31,10 +33,11 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       ConversationEntity,
       MemberEntity,
       MessageEntity,
+      ChangeEntity,
       OutboxEntity,
       LogProgressEntity,
     ],
-    migrations: [Initial1763700000000, SharedBatches1764000000500],
+    migrations: [Initial1763700000000, Changes1764000003000, SharedBatches1764000006000],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.

@@ -173,6 +173,8 @@ describe('plan of one conversation', () => {
       { state: 'new', newest: 10, more: true },
     ],
     ['only changed', {}, { changed: 2 }, { state: 'behind', changed: true, cost: 2 }],
+    ['many changed', {}, { changed: 400, above: 100 }, { state: 'behind', cost: 500 }],
+    ['one changed more', {}, { changed: 401 }, { state: 'reset', above: 0n, keep: 10, cost: 10 }],
     ['right digest', { digest: right }, { linesAtHave: lines }, { state: 'same' }],
     [
       'wrong digest',

@@ -157,7 +157,7 @@ function candidate(
 export interface Measured {
   /** Visible entries above `have`, counted up to one more than are served. */
   above: number;
-  /** Entries up to `have` that were changed above it. */
+  /** Entries up to `have` that were changed above it, counted up to one more than are served. */
   changed: number;
   /** Digest lines up to `have`; null when there is nothing to compare. */
   linesAtHave: DigestLines | null;
@@ -180,6 +180,9 @@ export interface Planned {
   cost: number;
 }
 
+/** Changed entries of one conversation that are served; with more it is begun anew. */
+export const CHANGED_MAX = LIMITS.syncMessages - LIMITS.syncNewestPerConversation;
+
 /** Most entries that the database counts above a client's position. */
 export function newestLimit(candidate: Candidate): number {
   return candidate.fresh ? LIMITS.syncFirstPerConversation : LIMITS.syncNewestPerConversation;
@@ -193,7 +196,11 @@ export function planConversation(
   appliedBelow: bigint,
 ): Planned {
   const { have, from, fresh } = candidate;
-  if (!fresh && measured.changed === 0 && differs(sha256, candidate, measured, appliedBelow)) {
+  const anew =
+    measured.changed === 0
+      ? differs(sha256, candidate, measured, appliedBelow)
+      : measured.changed > CHANGED_MAX;
+  if (!fresh && anew) {
     const keep = LIMITS.syncFirstPerConversation;
     return {
       ...{ candidate, state: 'reset', above: from, newest: keep + 1, keep, cost: keep },

@@ -57,6 +57,18 @@ export class MessagesService {
     };
   }
 
+  /** A message and the state of a change of it. Throws `no_such_conversation`, for outsiders too. */
+  async get(input: RpcInput<Rpc, 'messages.get'>): Promise<RpcOutput<Rpc, 'messages.get'>> {
+    const { conversationId, next, waitMs } = input;
+    const partition = this.log.partitionOf(conversationId);
+    const target = next === undefined ? null : { partition, next: BigInt(next) };
+    if (target) await this.progress.wait([target], waitMs ?? 0);
+    const found = await this.messages.changeTarget(this.log.topic, input);
+    if (!found) throw new TidingsError('no_such_conversation');
+    const { appliedTo, ...answer } = found;
+    return { ...answer, applied: !target || appliedTo >= target.next };
+  }
+
   private async reached(conversationId: string, barrier: (string | null)[]): Promise<boolean> {
     const partition = this.log.partitionOf(conversationId);
     const next = barrier[partition];

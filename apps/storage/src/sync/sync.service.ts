@@ -180,7 +180,7 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     unread,
     receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [],
   };
-  return fitConversation(conversation, isNew);
+  return fitConversation(conversation, isNew, bound);
 }
 
 function toReceipt({

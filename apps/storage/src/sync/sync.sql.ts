@@ -1,4 +1,3 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
 import {
   digestLines,
   isAlive,
@@ -7,6 +6,7 @@ import {
   unreadCount,
 } from '../conversations/conversation-views.sql';
 import { PREFIX_CHARS } from '../domain/since';
+import { CHANGED_MAX } from '../domain/sync-plan';
 import { messageColumns } from '../messages/message.mapper';
 
 /** $1 user: the partitions of the user's conversations. */
@@ -71,7 +71,7 @@ export const MEASURE = {
       (SELECT count(*)::int FROM (SELECT 1 FROM messages x
         WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.have
           AND x.position > w.visible_from AND x.position <= w.have
-          AND ${isAlive('x', 'now()')} LIMIT ${LIMITS.syncMessages}) n) AS changed,
+          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) AS changed,
       CASE WHEN w.compare THEN
         ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.have', at: '$2::timestamptz' })}
       END AS compared,
@@ -102,6 +102,6 @@ export const MESSAGES = {
       (SELECT ${messageColumns('x')} FROM messages x
         WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.above
           AND x.position > w.visible_from AND x.position <= w.above
-          AND ${isAlive('x', 'now()')} LIMIT ${LIMITS.syncMessages})
+          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX})
     ) x ORDER BY w.n, x.position`,
 };

@@ -1,11 +1,14 @@
 import { z } from 'zod';
-import { content, conversationChange } from './content';
+import { content, conversationChange, customContent, deletedContent, textContent } from './content';
+import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
+import { position } from './positions';
 import { TOPICS } from './topics';
 
 /** `ce_type` of every record (CloudEvents 1.0, Kafka binding, binary mode). */
 export const EVENT_TYPES = {
   messageSent: 'tidings.message.sent.v1',
+  messageChanged: 'tidings.message.changed.v1',
   conversationChanged: 'tidings.conversation.changed.v1',
   connectionOpened: 'tidings.connection.opened.v1',
   connectionClosed: 'tidings.connection.closed.v1',
@@ -41,8 +44,34 @@ export const messageSent = z.object({
   contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),
+  ...extrasShape,
 });
 export type MessageSent = z.infer<typeof messageSent>;
+
+/**
+ * A message was edited or deleted. Topic `chat.messages.v1`, key: conversation id, `ce_id`: change
+ * id. It carries the message as it is afterwards, so that no reader looks anything up; the record's
+ * own position becomes its version.
+ */
+export const messageChanged = z.object({
+  conversationId,
+  changeId: uuid,
+  /** Who changed it, and on which device. */
+  userId: uuid,
+  deviceId: uuid,
+  /** Hash of `changeHashText`: what was asked for. */
+  changeHash: contentHash,
+  messageId: uuid,
+  /** Position of the message. */
+  position,
+  /** Author of the message. */
+  senderId: uuid,
+  content: z.discriminatedUnion('kind', [textContent, customContent, deletedContent]),
+  sentAt: z.string(),
+  expiresAt: z.string().optional(),
+  ...extrasShape,
+});
+export type MessageChanged = z.infer<typeof messageChanged>;
 
 /**
  * A conversation was created or changed. Topic `chat.messages.v1`, key: conversation id. `members`
@@ -83,6 +112,7 @@ export type ConnectionClosed = z.infer<typeof connectionClosed>;
 export const EVENT_SCHEMAS = {
   [TOPICS.messages]: {
     [EVENT_TYPES.messageSent]: messageSent,
+    [EVENT_TYPES.messageChanged]: messageChanged,
     [EVENT_TYPES.conversationChanged]: conversationChanged,
   },
   [TOPICS.presence]: {

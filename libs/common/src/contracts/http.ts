@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { content, message } from './content';
 import { conversationKind } from './events';
+import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
@@ -82,7 +83,7 @@ export const presenceQuery = z.strictObject({
 });
 
 /** `PUT /v1/conversations/:id/messages/:messageId`. */
-export const putMessageBody = z.strictObject({ content });
+export const putMessageBody = z.strictObject({ content, ...extrasShape });
 
 /** A user as others see it. */
 export const user = z.object({

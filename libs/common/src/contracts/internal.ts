@@ -62,6 +62,22 @@ export const firstAppend = z.object({
 });
 export type FirstAppend = z.infer<typeof firstAppend>;
 
+/** A message before a change, the user who wants it, and what is known of the change's id. */
+export const changeTarget = z.object({
+  /** Null: it does not exist, has expired or is not visible to the user. */
+  message: message.nullable(),
+  role: z.enum(['owner', 'admin', 'member']),
+  /** The first change under this id; `hash` null: its message is deleted since. */
+  change: z
+    .object({ position, messageId: uuid, userId: uuid, hash: contentHash.nullable() })
+    .nullable(),
+  /** Of the entry that the change's answer names (the change, or the deletion): the one before it. */
+  previous: position.nullable(),
+  /** Storage has applied up to `next`. */
+  applied: z.boolean(),
+});
+export type ChangeTarget = z.infer<typeof changeTarget>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -142,6 +158,21 @@ export const STORAGE_RPC = {
       waitMs: z.number().int().min(0).max(2000),
     }),
     z.object({ items: z.array(z.object({ applied: z.boolean(), first: firstAppend.nullable() })) }),
+  ),
+  /**
+   * What a change of a message needs to know, for a member (else `no_such_conversation`). `next`:
+   * wait (≤ `waitMs`) until every offset below it is applied in the conversation's partition.
+   */
+  'messages.get': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      messageId: uuid,
+      changeId: uuid,
+      next: z.string().optional(),
+      waitMs: z.number().int().min(0).max(2000).optional(),
+    }),
+    changeTarget,
   ),
   /** The answer of one `sync`, already cut into frames' bodies (the last has `since`). */
   sync: rpc(

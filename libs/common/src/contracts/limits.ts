@@ -5,6 +5,12 @@ export const LIMITS = {
   clientFrameBytes: 64 * 1024,
   serverFrameBytes: 256 * 1024,
   refChars: 64,
+  /** JSON text of `meta`, and of the `data` of a custom content. */
+  metaBytes: 2048,
+  customBytes: 16_384,
+  /** Levels of arrays and objects in either. */
+  jsonDepth: 16,
+  mentions: 50,
   imageBytes: 10 * 1024 * 1024,
   imagePixels: 40_000_000,
   fileBytes: 50 * 1024 * 1024,
