@@ -25,12 +25,21 @@ export type { SocketHandlers, Transport, TransportSocket } from './transport';
 export { readFrame, type ChangedFrame, type IncomingFrame } from './frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Message, MessageContent } from '@tidings/common/contracts/content';
 export type {
+  ConversationChange,
+  MemberRole,
+  Message,
+  MessageContent,
+} from '@tidings/common/contracts/content';
+export type {
+  ChangedConversation,
   Contact,
   Conversation,
+  ConversationPatch,
+  GroupBody,
   HistoryPage,
   Me,
+  Member,
   Presence,
   User,
 } from '@tidings/common/contracts/http';
