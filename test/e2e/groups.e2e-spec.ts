@@ -165,7 +165,10 @@ describe('groups', () => {
     const view = await carol.http<Conversation>('GET', `/v1/conversations/${id}`);
     expect(view.body).toMatchObject({ unread: expected.includes('before') ? 2 : 1 });
     const seen: Frame[] = [];
-    c.onFrame = (frame) => seen.push(frame);
+    c.onFrame = (frame) => {
+      seen.push(frame);
+      holding.take(frame);
+    };
     await holding.sync(c);
     const synced = seen
       .flatMap((f) => (f['conversations'] ?? []) as { conversationId: string; state: string }[])

@@ -27,6 +27,9 @@ interface MemberRow {
   pending: boolean;
 }
 
+/** An event with its position. */
+type Entry = Record<string, unknown> & { position: string };
+
 describe('storage: groups', () => {
   let fixture: StorageFixture;
   let one: RunningStorage;
@@ -96,7 +99,7 @@ describe('storage: groups', () => {
     return new Map(found.map((row) => [row.user_id, row]));
   };
   /** The events of a conversation once storage has applied all of it, oldest first. */
-  const events = async (conversationId: string, count: number) =>
+  const events = (conversationId: string, count: number): Promise<Entry[]> =>
     eventually(async () => {
       const found = await fixture.rows<{ position: string; content: string }>(
         `SELECT position, content FROM messages WHERE conversation_id = $1 AND kind = 'event'
