@@ -23,6 +23,7 @@ import { ConnectionsController } from './http/connections.controller';
 import { ContactsController } from './http/contacts.controller';
 import { ConversationsController } from './http/conversations.controller';
 import { MeController } from './http/me.controller';
+import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
 import { PresenceController } from './http/presence.controller';
 import { ServiceController } from './http/service.controller';
@@ -91,6 +92,7 @@ export class GatewayModule {
         ContactsController,
         ConnectionsController,
         ConversationsController,
+        MembersController,
         MessagesController,
         SyncController,
         PresenceController,

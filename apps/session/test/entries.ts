@@ -1,3 +1,4 @@
+import type { ConversationChange } from '@tidings/common/contracts/content';
 import type { ChangeEntry, ConversationEntry, MessageEntry } from '../src/domain/entry';
 
 /** Position of offset 0 in these samples. */
@@ -38,10 +39,16 @@ export function messageAt(
   };
 }
 
-/** A creation, or (with a version above 1) a later change, of a conversation at an offset. */
+/** A creation, or the change given, of a conversation at an offset. */
 export function changeAt(
   offset: number,
-  given: { talk?: string; users: number[]; version?: number; kind?: 'direct' | 'group' },
+  given: {
+    talk?: string;
+    users: number[];
+    version?: number;
+    kind?: 'direct' | 'group';
+    change?: ConversationChange;
+  },
 ): ConversationEntry {
   const { talk = 'c', users, version = 1, kind = 'direct' } = given;
   const members = users.map(uuid);
@@ -58,7 +65,7 @@ export function changeAt(
       version,
       kind,
       members,
-      change: { kind: 'created', conversationKind: kind, userIds: members },
+      change: given.change ?? { kind: 'created', conversationKind: kind, userIds: members },
     },
   };
 }

@@ -16,6 +16,8 @@ import { ContactsRepository } from './contacts/contacts.repository';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsRepository } from './conversations/conversations.repository';
 import { ConversationsService } from './conversations/conversations.service';
+import { GroupsRepository } from './conversations/groups.repository';
+import { GroupsService } from './conversations/groups.service';
 import { Database } from './database/database';
 import { dataSourceOptions } from './database/data-source';
 import { LogConsumer } from './log/log.consumer';
@@ -72,7 +74,7 @@ export class StorageModule {
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
-        ...[LogService, StorageServices],
+        ...[GroupsRepository, GroupsService, LogService, StorageServices],
       ],
     };
   }

@@ -7,6 +7,7 @@ import { SessionsService } from './accounts/sessions.service';
 import { UsersService } from './accounts/users.service';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
+import { GroupsService } from './conversations/groups.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
 import { MessagesService } from './messages/messages.service';
@@ -16,11 +17,18 @@ type Handlers = RpcHandlers<typeof STORAGE_RPC>;
 
 /** How long a call may take when it waits for nothing but the database, in milliseconds. */
 const PLAIN_MS = 2_200;
+/** A change may wait for the one before it, for the database and for the log, 2 s each. */
+const CHANGE_MS = 4_500;
 /** Calls that wait for something else as well: password hashes, the log, a read barrier. */
 const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'accounts.register': 5_000,
   'accounts.login': 5_000,
   'conversations.direct': 3_000,
+  'conversations.group': CHANGE_MS,
+  'conversations.change': CHANGE_MS,
+  'members.add': CHANGE_MS,
+  'members.remove': CHANGE_MS,
+  'members.role': CHANGE_MS,
   'messages.history': 4_000,
   'messages.first': 4_000,
   'messages.get': 4_000,
@@ -36,6 +44,7 @@ export class StorageServices {
     readonly users: UsersService,
     readonly contacts: ContactsService,
     readonly conversations: ConversationsService,
+    readonly groups: GroupsService,
     readonly messages: MessagesService,
     readonly sync: SyncService,
     readonly log: LogService,
@@ -45,6 +54,7 @@ export class StorageServices {
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
   const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
+  const { groups } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
@@ -69,6 +79,15 @@ export function storageHandlers(services: StorageServices): Handlers {
       return {};
     },
     'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
+    'conversations.group': (input) => groups.create(input),
+    'conversations.change': (input) => groups.patch(input),
+    'members.list': (input) => groups.members(input),
+    'members.add': (input) => groups.add(input),
+    'members.remove': async (input) => {
+      await groups.remove(input);
+      return {};
+    },
+    'members.role': (input) => groups.role(input),
     'conversations.list': ({ userId, cursor, limit }) => conversations.list(userId, cursor, limit),
     'conversations.get': ({ userId, conversationId }) => conversations.get(userId, conversationId),
     'conversations.routing': (input) => conversations.routing(input.conversations),

@@ -1,15 +1,19 @@
-import type { Content, Message } from '@tidings/common/contracts/content';
+import type { Content, MemberRole, Message } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type {
+  ChangedConversation,
   ConnectionsAnswer,
   Contact,
   Conversation,
+  ConversationPatch,
+  GroupBody,
   HistoryPage,
   LoginAnswer,
   LoginBody,
   Me,
+  Member,
   Page,
   Presence,
   RegisterBody,
@@ -123,6 +127,39 @@ export class TidingsApi {
   directConversation(userId: string): Promise<Conversation> {
     const body = { kind: 'direct', userIds: [userId] };
     return this.call({ method: 'POST', path: '/v1/conversations', body });
+  }
+
+  /** A group of the caller, its owner; the same `requestId` gives the same group. */
+  createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
+    const body = { kind: 'group', ...group };
+    return this.call({ method: 'POST', path: '/v1/conversations', body });
+  }
+
+  /** New title, or lifetime of messages (null: they stay). */
+  changeConversation(id: string, patch: ConversationPatch): Promise<ChangedConversation> {
+    return this.call({ method: 'PATCH', path: `/v1/conversations/${id}`, body: patch });
+  }
+
+  members(conversationId: string, page: PageOptions = {}): Promise<Page<Member>> {
+    const path = `/v1/conversations/${conversationId}/members`;
+    return this.call({ method: 'GET', path, query: { ...page } });
+  }
+
+  addMembers(conversationId: string, userIds: readonly string[]): Promise<ChangedConversation> {
+    const path = `/v1/conversations/${conversationId}/members`;
+    return this.call({ method: 'POST', path, body: { userIds } });
+  }
+
+  /** Removes a member; oneself: leaves. */
+  removeMember(conversationId: string, userId: string): Promise<void> {
+    const path = `/v1/conversations/${conversationId}/members/${userId}`;
+    return this.call({ method: 'DELETE', path });
+  }
+
+  /** Gives a member a role; a new owner's predecessor becomes an admin. */
+  setRole(conversationId: string, userId: string, role: MemberRole): Promise<ChangedConversation> {
+    const path = `/v1/conversations/${conversationId}/members/${userId}`;
+    return this.call({ method: 'PATCH', path, body: { role } });
   }
 
   /** By the time of the last entry, newest first. */

@@ -1,4 +1,5 @@
 import type { Message } from '@tidings/common/contracts/content';
+import type { Conversation } from '@tidings/common/contracts/http';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';
 import type { OutgoingState } from './outbox-lane';
@@ -26,6 +27,8 @@ export interface ClientEvents {
   /** A message seen before has another place or content. */
   changed: { message: Message; own: boolean; source: Source };
   conversation: ConversationNews;
+  /** A conversation that the application looks at (see TidingsClient.details) has changed. */
+  details: { conversation: Conversation };
   /** An outgoing message reached a state; `sent`, `held` and `failed` have their own events too. */
   outgoing: { outgoing: Outgoing; state: OutgoingState };
   sent: { outgoing: Outgoing; place: Place };

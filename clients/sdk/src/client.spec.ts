@@ -247,6 +247,33 @@ describe('client', () => {
     expect(bench.client.conversation(CONVERSATION)!.hasOlder).toBe(true);
   });
 
+  it('drops a group when its own removal is pushed, and syncs it when added again', async () => {
+    await bench.online();
+    bench.answer({ conversations: [served('new', 9, [message(9)])] });
+    const news: string[] = [];
+    bench.client.on('conversation', ({ what }) => news.push(what));
+    const change = (position: number, previous: number, kind: string, userId: string): void =>
+      bench.socket.receive({
+        ...{ type: 'conversation', conversationId: CONVERSATION, position: String(position) },
+        ...{ previous: String(previous), messageId: message(position).messageId },
+        ...{ senderId: PEER, sentAt: message(position).sentAt },
+        change: { kind, userIds: [userId], history: 'joined' },
+      });
+    change(10, 9, 'removed', PEER);
+    expect(bench.client.conversations()).toEqual([CONVERSATION]);
+    change(11, 10, 'removed', ME);
+    expect(bench.client.conversations()).toEqual([]);
+    expect(bench.client.messages(CONVERSATION)).toHaveLength(3);
+    const syncs = bench.socket.frames('sync').length;
+    change(20, 19, 'added', ME);
+    expect(news).toEqual(['updated', 'gone', 'new']);
+    expect(bench.client.conversations()).toEqual([CONVERSATION]);
+    await settle();
+    expect(bench.socket.frames('sync').slice(syncs)).toMatchObject([
+      { conversations: [{ conversationId: CONVERSATION, position: '11' }] },
+    ]);
+  });
+
   it('reports a conversation that differs twice in a row', async () => {
     await bench.online();
     for (let round = 0; round < 2; round++) {

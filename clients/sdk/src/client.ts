@@ -1,13 +1,18 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { Message } from '@tidings/common/contracts/content';
+import type { MemberRole, Message } from '@tidings/common/contracts/content';
 import type {
+  ChangedConversation,
   Conversation,
+  ConversationPatch,
+  GroupBody,
   HistoryPage,
   LoginBody,
+  Member,
+  Page,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
-import { TidingsApi, type HistoryOptions } from './api';
+import { TidingsApi, type HistoryOptions, type PageOptions } from './api';
 import type { ClientEvents, ClientState } from './client-events';
 import { systemClock, type Clock, type Random } from './clock';
 import type { StopReason } from './connection';
@@ -173,9 +178,10 @@ export class TidingsClient extends Emitter<ClientEvents> {
     return this.live?.replica.get(conversationId);
   }
 
-  /** Ids of the conversations held; the one with the latest news last. */
+  /** Ids of the conversations held, without those left; the one with the latest news last. */
   conversations(): string[] {
-    return this.live?.replica.all().map((c) => c.conversationId) ?? [];
+    const all = this.live?.replica.all() ?? [];
+    return all.filter((c) => !c.gone).map((c) => c.conversationId);
   }
 
   /** The held messages of a conversation back to the first hole, oldest first. */
@@ -195,6 +201,61 @@ export class TidingsClient extends Emitter<ClientEvents> {
     const conversation = await this.api.directConversation(userId);
     this.live?.replica.learnDirect(userId, conversation.id);
     return conversation;
+  }
+
+  /** A group of this user, its owner; the same `requestId` gives the same group. */
+  async createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
+    return this.learned(await this.api.createGroup(group));
+  }
+
+  /** New title, or lifetime of messages in seconds (null: they stay). */
+  async changeConversation(
+    conversationId: string,
+    patch: ConversationPatch,
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.changeConversation(conversationId, patch));
+  }
+
+  /** Members of a conversation, page by page. */
+  members(conversationId: string, page?: PageOptions): Promise<Page<Member>> {
+    return this.api.members(conversationId, page);
+  }
+
+  async addMembers(
+    conversationId: string,
+    userIds: readonly string[],
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.addMembers(conversationId, userIds));
+  }
+
+  removeMember(conversationId: string, userId: string): Promise<void> {
+    return this.api.removeMember(conversationId, userId);
+  }
+
+  /**
+   * Leaves a group.
+   *
+   * @throws StoppedError without a login
+   */
+  async leave(conversationId: string): Promise<void> {
+    if (!this.session) throw new StoppedError('Log in first');
+    await this.api.removeMember(conversationId, this.session.user.id);
+  }
+
+  async setRole(
+    conversationId: string,
+    userId: string,
+    role: MemberRole,
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.setRole(conversationId, userId, role));
+  }
+
+  /**
+   * A conversation with its title, members and marks. From then on it is kept fresh: whatever
+   * changes it is followed by a `details` event.
+   */
+  details(conversationId: string): Promise<Conversation> {
+    return this.live?.details.get(conversationId) ?? this.api.conversation(conversationId);
   }
 
   /** Id of the direct conversation with a user, when it is known already. */
@@ -225,6 +286,11 @@ export class TidingsClient extends Emitter<ClientEvents> {
     written: Written | null,
   ): Promise<Message> {
     return this.live?.change(message, written) ?? Promise.reject(new StoppedError('Start first'));
+  }
+
+  private learned<T extends Conversation>(conversation: T): T {
+    this.live?.details.learn(conversation);
+    return conversation;
   }
 
   private makeLive(session: SavedSession): Live {

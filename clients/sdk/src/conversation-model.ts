@@ -120,8 +120,7 @@ export class ConversationModel {
    */
   serve(answer: SyncedConversation, asked: string | null): Change[] {
     if (answer.state === 'gone') {
-      this.member = false;
-      this.aside = [];
+      this.leave();
       return [];
     }
     this.member = true;
@@ -175,6 +174,12 @@ export class ConversationModel {
     const to = minPosition(end, this.have);
     if (comparePositions(from, to) <= 0) this.spans.add(from, to);
     return changes;
+  }
+
+  /** This user is no member from here on; what is held stays. */
+  leave(): void {
+    this.member = false;
+    this.aside = [];
   }
 
   /** Takes an own message whose position the server confirmed. */

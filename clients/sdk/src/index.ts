@@ -27,13 +27,23 @@ export { readFrame, type IncomingFrame } from './frames';
 export type { ChangedFrame } from '@tidings/common/contracts/frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Content, Message, MessageContent } from '@tidings/common/contracts/content';
 export type { Extras } from '@tidings/common/contracts/extras';
 export type {
+  Content,
+  ConversationChange,
+  MemberRole,
+  Message,
+  MessageContent,
+} from '@tidings/common/contracts/content';
+export type {
+  ChangedConversation,
   Contact,
   Conversation,
+  ConversationPatch,
+  GroupBody,
   HistoryPage,
   Me,
+  Member,
   Presence,
   User,
 } from '@tidings/common/contracts/http';

@@ -9,6 +9,7 @@ import { Changes } from './changes';
 import type { ClientEvents } from './client-events';
 import type { Clock, Random } from './clock';
 import { Connection, type StopReason, type WelcomeFrame } from './connection';
+import { Details } from './details';
 import { StoppedError } from './errors';
 import type { IncomingFrame } from './frames';
 import { encodeSend, Outbox, type StateDetail } from './outbox';
@@ -44,6 +45,7 @@ export interface LiveDeps {
  */
 export class Live {
   readonly replica: Replica;
+  readonly details: Details;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
   private readonly changes: Changes;
@@ -56,6 +58,10 @@ export class Live {
   private syncWaiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly deps: LiveDeps) {
+    this.details = new Details(
+      (id) => deps.api.conversation(id),
+      (conversation) => deps.emit('details', { conversation }),
+    );
     this.outbox = this.makeOutbox();
     this.replica = this.makeReplica();
     this.sync = this.makeSync();
@@ -173,7 +179,11 @@ export class Live {
         if (own && source !== 'sent') this.outbox.confirmed(message.messageId, message);
         emit(kind === 'new' ? 'message' : 'changed', { message, own, source });
       },
-      conversation: (news) => emit('conversation', news),
+      event: (conversationId) => this.details.changed(conversationId),
+      conversation: (news) => {
+        if (news.what === 'gone') this.details.forget(news.conversationId);
+        emit('conversation', news);
+      },
       direct: (other, conversationId) => this.outbox.resolve(other, conversationId),
       diverged: (detail) => emit('problem', { kind: 'diverged', detail }),
     });

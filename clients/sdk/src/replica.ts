@@ -23,6 +23,8 @@ export interface ConversationNews {
 /** What a replica tells. */
 export interface ReplicaHandlers {
   message(change: Change, source: Source): void;
+  /** An event of a conversation (its creation, or a change) became known. */
+  event(conversationId: string): void;
   conversation(news: ConversationNews): void;
   /** The other user of a direct conversation became known. */
   direct(userId: string, conversationId: string): void;
@@ -47,7 +49,7 @@ export class Replica {
     return this.models.get(conversationId);
   }
 
-  /** Every conversation heard of; the one with the latest news last. */
+  /** Every conversation heard of, left ones included; the one with the latest news last. */
   all(): ConversationModel[] {
     return [...this.models.values()];
   }
@@ -108,8 +110,12 @@ export class Replica {
       version: '0',
     };
     const { model, unknown } = this.touch(conversationId);
+    const back = model.gone;
     const changes = model.push({ message, at: position, previous });
-    const what = unknown || change.kind === 'created' ? 'new' : 'updated';
+    const out = change.kind === 'removed' && change.userIds.includes(this.userId);
+    if (out) model.leave();
+    const begun = unknown || back || change.kind === 'created';
+    const what = out ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
   }
@@ -118,10 +124,11 @@ export class Replica {
   served(answer: SyncedConversation, asked: string | null): void {
     const { conversationId, state } = answer;
     const { model, unknown } = this.touch(conversationId);
+    const back = model.gone;
     const changes = model.serve(answer, asked);
     if (state === 'gone') this.handlers.conversation({ conversationId, what: 'gone' });
     else if (state === 'reset') this.handlers.conversation({ conversationId, what: 'reset' });
-    else if (unknown) this.handlers.conversation({ conversationId, what: 'new' });
+    else if (unknown || back) this.handlers.conversation({ conversationId, what: 'new' });
     this.report(changes, 'sync');
     if (state !== 'reset') this.resets.delete(conversationId);
     else if (this.resets.has(conversationId)) this.handlers.diverged(conversationId);
@@ -185,6 +192,7 @@ export class Replica {
   }
 
   private learnFrom({ content, conversationId }: Message): void {
+    if (content.kind === 'event') this.handlers.event(conversationId);
     if (content.kind !== 'event' || content.event.kind !== 'created') return;
     if (content.event.conversationKind !== 'direct') return;
     const other = content.event.userIds.find((id) => id !== this.userId);

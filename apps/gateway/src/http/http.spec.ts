@@ -19,6 +19,7 @@ const GRANT = {
   refreshToken: 'refresh',
   sequence: 1,
 };
+const GROUP = { kind: 'group', requestId: 'r-1', title: 'Friends', userIds: [OTHER_ID] };
 const LOGIN = { username: 'ann', password: 'password' };
 
 interface Answer {
@@ -78,6 +79,11 @@ describe('what needs a login', () => {
     ['POST', '/conversations'],
     ['GET', '/conversations'],
     ['GET', '/conversations/c'],
+    ['PATCH', '/conversations/c'],
+    ['GET', '/conversations/c/members'],
+    ['POST', '/conversations/c/members'],
+    ['PATCH', `/conversations/c/members/${OTHER_ID}`],
+    ['DELETE', `/conversations/c/members/${OTHER_ID}`],
     ['GET', '/conversations/c/messages'],
     ['PUT', `/conversations/c/messages/${OTHER_ID}`],
     ['POST', '/sync'],
@@ -200,7 +206,34 @@ describe('bad input', () => {
     ],
     ['oneself', 'POST', '/conversations', { kind: 'direct', userIds: [USER_ID] }],
     ['nobody', 'POST', '/conversations', { kind: 'direct', userIds: [] }],
-    ['a kind to come', 'POST', '/conversations', { kind: 'group', userIds: [OTHER_ID] }],
+    ['an unknown kind', 'POST', '/conversations', { kind: 'everyone', userIds: [OTHER_ID] }],
+    ['a group without a request id', 'POST', '/conversations', { ...GROUP, requestId: undefined }],
+    ['a request id that is none', 'POST', '/conversations', { ...GROUP, requestId: 'a b' }],
+    ['a group without a title', 'POST', '/conversations', { ...GROUP, title: undefined }],
+    ['a blank title', 'POST', '/conversations', { ...GROUP, title: ' ' }],
+    ['a title with a newline', 'POST', '/conversations', { ...GROUP, title: 'a\nb' }],
+    ['a title too long', 'POST', '/conversations', { ...GROUP, title: 'é'.repeat(129) }],
+    [
+      'too many members',
+      'POST',
+      '/conversations',
+      { ...GROUP, userIds: Array(1001).fill(OTHER_ID) },
+    ],
+    ['a lifetime too short', 'POST', '/conversations', { ...GROUP, messageTtlSeconds: 9 }],
+    ['a lifetime too long', 'PATCH', '/conversations/c', { messageTtlSeconds: 31_536_001 }],
+    ['a lifetime in parts', 'PATCH', '/conversations/c', { messageTtlSeconds: 10.5 }],
+    ['another view of history', 'POST', '/conversations', { ...GROUP, history: 'none' }],
+    ['a change of nothing', 'PATCH', '/conversations/c', {}],
+    ['a change of the owner', 'PATCH', '/conversations/c', { title: 't', owner: OTHER_ID }],
+    ['nobody to add', 'POST', '/conversations/c/members', { userIds: [] }],
+    [
+      'a role of its own',
+      'POST',
+      '/conversations/c/members',
+      { userIds: [OTHER_ID], role: 'owner' },
+    ],
+    ['an unknown role', 'PATCH', `/conversations/c/members/${OTHER_ID}`, { role: 'god' }],
+    ['a member that is none', 'DELETE', '/conversations/c/members/me', undefined],
     ['a message id that is none', 'PUT', '/conversations/c/messages/1', {}],
     [
       'a sender of its own',
@@ -294,6 +327,47 @@ describe('what storage is asked', () => {
         userId: USER_ID,
         conversationId: 'c',
       },
+    ],
+    [
+      'POST',
+      '/conversations',
+      'conversations.group',
+      { ...GROUP, messageTtlSeconds: 10, history: 'all' },
+      {
+        ...{ userId: USER_ID, requestId: 'r-1', title: 'Friends', userIds: [OTHER_ID] },
+        ...{ messageTtlSeconds: 10, history: 'all' },
+      },
+    ],
+    [
+      'PATCH',
+      '/conversations/c',
+      'conversations.change',
+      { title: 'é'.repeat(128), messageTtlSeconds: null },
+      {
+        ...{ userId: USER_ID, conversationId: 'c' },
+        ...{ title: 'é'.repeat(128), messageTtlSeconds: null },
+      },
+    ],
+    [
+      'GET',
+      '/conversations/c/members?limit=5',
+      'members.list',
+      undefined,
+      { userId: USER_ID, conversationId: 'c', limit: 5 },
+    ],
+    [
+      'POST',
+      '/conversations/c/members',
+      'members.add',
+      { userIds: [OTHER_ID] },
+      { userId: USER_ID, conversationId: 'c', memberIds: [OTHER_ID] },
+    ],
+    [
+      'PATCH',
+      `/conversations/c/members/${OTHER_ID}`,
+      'members.role',
+      { role: 'admin' },
+      { userId: USER_ID, conversationId: 'c', memberId: OTHER_ID, role: 'admin' },
     ],
     [
       'GET',

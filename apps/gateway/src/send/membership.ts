@@ -58,25 +58,28 @@ export class Membership {
    * `unavailable` when nobody can tell.
    */
   async require(conversationId: string, userId: string): Promise<void> {
+    const copyAt = this.clock();
     const copy = await within(this.copies.ask(conversationId), COPY_MS).catch(() => null);
-    if (copy && this.learn(copy).has(userId)) return;
+    if (copy && this.learn(copy, copyAt).has(userId)) return;
+    const originalAt = this.clock();
     const original = await this.originals.ask(conversationId);
-    if (original && this.learn(original).has(userId)) return;
+    if (original && this.learn(original, originalAt).has(userId)) return;
     throw new TidingsError('no_such_conversation');
   }
 
-  /** Takes over what was learned elsewhere, fresh from storage. */
-  learn(routing: ConversationRouting): ReadonlySet<string> {
+  /** Takes over what Redis or storage said when it was asked at this time: the grace runs from then. */
+  learn(routing: ConversationRouting, at = this.clock()): ReadonlySet<string> {
     const members = new Set<string>();
     for (const { userId, until } of routing.members) if (until === null) members.add(userId);
-    this.known.set(routing.conversationId, { members, at: this.clock(), refreshing: false });
+    this.known.set(routing.conversationId, { members, at, refreshing: false });
     return members;
   }
 
   private async refresh(conversationId: string, known: Known): Promise<void> {
+    const at = this.clock();
     try {
       const copy = await this.copies.ask(conversationId);
-      if (copy) this.learn(copy);
+      if (copy) this.learn(copy, at);
     } catch {
       // Redis is away: the answer ends with its grace, then storage is asked.
     } finally {

@@ -242,3 +242,78 @@ describe('staged state', () => {
     expect(repeated.route().map((p) => p.entry.offset)).toEqual([3n]);
   });
 });
+
+describe('groups', () => {
+  const change = (offset: number, version: number, kind: 'added' | 'removed', ...users: number[]) =>
+    changeAt(offset, {
+      ...{ users: [1], version, kind: 'group' },
+      change:
+        kind === 'added'
+          ? { kind, userIds: users.map(uuid), history: 'joined' }
+          : { kind, userIds: users.map(uuid) },
+    });
+  const told = (version: number, users: number[], provisional?: boolean) => ({
+    membership: membership(
+      'group',
+      version,
+      users.map((n): Member => ({ userId: uuid(n), from: 0n, until: null })),
+    ),
+    previous: 0n,
+    ...(provisional && { provisional }),
+  });
+  const recipients = (draft: Draft): number[][] =>
+    draft.route().map((push) => push.userIds.map((id) => Number(id.slice(-12))).sort());
+
+  it('each is sent the record about himself, and nothing above his removal', () => {
+    const draft = drafted(
+      stateFrom(0),
+      changeAt(0, { users: [1, 2], kind: 'group' }),
+      messageAt(1),
+      change(2, 2, 'added', 3),
+      messageAt(3),
+      change(4, 3, 'removed', 2),
+      messageAt(5),
+    );
+    expect(draft.missing()).toEqual([]);
+    expect(recipients(draft)).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 3],
+    ]);
+  });
+
+  it('a cold cache: storage tells, the records of the batch fill in what has no position yet', () => {
+    const state = stateFrom(10);
+    const entries = [messageAt(10), change(11, 4, 'removed', 2), messageAt(12)];
+    const draft = drafted(state, ...entries);
+    draft.learn('c', told(4, [1, 3], true));
+    expect(recipients(draft)).toEqual([
+      [1, 3],
+      [1, 2, 3],
+      [1, 3],
+    ]);
+    draft.commit(13n);
+    expect(state.members.get('c')).toBeUndefined();
+  });
+
+  it('a settled answer is remembered, and not applied twice', () => {
+    const state = stateFrom(10);
+    const draft = drafted(state, change(10, 4, 'added', 2));
+    draft.learn('c', told(4, [1, 2]));
+    draft.commit(11n);
+    expect(state.members.get('c')?.version).toBe(4);
+    expect(recipients(drafted(state, messageAt(11)))).toEqual([[1, 2]]);
+  });
+
+  it('waits when only a copy older than a change can be had', () => {
+    const draft = drafted(stateFrom(10), change(10, 4, 'removed', 2), messageAt(11));
+    draft.learn('c', told(2, [1, 2]));
+    expect(draft.blocked()).toBe(true);
+    draft.learn('c', told(3, [1, 2]));
+    expect(draft.blocked()).toBe(false);
+    expect(recipients(draft)).toEqual([[1, 2], [1]]);
+  });
+});

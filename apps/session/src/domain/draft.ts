@@ -1,6 +1,7 @@
 import {
   authorOf,
   type ChangeEntry,
+  type ConversationEntry,
   deletionKey,
   fingerprint,
   idempotencyKey,
@@ -9,7 +10,7 @@ import {
   type MessageEntry,
 } from './entry';
 import { encodePush } from './frames';
-import { afterChange, recipientsAt, type Membership } from './members';
+import { afterChange, caughtUp, recipientsAt, type Membership } from './members';
 import type { PartitionState } from './partition-state';
 import type { SeenId } from './recent-ids';
 
@@ -28,6 +29,8 @@ export interface StorageAnswer {
   membership: Membership | null;
   /** Last position below the chains' floor; null when storage had not applied that far. */
   previous: bigint | null;
+  /** Some changes of members had no position yet: good for this batch, not to be remembered. */
+  provisional?: boolean;
 }
 
 /** What the state lacks of one conversation to route this batch. */
@@ -50,6 +53,8 @@ interface Thread {
   last: bigint | undefined;
   members: Membership | undefined;
   answer: StorageAnswer | undefined;
+  /** Changes of the conversation in this batch. */
+  changes: ConversationEntry[];
 }
 
 /** A record to push, with what was known when its turn came. */
@@ -101,6 +106,7 @@ export class Draft {
     this.noteId(key, entry);
     const thread = this.thread(entry.event.conversationId);
     if (entry.kind === 'conversation') {
+      thread.changes.push(entry);
       thread.members = afterChange(thread.members, entry.event, entry.position) ?? undefined;
     }
     const previous = thread.last ?? (isCreation(entry) ? 0n : undefined);
@@ -121,8 +127,15 @@ export class Draft {
   learn(conversationId: string, answer: StorageAnswer): void {
     const thread = this.threads.get(conversationId);
     if (!thread) return;
-    thread.answer = answer;
-    thread.members ??= answer.membership ?? undefined;
+    if (!answer.membership) {
+      thread.answer = answer;
+      return;
+    }
+    const now = caughtUp(answer.membership, thread.changes);
+    // A copy from before a change that is not here: who is in is still not known.
+    if (!now) return;
+    thread.answer = { ...answer, membership: now.membership };
+    if (now.exact && !answer.provisional) thread.members ??= now.membership;
   }
 
   /** Whether some record's recipients are still not known. */
@@ -167,7 +180,7 @@ export class Draft {
     if (!thread) {
       const last = this.state.chains.get(conversationId);
       const members = this.state.members.get(conversationId);
-      thread = { conversationId, last, members, answer: undefined };
+      thread = { conversationId, last, members, answer: undefined, changes: [] };
       this.threads.set(conversationId, thread);
     }
     return thread;

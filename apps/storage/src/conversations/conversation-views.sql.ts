@@ -89,13 +89,19 @@ export const LIST_VIEWS = {
     ORDER BY page.last_at DESC, c.id DESC`,
 };
 
+/** Members, and those whose addition is on its way: who counts for the size of a group. */
+export function isComing(m: string): string {
+  return `${m}.until_position IS NULL AND (${m}.from_position IS NULL OR NOT ${m}.pending)`;
+}
+
 /**
- * $1 topic, $2 conversation ids, $3 upper bounds or nulls: routing data and, in every row and in
- * the same snapshot, the next offset to apply per partition.
+ * $1 topic, $2 conversation ids, $3 bounds or nulls: routing data and, in every row and in the same
+ * snapshot, the next offset to apply per partition. Former members only as far as they still saw
+ * something at or above the bound; without one none.
  */
 export const ROUTING = {
   name: 'conversation-routing',
-  text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members,
+  text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members, r.pending,
       CASE WHEN w.below IS NULL OR c.last_position < w.below THEN c.last_position
            ELSE ${positionBelow('c.id', 'w.below')} END AS last_position
     FROM (SELECT ARRAY(SELECT next::text FROM log_progress WHERE topic = $1 ORDER BY partition)
@@ -103,7 +109,8 @@ export const ROUTING = {
     LEFT JOIN (unnest($2::text[], $3::int8[]) AS w (id, below)
       JOIN conversations c ON c.id = w.id
       CROSS JOIN LATERAL (SELECT json_agg(json_build_object('userId', x.user_id,
-          'from', x.from_position::text, 'until', x.until_position::text)) AS members
-        FROM members x WHERE x.conversation_id = c.id AND x.from_position IS NOT NULL
-          AND NOT x.pending) r) ON true`,
+          'from', x.from_position::text, 'until', x.until_position::text))
+            FILTER (WHERE NOT x.pending) AS members, bool_or(x.pending) AS pending
+        FROM members x WHERE x.conversation_id = c.id
+          AND (x.until_position IS NULL OR x.until_position >= w.below)) r) ON true`,
 };

@@ -9,6 +9,7 @@ import { LogProgressEntity } from '../log/log-progress.entity';
 import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
+import { Groups1764000001000 } from '../migrations/1764000001000-groups';
 import { Changes1764000003000 } from '../migrations/1764000003000-changes';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
@@ -37,7 +38,12 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       OutboxEntity,
       LogProgressEntity,
     ],
-    migrations: [Initial1763700000000, Changes1764000003000, SharedBatches1764000006000],
+    migrations: [
+      Initial1763700000000,
+      Groups1764000001000,
+      Changes1764000003000,
+      SharedBatches1764000006000,
+    ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.

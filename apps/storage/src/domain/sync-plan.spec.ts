@@ -25,6 +25,7 @@ const member = (n: number, extra: Partial<Membership> = {}): Membership => ({
   from: 0n,
   until: null,
   leaving: false,
+  joined: 0n,
   created: 5n,
   last: 20n,
   ...extra,
@@ -77,6 +78,12 @@ describe('choice of conversations', () => {
       { have: 0n, fresh: true },
     ],
     ['since: joined after it', syncTask({}, since(10n)), { from: 11n }, { have: 11n, fresh: true }],
+    [
+      'since: joined after it, all history',
+      syncTask({}, since(10n)),
+      { joined: 12n },
+      { have: 0n, fresh: true },
+    ],
     [
       'since: joined before it',
       syncTask({}, since(10n)),

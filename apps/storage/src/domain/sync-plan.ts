@@ -67,6 +67,8 @@ export interface Membership {
   until: bigint | null;
   /** A removal is on its way to the log: counts as done. */
   leaving: boolean;
+  /** Where the membership began; "from" may lie before it. */
+  joined: bigint;
   created: bigint;
   last: bigint;
 }
@@ -120,6 +122,11 @@ export function chooseConversations(
   return { candidates, gone };
 }
 
+/** Whether the client named the conversation, or it is owed from an earlier part. */
+export function isListed(task: SyncTask, conversationId: string): boolean {
+  return listing(task, conversationId).listed !== null;
+}
+
 function listing(
   task: SyncTask,
   conversationId: string,
@@ -138,7 +145,7 @@ function candidate(
   listed: Listed | null,
   bound: bigint | null,
 ): Candidate {
-  const begun = m.created > from + 1n ? m.created : from + 1n;
+  const begun = [m.created, m.joined, from + 1n].reduce((a, b) => (a > b ? a : b));
   const fresh = listed ? listed.have === null : bound === null || begun >= bound;
   const wanted = listed ? (listed.have ?? from) : fresh ? from : bound! - 1n;
   return {

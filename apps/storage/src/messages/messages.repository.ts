@@ -13,7 +13,9 @@ export interface HistoryRange {
 }
 
 const VISIBLE = `x.conversation_id = $1 AND x.position > GREATEST($2::int8, $3::int8)
-  AND x.position < $4::int8 AND ${isAlive('x', 'now()')}`;
+  AND x.position < $4::int8 AND ${isAlive('x', 'now()')}
+  AND EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = $1 AND m.user_id = $6
+    AND ${isMember('m')})`;
 
 /** Reads the histories of conversations. */
 @Injectable()
@@ -35,10 +37,13 @@ export class MessagesRepository {
     return row?.from ?? null;
   }
 
-  /** A page in ascending order, and whether more lie beyond it in the direction of reading. */
+  /**
+   * A page in ascending order, and whether more lie beyond it in the direction of reading; empty for
+   * somebody who has been removed meanwhile.
+   */
   async history(
+    reader: { userId: string; visibleFrom: string },
     conversationId: string,
-    visibleFrom: string,
     { before, after, limit }: HistoryRange,
   ): Promise<{ items: Message[]; more: boolean }> {
     const order = after === null ? 'DESC' : 'ASC';
@@ -48,7 +53,10 @@ export class MessagesRepository {
         text: `SELECT ${messageColumns('x')} FROM messages x WHERE ${VISIBLE}
                ORDER BY x.position ${order} LIMIT $5`,
       },
-      [conversationId, visibleFrom, after ?? '0', before ?? LAST_POSITION, limit + 1],
+      [
+        ...[conversationId, reader.visibleFrom, after ?? '0', before ?? LAST_POSITION],
+        ...[limit + 1, reader.userId],
+      ],
     );
     const items = rows.slice(0, limit).map(toMessage);
     return { items: after === null ? items.reverse() : items, more: rows.length > limit };

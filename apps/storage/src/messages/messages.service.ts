@@ -27,10 +27,10 @@ export class MessagesService {
     input: RpcInput<Rpc, 'messages.history'>,
   ): Promise<RpcOutput<Rpc, 'messages.history'>> {
     const { userId, conversationId, before, after, limit, barrier } = input;
-    const from = await this.messages.visibleFrom(userId, conversationId);
-    if (from === null) throw new TidingsError('no_such_conversation');
+    let visibleFrom = await this.visibleFrom(userId, conversationId);
     const late = barrier !== undefined && !(await this.reached(conversationId, barrier));
-    const page = await this.messages.history(conversationId, from, {
+    if (barrier !== undefined) visibleFrom = await this.visibleFrom(userId, conversationId);
+    const page = await this.messages.history({ userId, visibleFrom }, conversationId, {
       before: before ?? null,
       after: after ?? null,
       limit,
@@ -67,6 +67,12 @@ export class MessagesService {
     if (!found) throw new TidingsError('no_such_conversation');
     const { appliedTo, ...answer } = found;
     return { ...answer, applied: !target || appliedTo >= target.next };
+  }
+
+  private async visibleFrom(userId: string, conversationId: string): Promise<string> {
+    const from = await this.messages.visibleFrom(userId, conversationId);
+    if (from === null) throw new TidingsError('no_such_conversation');
+    return from;
   }
 
   private async reached(conversationId: string, barrier: (string | null)[]): Promise<boolean> {

@@ -27,6 +27,7 @@ interface MembershipRow {
   from_position: string | null;
   until_position: string | null;
   leaving: boolean;
+  joined_position: string;
   created_position: string;
   last_position: string;
 }
@@ -125,6 +126,7 @@ function toMembership(row: MembershipRow): Membership {
     from: row.from_position === null ? null : BigInt(row.from_position),
     until: row.until_position === null ? null : BigInt(row.until_position),
     leaving: row.leaving,
+    joined: BigInt(row.joined_position),
     created: BigInt(row.created_position),
     last: BigInt(row.last_position),
   };

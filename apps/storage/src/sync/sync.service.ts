@@ -8,11 +8,12 @@ import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
 import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
 import {
-  type Candidate,
   chooseConversations,
   continuationOf,
   cutToBudget,
   type Gone,
+  isListed,
+  type Membership,
   planConversation,
   type Planned,
   syncTask,
@@ -117,7 +118,7 @@ export class SyncService {
     const sized = cut.served.map((p, i) => synced(p, measured.get(p.candidate)!, rows[i]!));
     const length = answerLength(sized);
     const left = [...cut.served.slice(length), ...cut.left];
-    const others = { ids: unlistedIds(candidates), complete };
+    const others = { ids: unlistedIds(memberships, task), complete };
     const end = this.end(sync, { applied, delayed, rest: continuationOf(task, left, others) });
     return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
   }
@@ -157,8 +158,9 @@ function comparingTime(asOf: string | undefined, nowMs: number): Date {
   return new Date(Math.min(Math.max(wanted, low), nowMs + AS_OF_LIMIT_MS));
 }
 
-function unlistedIds(candidates: readonly Candidate[]): string[] {
-  return candidates.filter((c) => !c.listed).map((c) => c.conversationId);
+/** The ended ones count, too: the next part must not meet them again. */
+function unlistedIds(memberships: readonly Membership[], task: SyncTask): string[] {
+  return memberships.map((m) => m.conversationId).filter((id) => !isListed(task, id));
 }
 
 function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Sized {

@@ -17,7 +17,8 @@ export const USER_PARTITIONS = {
 };
 
 const MEMBERSHIP = `m.conversation_id, c.partition, m.from_position, m.until_position,
-  m.pending AND m.from_position IS NOT NULL AS leaving, c.created_position, c.last_position`;
+  m.pending AND m.from_position IS NOT NULL AS leaving, m.joined_position,
+  c.created_position, c.last_position`;
 
 const LISTED = `(m.conversation_id = ANY ($2) OR left(m.conversation_id, ${PREFIX_CHARS}) = ANY ($3))`;
 
@@ -39,6 +40,7 @@ export const MEMBERSHIPS_SINCE = {
     (SELECT * FROM mine WHERE NOT listed AND $5::text IS NOT NULL
         AND conversation_id > $5::text COLLATE "C"
         AND last_position >= ($4::int8[])[partition + 1]
+        AND (until_position IS NULL OR until_position >= ($4::int8[])[partition + 1])
       ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1})
     ORDER BY conversation_id`,
 };

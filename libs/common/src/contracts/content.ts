@@ -58,14 +58,32 @@ export function changeHashText(messageId: string, content: Content | null): stri
     : `edit ${messageId}\n${contentHashText(content)}`;
 }
 
+/** What members who are added later see: entries from their joining on, or the whole history. */
+export const historyMode = z.enum(['joined', 'all']);
+export type HistoryMode = z.infer<typeof historyMode>;
+
+/** A member's rank in a group. */
+export const memberRole = z.enum(['owner', 'admin', 'member']);
+export type MemberRole = z.infer<typeof memberRole>;
+
 /** A change of a conversation, as its event record and the `conversation` frame carry it. */
 export const conversationChange = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('created'),
     conversationKind: z.enum(['direct', 'group', 'everyone']),
+    /** All founders. */
     userIds: z.array(uuid),
     title: z.string().optional(),
+    messageTtlSeconds: z.number().int().optional(),
+    history: historyMode.optional(),
   }),
+  z.object({ kind: z.literal('title'), title: z.string() }),
+  z.object({ kind: z.literal('ttl'), messageTtlSeconds: z.number().int().nullable() }),
+  z.object({ kind: z.literal('added'), userIds: z.array(uuid), history: historyMode }),
+  /** `owner`: whom the group was passed on to, when its owner left. */
+  z.object({ kind: z.literal('removed'), userIds: z.array(uuid), owner: uuid.optional() }),
+  /** A new owner: the one before is an admin from now on. */
+  z.object({ kind: z.literal('role'), userId: uuid, role: memberRole }),
 ]);
 export type ConversationChange = z.infer<typeof conversationChange>;
 

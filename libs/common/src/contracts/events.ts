@@ -75,7 +75,8 @@ export type MessageChanged = z.infer<typeof messageChanged>;
 
 /**
  * A conversation was created or changed. Topic `chat.messages.v1`, key: conversation id. `members`
- * are all member ids after the change (up to 32), so that routing needs no look-up.
+ * are all member ids after the change when they are fewer than `LIMITS.membersInline`, else none:
+ * the change itself tells what it did.
  */
 export const conversationChanged = z.object({
   conversationId,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { content, message } from './content';
+import { content, historyMode, memberRole, message } from './content';
 import { conversationKind } from './events';
 import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
-import { isStorable } from './text';
+import { fitsBytes, isStorable } from './text';
 
 /** A line of text that people typed: storable, trimmed of nothing, without control characters. */
 function line(maxChars: number): z.ZodString {
@@ -46,11 +46,45 @@ export const connectionsBody = z.strictObject({
 });
 export type ConnectionsBody = z.infer<typeof connectionsBody>;
 
+const title = line(LIMITS.titleBytes).refine(
+  (s) => fitsBytes(s, LIMITS.titleBytes),
+  `at most ${LIMITS.titleBytes} bytes`,
+);
+const messageTtlSeconds = z.number().int().min(LIMITS.ttlMinSeconds).max(LIMITS.ttlMaxSeconds);
+const memberIds = z.array(uuid).max(LIMITS.groupMembers);
+
+/** A new group; `requestId` is the client's, unique per creator: asking again makes no second one. */
+export const groupBody = z.strictObject({
+  kind: z.literal('group'),
+  requestId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, _ and - are allowed'),
+  title,
+  userIds: memberIds,
+  messageTtlSeconds: messageTtlSeconds.optional(),
+  history: historyMode.optional(),
+});
+export type GroupBody = z.infer<typeof groupBody>;
+
 /** `POST /v1/conversations`. */
 export const conversationBody = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('direct'), userIds: z.array(uuid).length(1) }),
+  groupBody,
 ]);
 export type ConversationBody = z.infer<typeof conversationBody>;
+
+/** `PATCH /v1/conversations/:id`; a lifetime of null: messages stay. */
+export const conversationPatch = z
+  .strictObject({
+    title: title.optional(),
+    messageTtlSeconds: messageTtlSeconds.nullable().optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, 'nothing to change');
+export type ConversationPatch = z.infer<typeof conversationPatch>;
+
+/** `POST /v1/conversations/:id/members`. */
+export const addMembersBody = z.strictObject({ userIds: memberIds.min(1) });
+
+/** `PATCH /v1/conversations/:id/members/:userId`. */
+export const memberPatch = z.strictObject({ role: memberRole });
 
 const pageLimit = z.coerce.number().int().min(1).max(LIMITS.pageItems);
 const cursor = z.string().min(1).max(256);
@@ -103,7 +137,7 @@ export type Contact = z.infer<typeof contact>;
 
 export const member = z.object({
   userId: uuid,
-  role: z.enum(['owner', 'admin', 'member']),
+  role: memberRole,
   delivered: position,
   read: position,
 });
@@ -125,6 +159,10 @@ export const conversation = z.object({
   lastMessage: message.optional(),
 });
 export type Conversation = z.infer<typeof conversation>;
+
+/** A conversation after a change; `position` of the change, absent when everything was so already. */
+export const changedConversation = conversation.extend({ position: position.optional() });
+export type ChangedConversation = z.infer<typeof changedConversation>;
 
 /** A list answer: `cursor` is there when more items follow. */
 export interface Page<T> {

@@ -1,8 +1,18 @@
 import { z } from 'zod';
-import { message } from './content';
+import { memberRole, message } from './content';
 import { contentHash, conversationKind } from './events';
 import { syncRequest, syncedBody } from './frames';
-import { contact, conversation, me, presence, registerBody, user } from './http';
+import {
+  changedConversation,
+  contact,
+  conversation,
+  groupBody,
+  me,
+  member,
+  presence,
+  registerBody,
+  user,
+} from './http';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
 
@@ -40,6 +50,11 @@ export const conversationRouting = z.object({
   kind: conversationKind,
   version: z.number().int(),
   members: z.array(interval),
+  /**
+   * Some changes of members have no position yet: who is being removed is left out of `members`
+   * already, who is being added is not in it yet.
+   */
+  pending: z.boolean().optional(),
   messageTtlSeconds: z.number().int().optional(),
   /** Position of the last entry that storage has applied below `below` (or at all); "0": none. */
   lastPosition: position,
@@ -119,6 +134,34 @@ export const STORAGE_RPC = {
   'conversations.direct': rpc(
     z.object({ userId: uuid, otherId: uuid }),
     z.object({ created: z.boolean(), conversation, routing: conversationRouting }),
+  ),
+  /** A group, made once per creator and `requestId`. Answered as `conversations.direct`. */
+  'conversations.group': rpc(
+    groupBody.omit({ kind: true }).extend({ userId: uuid }),
+    z.object({ created: z.boolean(), conversation }),
+  ),
+  /**
+   * Changes of a conversation by one of its members; answered once they are in the log, else
+   * `unavailable`. Repeating one changes nothing.
+   */
+  'conversations.change': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      title: z.string().optional(),
+      messageTtlSeconds: z.number().int().nullable().optional(),
+    }),
+    changedConversation,
+  ),
+  'members.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(member)),
+  'members.add': rpc(
+    z.object({ userId: uuid, conversationId, memberIds: z.array(uuid) }),
+    changedConversation,
+  ),
+  'members.remove': rpc(z.object({ userId: uuid, conversationId, memberId: uuid }), empty),
+  'members.role': rpc(
+    z.object({ userId: uuid, conversationId, memberId: uuid, role: memberRole }),
+    changedConversation,
   ),
   'conversations.list': rpc(z.object({ userId: uuid, cursor, limit }), page(conversation)),
   'conversations.get': rpc(z.object({ userId: uuid, conversationId }), conversation),
