@@ -14,6 +14,7 @@ export {
   type PutAnswer,
   type ServerInfo,
 } from './api';
+export { Account, type AccountEvent, type AccountLists } from './account';
 export { HttpClient, type HttpCall, type HttpOptions } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
@@ -27,8 +28,10 @@ export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
 export type { Message, MessageContent } from '@tidings/common/contracts/content';
 export type {
+  Block,
   Contact,
   Conversation,
+  Device,
   HistoryPage,
   Me,
   Presence,

@@ -54,4 +54,8 @@ export class ConversationEntity {
 
   @Column('integer', { name: 'message_ttl_seconds', nullable: true })
   messageTtlSeconds!: number | null;
+
+  /** Direct only: rises with each change of the blocks between its two users. */
+  @Column('integer', { name: 'blocks_version', default: 0 })
+  blocksVersion!: number;
 }

@@ -49,6 +49,8 @@ interface RoutingRow {
   version: number;
   message_ttl_seconds: number | null;
   members: Interval[] | null;
+  blocks_version: number;
+  blocked: string[] | null;
   last_position: string;
 }
 
@@ -168,6 +170,7 @@ function toConversation(row: ViewRow): Conversation {
 
 function toRouting(row: RoutingRow, conversationId: string): ConversationRouting {
   const { kind, version, members, last_position, message_ttl_seconds } = row;
+  const { blocked, blocks_version } = row;
   return {
     conversationId,
     kind,
@@ -175,5 +178,7 @@ function toRouting(row: RoutingRow, conversationId: string): ConversationRouting
     members: members ?? [],
     lastPosition: last_position,
     ...(message_ttl_seconds !== null && { messageTtlSeconds: message_ttl_seconds }),
+    ...(blocked && { blocked }),
+    ...(blocks_version > 0 && { blocksVersion: blocks_version }),
   };
 }

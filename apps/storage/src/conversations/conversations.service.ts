@@ -7,6 +7,7 @@ import type { ConversationRouting } from '@tidings/common/contracts/internal';
 import { MemberCache } from '@tidings/common/redis/members';
 import { uuidv7 } from 'uuidv7';
 import { AccountsRepository } from '../accounts/accounts.repository';
+import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
@@ -31,11 +32,13 @@ export class ConversationsService {
     private readonly log: LogState,
     private readonly progress: Progress,
     private readonly cache: MemberCache,
+    private readonly blocks: BlocksRepository,
   ) {}
 
   /**
    * The direct conversation of two users, made when absent. Answers when its creation is in the log,
-   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`.
+   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`, and `blocked`
+   * instead of making one with somebody who blocks the user.
    */
   async direct(
     userId: string,
@@ -50,6 +53,9 @@ export class ConversationsService {
     if (!found) {
       if ((await this.accounts.byIds([userId, otherId])).length < 2) {
         throw new TidingsError('not_found');
+      }
+      if ((await this.blocks.blocking([otherId], userId)).length > 0) {
+        throw new TidingsError('blocked');
       }
       created = await this.conversations.create(
         this.newDirect(userId, [userId, otherId], directKey),

@@ -2,12 +2,14 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { DeviceEntity } from '../accounts/device.entity';
 import { RefreshTokenEntity } from '../accounts/refresh-token.entity';
 import { UserEntity } from '../accounts/user.entity';
+import { BlockEntity } from '../blocks/block.entity';
 import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
+import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -27,13 +29,14 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       DeviceEntity,
       RefreshTokenEntity,
       ContactEntity,
+      BlockEntity,
       ConversationEntity,
       MemberEntity,
       MessageEntity,
       OutboxEntity,
       LogProgressEntity,
     ],
-    migrations: [Initial1763700000000],
+    migrations: [Initial1763700000000, Blocks1764000004000],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.
