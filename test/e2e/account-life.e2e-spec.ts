@@ -141,6 +141,20 @@ describe('the life of an account, on two gateways and two devices', () => {
       expect((await removal()).status).toBe(204);
     });
 
+    it('lose also a socket that is being opened meanwhile', async () => {
+      const phone = await create();
+      const laptop = await phone.onNewDevice();
+      for (let round = 0; round < 10; round++) {
+        await laptop.login();
+        const { url, ticket } = await laptop.ticket('gateway-2');
+        const opening = openSocket(url, ticket).catch(() => null);
+        await new Promise((resolve) => setTimeout(resolve, round / 2));
+        await phone.http('DELETE', `/v1/me/devices/${laptop.deviceId}`);
+        const socket = await opening;
+        if (socket) expect((await socket.close(3_000)).code).toBe(4502);
+      }
+    });
+
     it('of others and unknown ones are not found', async () => {
       const { phone, laptop, laptopSocket } = await onTwoDevices();
       const eve = await create();

@@ -25,10 +25,11 @@ export class MemberCache {
    */
   async put(routing: ConversationRouting): Promise<boolean> {
     const { version, blocksVersion = 0 } = routing;
+    const head = blocksVersion > 0 ? `${version}.${blocksVersion}` : `${version}`;
     return putMembers(this.client, KEYS.members(routing.conversationId), {
       version,
       blocksVersion,
-      value: `${version}.${blocksVersion} ${JSON.stringify(routing)}`,
+      value: `${head} ${JSON.stringify(routing)}`,
       ttlMs: TTL.members * 1000,
     });
   }

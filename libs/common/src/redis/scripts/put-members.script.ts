@@ -3,7 +3,7 @@ import { Script } from './script';
 
 /*
  * KEYS[1] routing data of a conversation
- * ARGV[1] version  [2] version of its blocks  [3] value, beginning with `<version>.<blocks version>`
+ * ARGV[1] version  [2] version of its blocks  [3] value, beginning with both (see keys.ts)
  * ARGV[4] time to live, ms
  * Returns 1 when written; 0 when a higher version is stored.
  */
