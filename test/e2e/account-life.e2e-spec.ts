@@ -147,10 +147,10 @@ describe('the life of an account, on two gateways and two devices', () => {
       for (let round = 0; round < 10; round++) {
         await laptop.login();
         const { url, ticket } = await laptop.ticket('gateway-2');
-        const opening = openSocket(url, ticket).catch(() => null);
-        await new Promise((resolve) => setTimeout(resolve, round / 2));
-        await phone.http('DELETE', `/v1/me/devices/${laptop.deviceId}`);
-        const socket = await opening;
+        const removal = phone.http('DELETE', `/v1/me/devices/${laptop.deviceId}`);
+        await new Promise((resolve) => setTimeout(resolve, round));
+        const socket = await openSocket(url, ticket).catch(() => null);
+        await removal;
         if (socket) expect((await socket.close(3_000)).code).toBe(4502);
       }
     });

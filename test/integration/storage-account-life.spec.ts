@@ -244,6 +244,8 @@ describe('storage: password, devices, blocks', () => {
       expect(await members.get([id])).toMatchObject([{ blocked: [ann.id] }]);
       await remove(bob, ann);
       expect((await members.get([id]))[0]).not.toHaveProperty('blocked');
+      // What orders the copies: each change has a version of its own.
+      expect(await routing(id)).toMatchObject({ version: 1, blocksVersion: 4 });
     });
 
     it('let the blocked one find the old conversation, but make no new one', async () => {
