@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { WriterHooks } from '@tidings/common/kafka/log-writer';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { InboxDelivery } from './deliver/inbox-delivery';
+import type { AccountNews } from './directory/account-news';
 import type { PresenceEvents } from './directory/presence-events';
 import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
@@ -15,6 +16,7 @@ export interface Counted {
   sends: SendCounts;
   delivery: InboxDelivery;
   presence: PresenceEvents;
+  news: AccountNews;
   queued: () => number;
 }
 
@@ -54,7 +56,7 @@ export class GatewayMetrics {
   /** Begins to report what is counted. */
   start(counted: Counted): void {
     const { metrics, delay } = this;
-    const { table, sends, delivery, presence } = counted;
+    const { table, sends, delivery, presence, news } = counted;
     metrics.gauge('connections', 'Open sockets', { collect: () => table.size });
     metrics.gauge('append_queued_records', 'Records waiting for the log', {
       collect: counted.queued,
@@ -70,6 +72,7 @@ export class GatewayMetrics {
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
     const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
+    const unsaid = metrics.counter('account_news_dropped_total', 'Too many were under way');
     delay.enable();
     this.timer = setInterval(() => {
       sends.flush();
@@ -77,6 +80,8 @@ export class GatewayMetrics {
       missed.inc(delivery.missed);
       skipped.inc(delivery.skipped);
       dropped.inc(presence.dropped);
+      unsaid.inc(news.dropped);
+      news.dropped = 0;
       delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
     }, FLUSH_MS).unref();
   }

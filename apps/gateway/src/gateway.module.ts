@@ -12,19 +12,25 @@ import { JwtAuthGuard } from './auth/jwt-auth.guard';
 import { JwtStrategy } from './auth/jwt.strategy';
 import { LocalStrategy } from './auth/local.strategy';
 import { LogoutService } from './auth/logout.service';
+import { SessionEnder } from './auth/session-ender';
 import { SessionGate } from './auth/session-gate';
 import { TokenConfirmer } from './auth/token-confirmer';
+import { AccountNews } from './directory/account-news';
+import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { RouteCloser } from './directory/route-closer';
 import type { GatewayEnv } from './gateway.env';
 import { AddressRateGuard, addressRates } from './http/address-rate.guard';
 import { AuthController } from './http/auth.controller';
+import { BlocksController } from './http/blocks.controller';
 import { ConnectionsController } from './http/connections.controller';
 import { ContactsController } from './http/contacts.controller';
 import { ConversationsController } from './http/conversations.controller';
+import { DevicesController } from './http/devices.controller';
 import { MeController } from './http/me.controller';
 import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
+import { PasswordController } from './http/password.controller';
 import { PresenceController } from './http/presence.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
@@ -48,6 +54,8 @@ export interface SharedParts {
   tickets: Tickets;
   routes: Routes;
   routeCloser: RouteCloser;
+  news: AccountNews;
+  devicePresence: DevicePresence;
   directory: DirectoryService;
   barrier: ReadBarrier;
   syncs: SyncService;
@@ -89,7 +97,10 @@ export class GatewayModule {
         UsersController,
         AuthController,
         MeController,
+        PasswordController,
+        DevicesController,
         ContactsController,
+        BlocksController,
         ConnectionsController,
         ConversationsController,
         MembersController,
@@ -105,6 +116,8 @@ export class GatewayModule {
         value(Tickets, parts.tickets),
         value(Routes, parts.routes),
         value(RouteCloser, parts.routeCloser),
+        value(AccountNews, parts.news),
+        value(DevicePresence, parts.devicePresence),
         value(DirectoryService, parts.directory),
         value(ReadBarrier, parts.barrier),
         value(SyncService, parts.syncs),
@@ -121,6 +134,7 @@ export class GatewayModule {
         AccessTokens,
         HttpSendService,
         LogoutService,
+        SessionEnder,
         LocalStrategy,
         JwtStrategy,
         { provide: APP_GUARD, useClass: AddressRateGuard },

@@ -13,7 +13,9 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import { SessionGate } from './auth/session-gate';
 import type { Backends } from './backends';
 import { InboxDelivery } from './deliver/inbox-delivery';
+import { AccountNews } from './directory/account-news';
 import { BootKeeper } from './directory/boot-keeper';
+import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { PresenceEvents } from './directory/presence-events';
 import { RouteCloser } from './directory/route-closer';
@@ -63,7 +65,7 @@ export type Boot = ReturnType<typeof makeBoot>;
 export type Sends = ReturnType<typeof makeSends>;
 
 /** What lies in Redis, and who may use it. */
-export function makeStores({ env, backends, gatewayId, clock }: Context) {
+export function makeStores({ env, backends, gatewayId, clock, logger }: Context) {
   const { redis, storage } = backends;
   const tickets = new Tickets(redis, { ticketMs: env.TICKET_SECONDS * 1000 });
   const sessions = new DeviceSessions(redis);
@@ -77,16 +79,21 @@ export function makeStores({ env, backends, gatewayId, clock }: Context) {
     tickets,
     random: Math.random,
   });
+  const routes = new Routes(redis);
+  const inboxes = new InboxWriter(redis);
+  const lease = new GatewayLease(redis);
   return {
     tickets,
     sessions,
     listing,
     directory,
-    routes: new Routes(redis),
-    inboxes: new InboxWriter(redis),
+    routes,
+    inboxes,
     members: new MemberCache(redis),
-    lease: new GatewayLease(redis),
+    lease,
     gate: new SessionGate(sessions, storage, clock),
+    news: new AccountNews({ routes, inboxes, logger }),
+    devicePresence: new DevicePresence(routes, lease),
   };
 }
 

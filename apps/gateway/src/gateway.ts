@@ -1,5 +1,6 @@
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { SocketTickets } from './auth/socket-tickets';
 import { ChangeHandler } from './change/change.handler';
 import { ChangeService } from './change/change.service';
@@ -104,9 +105,11 @@ function connect(
     logger,
     wallClock,
   });
-  const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate);
+  const security = new SecurityLog(logger);
+  const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate, security);
   const sockets = new SocketServer({
-    takeTicket: (ticket) => tickets.take(ticket),
+    takeTicket: (ticket, address) => tickets.take(ticket, address),
+    behindProxy: env.TRUST_PROXY !== undefined,
     allowedOrigins: env.ALLOWED_ORIGINS,
     maxConnections: env.MAX_CONNECTIONS,
     ...socketLimits(env),

@@ -113,9 +113,10 @@ export class StartSteps {
     return {
       name: 'metrics',
       start: () => {
-        const { table, delivery, presence, writer } = this.gateway;
+        const { table, delivery, presence, writer, shared } = this.gateway;
+        const { news } = shared;
         const queued = (): number => writer.queued();
-        this.metrics.start({ table, delivery, presence, sends: this.counts, queued });
+        this.metrics.start({ table, delivery, presence, news, sends: this.counts, queued });
       },
       stop: () => this.metrics.stop(),
     };

@@ -2,15 +2,21 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { MemberCache } from '@tidings/common/redis/members';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DataSource } from 'typeorm';
 import { AccountsRepository } from './accounts/accounts.repository';
 import { AccountsService } from './accounts/accounts.service';
+import { DevicesRepository } from './accounts/devices.repository';
+import { DevicesService } from './accounts/devices.service';
 import { PasswordHasher } from './accounts/password-hasher';
+import { PasswordService } from './accounts/password.service';
 import { SessionAnnouncer } from './accounts/session-announcer';
 import { SessionsRepository } from './accounts/sessions.repository';
 import { SessionsService } from './accounts/sessions.service';
 import { UserEntity } from './accounts/user.entity';
 import { UsersService } from './accounts/users.service';
+import { BlocksRepository } from './blocks/blocks.repository';
+import { BlocksService } from './blocks/blocks.service';
 import { ContactEntity } from './contacts/contact.entity';
 import { ContactsRepository } from './contacts/contacts.repository';
 import { ContactsService } from './contacts/contacts.service';
@@ -45,6 +51,7 @@ export interface StorageParts {
   memberCache: MemberCache;
   announcer: SessionAnnouncer;
   hasher: PasswordHasher;
+  security: SecurityLog;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -71,7 +78,9 @@ export class StorageModule {
         { provide: MemberCache, useValue: parts.memberCache },
         { provide: SessionAnnouncer, useValue: parts.announcer },
         { provide: PasswordHasher, useValue: parts.hasher },
+        { provide: SecurityLog, useValue: parts.security },
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
+        ...[PasswordService, DevicesRepository, DevicesService, BlocksRepository, BlocksService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
         ...[GroupsRepository, GroupsService, LogService, StorageServices],

@@ -3,8 +3,11 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import type { RpcHandlers } from '@tidings/common/runtime/rpc-server';
 import { AccountsService } from './accounts/accounts.service';
+import { DevicesService } from './accounts/devices.service';
+import { PasswordService } from './accounts/password.service';
 import { SessionsService } from './accounts/sessions.service';
 import { UsersService } from './accounts/users.service';
+import { BlocksService } from './blocks/blocks.service';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
 import { GroupsService } from './conversations/groups.service';
@@ -23,6 +26,7 @@ const CHANGE_MS = 4_500;
 const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'accounts.register': 5_000,
   'accounts.login': 5_000,
+  'accounts.password': 8_000,
   'conversations.direct': 3_000,
   'conversations.group': CHANGE_MS,
   'conversations.change': CHANGE_MS,
@@ -43,6 +47,9 @@ export class StorageServices {
     readonly sessions: SessionsService,
     readonly users: UsersService,
     readonly contacts: ContactsService,
+    readonly passwords: PasswordService,
+    readonly devices: DevicesService,
+    readonly blocks: BlocksService,
     readonly conversations: ConversationsService,
     readonly groups: GroupsService,
     readonly messages: MessagesService,
@@ -54,11 +61,11 @@ export class StorageServices {
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
   const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
-  const { groups } = services;
+  const { groups, passwords, devices, blocks } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
-    'accounts.refresh': ({ refreshToken }) => sessions.refresh(refreshToken),
+    'accounts.refresh': ({ refreshToken, address }) => sessions.refresh(refreshToken, address),
     'accounts.confirm': async ({ userId, deviceId, sequence }) => {
       await sessions.confirm(userId, deviceId, sequence);
       return {};
@@ -69,15 +76,19 @@ export function storageHandlers(services: StorageServices): Handlers {
     },
     'accounts.session': ({ userId, deviceId }) => sessions.current(userId, deviceId),
     'accounts.me': ({ userId }) => accounts.me(userId),
+    'accounts.password': (input) => passwords.change(input),
+    'devices.list': ({ userId }) => devices.list(userId),
+    'devices.remove': (input) => devices.remove(input),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
     'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
     'contacts.incoming': ({ userId, cursor, limit }) => contacts.incoming(userId, cursor, limit),
     'contacts.put': ({ userId, contactId }) => contacts.put(userId, contactId),
-    'contacts.delete': async ({ userId, contactId }) => {
-      await contacts.delete(userId, contactId);
-      return {};
-    },
+    'contacts.delete': ({ userId, contactId }) => contacts.delete(userId, contactId),
+    'blocks.list': ({ userId, cursor, limit }) => blocks.list(userId, cursor, limit),
+    'blocks.put': ({ userId, blockedId }) => blocks.put(userId, blockedId),
+    'blocks.delete': ({ userId, blockedId }) => blocks.delete(userId, blockedId),
+    'blocks.hiding': ({ viewerId, userIds }) => blocks.hiding(viewerId, userIds),
     'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
     'conversations.group': (input) => groups.create(input),
     'conversations.change': (input) => groups.patch(input),

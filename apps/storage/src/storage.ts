@@ -14,6 +14,7 @@ import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import { mountRpc } from '@tidings/common/runtime/rpc-server';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
 import { PasswordHasher } from './accounts/password-hasher';
 import { SessionAnnouncer } from './accounts/session-announcer';
@@ -170,6 +171,7 @@ export class Storage {
       ...{ dataSource, database, outbox, announcer, hasher, progress },
       ...{ log: state, logWriter: writer, batchWriter: batches },
       memberCache: new MemberCache(this.redis),
+      security: new SecurityLog(logger),
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },

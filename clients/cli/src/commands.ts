@@ -1,4 +1,5 @@
 import type { Contact, TidingsClient, User } from '@tidings/sdk';
+import { ACCOUNT_HELP, ACCOUNT_NAMES, AccountCommands } from './account-commands';
 import type { Chat } from './chat';
 import { friendly } from './friendly-errors';
 import { presenceText } from './message-lines';
@@ -14,11 +15,15 @@ export const HELP = [
   '/chat NAME        open the chat with a contact (by number too) or with anybody by name',
   '/history          show earlier messages of this chat',
   '/status           connection, unsent messages',
+  ...ACCOUNT_HELP,
   '/quit             leave (also Ctrl-C); unsent messages are kept',
   'Anything else is sent to the open chat. //text sends a line that begins with /.',
 ];
 
-const NAMES = ['/add', '/chat', '/contacts', '/help', '/history', '/people', '/quit', '/status'];
+const NAMES = [
+  ...['/add', '/chat', '/contacts', '/help', '/history', '/people', '/quit', '/status'],
+  ...ACCOUNT_NAMES,
+];
 
 /** Completes the name of a command. */
 export function completeCommand(line: string): [string[], string] {
@@ -36,9 +41,15 @@ export interface CommandDeps {
 
 /** Carries out what was typed. */
 export class Commands {
+  /** Commands about the account. */
+  readonly account: AccountCommands;
   private listed: readonly User[] = [];
 
-  constructor(private readonly deps: CommandDeps) {}
+  constructor(private readonly deps: CommandDeps) {
+    const { client, screen, people } = deps;
+    const find = (name: string) => this.find(name);
+    this.account = new AccountCommands({ client, screen, people, find });
+  }
 
   /** Handles one line; false: the person wants to leave. Never throws. */
   async handle(line: string): Promise<boolean> {
@@ -89,6 +100,7 @@ export class Commands {
       case '/quit':
         return false;
       default:
+        if (await this.account.handle(name, argument)) return true;
         screen.print(`There is no command ${safeLine(name)}; /help lists them.`);
         return true;
     }

@@ -112,6 +112,7 @@ async function chat(
     screen.print(`Hello ${name}. /help lists the commands.`);
     await Promise.race([client.whenSynced().catch(() => undefined), pause(FIRST_SYNC_MS), left]);
     room.begin();
+    await commands.account.begin();
     await commands.handle(options.to === undefined ? '/contacts' : `/chat ${options.to}`);
     return await converse(screen, client, commands, left, ended);
   } finally {

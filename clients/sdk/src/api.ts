@@ -3,11 +3,13 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type {
+  Block,
   ChangedConversation,
   ConnectionsAnswer,
   Contact,
   Conversation,
   ConversationPatch,
+  Device,
   GroupBody,
   HistoryPage,
   LoginAnswer,
@@ -49,6 +51,9 @@ export type PutAnswer =
   | { messageId: string; conversationId: string; position: string; sentAt: string }
   | { messageId: string };
 
+/** Refusals that another access token may cure. */
+const NEEDS_TOKEN = new Set<string>(['unauthorized', 'token_expired']);
+
 /** A silent gateway is left soon when it is only asked for another one. */
 const DIRECTORY_TIMEOUT_MS = 4_000;
 
@@ -83,6 +88,22 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/me' });
   }
 
+  /** Changes the password; every other device is logged out. */
+  changePassword(current: string, next: string): Promise<void> {
+    const body = { current, next };
+    return this.call({ method: 'POST', path: '/v1/me/password', body });
+  }
+
+  /** The devices that are logged in, the last used first. */
+  devices(): Promise<{ items: Device[] }> {
+    return this.call({ method: 'GET', path: '/v1/me/devices' });
+  }
+
+  /** Logs a device of this user out. */
+  removeDevice(deviceId: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: `/v1/me/devices/${deviceId}` });
+  }
+
   /** Users whose name begins with `query`; without it everybody. */
   searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
@@ -112,6 +133,20 @@ export class TidingsApi {
 
   removeContact(userId: string): Promise<void> {
     return this.call({ method: 'DELETE', path: `/v1/contacts/${userId}` });
+  }
+
+  /** Whose direct messages this user does not take. */
+  blocks(page: PageOptions = {}): Promise<Page<Block>> {
+    return this.call({ method: 'GET', path: '/v1/blocks', query: { ...page } });
+  }
+
+  /** Takes no direct messages from a user any more, and hides the own presence from him. */
+  block(userId: string): Promise<Block> {
+    return this.call({ method: 'PUT', path: `/v1/blocks/${userId}` });
+  }
+
+  unblock(userId: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: `/v1/blocks/${userId}` });
   }
 
   /** Asks the directory for a gateway and a ticket. */
@@ -217,7 +252,7 @@ export class TidingsApi {
     try {
       return await this.http.request<T>({ ...call, token, repeatable: true });
     } catch (error) {
-      if (!(error instanceof TidingsError) || error.status !== 401) throw error;
+      if (!(error instanceof TidingsError) || !NEEDS_TOKEN.has(error.code)) throw error;
       const renewed = await this.tokens.renew(token);
       return this.http.request<T>({ ...call, token: renewed, repeatable: true });
     }

@@ -1,5 +1,6 @@
 import type { Message } from '@tidings/common/contracts/content';
 import type { Conversation } from '@tidings/common/contracts/http';
+import type { AccountEvent } from './account';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';
 import type { OutgoingState } from './outbox-lane';
@@ -39,7 +40,8 @@ export interface ClientEvents {
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
   /** A sync was answered. `complete`: everything up to now is held. */
   synced: SyncResult;
-  account: { changed: string[] };
+  /** Parts of the account have changed; with those that were read by `client.account`, read again. */
+  account: AccountEvent;
   problem: Problem;
   stopped: StopReason;
 }

@@ -12,6 +12,7 @@ import type {
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
+import { Account } from './account';
 import { TidingsApi, type HistoryOptions, type PageOptions } from './api';
 import type { ClientEvents, ClientState } from './client-events';
 import { systemClock, type Clock, type Random } from './clock';
@@ -59,6 +60,8 @@ const SESSION_OVER: readonly (number | undefined)[] = [
 export class TidingsClient extends Emitter<ClientEvents> {
   /** Every HTTP call of the protocol. */
   readonly api: TidingsApi;
+  /** The user's own lists, kept fresh. */
+  readonly account: Account;
   private readonly clock: Clock;
   private readonly serverTime: ServerTime;
   private readonly tokens: TokenKeeper;
@@ -78,6 +81,7 @@ export class TidingsClient extends Emitter<ClientEvents> {
     });
     this.tokens = new TokenKeeper(http, this.clock, options.saveSession ?? (() => undefined));
     this.api = new TidingsApi(http, this.tokens);
+    this.account = new Account(this.api, (event) => this.emit('account', event));
   }
 
   /** The session in use; null: log in first. */
@@ -305,6 +309,9 @@ export class TidingsClient extends Emitter<ClientEvents> {
       clock: this.clock,
       random: this.options.random ?? Math.random,
       emit: (name, event) => {
+        if (name === 'account') {
+          return this.account.changed((event as ClientEvents['account']).changed);
+        }
         if (name === 'state') this.note(event as ClientEvents['state']);
         this.emit(name, event);
       },
@@ -315,6 +322,7 @@ export class TidingsClient extends Emitter<ClientEvents> {
   private note({ state, gatewayId }: ClientEvents['state']): void {
     this.current = state;
     this.gateway = gatewayId ?? null;
+    if (state === 'online') this.account.reconnected();
   }
 
   /** The server ended the connection for good. */

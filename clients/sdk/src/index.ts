@@ -15,6 +15,7 @@ export {
   type PutAnswer,
   type ServerInfo,
 } from './api';
+export { Account, type AccountEvent, type AccountLists } from './account';
 export { HttpClient, type HttpCall, type HttpOptions } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
@@ -36,10 +37,12 @@ export type {
   MessageContent,
 } from '@tidings/common/contracts/content';
 export type {
+  Block,
   ChangedConversation,
   Contact,
   Conversation,
   ConversationPatch,
+  Device,
   GroupBody,
   HistoryPage,
   Me,

@@ -5,9 +5,10 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
+import { refuseMethods } from './allowed-methods';
 
 /** Largest JSON body: a text of the limit in which every character is escaped. */
 const BODY_LIMIT = 128 * 1024;
@@ -29,6 +30,12 @@ export class BoundedExpressAdapter extends ExpressAdapter {
       maxHeaderSize: MAX_HEADER_BYTES,
     };
     this.httpServer = createServer(options, this.getInstance());
+  }
+
+  /** Nest calls it when all endpoints are there. */
+  override setNotFoundHandler(...args: Parameters<ExpressAdapter['setNotFoundHandler']>): void {
+    this.use(refuseMethods(this.getInstance<Express>()));
+    super.setNotFoundHandler(...args);
   }
 }
 

@@ -89,6 +89,12 @@ describe('what needs a login', () => {
     ['POST', '/sync'],
     ['GET', `/presence?userIds=${OTHER_ID}`],
     ['POST', '/auth/logout'],
+    ['POST', '/me/password'],
+    ['GET', '/me/devices'],
+    ['DELETE', `/me/devices/${OTHER_ID}`],
+    ['GET', '/blocks'],
+    ['PUT', `/blocks/${OTHER_ID}`],
+    ['DELETE', `/blocks/${OTHER_ID}`],
   ])('%s %s', async (method, path) => {
     const before = gateway.calls.length;
     const answer = await ask(gateway, method, path);
@@ -151,12 +157,25 @@ describe('a problem', () => {
 
   it.each([
     ['GET', '/nowhere', 404, 'not_found'],
-    ['DELETE', '/me', 404, 'not_found'],
-    ['PATCH', '/auth/login', 404, 'not_found'],
     ['GET', '/../../etc/passwd', 404, 'not_found'],
   ])('%s %s → %i %s', async (method, path, status, code) => {
     const answer = await ask(gateway, method, path, { token });
     expect([answer.status, answer.body['code']]).toEqual([status, code]);
+  });
+
+  it.each([
+    ['PATCH', '/auth/login', 'POST'],
+    ['GET', '/auth/login/', 'POST'],
+    ['PATCH', `/contacts/${OTHER_ID}`, 'DELETE, PUT'],
+    ['POST', '/contacts/incoming', 'DELETE, GET, HEAD, PUT'],
+    ['DELETE', '/conversations', 'GET, HEAD, POST'],
+    ['GET', '/me/password', 'POST'],
+  ])('%s %s: 405, Allow: %s', async (method, path, allow) => {
+    const answer = await ask(gateway, method, path);
+    expect([answer.status, answer.body['code']]).toEqual([405, 'method_not_allowed']);
+    expect(answer.headers.get('allow')).toBe(allow);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.body['requestId']).toBe(answer.headers.get('x-request-id'));
   });
 
   it('tells no internals', async () => {
@@ -244,6 +263,11 @@ describe('bad input', () => {
         senderId: OTHER_ID,
       },
     ],
+    ['a device id that is none', 'DELETE', '/me/devices/1', undefined],
+    ['a blocked id that is none', 'PUT', '/blocks/ann', undefined],
+    ['no current password', 'POST', '/me/password', { next: 'password' }],
+    ['an endless current one', 'POST', '/me/password', { current: 'x'.repeat(5_000), next: 'y' }],
+    ['another field', 'POST', '/me/password', { current: 'x', next: 'y', userId: OTHER_ID }],
     ['too many users', 'GET', `/presence?userIds=${Array(101).fill(OTHER_ID).join()}`, undefined],
   ])('%s: 400 invalid_request, and nobody is asked', async (_name, method, path, body) => {
     const before = gateway.calls.length;
@@ -318,6 +342,7 @@ describe('what storage is asked', () => {
         contactId: OTHER_ID,
       },
     ],
+    ['GET', '/blocks?limit=5', 'blocks.list', undefined, { userId: USER_ID, limit: 5 }],
     [
       'GET',
       '/conversations/c',
@@ -415,6 +440,101 @@ describe('what storage is asked', () => {
     const input = gateway.calls.at(-1)!.input as { userId: string };
     expect(input).toEqual({ ...body, userId: expect.any(String) });
     expect(input.userId).toHaveLength(randomUUID().length);
+  });
+});
+
+describe('news of the account', () => {
+  const user = { id: OTHER_ID, username: 'bob', firstName: 'Bob' };
+  it.each<[string, string, string, object, unknown[][]]>([
+    [
+      'a new contact who has not the user',
+      'PUT /contacts',
+      'contacts.put',
+      { user, mutual: false, added: true },
+      [
+        [USER_ID, ['contacts'], DEVICE_ID],
+        [OTHER_ID, ['incoming']],
+      ],
+    ],
+    [
+      'a new contact who has the user',
+      'PUT /contacts',
+      'contacts.put',
+      { user, mutual: true, added: true },
+      [
+        [USER_ID, ['contacts', 'incoming'], DEVICE_ID],
+        [OTHER_ID, ['contacts']],
+      ],
+    ],
+    ['an old contact', 'PUT /contacts', 'contacts.put', { user, mutual: true, added: false }, []],
+    [
+      'a contact that is gone',
+      'DELETE /contacts',
+      'contacts.delete',
+      { removed: true, mutual: false },
+      [
+        [USER_ID, ['contacts'], DEVICE_ID],
+        [OTHER_ID, ['incoming']],
+      ],
+    ],
+    [
+      'a new block',
+      'PUT /blocks',
+      'blocks.put',
+      { block: { user, blockedAt: '2026-11-22T08:00:00.000Z' }, added: true },
+      [[USER_ID, ['blocks'], DEVICE_ID]],
+    ],
+    ['no block', 'DELETE /blocks', 'blocks.delete', { removed: false }, []],
+  ])('%s', async (_what, call, name, answer, news) => {
+    gateway.answers[name] = answer;
+    gateway.told.length = 0;
+    const [method, path] = call.split(' ') as [string, string];
+    const { status, body } = await ask(gateway, method, `${path}/${OTHER_ID}`, { token });
+    expect(status).toBe(method === 'PUT' ? 200 : 204);
+    expect(body).not.toHaveProperty('added');
+    expect(gateway.told).toEqual(news);
+    delete gateway.answers[name];
+  });
+});
+
+describe('presence', () => {
+  it('of who blocks the caller is hidden', async () => {
+    const at = '2026-11-22T08:00:00.000Z';
+    const there = { status: 'online', lastSeenAt: at, activeAt: at };
+    gateway.answers['presence.get'] = {
+      items: [
+        { userId: OTHER_ID, ...there },
+        { userId: USER_ID, ...there },
+      ],
+    };
+    gateway.answers['blocks.hiding'] = { items: [OTHER_ID] };
+    const path = `/presence?userIds=${OTHER_ID},${USER_ID}`;
+    const { body } = await ask(gateway, 'GET', path, { token });
+    expect(body['items']).toEqual([
+      { userId: OTHER_ID, status: 'offline', lastSeenAt: null, activeAt: null },
+      { userId: USER_ID, ...there },
+    ]);
+    gateway.answers['blocks.hiding'] = 'unavailable';
+    expect((await ask(gateway, 'GET', path, { token })).status).toBe(503);
+    delete gateway.answers['blocks.hiding'];
+    delete gateway.answers['presence.get'];
+  });
+});
+
+describe('devices', () => {
+  it('say which one asks, and which ones are connected', async () => {
+    const known = { createdAt: '2026-11-22T08:00:00.000Z', lastSeenAt: '2026-11-22T08:01:00.000Z' };
+    gateway.answers['devices.list'] = {
+      items: [
+        { id: DEVICE_ID, name: 'phone', ...known },
+        { id: OTHER_ID, ...known },
+      ],
+    };
+    const { body } = await ask(gateway, 'GET', '/me/devices', { token });
+    expect(body['items']).toEqual([
+      { id: DEVICE_ID, name: 'phone', ...known, current: true, online: true },
+      { id: OTHER_ID, ...known, current: false, online: false },
+    ]);
   });
 });
 

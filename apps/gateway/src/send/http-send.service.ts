@@ -32,8 +32,8 @@ export class HttpSendService {
 
   /**
    * Sends a message. Throws `text_too_long`, `payload_too_large`, `invalid_request`,
-   * `no_such_conversation`, `message_id_conflict`, `busy`, and `unavailable` when the outcome is not
-   * known in time.
+   * `no_such_conversation`, `blocked`, `message_id_conflict`, `busy`, and `unavailable` when the
+   * outcome is not known in time.
    */
   async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody> {
     try {
@@ -52,7 +52,13 @@ export class HttpSendService {
       await this.membership.require(conversationId, senderId);
     }
     const first = await this.firsts.lookUp(conversationId, messageId);
-    if (first === null) return this.append(message);
+    if (first === null) {
+      // Only here: what was appended before a block is answered as ever.
+      if (!this.membership.maySend(conversationId, senderId)) {
+        await this.membership.requireSender(conversationId, senderId);
+      }
+      return this.append(message);
+    }
     if (!isSameMessage(first, message)) throw new TidingsError('message_id_conflict');
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }

@@ -37,9 +37,13 @@ function send(n: number, over: Partial<SendFrame> = {}): SendFrame {
 
 interface World {
   known: boolean;
-  membership: 'ok' | 'no_such_conversation' | 'unavailable';
+  membership: 'ok' | 'no_such_conversation' | 'blocked' | 'unavailable';
   direct: 'd' | 'not_found' | 'unavailable';
   first: FirstAppend | null;
+}
+
+function settled(membership: World['membership']): Promise<void> {
+  return membership === 'ok' ? Promise.resolve() : Promise.reject(new TidingsError(membership));
 }
 
 function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
@@ -57,11 +61,9 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
     confirm: () => Promise.resolve(world.first),
   } as unknown as FirstAppends;
   const membership = {
-    isKnown: () => world.known,
-    require: () =>
-      world.membership === 'ok'
-        ? Promise.resolve()
-        : Promise.reject(new TidingsError(world.membership)),
+    maySend: () => world.known,
+    require: () => settled(world.membership === 'blocked' ? 'ok' : world.membership),
+    requireSender: () => settled(world.membership),
   } as unknown as Membership;
   const directs = {
     known: () => directKnown,
@@ -146,6 +148,24 @@ describe('a send that may not be the first', () => {
     expect(writer.appends).toEqual([]);
   });
 
+  it.each<[string, boolean, string]>([
+    ['is answered when it was appended before', true, '01 sent'],
+    ['is refused when it was not', false, '01 blocked'],
+  ])('of a blocked user %s', async (_what, appended, answer) => {
+    const first = {
+      position: '5',
+      senderId: fakeConnection().connection.userId,
+      contentHash: contentHashOf(send(1).content),
+      sentAt: new Date(7).toISOString(),
+    };
+    const world = { known: false, membership: 'blocked', first: appended ? first : null } as const;
+    const { handle, writer, answers, connection } = setUp(world);
+    await handle(send(1, { retry: true }));
+    expect(answers()).toEqual([answer]);
+    expect(writer.appends).toEqual([]);
+    expect(connection.unanswered).toBe(0);
+  });
+
   it('joins one that is on its way here, without asking', async () => {
     const { handle, writer, answers, lookups } = setUp();
     await handle(send(1));
@@ -160,6 +180,7 @@ describe('a send that may not be the first', () => {
 describe('refusals', () => {
   it.each([
     { world: { known: false, membership: 'no_such_conversation' }, code: 'no_such_conversation' },
+    { world: { known: false, membership: 'blocked' }, code: 'blocked' },
     { world: { known: false, membership: 'unavailable' }, code: 'unavailable' },
   ] as const)('$code by membership', async ({ world, code }) => {
     const { handle, answers, writer, connection } = setUp(world);

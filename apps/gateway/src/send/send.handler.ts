@@ -43,8 +43,8 @@ export interface SendHandlerParts {
 }
 
 /**
- * The life of a `send` frame: sticky refusal, rate, membership, same id here, same id in storage
- * (only when it may not be the first), append. The common case runs through without a promise.
+ * The life of a `send` frame: sticky refusal, rate, membership and blocks, same id here, same id in
+ * storage (only when it may not be the first), append. The common case runs through without a promise.
  */
 export class SendHandler implements SendFrames {
   constructor(readonly parts: SendHandlerParts) {}
@@ -66,7 +66,7 @@ export class SendHandler implements SendFrames {
     const refusal = this.gate(connection);
     if (refusal) return this.refuse(connection, frame, refusal, key);
     const id = frame.conversationId ?? directs.known(connection.userId, frame.to ?? '');
-    if (id === undefined || !membership.isKnown(id, connection.userId)) {
+    if (id === undefined || !membership.maySend(id, connection.userId)) {
       return this.admit(connection, frame, first);
     }
     const send = new SocketSend(this, connection, frame, id);
@@ -122,10 +122,14 @@ export class SendHandler implements SendFrames {
     try {
       const { userId } = connection;
       const id = frame.conversationId ?? (await directs.resolve(userId, frame.to ?? ''));
-      if (!membership.isKnown(id, userId)) await membership.require(id, userId);
+      const again = this.mayBeAgain(frame);
+      if (!membership.maySend(id, userId)) {
+        // What was appended before a block is answered as ever.
+        await (again ? membership.require(id, userId) : membership.requireSender(id, userId));
+      }
       const send = new SocketSend(this, connection, frame, id);
       if (this.parts.log.join(send.message, send)) return;
-      if (this.mayBeAgain(frame)) await this.askFirst(send, first);
+      if (again) await this.askFirst(send, first);
       else this.append(send, false);
     } catch (error) {
       this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
@@ -138,10 +142,23 @@ export class SendHandler implements SendFrames {
   ): Promise<void> {
     const { conversationId, messageId } = send.message;
     const first = await (asked ?? this.parts.firsts.lookUp(conversationId, messageId));
-    if (first === null) this.append(send, true);
+    if (first === null) await this.appendAgain(send);
     else if (isSameMessage(first, send.message))
       send.sent(first.position, Date.parse(first.sentAt));
     else send.refused(new TidingsError('message_id_conflict'));
+  }
+
+  private async appendAgain(send: SocketSend): Promise<void> {
+    const { conversationId, senderId } = send.message;
+    const { membership } = this.parts;
+    try {
+      if (!membership.maySend(conversationId, senderId)) {
+        await membership.requireSender(conversationId, senderId);
+      }
+      this.append(send, true);
+    } catch (error) {
+      send.refused(toTidingsError(error));
+    }
   }
 
   private append(send: SocketSend, again: boolean): void {

@@ -59,6 +59,15 @@ export class AccountsRepository {
       .getOne();
   }
 
+  /** The same by id, for a change of the password. */
+  withPasswordById(id: string): Promise<UserEntity | null> {
+    return this.users
+      .createQueryBuilder('user')
+      .addSelect('user.passwordHash')
+      .where({ id })
+      .getOne();
+  }
+
   /** Users by name, whose key starts with `prefix` and lies behind `after`. */
   async search(prefix: string, after: string | null, limit: number): Promise<UserEntity[]> {
     const query = this.users.createQueryBuilder('user').orderBy('user.usernameKey').take(limit);

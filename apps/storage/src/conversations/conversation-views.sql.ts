@@ -50,6 +50,15 @@ export function membersJson(c: string): string {
           ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
 }
 
+/** Scalar: who of a direct conversation's users is blocked by the other one, as JSON; null: nobody. */
+function blockedJson(c: string): string {
+  const [one, other] = [1, 2].map((n) => `split_part(${c}.direct_key, ',', ${n})::uuid`);
+  return `CASE WHEN ${c}.direct_key IS NOT NULL THEN (SELECT json_agg(b.blocked_id) FROM (
+      SELECT blocked_id FROM blocks WHERE user_id = ${one} AND blocked_id = ${other}
+      UNION ALL SELECT blocked_id FROM blocks WHERE user_id = ${other} AND blocked_id = ${one}) b)
+    END`;
+}
+
 const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last_position,
   (extract(epoch FROM c.last_at) * 1000000)::int8 AS last_at_us, m.from_position,
   ${membersJson('c')} AS members,
@@ -102,6 +111,7 @@ export function isComing(m: string): string {
 export const ROUTING = {
   name: 'conversation-routing',
   text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members, r.pending,
+      c.blocks_version, ${blockedJson('c')} AS blocked,
       CASE WHEN w.below IS NULL OR c.last_position < w.below THEN c.last_position
            ELSE ${positionBelow('c.id', 'w.below')} END AS last_position
     FROM (SELECT ARRAY(SELECT next::text FROM log_progress WHERE topic = $1 ORDER BY partition)

@@ -60,4 +60,8 @@ export class ConversationEntity {
   /** What members who are added later see. */
   @Column('text', { default: 'joined' })
   history!: HistoryMode;
+
+  /** Direct only: rises with each change of the blocks between its two users. */
+  @Column('integer', { name: 'blocks_version', default: 0 })
+  blocksVersion!: number;
 }

@@ -57,6 +57,8 @@ interface RoutingRow {
   message_ttl_seconds: number | null;
   members: Interval[] | null;
   pending: boolean | null;
+  blocks_version: number;
+  blocked: string[] | null;
   last_position: string;
 }
 
@@ -199,6 +201,7 @@ function toConversation(row: ViewRow): Conversation {
 
 function toRouting(row: RoutingRow, conversationId: string): ConversationRouting {
   const { kind, version, members, pending, last_position, message_ttl_seconds } = row;
+  const { blocked, blocks_version } = row;
   return {
     conversationId,
     kind,
@@ -207,5 +210,7 @@ function toRouting(row: RoutingRow, conversationId: string): ConversationRouting
     ...(pending && { pending }),
     lastPosition: last_position,
     ...(message_ttl_seconds !== null && { messageTtlSeconds: message_ttl_seconds }),
+    ...(blocked && { blocked }),
+    ...(blocks_version > 0 && { blocksVersion: blocks_version }),
   };
 }

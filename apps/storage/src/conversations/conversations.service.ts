@@ -3,6 +3,7 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Conversation, Page } from '@tidings/common/contracts/http';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
 import { AccountsRepository } from '../accounts/accounts.repository';
+import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
@@ -22,11 +23,13 @@ export class ConversationsService {
     private readonly outbox: OutboxService,
     private readonly log: LogState,
     private readonly progress: Progress,
+    private readonly blocks: BlocksRepository,
   ) {}
 
   /**
    * The direct conversation of two users, made when absent. Answers when its creation is in the log,
-   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`.
+   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`, and `blocked`
+   * instead of making one with somebody who blocks the user.
    */
   async direct(
     userId: string,
@@ -41,6 +44,9 @@ export class ConversationsService {
     if (!found) {
       if ((await this.accounts.byIds([userId, otherId])).length < 2) {
         throw new TidingsError('not_found');
+      }
+      if ((await this.blocks.blocking([otherId], userId)).length > 0) {
+        throw new TidingsError('blocked');
       }
       const founding = { creator: userId, memberIds: [userId, otherId], directKey };
       created = await this.conversations.create(

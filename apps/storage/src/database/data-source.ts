@@ -2,6 +2,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { DeviceEntity } from '../accounts/device.entity';
 import { RefreshTokenEntity } from '../accounts/refresh-token.entity';
 import { UserEntity } from '../accounts/user.entity';
+import { BlockEntity } from '../blocks/block.entity';
 import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
@@ -11,6 +12,7 @@ import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
 import { Groups1764000001000 } from '../migrations/1764000001000-groups';
 import { Changes1764000003000 } from '../migrations/1764000003000-changes';
+import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
@@ -31,6 +33,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       DeviceEntity,
       RefreshTokenEntity,
       ContactEntity,
+      BlockEntity,
       ConversationEntity,
       MemberEntity,
       MessageEntity,
@@ -42,6 +45,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       Initial1763700000000,
       Groups1764000001000,
       Changes1764000003000,
+      Blocks1764000004000,
       SharedBatches1764000006000,
     ],
     migrationsTableName: 'storage_migrations',

@@ -14,6 +14,7 @@ export const ERRORS = {
   logged_in_elsewhere: { status: 409, retryable: true, title: 'Logged in on another device' },
   forbidden: { status: 403, retryable: false, title: 'Not allowed for this role' },
   not_found: { status: 404, retryable: false, title: 'Not found' },
+  method_not_allowed: { status: 405, retryable: false, title: 'Not with this method' },
   no_such_conversation: { status: 404, retryable: false, title: 'No such conversation' },
   blocked: { status: 403, retryable: false, title: 'Blocked' },
   message_id_conflict: {

@@ -158,6 +158,8 @@ export const accountFrame = z.object({
   type: z.literal('account'),
   changed: z.array(z.enum(['contacts', 'incoming', 'blocks', 'devices', 'settings', 'me'])),
 });
+/** A part of the account that clients show and fetch. */
+export type AccountPart = z.infer<typeof accountFrame>['changed'][number];
 
 export const goodbyeFrame = z.object({
   type: z.literal('goodbye'),

@@ -37,6 +37,13 @@ export const loginBody = z.strictObject({
 });
 export type LoginBody = z.infer<typeof loginBody>;
 
+/** `POST /v1/me/password`. The new password has its own rules and errors on the server. */
+export const passwordBody = z.strictObject({
+  current: z.string().max(LIMITS.passwordMaxBytes * 4),
+  next: z.string(),
+});
+export type PasswordBody = z.infer<typeof passwordBody>;
+
 export const refreshBody = z.strictObject({ refreshToken: z.string().min(1).max(512) });
 
 /** `POST /v1/connections`. */
@@ -134,6 +141,23 @@ export type Me = z.infer<typeof me>;
 
 export const contact = z.object({ user, mutual: z.boolean() });
 export type Contact = z.infer<typeof contact>;
+
+/** Somebody whose direct messages a user does not take. */
+export const block = z.object({ user, blockedAt: z.string() });
+export type Block = z.infer<typeof block>;
+
+/** A device that is logged in. `lastSeenAt`: its last login or renewal of tokens. */
+export const device = z.object({
+  id: uuid,
+  name: z.string().optional(),
+  createdAt: z.string(),
+  lastSeenAt: z.string(),
+  /** It is the one that asks. */
+  current: z.boolean(),
+  /** It has a connection now. */
+  online: z.boolean(),
+});
+export type Device = z.infer<typeof device>;
 
 export const member = z.object({
   userId: uuid,

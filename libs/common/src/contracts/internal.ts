@@ -3,9 +3,11 @@ import { memberRole, message } from './content';
 import { contentHash, conversationKind } from './events';
 import { syncRequest, syncedBody } from './frames';
 import {
+  block,
   changedConversation,
   contact,
   conversation,
+  device,
   groupBody,
   me,
   member,
@@ -56,6 +58,10 @@ export const conversationRouting = z.object({
    */
   pending: z.boolean().optional(),
   messageTtlSeconds: z.number().int().optional(),
+  /** Direct only: who of the members may not send, because the other one blocks them. */
+  blocked: z.array(uuid).optional(),
+  /** Rises whenever `blocked` may have changed; orders data of the same `version`. */
+  blocksVersion: z.number().int().optional(),
   /** Position of the last entry that storage has applied below `below` (or at all); "0": none. */
   lastPosition: position,
 });
@@ -64,6 +70,9 @@ export type ConversationRouting = z.infer<typeof conversationRouting>;
 /** The session of one device: a token is valid while its generation equals the device's. */
 export const deviceSession = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
 export type DeviceSession = z.infer<typeof deviceSession>;
+
+/** Network address of the client, for the log of security events. */
+const address = z.string().max(200).optional();
 
 /** `sequence` counts the refreshes of a device's session; access tokens carry it. */
 const grant = deviceSession.extend({ refreshToken: z.string(), sequence: z.number().int() });
@@ -102,10 +111,11 @@ export const STORAGE_RPC = {
       username: z.string(),
       password: z.string(),
       device: z.object({ id: uuid.optional(), name: z.string().optional() }).optional(),
+      address,
     }),
     login,
   ),
-  'accounts.refresh': rpc(z.object({ refreshToken: z.string() }), grant),
+  'accounts.refresh': rpc(z.object({ refreshToken: z.string(), address }), grant),
   /**
    * A token of this refresh was used for the first time: the refresh token before it ends, and its
    * re-use revokes the family from now on.
@@ -118,6 +128,24 @@ export const STORAGE_RPC = {
   /** Generation of a device's session; `not_found` when it is logged out or unknown. */
   'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
+  /**
+   * Changes the password and ends all devices but the calling one; those that this call ended are
+   * answered. A repetition, whose `next` is the password already, succeeds.
+   */
+  'accounts.password': rpc(
+    deviceSession.extend({ current: z.string(), next: z.string(), address }),
+    z.object({ ended: z.array(deviceSession) }),
+  ),
+  /** Devices that are logged in, the last used first. */
+  'devices.list': rpc(
+    z.object({ userId: uuid }),
+    z.object({ items: z.array(device.omit({ current: true, online: true })) }),
+  ),
+  /** Logs a device of the user out; its session as it is now. `by`: the device that asks. */
+  'devices.remove': rpc(
+    z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
+    deviceSession,
+  ),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
   'users.search': rpc(
     z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
@@ -125,11 +153,34 @@ export const STORAGE_RPC = {
   ),
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
-  'contacts.put': rpc(z.object({ userId: uuid, contactId: uuid }), contact),
-  'contacts.delete': rpc(z.object({ userId: uuid, contactId: uuid }), empty),
+  /** `added`: it was not there before. */
+  'contacts.put': rpc(
+    z.object({ userId: uuid, contactId: uuid }),
+    contact.extend({ added: z.boolean() }),
+  ),
+  /** `mutual`: the other one still has the user. */
+  'contacts.delete': rpc(
+    z.object({ userId: uuid, contactId: uuid }),
+    z.object({ removed: z.boolean(), mutual: z.boolean() }),
+  ),
+  'blocks.list': rpc(z.object({ userId: uuid, cursor, limit }), page(block)),
+  /** Answered when the gateways' copy in Redis says so, else `unavailable`; so is `blocks.delete`. */
+  'blocks.put': rpc(
+    z.object({ userId: uuid, blockedId: uuid }),
+    z.object({ block, added: z.boolean() }),
+  ),
+  'blocks.delete': rpc(
+    z.object({ userId: uuid, blockedId: uuid }),
+    z.object({ removed: z.boolean() }),
+  ),
+  /** Who of these users blocks the viewer: their presence is not his to see. */
+  'blocks.hiding': rpc(
+    z.object({ viewerId: uuid, userIds: z.array(uuid).max(500) }),
+    z.object({ items: z.array(uuid) }),
+  ),
   /**
-   * The direct conversation of two users, made when absent; answered once its creation is in the
-   * log, within 2 s, else `unavailable`.
+   * The direct conversation of two users, made when absent (`blocked` when the other one blocks the
+   * user); answered once its creation is in the log, within 2 s, else `unavailable`.
    */
   'conversations.direct': rpc(
     z.object({ userId: uuid, otherId: uuid }),
