@@ -15,6 +15,7 @@ import { LogoutService } from './auth/logout.service';
 import { SessionGate } from './auth/session-gate';
 import { TokenConfirmer } from './auth/token-confirmer';
 import { DirectoryService } from './directory/directory.service';
+import { AccountNotices } from './directory/account-notices';
 import { RouteCloser } from './directory/route-closer';
 import type { GatewayEnv } from './gateway.env';
 import { AddressRateGuard, addressRates } from './http/address-rate.guard';
@@ -25,9 +26,13 @@ import { ConversationsController } from './http/conversations.controller';
 import { MeController } from './http/me.controller';
 import { MessagesController } from './http/messages.controller';
 import { PresenceController } from './http/presence.controller';
+import { ReceiptsController } from './http/receipts.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { UsersController } from './http/users.controller';
+import { HttpReceiptsService } from './receipts/http-receipts.service';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import { FirstAppends } from './send/first-appends';
 import { HttpSendService } from './send/http-send.service';
 import { Membership } from './send/membership';
@@ -53,6 +58,9 @@ export interface SharedParts {
   log: MessageLog;
   membership: Membership;
   firsts: FirstAppends;
+  judge: ReceiptJudge;
+  receipts: ReceiptLog;
+  notices: AccountNotices;
   counts: SendCounts;
 }
 
@@ -92,6 +100,7 @@ export class GatewayModule {
         ConnectionsController,
         ConversationsController,
         MessagesController,
+        ReceiptsController,
         SyncController,
         PresenceController,
       ],
@@ -110,6 +119,9 @@ export class GatewayModule {
         value(Membership, parts.membership),
         value(FirstAppends, parts.firsts),
         value(SendCounts, parts.counts),
+        value(ReceiptJudge, parts.judge),
+        value(ReceiptLog, parts.receipts),
+        value(AccountNotices, parts.notices),
         value(SigningKeys, keys),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(
@@ -118,6 +130,7 @@ export class GatewayModule {
         ),
         AccessTokens,
         HttpSendService,
+        HttpReceiptsService,
         LogoutService,
         LocalStrategy,
         JwtStrategy,

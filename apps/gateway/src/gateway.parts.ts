@@ -14,6 +14,7 @@ import { SessionGate } from './auth/session-gate';
 import type { Backends } from './backends';
 import { InboxDelivery } from './deliver/inbox-delivery';
 import { BootKeeper } from './directory/boot-keeper';
+import { AccountNotices } from './directory/account-notices';
 import { DirectoryService } from './directory/directory.service';
 import { PresenceEvents } from './directory/presence-events';
 import { RouteCloser } from './directory/route-closer';
@@ -22,6 +23,9 @@ import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
+import { LogEnds } from './receipts/log-ends';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import type { LogPositions } from './send/log-positions';
 import { Membership } from './send/membership';
 import { MessageLog } from './send/message-log';
@@ -38,6 +42,9 @@ import { ReadBarrier } from './sync/read-barrier';
 const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
 /** Presence events that may wait for the log; more are dropped. */
 const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024 };
+
+/** Receipts that may wait for the log; beyond that the latest of each device waits outside. */
+const RECEIPT_QUEUE = { queueRecords: 2_000, queueBytes: 1024 * 1024 };
 
 export interface GatewayOptions {
   env: GatewayEnv;
@@ -61,6 +68,7 @@ export type Logs = ReturnType<typeof makeLogs>;
 export type Wires = ReturnType<typeof makeWires>;
 export type Boot = ReturnType<typeof makeBoot>;
 export type Sends = ReturnType<typeof makeSends>;
+export type Receipts = ReturnType<typeof makeReceipts>;
 
 /** What lies in Redis, and who may use it. */
 export function makeStores({ env, backends, gatewayId, clock }: Context) {
@@ -77,13 +85,16 @@ export function makeStores({ env, backends, gatewayId, clock }: Context) {
     tickets,
     random: Math.random,
   });
+  const routes = new Routes(redis);
+  const inboxes = new InboxWriter(redis);
   return {
     tickets,
     sessions,
     listing,
     directory,
-    routes: new Routes(redis),
-    inboxes: new InboxWriter(redis),
+    routes,
+    inboxes,
+    notices: new AccountNotices(routes, inboxes),
     members: new MemberCache(redis),
     lease: new GatewayLease(redis),
     gate: new SessionGate(sessions, storage, clock),
@@ -110,6 +121,7 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
       limits: SEND_QUEUE,
       ...metrics.writerHooks(),
     }),
+    receiptWriter: new LogWriter({ ...common, topic: TOPICS.receipts, limits: RECEIPT_QUEUE }),
     presenceWriter: new LogWriter({ ...common, topic: TOPICS.presence, limits: PRESENCE_QUEUE }),
   };
 }
@@ -195,4 +207,23 @@ export function makeSends(
   const directs = new DirectConversations(storage, membership);
   const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
   return { firsts, membership, directs, log };
+}
+
+/** The way of watermarks into their log. */
+export function makeReceipts(
+  { positions, metrics, clock, wallClock }: Context,
+  { receiptWriter, barrier }: Logs,
+  { membership }: Sends,
+) {
+  const partitionOf = (conversationId: string): number => receiptWriter.partitionOf(conversationId);
+  const ends = new LogEnds({ barrier, positions, partitionOf, clock });
+  return {
+    judge: new ReceiptJudge(membership, ends),
+    receipts: new ReceiptLog({
+      writer: receiptWriter,
+      metrics: metrics.receipts,
+      clock,
+      wallClock,
+    }),
+  };
 }

@@ -27,6 +27,8 @@ import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
+import { ReceiptsRepository } from './receipts/receipts.repository';
+import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
 import { SyncRepository } from './sync/sync.repository';
 import { SyncService } from './sync/sync.service';
@@ -72,7 +74,7 @@ export class StorageModule {
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
-        ...[LogService, StorageServices],
+        ...[ReceiptsRepository, ReceiptsService, LogService, StorageServices],
       ],
     };
   }

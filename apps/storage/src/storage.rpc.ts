@@ -10,6 +10,7 @@ import { ConversationsService } from './conversations/conversations.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
 import { MessagesService } from './messages/messages.service';
+import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
 
 type Handlers = RpcHandlers<typeof STORAGE_RPC>;
@@ -36,6 +37,7 @@ export class StorageServices {
     readonly contacts: ContactsService,
     readonly conversations: ConversationsService,
     readonly messages: MessagesService,
+    readonly receipts: ReceiptsService,
     readonly sync: SyncService,
     readonly log: LogService,
   ) {}
@@ -43,7 +45,8 @@ export class StorageServices {
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
-  const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
+  const { accounts, sessions, users, contacts, conversations } = services;
+  const { messages, receipts, sync, log } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
@@ -58,6 +61,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     },
     'accounts.session': ({ userId, deviceId }) => sessions.current(userId, deviceId),
     'accounts.me': ({ userId }) => accounts.me(userId),
+    'accounts.patch': ({ userId, ...body }) => accounts.patch(userId, body),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
     'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
@@ -71,6 +75,9 @@ export function storageHandlers(services: StorageServices): Handlers {
     'conversations.list': ({ userId, cursor, limit }) => conversations.list(userId, cursor, limit),
     'conversations.get': ({ userId, conversationId }) => conversations.get(userId, conversationId),
     'conversations.routing': (input) => conversations.routing(input.conversations),
+    'receipts.list': ({ userId, conversationId, cursor, limit }) =>
+      receipts.list(userId, conversationId, cursor, limit),
+    'receipts.view': ({ items }) => receipts.view(items),
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
     sync: async ({ userId, request, barrier }) => ({

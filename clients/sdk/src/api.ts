@@ -10,7 +10,10 @@ import type {
   LoginBody,
   Me,
   Page,
+  PatchMeBody,
   Presence,
+  Receipt,
+  ReceiptsBody,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
@@ -78,6 +81,11 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/me' });
   }
 
+  /** Changes name and privacy; what is left out stays. */
+  patchMe(body: PatchMeBody): Promise<Me> {
+    return this.call({ method: 'PATCH', path: '/v1/me', body });
+  }
+
   /** Users whose name begins with `query`; without it everybody. */
   searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
@@ -143,6 +151,18 @@ export class TidingsApi {
   putMessage(conversationId: string, messageId: string, content: Content): Promise<PutAnswer> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
     return this.call({ method: 'PUT', path, body: { content } });
+  }
+
+  /** Who has received and read how much, by user id. */
+  receipts(conversationId: string, page: PageOptions = {}): Promise<Page<Receipt>> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    return this.call({ method: 'GET', path, query: { ...page } });
+  }
+
+  /** Raises the own marks without a socket. */
+  async putReceipts(conversationId: string, body: ReceiptsBody): Promise<void> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    await this.call({ method: 'PUT', path, body });
   }
 
   /** Presence of users (≤ 100). */

@@ -57,6 +57,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
     isRaw(f['change']) &&
     isText(f['change']['kind']),
   pending: (f) => hasTexts(f, 'conversationId', 'messageId') && Array.isArray(f['offline']),
+  receipt: (f) => hasTexts(f, 'conversationId', 'userId', 'delivered', 'read'),
   synced: (f) =>
     hasTexts(f, 'ref') &&
     Array.isArray(f['conversations']) &&

@@ -8,7 +8,7 @@ import { NetworkError } from './errors';
 
 /** One HTTP call. */
 export interface HttpCall {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path below the server's address, e.g. `/v1/me`. */
   path: string;
   query?: Record<string, string | number | undefined>;

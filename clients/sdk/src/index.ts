@@ -17,6 +17,8 @@ export {
 export { HttpClient, type HttpCall, type HttpOptions } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
+export type { ReceiptNews } from './receipt-book';
+export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';
 export type { StopReason } from './connection';
 export { systemClock, type Cancel, type Clock, type Random } from './clock';
@@ -31,7 +33,10 @@ export type {
   Conversation,
   HistoryPage,
   Me,
+  PatchMeBody,
   Presence,
+  Privacy,
+  Receipt,
   User,
 } from '@tidings/common/contracts/http';
 export { comparePositions } from '@tidings/common/contracts/positions';

@@ -13,6 +13,7 @@ import { encodeSend, Outbox, type StateDetail } from './outbox';
 import type { OutboxEntry } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Outgoing } from './outgoing';
+import { Receipts } from './receipts';
 import { Replica } from './replica';
 import type { ServerTime } from './server-time';
 import type { Hash } from './sha256';
@@ -44,6 +45,7 @@ export type Recipient = { conversationId: string } | { to: string };
  */
 export class Live {
   readonly replica: Replica;
+  readonly receipts: Receipts;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
   private readonly connection: Connection;
@@ -57,6 +59,11 @@ export class Live {
   constructor(private readonly deps: LiveDeps) {
     this.outbox = this.makeOutbox();
     this.replica = this.makeReplica();
+    this.receipts = new Receipts({
+      ...deps,
+      model: (conversationId) => this.replica.get(conversationId),
+      send: (frame) => this.connection.send(frame),
+    });
     this.sync = this.makeSync();
     this.connection = this.makeConnection();
   }
@@ -77,6 +84,7 @@ export class Live {
     this.over = true;
     this.connection.stop();
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
     for (const { reject } of this.syncWaiters.splice(0)) reject(new StoppedError());
@@ -167,8 +175,12 @@ export class Live {
       serverNow: () => serverTime.now(),
       conversations: () => this.replica.all(),
       send: (frame) => this.connection.send(frame),
-      served: (answer, asked) => this.replica.served(answer, asked),
+      served: (answer, asked) => {
+        this.replica.served(answer, asked);
+        this.receipts.served(answer);
+      },
       finished: (result) => {
+        if (result.full && result.complete) this.receipts.synced();
         if (result.inStep) this.nowInStep();
         emit('synced', result);
       },
@@ -198,6 +210,7 @@ export class Live {
     this.deps.serverTime.heard(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
+    this.receipts.connected(welcome.features ?? []);
     this.sync.connected();
     this.outbox.connected(welcome.limits);
   }
@@ -206,6 +219,7 @@ export class Live {
     this.online = false;
     this.replica.inStep = false;
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
   }
@@ -224,6 +238,8 @@ export class Live {
         return this.outbox.held(frame.messageId);
       case 'synced':
         return this.sync.synced(frame);
+      case 'receipt':
+        return this.receipts.take(frame);
       case 'resync':
         this.replica.inStep = false;
         return this.sync.resync(frame.withinMs);
@@ -250,7 +266,7 @@ export class Live {
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
-    if (this.sync.error(frame)) return;
+    if (this.sync.error(frame) || this.receipts.error(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
     if (messageId !== undefined) return this.outbox.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;
@@ -260,6 +276,7 @@ export class Live {
   /** Has a conversation synced when something of it is missing. */
   private look(conversationId: string, unknown: boolean): void {
     if (unknown || this.replica.get(conversationId)?.gap) this.sync.check(conversationId);
+    this.receipts.touched(conversationId);
   }
 
   private handle(record: OutboxRecord): Outgoing {

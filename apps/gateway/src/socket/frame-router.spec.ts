@@ -28,6 +28,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
         return new Promise((resolve) => pending.push(resolve));
       },
     },
+    receipts: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.position}`) },
     syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {

@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { parseClientFrame, type SendFrame } from '@tidings/common/contracts/frames';
+import { parseClientFrame, type MarkFrame, type SendFrame } from '@tidings/common/contracts/frames';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
 import { pongFrameText, refusalFrameText } from './server-frames';
@@ -21,8 +21,14 @@ export interface SyncFrames {
   handle(connection: Connection, frame: SyncFrame): void;
 }
 
+/** Takes `received` and `read` frames; they do not hold up the socket's other frames. */
+export interface ReceiptFrames {
+  handle(connection: Connection, frame: MarkFrame): void;
+}
+
 export interface FrameRouterParts {
   sends: SendFrames;
+  receipts: ReceiptFrames;
   syncs: SyncFrames;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
@@ -70,6 +76,9 @@ export class FrameRouter {
     switch (frame.type) {
       case 'send':
         return { type: 'send', send: { frame, first: null } };
+      case 'received':
+      case 'read':
+        return { type: 'mark', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -93,10 +102,12 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, syncs, writes, wallClock } = this.parts;
+    const { sends, receipts, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
+      case 'mark':
+        return receipts.handle(connection, inbound.frame);
       case 'sync':
         return syncs.handle(connection, inbound.frame);
       case 'ping':

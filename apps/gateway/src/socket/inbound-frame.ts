@@ -1,4 +1,9 @@
-import type { ClientFrame, FrameRefusal, SendFrame } from '@tidings/common/contracts/frames';
+import type {
+  ClientFrame,
+  FrameRefusal,
+  MarkFrame,
+  SendFrame,
+} from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 
 export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
@@ -12,6 +17,7 @@ export interface PreparedSend {
 /** A parsed frame that waits for its turn. */
 export type InboundFrame =
   | { type: 'send'; send: PreparedSend }
+  | { type: 'mark'; frame: MarkFrame }
   | { type: 'sync'; frame: SyncFrame }
   | { type: 'ping'; ref: string | undefined }
   | { type: 'refused'; refusal: FrameRefusal };

@@ -64,6 +64,7 @@ export async function startFakeGateway(
     storage: service,
     presence: service,
     gate,
+    notices: { tell: () => Promise.resolve() },
     barrier: { take: () => Promise.resolve(['1', null]) },
     counts: new SendCounts(new Metrics({ service: 'gateway', node: 'g' })),
     ...options.parts,

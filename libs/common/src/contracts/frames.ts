@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { content, contentProblem, conversationChange, message } from './content';
 import type { ErrorCode } from './errors';
+import { receipt } from './http';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
@@ -38,9 +39,24 @@ export const syncRequest = z.strictObject({
 export type SyncRequest = z.infer<typeof syncRequest>;
 
 export const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
+/** Client → server: everything up to `position` was received; or read. */
+export const receivedFrame = z.strictObject({
+  type: z.literal('received'),
+  conversationId,
+  position,
+});
+export const readFrame = z.strictObject({ type: z.literal('read'), conversationId, position });
+export type MarkFrame = z.infer<typeof receivedFrame> | z.infer<typeof readFrame>;
+
 export const pingFrame = z.strictObject({ type: z.literal('ping'), ref: ref.optional() });
 
-export const clientFrame = z.discriminatedUnion('type', [sendFrame, syncFrame, pingFrame]);
+export const clientFrame = z.discriminatedUnion('type', [
+  sendFrame,
+  receivedFrame,
+  readFrame,
+  syncFrame,
+  pingFrame,
+]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 const CLIENT_TYPES: ReadonlySet<string> = new Set(
@@ -98,6 +114,22 @@ export const pendingFrame = z.object({
   offline: z.array(uuid),
 });
 
+/**
+ * A member's watermarks have risen. Merge by maximum; `read` is "0" where privacy hides it. On the
+ * reader's own other devices `unread` counts the messages of others in (`read`, `upTo`]; both are
+ * left out when storage cannot say.
+ */
+export const receiptFrame = z.object({
+  type: z.literal('receipt'),
+  conversationId,
+  userId: uuid,
+  delivered: position,
+  read: position,
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptFrame = z.infer<typeof receiptFrame>;
+
 export const syncedConversation = z.object({
   conversationId,
   state: z.enum(['same', 'behind', 'reset', 'gone', 'new']),
@@ -106,7 +138,8 @@ export const syncedConversation = z.object({
   upTo: position,
   digest: z.string(),
   unread: z.number().int(),
-  receipts: z.array(z.object({ userId: uuid, delivered: position, read: position })),
+  /** Complete up to 32 members; above that only the asking user's own. */
+  receipts: z.array(receipt),
 });
 export type SyncedConversation = z.infer<typeof syncedConversation>;
 
@@ -131,6 +164,7 @@ export const accountFrame = z.object({
   type: z.literal('account'),
   changed: z.array(z.enum(['contacts', 'incoming', 'blocks', 'devices', 'settings', 'me'])),
 });
+export type AccountFrame = z.infer<typeof accountFrame>;
 
 export const goodbyeFrame = z.object({
   type: z.literal('goodbye'),
@@ -165,6 +199,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   messageFrame,
   conversationFrame,
   pendingFrame,
+  receiptFrame,
   syncedFrame,
   resyncFrame,
   accountFrame,
@@ -175,7 +210,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = [];
+export const FEATURES: readonly string[] = ['receipts'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { message } from './content';
 import { contentHash, conversationKind } from './events';
 import { syncRequest, syncedBody } from './frames';
-import { contact, conversation, me, presence, registerBody, user } from './http';
+import {
+  contact,
+  conversation,
+  me,
+  patchMeBody,
+  presence,
+  receipt,
+  registerBody,
+  user,
+} from './http';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
 
@@ -62,6 +71,18 @@ export const firstAppend = z.object({
 });
 export type FirstAppend = z.infer<typeof firstAppend>;
 
+/** What session pushes of one member's marks. */
+export const receiptView = z.object({
+  /** The other present members and whether each may see `read`; empty: too many to be told. */
+  others: z.array(z.object({ userId: uuid, seesRead: z.boolean() })),
+  delivered: position,
+  read: position,
+  /** Messages of others in (`read`, `upTo`]; left out when `read` was not asked about. */
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptView = z.infer<typeof receiptView>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -87,6 +108,7 @@ export const STORAGE_RPC = {
   /** Generation of a device's session; `not_found` when it is logged out or unknown. */
   'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
+  'accounts.patch': rpc(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
   'users.search': rpc(
     z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
@@ -116,6 +138,18 @@ export const STORAGE_RPC = {
       conversations: z.array(z.object({ conversationId, below: position.optional() })).max(1000),
     }),
     z.object({ items: z.array(conversationRouting), applied: z.array(z.string()) }),
+  ),
+  /** Watermarks of the present members, by user id, as far as the asking member may see. */
+  'receipts.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(receipt)),
+  /**
+   * For session: members' marks raised to what their records say, and who is to be told. Null for
+   * one who is no present member.
+   */
+  'receipts.view': rpc(
+    z.object({
+      items: z.array(receipt.extend({ conversationId })).max(1000),
+    }),
+    z.object({ items: z.array(receiptView.nullable()) }),
   ),
   'messages.history': rpc(
     z.object({
