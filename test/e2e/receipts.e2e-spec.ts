@@ -157,9 +157,12 @@ describe('receipts', () => {
     const patched = await bob.http<Me>('PATCH', '/v1/me', { privacy: { readReceipts: false } });
     expect(patched.body.privacy).toMatchObject({ readReceipts: false, lastSeen: 'everyone' });
     expect(await desk.next('account')).toEqual({ type: 'account', changed: ['me'] });
-    b.send({ type: 'read', conversationId: id, position: first });
+    b.send({ type: 'received', conversationId: id, position: first });
     await a.find(isReceipt(bob, { delivered: first, read: '0' }));
+    b.send({ type: 'read', conversationId: id, position: first });
     await desk.find(isReceipt(bob, { read: first }));
+    // a frame without news would tell when he has read
+    expect(a.of('receipt')).toHaveLength(1);
     a.send({ type: 'read', conversationId: id, position: second });
     await b.find(isReceipt(ann, { delivered: second, read: '0' }));
     await eventually(async () => {

@@ -161,15 +161,41 @@ describe('storage: receipts', () => {
     expect(await view(bob.id, '0', positions[2]!)).toEqual({
       others: [{ userId: ann.id, seesRead: true }],
       ...{ delivered: positions[3], read: positions[2], unread: 2, upTo: positions[4] },
+      deliveredBefore: positions[3],
     });
     // backwards: nothing falls; nothing is counted where nothing was read
     expect(await view(bob.id, positions[1]!, '0')).toEqual({
       others: [{ userId: ann.id, seesRead: true }],
-      ...{ delivered: positions[3], read: positions[0] },
+      ...{ delivered: positions[3], read: positions[0], deliveredBefore: positions[3] },
     });
     expect(await view(uuidv7(), '1', '1')).toBeNull();
     await one.rpc.call('accounts.patch', { userId: ann.id, privacy: { readReceipts: false } });
     expect((await view(bob.id, '0', '1'))!.others).toEqual([{ userId: ann.id, seesRead: false }]);
+  });
+
+  it.each([
+    [32, 31, 32],
+    [33, 0, 1],
+  ])('of a group of %i tells %i others by push and %i in a sync', async (size, told, shown) => {
+    const users = Array.from({ length: size - 2 }, () => uuidv7());
+    await fixture.rows(
+      `INSERT INTO members (conversation_id, user_id, role, from_position)
+       SELECT $1, u, 'member', 0 FROM unnest($2::uuid[]) u`,
+      [id, users],
+    );
+    const items = [{ conversationId: id, userId: bob.id, delivered: positions[0]!, read: '0' }];
+    const view = (await one.rpc.call('receipts.view', { items })).items[0]!;
+    expect(view.others).toHaveLength(told);
+    const request = { conversations: [{ conversationId: id, position: '0' }] };
+    const input = { userId: bob.id, request, barrier: await fixture.barrier() };
+    const { bodies } = await one.rpc.call('sync', input, PATIENT);
+    const { receipts } = bodies[0]!.conversations[0]!;
+    expect(receipts).toHaveLength(shown);
+    expect(receipts.map((r) => r.userId)).toContain(bob.id);
+    const all = await one.rpc.call('receipts.list', {
+      ...{ userId: ann.id, conversationId: id, limit: 100 },
+    });
+    expect(all.items).toHaveLength(size);
   });
 
   it('sets aside what is no receipt, and goes on', async () => {

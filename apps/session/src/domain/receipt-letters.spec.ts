@@ -9,12 +9,12 @@ const [ANN, BOB, CID, DAN] = [1, 2, 3, 4].map((n) => `01890a5d-ac96-774b-bcce-b3
   string,
 ];
 const READER = { conversationId: 'c', userId: ANN, deviceId: 'phone' };
-const VIEW = { others: [], delivered: '12', read: '9' };
+const VIEW = { others: [], delivered: '12', read: '9', deliveredBefore: '11' };
 
 describe('receiptLetters', () => {
   it('tells the own other devices what is unread, nobody else', () => {
     const view = { ...VIEW, others: [{ userId: BOB, seesRead: true }], unread: 2, upTo: '15' };
-    const letters = receiptLetters(READER, view);
+    const letters = receiptLetters(READER, view, undefined);
     const frames = letters.map((l) => serverFrame.parse(JSON.parse(l.frame)));
     expect(frames[0]).toMatchObject({ userId: ANN, read: '9', unread: 2, upTo: '15' });
     expect(letters[0]).toMatchObject({ userIds: [ANN], exceptDevice: 'phone' });
@@ -26,13 +26,27 @@ describe('receiptLetters', () => {
     [true, '9'],
     [false, '0'],
   ])('another who may see read: %s → read %s, delivered in any case', (seesRead, read) => {
-    const [, letter] = receiptLetters(READER, { ...VIEW, others: [{ userId: BOB, seesRead }] });
+    const others = [{ userId: BOB, seesRead }];
+    const [, letter] = receiptLetters(READER, { ...VIEW, others }, undefined);
     expect(JSON.parse(letter!.frame)).toMatchObject({ delivered: '12', read });
+  });
+
+  it.each([
+    ['nothing was pushed before, and storage knew less', '11', undefined, true],
+    ['nothing was pushed before, and storage knew as much', '12', undefined, false],
+    ['less was pushed before', '12', '11', true],
+    ['as much was pushed before', '11', '12', false],
+  ])('tells who may not see read only of delivered: %s', (_when, stored, pushed, told) => {
+    for (const seesRead of [false, true]) {
+      const others = [{ userId: BOB, seesRead }];
+      const letters = receiptLetters(READER, { ...VIEW, others, deliveredBefore: stored }, pushed);
+      expect(letters.some((l) => l.userIds.includes(BOB))).toBe(told || seesRead);
+    }
   });
 
   it('encodes one frame for all who may see the same', () => {
     const others = [BOB, CID, DAN].map((userId) => ({ userId, seesRead: userId !== CID }));
-    const letters = receiptLetters(READER, { ...VIEW, others });
+    const letters = receiptLetters(READER, { ...VIEW, others }, undefined);
     expect(letters.map((l) => l.userIds)).toEqual([[ANN], [BOB, DAN], [CID]]);
   });
 });

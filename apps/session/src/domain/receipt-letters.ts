@@ -1,5 +1,6 @@
 import type { ReceiptFrame } from '@tidings/common/contracts/frames';
 import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { comparePositions } from '@tidings/common/contracts/positions';
 import type { Letter } from './fan-out';
 
 /** Whose marks rose; `deviceId`: the device that raised them, null for several. */
@@ -13,10 +14,15 @@ export interface Reader {
 const HIDDEN = '0';
 
 /**
- * The frames about one member's marks: to the others with `read` or without it, as privacy says, and
- * to his own other devices with what is unread now.
+ * The frames about one member's marks: to his own other devices with what is unread now, to the
+ * others with `read` or without it, as privacy says. Those without hear nothing when only `read` has
+ * risen: the frame itself would tell. `pushedBefore`: the `delivered` of the last push, when known.
  */
-export function receiptLetters(reader: Reader, view: ReceiptView): Letter[] {
+export function receiptLetters(
+  reader: Reader,
+  view: ReceiptView,
+  pushedBefore: string | undefined,
+): Letter[] {
   const { conversationId, userId, deviceId } = reader;
   const { others, delivered, read, unread, upTo } = view;
   const frame: ReceiptFrame = { type: 'receipt', conversationId, userId, delivered, read };
@@ -30,7 +36,8 @@ export function receiptLetters(reader: Reader, view: ReceiptView): Letter[] {
   if (open.length > 0) {
     letters.push({ frame: JSON.stringify(frame), userIds: open, exceptDevice: null });
   }
-  if (closed.length > 0) {
+  const before = pushedBefore ?? view.deliveredBefore;
+  if (closed.length > 0 && comparePositions(delivered, before) > 0) {
     const text = JSON.stringify({ ...frame, read: HIDDEN });
     letters.push({ frame: text, userIds: closed, exceptDevice: null });
   }

@@ -55,7 +55,9 @@ export class ReceiptRouter {
       if (view === null) untold++;
       else if (!source.isOld(member, view)) news.push({ member, view });
     });
-    const letters = news.flatMap(({ member, view }) => receiptLetters(member, view));
+    const letters = news.flatMap(({ member, view }) =>
+      receiptLetters(member, view, source.pushedBefore(member)),
+    );
     const { pushes } = await deliveries.handOut(letters);
     for (const { member, view } of news) source.pushed(member, view);
     const old = members.length - untold - news.length;

@@ -16,7 +16,10 @@ function setUp() {
     const views = items.map(({ delivered, read, userId }): ReceiptView | null =>
       userId === 'gone'
         ? null
-        : { others: [{ userId: 'bob', seesRead: true }], delivered, read, unread: 1, upTo: '9' },
+        : {
+            ...{ others: [{ userId: 'bob', seesRead: true }], delivered, read },
+            ...{ deliveredBefore: '1', unread: 1, upTo: '9' },
+          },
     );
     return Promise.resolve({ items: views });
   };
@@ -69,12 +72,15 @@ describe('ReceiptSource', () => {
     source.pushed(marks(), view!);
     world.away = true;
     expect(await source.find([marks({ delivered: '8' })])).toEqual([
-      { others: [{ userId: 'bob', seesRead: true }], delivered: '8', read: '4' },
+      {
+        ...{ others: [{ userId: 'bob', seesRead: true }], delivered: '8', read: '4' },
+        deliveredBefore: '5',
+      },
     ]);
     expect(failures).toHaveLength(1);
     world.present = ['ann'];
     expect(await source.find([marks({ delivered: '9' })])).toEqual([
-      { others: [], delivered: '9', read: '4' },
+      { others: [], delivered: '9', read: '4', deliveredBefore: '5' },
     ]);
     world.present = ['bob'];
     expect(await source.find([marks({ delivered: '9' })])).toEqual([null]);
@@ -96,7 +102,9 @@ describe('ReceiptSource', () => {
     const member = marks({ delivered: '10', read: '10' });
     const [view] = await source.find([member]);
     expect(source.isOld(member, view!)).toBe(false);
+    expect(source.pushedBefore(member)).toBeUndefined();
     source.pushed(member, view!);
+    expect(source.pushedBefore(member)).toBe('10');
     expect(source.isOld(member, { ...view!, delivered: '9', read: '9' })).toBe(true);
     expect(source.isOld(member, { ...view!, delivered: '11' })).toBe(false);
     expect(source.isOld(marks({ userId: 'bob' }), view!)).toBe(false);

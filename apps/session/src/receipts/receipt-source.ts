@@ -55,9 +55,15 @@ export class ReceiptSource {
     return known !== undefined && coversMarks(known, view);
   }
 
+  /** The `delivered` that was pushed last; undefined: not known. */
+  pushedBefore(member: MemberMarks): string | undefined {
+    return this.remembered.get(keyOf(member))?.delivered;
+  }
+
   /** A view was pushed. */
   pushed(member: MemberMarks, { others, ...view }: ReceiptView): void {
-    this.remembered.set(keyOf(member), { others, ...mergeMarks(view, {}) });
+    const marks = mergeMarks(view, {});
+    this.remembered.set(keyOf(member), { others, ...marks, deliveredBefore: marks.delivered });
   }
 
   private ask(members: readonly MemberMarks[]): Promise<Views | null> {
@@ -103,7 +109,7 @@ export class ReceiptSource {
       const present = copies[i]?.members.filter((m) => m.until === null).map((m) => m.userId);
       if (!known || !present?.includes(member.userId)) return null;
       const others = known.others.filter((o) => present.includes(o.userId));
-      return { others, ...mergeMarks(known, member) };
+      return { others, deliveredBefore: known.delivered, ...mergeMarks(known, member) };
     });
   }
 }

@@ -15,6 +15,7 @@ interface ViewRow {
   n: number;
   delivered: string;
   read: string;
+  delivered_before: string;
   unread: number | null;
   up_to: string | null;
   members: { userId: string; seesRead: boolean }[];
@@ -52,12 +53,14 @@ export class ReceiptsRepository {
   }
 }
 
-function toView({ delivered, read, unread, up_to, members }: ViewRow, userId: string): ReceiptView {
+function toView(row: ViewRow, userId: string): ReceiptView {
+  const { delivered, read, unread, up_to, members } = row;
   const told = members.length <= LIMITS.membersInline ? members : [];
   return {
     others: told.filter((m) => m.userId !== userId),
     delivered,
     read,
+    deliveredBefore: row.delivered_before,
     ...(unread !== null && up_to !== null && { unread, upTo: up_to }),
   };
 }

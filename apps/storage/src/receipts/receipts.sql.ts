@@ -44,6 +44,7 @@ const capped = (mark: string): string =>
 export const VIEW = {
   name: 'receipts-view',
   text: `SELECT w.n::int AS n, marks.delivered::text AS delivered, marks.read::text AS read,
+      GREATEST(m.delivered, m.read)::text AS delivered_before,
       CASE WHEN w.read > 0 THEN ${unreadCount('k', 'c.last_position')} END AS unread,
       CASE WHEN w.read > 0 THEN GREATEST(c.last_position, marks.read)::text END AS up_to,
       (SELECT json_agg(json_build_object('userId', x.user_id,

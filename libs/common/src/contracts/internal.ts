@@ -77,6 +77,8 @@ export const receiptView = z.object({
   others: z.array(z.object({ userId: uuid, seesRead: z.boolean() })),
   delivered: position,
   read: position,
+  /** `delivered` as it was stored: tells those who may not see `read` whether there is news. */
+  deliveredBefore: position,
   /** Messages of others in (`read`, `upTo`]; left out when `read` was not asked about. */
   unread: z.number().int().optional(),
   upTo: position.optional(),
