@@ -37,8 +37,6 @@ const LOG_STATE_PAUSE_MS = 300;
 /** How long a fetch may wait for a first record, in milliseconds. */
 const MAX_WAIT_MS = 250;
 const CONCURRENT_PARTITIONS = 8;
-/** Receipts may wait for others to come with: milliseconds and bytes. */
-const RECEIPTS = { maxWaitTimeInMs: 50, minBytes: 16 * 1024 };
 
 /** What a session process is made of; given by `main`, or by a test. */
 export interface SessionOptions {
@@ -163,8 +161,6 @@ export class Session {
     const strategy = this.consumer({
       groupId: GROUPS.sessionRouting,
       memberStore: this.memberIds,
-      minBytes: 1,
-      maxWaitTimeInMs: MAX_WAIT_MS,
       lifecycle: {
         assigned: (_topic, partition, context) => router.assigned(partition, context),
         revoked: (_topic, partition) => router.revoked(partition),
@@ -196,7 +192,6 @@ export class Session {
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
     });
     const strategy = this.consumer({
-      ...RECEIPTS,
       groupId: GROUPS.sessionReceipts,
       memberStore: this.receiptMemberIds,
       handlers: { [TOPICS.receipts]: router },
@@ -210,6 +205,8 @@ export class Session {
     return new LogConsumerStrategy({
       kafka: this.kafka,
       ...options,
+      minBytes: 1,
+      maxWaitTimeInMs: MAX_WAIT_MS,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       gapFound: ({ expected, found, ...gap }) =>
         logger.error(

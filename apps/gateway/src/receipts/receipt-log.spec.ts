@@ -50,6 +50,13 @@ describe('ReceiptLog', () => {
     expect(writer.appends[0]!.record).toMatchObject({ key: 'c', type: 'tidings.receipt.v1' });
   });
 
+  it('writes nothing for a position below every entry', async () => {
+    expect(log.take(marks())).toBe(true);
+    expect(await log.append(marks(), 1_000)).toBe(true);
+    jest.advanceTimersByTime(1_000);
+    expect(writer.appends).toEqual([]);
+  });
+
   it('runs no timer when nothing waits', () => {
     log.take(marks({ read: '1' }));
     jest.advanceTimersByTime(1_000);

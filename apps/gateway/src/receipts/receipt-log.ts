@@ -1,4 +1,5 @@
 import { EVENT_TYPES, type ReceiptMarked } from '@tidings/common/contracts/events';
+import type { Marks } from '@tidings/common/contracts/receipt-marks';
 import type { LogWriter } from '@tidings/common/kafka/log-writer';
 import { uuidv7 } from 'uuidv7';
 import { type DeviceMarks, PendingMarks } from '../domain/pending-marks';
@@ -40,6 +41,7 @@ export class ReceiptLog {
 
   /** Takes judged marks; false: they are dropped. */
   take(marks: Omit<DeviceMarks, 'at'>): boolean {
+    if (isNothing(marks)) return true;
     const taken = !this.stopped && this.pending.add({ ...marks, at: this.parts.clock() });
     if (!taken) this.parts.metrics.lost(this.stopped ? 'stopped' : 'full');
     else this.timer ??= setTimeout(() => this.tick(), BATCH_MS);
@@ -51,6 +53,7 @@ export class ReceiptLog {
    * others if need be. Null: they are dropped.
    */
   append(marks: Omit<DeviceMarks, 'at'>, withinMs: number): Promise<boolean | null> {
+    if (isNothing(marks)) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), withinMs);
       const settle = (done: boolean | null): void => {
@@ -110,4 +113,9 @@ export class ReceiptLog {
       done?.(result.ok);
     });
   }
+}
+
+/** Position "0" lies below every entry. */
+function isNothing({ delivered, read }: Marks): boolean {
+  return delivered === '0' && read === '0';
 }

@@ -50,7 +50,7 @@ describe('ReceiptSource', () => {
       source.find([marks({ read: '3' })]),
       source.find([marks({ delivered: '7' })]),
     ]);
-    expect(world.calls).toEqual([2, 2]);
+    expect(world.calls).toEqual([4]);
     expect(found.map((views) => views.map((v) => v?.delivered))).toEqual([
       ['5', undefined],
       ['5'],

@@ -69,12 +69,14 @@ export class ReceiptSource {
   private ask(members: readonly MemberMarks[]): Promise<Views | null> {
     return new Promise((answer) => {
       this.questions.push({ members, answer });
-      if (!this.asking) void this.work();
+      if (this.asking) return;
+      this.asking = true;
+      // The partitions of one fetch come in one turn: they are asked about together.
+      setImmediate(() => void this.work());
     });
   }
 
   private async work(): Promise<void> {
-    this.asking = true;
     while (this.questions.length > 0) {
       const group = takeFitting(this.questions, 2 * PER_CALL);
       const views = await this.call(group.flatMap((q) => q.members));
