@@ -9,6 +9,7 @@ import { NO_MARKS, type Marks } from '@tidings/common/contracts/receipt-marks';
 import type { ClientEvents } from './client-events';
 import type { Clock } from './clock';
 import type { ConversationModel } from './conversation-model';
+import { isReceipt } from './frames';
 import { MarkSender } from './mark-sender';
 import { ReceiptBook } from './receipt-book';
 import type { ServerTime } from './server-time';
@@ -62,7 +63,8 @@ export class Receipts {
   /** Takes one conversation of a sync's answer. */
   served({ conversationId, state, receipts = [], unread = 0, upTo }: SyncedConversation): void {
     if (state === 'gone') return;
-    const raised = this.book(conversationId).serve(receipts, { unread, upTo });
+    const marks = receipts.filter(isReceipt);
+    const raised = this.book(conversationId).serve(marks, { unread, upTo });
     for (const userId of raised) this.tell(conversationId, userId);
     this.touched(conversationId);
   }

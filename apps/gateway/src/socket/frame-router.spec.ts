@@ -65,6 +65,17 @@ describe('FrameRouter', () => {
     expect(handled).toEqual(['now 1']);
   });
 
+  it.each(['received', 'read'])('hands a %s frame on', async (type) => {
+    const { router, connection, receive, handled, frames } = setUp();
+    router.release(connection);
+    await settle();
+    receive({ type, conversationId: 'c', position: '5' });
+    receive({ type, conversationId: 'c', position: '5', userId: ID });
+    await settle();
+    expect(handled).toEqual([`${type} 5`]);
+    expect(frames.map((f) => (JSON.parse(f) as { code: string }).code)).toEqual(['invalid_frame']);
+  });
+
   it('lets no frame overtake one that waits, of whatever type', async () => {
     const { router, connection, send, receive, handled, pending, prepared, frames } = setUp();
     router.release(connection);
