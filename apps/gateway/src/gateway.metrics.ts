@@ -4,6 +4,7 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { InboxDelivery } from './deliver/inbox-delivery';
 import type { AccountNews } from './directory/account-news';
 import type { PresenceEvents } from './directory/presence-events';
+import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
 
@@ -23,6 +24,7 @@ export interface Counted {
 /** The gateway's metrics. */
 export class GatewayMetrics {
   readonly closed;
+  readonly receipts: ReceiptMetrics;
   private readonly appendSeconds;
   private readonly appended;
   private readonly appendFailures;
@@ -33,6 +35,7 @@ export class GatewayMetrics {
     this.closed = metrics.counter('connections_closed_total', 'Closed by the gateway, by code', [
       'code',
     ]);
+    this.receipts = new ReceiptMetrics(metrics);
     this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
     this.appended = metrics.counter('appended_records_total', 'Records appended to the log');
     this.appendFailures = metrics.counter(

@@ -32,9 +32,13 @@ import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
 import { PasswordController } from './http/password.controller';
 import { PresenceController } from './http/presence.controller';
+import { ReceiptsController } from './http/receipts.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { UsersController } from './http/users.controller';
+import { HttpReceiptsService } from './receipts/http-receipts.service';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import { FirstAppends } from './send/first-appends';
 import { HttpSendService } from './send/http-send.service';
 import { Membership } from './send/membership';
@@ -62,6 +66,8 @@ export interface SharedParts {
   log: MessageLog;
   membership: Membership;
   firsts: FirstAppends;
+  judge: ReceiptJudge;
+  receipts: ReceiptLog;
   counts: SendCounts;
 }
 
@@ -105,6 +111,7 @@ export class GatewayModule {
         ConversationsController,
         MembersController,
         MessagesController,
+        ReceiptsController,
         SyncController,
         PresenceController,
       ],
@@ -125,6 +132,8 @@ export class GatewayModule {
         value(Membership, parts.membership),
         value(FirstAppends, parts.firsts),
         value(SendCounts, parts.counts),
+        value(ReceiptJudge, parts.judge),
+        value(ReceiptLog, parts.receipts),
         value(SigningKeys, keys),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(
@@ -133,6 +142,7 @@ export class GatewayModule {
         ),
         AccessTokens,
         HttpSendService,
+        HttpReceiptsService,
         LogoutService,
         SessionEnder,
         LocalStrategy,

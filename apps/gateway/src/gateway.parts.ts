@@ -24,6 +24,9 @@ import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
+import { LogEnds } from './receipts/log-ends';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import type { LogPositions } from './send/log-positions';
 import { Membership } from './send/membership';
 import { MessageLog } from './send/message-log';
@@ -40,6 +43,9 @@ import { ReadBarrier } from './sync/read-barrier';
 const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
 /** Presence events that may wait for the log; more are dropped. */
 const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024 };
+
+/** Receipts that may wait for the log; beyond that the latest of each device waits outside. */
+const RECEIPT_QUEUE = { queueRecords: 2_000, queueBytes: 1024 * 1024 };
 
 export interface GatewayOptions {
   env: GatewayEnv;
@@ -63,6 +69,7 @@ export type Logs = ReturnType<typeof makeLogs>;
 export type Wires = ReturnType<typeof makeWires>;
 export type Boot = ReturnType<typeof makeBoot>;
 export type Sends = ReturnType<typeof makeSends>;
+export type Receipts = ReturnType<typeof makeReceipts>;
 
 /** What lies in Redis, and who may use it. */
 export function makeStores({ env, backends, gatewayId, clock, logger }: Context) {
@@ -117,6 +124,7 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
       limits: SEND_QUEUE,
       ...metrics.writerHooks(),
     }),
+    receiptWriter: new LogWriter({ ...common, topic: TOPICS.receipts, limits: RECEIPT_QUEUE }),
     presenceWriter: new LogWriter({ ...common, topic: TOPICS.presence, limits: PRESENCE_QUEUE }),
   };
 }
@@ -202,4 +210,23 @@ export function makeSends(
   const directs = new DirectConversations(storage, membership);
   const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
   return { firsts, membership, directs, log };
+}
+
+/** The way of watermarks into their log. */
+export function makeReceipts(
+  { positions, metrics, clock, wallClock }: Context,
+  { receiptWriter, barrier }: Logs,
+  { membership }: Sends,
+) {
+  const partitionOf = (conversationId: string): number => receiptWriter.partitionOf(conversationId);
+  const ends = new LogEnds({ barrier, positions, partitionOf, clock });
+  return {
+    judge: new ReceiptJudge(membership, ends),
+    receipts: new ReceiptLog({
+      writer: receiptWriter,
+      metrics: metrics.receipts,
+      clock,
+      wallClock,
+    }),
+  };
 }

@@ -11,6 +11,8 @@ import { PresenceEvents } from './directory/presence-events';
 import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
+import { ReceiptHandler } from './receipts/receipt.handler';
+import type { ReceiptLog } from './receipts/receipt-log';
 import { SendHandler } from './send/send.handler';
 import { ConnectionOpener } from './socket/connection-opener';
 import { ConnectionTable } from './socket/connection-table';
@@ -25,6 +27,7 @@ import { SyncService } from './sync/sync.service';
 import {
   makeBoot,
   makeLogs,
+  makeReceipts,
   makeSends,
   makeStores,
   makeWires,
@@ -32,6 +35,7 @@ import {
   type Context,
   type GatewayOptions,
   type Logs,
+  type Receipts,
   type Sends,
   type Stores,
   type Wires,
@@ -46,6 +50,8 @@ export interface Gateway {
   shared: SharedParts;
   writer: LogWriter;
   presenceWriter: LogWriter;
+  receiptWriter: LogWriter;
+  receipts: ReceiptLog;
   watermarks: Watermarks;
   boot: BootKeeper;
   routeKeeper: RouteKeeper;
@@ -69,7 +75,8 @@ export function composeGateway(options: GatewayOptions): Gateway {
   const wires = makeWires(context, stores, logs);
   const boot = makeBoot(context, stores, wires);
   const sends = makeSends(context, stores, logs);
-  return connect(context, stores, logs, { ...wires, ...boot }, sends);
+  const receipts = makeReceipts(context, logs, sends);
+  return connect(context, stores, logs, { ...wires, ...boot }, { ...sends, ...receipts });
 }
 
 /** Joins sockets, sends and syncs. */
@@ -78,7 +85,7 @@ function connect(
   stores: Stores,
   logs: Logs,
   wires: Wires & Boot,
-  sends: Sends,
+  sends: Sends & Receipts,
 ): Gateway {
   const { env, backends, counts, logger, gatewayId, clock, wallClock } = context;
   const { storage } = backends;
@@ -90,6 +97,7 @@ function connect(
   const router = new FrameRouter({
     sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
     changes: new ChangeHandler({ service: changes, writes, counts, clock }),
+    receipts: new ReceiptHandler({ ...sends, metrics: context.metrics.receipts, writes }),
     syncs: new SyncHandler(syncs, delayed, writes),
     writes,
     close,
@@ -145,6 +153,7 @@ function connect(
     },
     ...logs,
     ...wires,
+    receipts: sends.receipts,
     sockets,
     delayed,
     announcer: (url) => new Announcer(stores.listing, gatewayId, () => entry(url)),

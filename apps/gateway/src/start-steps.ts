@@ -97,13 +97,16 @@ export class StartSteps {
         const positions = await LogPositions.load(backends.storage);
         const options = { env, backends, positions, metrics, counts, logger, fatal };
         this.gateway = composeGateway(options);
-        const { writer, presenceWriter, watermarks } = this.gateway;
-        await Promise.all([writer.start(), presenceWriter.start(), watermarks.start()]);
+        const { writer, presenceWriter, receiptWriter, watermarks } = this.gateway;
+        const writers = [writer, presenceWriter, receiptWriter];
+        await Promise.all([...writers.map((one) => one.start()), watermarks.start()]);
       },
       stop: async () => {
-        const { writer, presenceWriter, watermarks } = this.gateway ?? {};
+        const { writer, presenceWriter, receiptWriter, receipts, watermarks } = this.gateway ?? {};
         watermarks?.stop();
-        await presenceWriter?.stop({ flushMs: FLUSH_MS });
+        receipts?.stop();
+        const side = [presenceWriter, receiptWriter];
+        await Promise.all(side.map((one) => one?.stop({ flushMs: FLUSH_MS })));
         await writer?.stop({ flushMs: FLUSH_MS });
       },
     };

@@ -35,6 +35,8 @@ import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
+import { ReceiptsRepository } from './receipts/receipts.repository';
+import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
 import { SyncRepository } from './sync/sync.repository';
 import { SyncService } from './sync/sync.service';
@@ -83,7 +85,8 @@ export class StorageModule {
         ...[PasswordService, DevicesRepository, DevicesService, BlocksRepository, BlocksService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
-        ...[GroupsRepository, GroupsService, LogService, StorageServices],
+        ...[GroupsRepository, GroupsService, ReceiptsRepository, ReceiptsService],
+        ...[LogService, StorageServices],
       ],
     };
   }

@@ -14,6 +14,7 @@ import { GroupsService } from './conversations/groups.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
 import { MessagesService } from './messages/messages.service';
+import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
 
 type Handlers = RpcHandlers<typeof STORAGE_RPC>;
@@ -53,6 +54,7 @@ export class StorageServices {
     readonly conversations: ConversationsService,
     readonly groups: GroupsService,
     readonly messages: MessagesService,
+    readonly receipts: ReceiptsService,
     readonly sync: SyncService,
     readonly log: LogService,
   ) {}
@@ -60,8 +62,8 @@ export class StorageServices {
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
-  const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
-  const { groups, passwords, devices, blocks } = services;
+  const { accounts, sessions, users, contacts, conversations, groups } = services;
+  const { passwords, devices, blocks, messages, receipts, sync, log } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
@@ -79,6 +81,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'accounts.password': (input) => passwords.change(input),
     'devices.list': ({ userId }) => devices.list(userId),
     'devices.remove': (input) => devices.remove(input),
+    'accounts.patch': ({ userId, ...body }) => accounts.patch(userId, body),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
     'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
@@ -102,6 +105,9 @@ export function storageHandlers(services: StorageServices): Handlers {
     'conversations.list': ({ userId, cursor, limit }) => conversations.list(userId, cursor, limit),
     'conversations.get': ({ userId, conversationId }) => conversations.get(userId, conversationId),
     'conversations.routing': (input) => conversations.routing(input.conversations),
+    'receipts.list': ({ userId, conversationId, cursor, limit }) =>
+      receipts.list(userId, conversationId, cursor, limit),
+    'receipts.view': ({ items }) => receipts.view(items),
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
     'messages.get': (input) => messages.get(input),

@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
+import type { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import { MemberIds } from '@tidings/common/redis/member-ids';
@@ -22,6 +23,7 @@ import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
+import { CONCURRENT_RECEIPTS, openReceipts } from './receipts/open-receipts';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -34,6 +36,9 @@ import { storageHandlers, StorageServices } from './storage.rpc';
 const DATABASE_WITHIN_MS = 30_000;
 /** Changes of conversations that are appended at the same time; each holds a connection. */
 const OUTBOX_CONNECTIONS = 4;
+
+/** Topics that storage reads. */
+const READ_TOPICS: readonly string[] = [TOPICS.messages, TOPICS.receipts];
 
 /** What a storage process is made of; given by `main`, or by a test. */
 export interface StorageOptions {
@@ -52,13 +57,17 @@ export class Storage {
   private readonly database: Database;
   private readonly writes: Database;
   private readonly outbox: Database;
+  private readonly receiptWrites: Database;
   private readonly watch: DatabaseWatch;
   private readonly announcer: SessionAnnouncer;
   private readonly memberIds: MemberIds;
+  private readonly receiptMemberIds: MemberIds;
   private readonly hasher = new PasswordHasher();
   private dataSource: DataSource | null = null;
   /** Null before the step "log". */
   private log: OpenLog | null = null;
+  /** Reads the receipt log; null before its step. */
+  private receipts: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private sweep: OutboxSweep | null = null;
 
@@ -73,14 +82,13 @@ export class Storage {
     this.database = this.pool('reads', env.DATABASE_POOL);
     this.writes = this.pool('log', APPLY_CONNECTIONS);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
+    this.receiptWrites = this.pool('receipts', CONCURRENT_RECEIPTS);
     this.watch = new DatabaseWatch(this.database, logger);
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
-    this.memberIds = new MemberIds(
-      new MemberStore(this.redis, env.NODE_ID),
-      GROUPS.storageWriter,
-      (error) => logger.warn({ err: error }, 'the member id was not kept'),
-    );
+    this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
+    this.receiptMemberIds = this.memberIdsOf(GROUPS.storageReceipts);
     readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
+    readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('database', () => this.watch.problem());
   }
 
@@ -121,6 +129,13 @@ export class Storage {
     return new Database(options, (error) => logger.debug({ err: error }, 'a connection ended'));
   }
 
+  private memberIdsOf(group: string): MemberIds {
+    const { env, logger } = this.options;
+    return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
+      logger.warn({ err: error }, 'the member id was not kept'),
+    );
+  }
+
   private async openDatabase(): Promise<void> {
     const { env } = this.options;
     const name = `${env.NODE_ID}/accounts`;
@@ -129,7 +144,8 @@ export class Storage {
   }
 
   private async closeDatabase(): Promise<void> {
-    await Promise.all([this.database.close(), this.writes.close(), this.outbox.close()]);
+    const pools = [this.database, this.writes, this.outbox, this.receiptWrites];
+    await Promise.all(pools.map((pool) => pool.close()));
     if (this.dataSource?.isInitialized) await this.dataSource.destroy();
   }
 
@@ -148,7 +164,7 @@ export class Storage {
     });
     await checkTopics(
       this.kafka,
-      specs.filter((spec) => spec.name.startsWith(TOPICS.messages)),
+      specs.filter(({ name }) => READ_TOPICS.some((topic) => name.startsWith(topic))),
     );
     this.log = await OpenLog.open({
       kafka: this.kafka,
@@ -159,12 +175,17 @@ export class Storage {
       memberIds: this.memberIds,
       ...{ logger, metrics, onFatal },
     });
+    this.receipts = openReceipts({
+      ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds: this.receiptMemberIds },
+      ...{ logger, metrics, onFatal },
+    });
   }
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const { log, dataSource, database, announcer, hasher } = this;
-    if (!log || !dataSource) throw new Error('the listener starts behind log and database');
+    const { log, receipts, dataSource, database, announcer, hasher } = this;
+    if (!log || !receipts || !dataSource)
+      throw new Error('the listener starts behind log and database');
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
     const module = StorageModule.around({
@@ -184,11 +205,13 @@ export class Storage {
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
     app.connectMicroservice({ strategy });
+    app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
   }
 
   private async leaveGroup(): Promise<void> {
-    await this.log?.strategy.close();
-    await this.memberIds.stop().catch(() => undefined);
+    await Promise.all([this.log?.strategy.close(), this.receipts?.close()]);
+    const ids = [this.memberIds, this.receiptMemberIds];
+    await Promise.all(ids.map((one) => one.stop().catch(() => undefined)));
   }
 }

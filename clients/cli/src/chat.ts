@@ -93,6 +93,7 @@ export class Chat {
     peer.shownFrom = messages[0]?.position;
     if (messages.length === 0) this.status('no messages yet');
     this.screen.print(...messages.flatMap((m) => this.lines(m)));
+    if (peer.conversationId) this.client.markRead(peer.conversationId);
     this.prompt();
   }
 
@@ -198,6 +199,7 @@ export class Chat {
     if (peer?.conversationId === conversationId) {
       peer.shownFrom ??= message.position;
       this.screen.print(...this.lines(message));
+      this.client.markRead(conversationId);
       return;
     }
     this.screen.print(this.elsewhere(conversationId), ...this.lines(message));

@@ -17,7 +17,10 @@ import type {
   Me,
   Member,
   Page,
+  PatchMeBody,
   Presence,
+  Receipt,
+  ReceiptsBody,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
@@ -102,6 +105,11 @@ export class TidingsApi {
   /** Logs a device of this user out. */
   removeDevice(deviceId: string): Promise<void> {
     return this.call({ method: 'DELETE', path: `/v1/me/devices/${deviceId}` });
+  }
+
+  /** Changes name and privacy; what is left out stays. */
+  patchMe(body: PatchMeBody): Promise<Me> {
+    return this.call({ method: 'PATCH', path: '/v1/me', body });
   }
 
   /** Users whose name begins with `query`; without it everybody. */
@@ -221,6 +229,18 @@ export class TidingsApi {
   ): Promise<PutAnswer> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
     return this.call({ method: 'PUT', path, body: { content, ...extras } });
+  }
+
+  /** Who has received and read how much, by user id. */
+  receipts(conversationId: string, page: PageOptions = {}): Promise<Page<Receipt>> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    return this.call({ method: 'GET', path, query: { ...page } });
+  }
+
+  /** Raises the own marks without a socket. */
+  async putReceipts(conversationId: string, body: ReceiptsBody): Promise<void> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    await this.call({ method: 'PUT', path, body });
   }
 
   /** Presence of users (≤ 100). */

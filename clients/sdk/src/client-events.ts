@@ -6,6 +6,7 @@ import type { ConversationNews, Source } from './replica';
 import type { OutgoingState } from './outbox-lane';
 import type { Outgoing } from './outgoing';
 import type { Place } from './outbox';
+import type { ReceiptNews } from './receipt-book';
 import type { SyncResult } from './sync-runner';
 
 /**
@@ -38,6 +39,10 @@ export interface ClientEvents {
   failed: { messageId: string; outgoing?: Outgoing; code: string; detail: string; void: boolean };
   /** The receivers of an own message are not online. */
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
+  /** A member has received or read more; `own`: this user, on any device. */
+  receipt: ReceiptNews;
+  /** The number of unread messages of a conversation has changed. */
+  unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */
   synced: SyncResult;
   /** Parts of the account have changed; with those that were read by `client.account`, read again. */

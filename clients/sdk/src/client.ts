@@ -9,6 +9,7 @@ import type {
   LoginBody,
   Member,
   Page,
+  Receipt,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
@@ -24,6 +25,7 @@ import { HttpClient } from './http';
 import { Live } from './live';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
+import type { ReadBy } from './receipts';
 import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
 import type { Hash } from './sha256';
@@ -197,7 +199,45 @@ export class TidingsClient extends Emitter<ClientEvents> {
   async history(conversationId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
     const page = await this.api.history(conversationId, options);
     this.live?.replica.page(conversationId, page.items, options, page.more);
+    this.live?.receipts.touched(conversationId);
     return page;
+  }
+
+  /**
+   * Everything up to a position (default: all that is held without a gap) was read; told to the
+   * server as soon as it can be, unless it knows already.
+   */
+  markRead(conversationId: string, position?: string): void {
+    this.live?.receipts.markRead(conversationId, position);
+  }
+
+  /** Unread messages of others; the same on all devices once they have heard of each other. */
+  unread(conversationId: string): number {
+    return this.live?.receipts.unread(conversationId) ?? 0;
+  }
+
+  /** The members' marks as far as they are known (complete up to 32 members), the own ones last. */
+  receipts(conversationId: string): Receipt[] {
+    return this.live?.receipts.of(conversationId) ?? [];
+  }
+
+  /**
+   * How many others have received and read up to a position. In groups above 32 members that is as of
+   * the last {@link loadReceipts}.
+   */
+  readBy(conversationId: string, position: string): ReadBy {
+    return this.live?.receipts.readBy(conversationId, position) ?? { delivered: 0, read: 0, of: 0 };
+  }
+
+  /** Reads the marks of all members. */
+  async loadReceipts(conversationId: string): Promise<Receipt[]> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.api.receipts(conversationId, { cursor });
+      this.live?.receipts.learn(conversationId, page.items);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return this.receipts(conversationId);
   }
 
   /** The direct conversation with a user, made when absent. */

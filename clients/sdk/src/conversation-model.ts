@@ -90,6 +90,14 @@ export class ConversationModel {
     });
   }
 
+  /** The messages held above a position; `whole`: of those up to {@link have} none is missing. */
+  above(position: string): { messages: Message[]; whole: boolean } {
+    const next = String(BigInt(position) + 1n);
+    const newest = this.spans.newest;
+    const whole = newest !== null && comparePositions(newest.from, next) <= 0;
+    return { messages: this.timeline.from(next), whole };
+  }
+
   /** A held message, shown or not. */
   message(messageId: string): Message | undefined {
     return this.timeline.get(messageId);

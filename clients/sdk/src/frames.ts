@@ -1,5 +1,6 @@
 import type { MessageContent } from '@tidings/common/contracts/content';
 import type { ServerFrame } from '@tidings/common/contracts/frames';
+import type { Receipt } from '@tidings/common/contracts/http';
 
 /** A frame as the client takes it. */
 export type IncomingFrame = ServerFrame;
@@ -29,6 +30,12 @@ function isMessage(value: unknown): boolean {
   );
 }
 
+/** A member's watermarks; positions are calculated with, so they have to be some. */
+export function isReceipt(value: unknown): value is Receipt {
+  if (!isRaw(value) || !isText(value['userId'])) return false;
+  return [value['delivered'], value['read']].every((mark) => isText(mark) && /^\d+$/.test(mark));
+}
+
 function isSyncedConversation(value: unknown): boolean {
   return (
     isRaw(value) &&
@@ -54,6 +61,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
     isRaw(f['change']) &&
     isText(f['change']['kind']),
   pending: (f) => hasTexts(f, 'conversationId', 'messageId') && Array.isArray(f['offline']),
+  receipt: (f) => hasTexts(f, 'conversationId') && isReceipt(f),
   synced: (f) =>
     hasTexts(f, 'ref') &&
     Array.isArray(f['conversations']) &&

@@ -19,6 +19,8 @@ export { Account, type AccountEvent, type AccountLists } from './account';
 export { HttpClient, type HttpCall, type HttpOptions } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
+export type { ReceiptNews } from './receipt-book';
+export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';
 export type { StopReason } from './connection';
 export { systemClock, type Cancel, type Clock, type Random } from './clock';
@@ -47,7 +49,10 @@ export type {
   HistoryPage,
   Me,
   Member,
+  PatchMeBody,
   Presence,
+  Privacy,
+  Receipt,
   User,
 } from '@tidings/common/contracts/http';
 export { comparePositions } from '@tidings/common/contracts/positions';

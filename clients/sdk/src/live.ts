@@ -16,6 +16,7 @@ import { encodeSend, Outbox, type StateDetail } from './outbox';
 import type { OutboxEntry } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Outgoing } from './outgoing';
+import { Receipts } from './receipts';
 import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import type { ServerTime } from './server-time';
@@ -46,6 +47,7 @@ export interface LiveDeps {
 export class Live {
   readonly replica: Replica;
   readonly details: Details;
+  readonly receipts: Receipts;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
   private readonly changes: Changes;
@@ -64,6 +66,11 @@ export class Live {
     );
     this.outbox = this.makeOutbox();
     this.replica = this.makeReplica();
+    this.receipts = new Receipts({
+      ...deps,
+      model: (conversationId) => this.replica.get(conversationId),
+      send: (frame) => this.connection.send(frame),
+    });
     this.sync = this.makeSync();
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
@@ -86,6 +93,7 @@ export class Live {
     this.over = true;
     this.connection.stop();
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
     this.changes.stop();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
@@ -198,8 +206,12 @@ export class Live {
       serverNow: () => serverTime.now(),
       conversations: () => this.replica.all(),
       send: (frame) => this.connection.send(frame),
-      served: (answer, asked) => this.replica.served(answer, asked),
+      served: (answer, asked) => {
+        this.replica.served(answer, asked);
+        this.receipts.served(answer);
+      },
       finished: (result) => {
+        if (result.full && result.complete) this.receipts.synced();
         if (result.inStep) this.nowInStep();
         emit('synced', result);
       },
@@ -229,6 +241,7 @@ export class Live {
     this.deps.serverTime.heard(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
+    this.receipts.connected(welcome.features ?? []);
     this.sync.connected();
     this.outbox.connected(welcome.limits);
     this.changes.connected();
@@ -238,6 +251,7 @@ export class Live {
     this.online = false;
     this.replica.inStep = false;
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
     this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
@@ -259,6 +273,8 @@ export class Live {
         return this.outbox.held(frame.messageId);
       case 'synced':
         return this.sync.synced(frame);
+      case 'receipt':
+        return this.receipts.take(frame);
       case 'resync':
         this.replica.inStep = false;
         return this.sync.resync(frame.withinMs);
@@ -285,7 +301,7 @@ export class Live {
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
-    if (this.sync.error(frame) || this.changes.refused(frame)) return;
+    if (this.sync.error(frame) || this.changes.refused(frame) || this.receipts.error(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
     if (messageId !== undefined) return this.outbox.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;
@@ -295,6 +311,7 @@ export class Live {
   /** Has a conversation synced when something of it is missing. */
   private look(conversationId: string, unknown: boolean): void {
     if (unknown || this.replica.get(conversationId)?.gap) this.sync.check(conversationId);
+    this.receipts.touched(conversationId);
   }
 
   private handle(record: OutboxRecord): Outgoing {

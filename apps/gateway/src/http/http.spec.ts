@@ -69,6 +69,7 @@ afterAll(() => gateway.app.close());
 describe('what needs a login', () => {
   it.each([
     ['GET', '/me'],
+    ['PATCH', '/me'],
     ['GET', '/users'],
     ['GET', `/users/${OTHER_ID}`],
     ['GET', '/contacts'],
@@ -86,6 +87,8 @@ describe('what needs a login', () => {
     ['DELETE', `/conversations/c/members/${OTHER_ID}`],
     ['GET', '/conversations/c/messages'],
     ['PUT', `/conversations/c/messages/${OTHER_ID}`],
+    ['GET', '/conversations/c/receipts'],
+    ['PUT', '/conversations/c/receipts'],
     ['POST', '/sync'],
     ['GET', `/presence?userIds=${OTHER_ID}`],
     ['POST', '/auth/logout'],
@@ -216,6 +219,13 @@ describe('bad input', () => {
     ['an unknown parameter', 'GET', '/conversations?admin=1', undefined],
     ['a limit too high', 'GET', `/conversations?limit=${LIMITS.pageItems + 1}`, undefined],
     ['a limit that is none', 'GET', '/conversations?limit=ten', undefined],
+    ['a user name in the own profile', 'PATCH', '/me', { username: 'eve' }],
+    ['a blank name', 'PATCH', '/me', { firstName: ' ' }],
+    ['privacy that is none', 'PATCH', '/me', { privacy: { lastSeen: 'friends' } }],
+    ['unknown privacy', 'PATCH', '/me', { privacy: { readReceipts: true, photos: 'nobody' } }],
+    ['a receipt of nothing', 'PUT', '/conversations/c/receipts', {}],
+    ['a receipt of no position', 'PUT', '/conversations/c/receipts', { read: '01' }],
+    ['a receipt for somebody else', 'PUT', '/conversations/c/receipts', { userId: OTHER_ID }],
     ['a position that is none', 'GET', '/conversations/c/messages?before=-1', undefined],
     [
       'a position too high',
@@ -309,6 +319,15 @@ describe('bad input', () => {
 describe('what storage is asked', () => {
   it.each<[string, string, string, unknown, unknown]>([
     ['GET', '/me', 'accounts.me', undefined, { userId: USER_ID }],
+    [
+      ...(['PATCH', '/me', 'accounts.patch'] as const),
+      { lastName: null, privacy: { readReceipts: false } },
+      { userId: USER_ID, lastName: null, privacy: { readReceipts: false } },
+    ],
+    [
+      ...(['GET', '/conversations/c/receipts?cursor=x', 'receipts.list', undefined] as const),
+      { userId: USER_ID, conversationId: 'c', limit: LIMITS.pageItems, cursor: 'x' },
+    ],
     [
       'GET',
       '/users?query=an',

@@ -30,6 +30,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
       },
     },
     changes: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.changeId}`) },
+    receipts: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.position}`) },
     syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {
@@ -64,6 +65,17 @@ describe('FrameRouter', () => {
     await settle();
     send('now 1');
     expect(handled).toEqual(['now 1']);
+  });
+
+  it.each(['received', 'read'])('hands a %s frame on', async (type) => {
+    const { router, connection, receive, handled, frames } = setUp();
+    router.release(connection);
+    await settle();
+    receive({ type, conversationId: 'c', position: '5' });
+    receive({ type, conversationId: 'c', position: '5', userId: ID });
+    await settle();
+    expect(handled).toEqual([`${type} 5`]);
+    expect(frames.map((f) => (JSON.parse(f) as { code: string }).code)).toEqual(['invalid_frame']);
   });
 
   it('lets no frame overtake one that waits, of whatever type', async () => {

@@ -2,6 +2,7 @@ import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import {
   parseClientFrame,
   type ChangeFrame,
+  type MarkFrame,
   type SendFrame,
 } from '@tidings/common/contracts/frames';
 import type { Connection } from './connection';
@@ -30,9 +31,15 @@ export interface SyncFrames {
   handle(connection: Connection, frame: SyncFrame): void;
 }
 
+/** Takes `received` and `read` frames; they do not hold up the socket's other frames. */
+export interface ReceiptFrames {
+  handle(connection: Connection, frame: MarkFrame): void;
+}
+
 export interface FrameRouterParts {
   sends: SendFrames;
   changes: ChangeFrames;
+  receipts: ReceiptFrames;
   syncs: SyncFrames;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
@@ -83,6 +90,9 @@ export class FrameRouter {
       case 'edit':
       case 'delete':
         return { type: 'change', frame };
+      case 'received':
+      case 'read':
+        return { type: 'mark', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -106,12 +116,14 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, changes, syncs, writes, wallClock } = this.parts;
+    const { sends, changes, receipts, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
       case 'change':
         return changes.handle(connection, inbound.frame);
+      case 'mark':
+        return receipts.handle(connection, inbound.frame);
       case 'sync':
         return syncs.handle(connection, inbound.frame);
       case 'ping':

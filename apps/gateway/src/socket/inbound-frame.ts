@@ -2,6 +2,7 @@ import type {
   ChangeFrame,
   ClientFrame,
   FrameRefusal,
+  MarkFrame,
   SendFrame,
 } from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
@@ -18,6 +19,7 @@ export interface PreparedSend {
 export type InboundFrame =
   | { type: 'send'; send: PreparedSend }
   | { type: 'change'; frame: ChangeFrame }
+  | { type: 'mark'; frame: MarkFrame }
   | { type: 'sync'; frame: SyncFrame }
   | { type: 'ping'; ref: string | undefined }
   | { type: 'refused'; refusal: FrameRefusal };

@@ -82,6 +82,26 @@ export function fanOutUnreached(
   return boxes.list();
 }
 
+/** A frame for the devices of users, all but one of them. */
+export interface Letter {
+  /** JSON text. */
+  frame: string;
+  userIds: readonly string[];
+  exceptDevice: string | null;
+}
+
+/** Sorts letters by gateway, in their order. */
+export function fanOutLetters(letters: readonly Letter[], routesOf: RoutesOf): Box[] {
+  const boxes = new Boxes();
+  for (const { frame, userIds, exceptDevice } of letters) {
+    for (const userId of userIds) {
+      const routes = routesOf(userId).filter(({ deviceId }) => deviceId !== exceptDevice);
+      boxes.addAll(routes, frame);
+    }
+  }
+  return boxes.list();
+}
+
 /**
  * Cuts a box into entries of about `limit` characters, never inside a frame; a frame above the limit
  * is an entry of its own.

@@ -4,11 +4,13 @@ import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { Push } from '../domain/draft';
 import {
   fanOut,
+  fanOutLetters,
   fanOutUnreached,
   split,
   usersOf,
   type Box,
   type Conflict,
+  type Letter,
   type RoutesOf,
 } from '../domain/fan-out';
 
@@ -47,6 +49,12 @@ export class Deliveries {
       results: [...first.results, ...second.results],
       pushes: first.pushes + second.pushes,
     };
+  }
+
+  /** Hands letters to the inboxes of their users' gateways. Throws `RedisUnavailable`. */
+  async handOut(letters: readonly Letter[]): Promise<Delivery> {
+    const users = new Set(letters.flatMap((letter) => letter.userIds));
+    return this.append(fanOutLetters(letters, await this.lookup([...users])));
   }
 
   private async lookup(userIds: readonly string[]): Promise<RoutesOf> {

@@ -50,6 +50,11 @@ export class AccountsRepository {
     return this.users.findBy({ id: In(ids) });
   }
 
+  /** Changes columns of a user; none: nothing happens. */
+  async change(id: string, changes: Partial<UserEntity>): Promise<void> {
+    if (Object.keys(changes).length > 0) await this.users.update({ id }, changes);
+  }
+
   /** A user with its password's hash, for a login. */
   withPassword(usernameKey: string): Promise<UserEntity | null> {
     return this.users

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Me, RegisterBody, User } from '@tidings/common/contracts/http';
+import type { Me, PatchMeBody, RegisterBody, User } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 import { SecurityLog, type SecuritySubject } from '@tidings/common/runtime/security-log';
@@ -9,7 +9,7 @@ import { emailKey, usernameKey, UsernameProblem } from '../domain/username';
 import { AccountsRepository, type NewUser } from './accounts.repository';
 import { PasswordHasher } from './password-hasher';
 import type { UserEntity } from './user.entity';
-import { toMe, toUser } from './user.mapper';
+import { toChanges, toMe, toUser } from './user.mapper';
 
 /** Registers users and checks their passwords. */
 @Injectable()
@@ -75,6 +75,12 @@ export class AccountsService {
     const user = await this.accounts.byId(userId);
     if (!user) throw new TidingsError('not_found');
     return toMe(user);
+  }
+
+  /** Changes name and privacy. Throws `not_found`. */
+  async patch(userId: string, body: PatchMeBody): Promise<Me> {
+    await this.accounts.change(userId, toChanges(body));
+    return this.me(userId);
   }
 
   /** The account of this very call, when an earlier one made it. Throws when another has the names. */

@@ -41,11 +41,33 @@ export function digestLines(
       ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) l ORDER BY l.position)`;
 }
 
-/** Scalar: members as JSON, one more than are shown when there are too many. Marks are capped. */
-export function membersJson(c: string): string {
+/** Scalar: a member's `delivered`, capped at the last entry. */
+export function deliveredMark(x: string, c: string): string {
+  return `LEAST(GREATEST(${x}.delivered, ${x}.read), ${c}.last_position)::text`;
+}
+
+/** Scalar: whether a user (SQL expression) shows others what he has read. */
+export function showsRead(userId: string): string {
+  return `(SELECT privacy_read_receipts FROM users WHERE id = ${userId}) IS NOT FALSE`;
+}
+
+/**
+ * Scalar: a member's `read` as the member `m` may see it, capped at the last entry: one's own, and
+ * that of others where both show theirs (`shows`: whether `x` does); else "0".
+ */
+export function readMark(x: string, c: string, m: string, shows: string): string {
+  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${shows} AND ${showsRead(`${m}.user_id`)})
+    THEN LEAST(${x}.read, ${c}.last_position)::text ELSE '0' END`;
+}
+
+/**
+ * Scalar: members as JSON, one more than are shown when there are too many, with their marks as the
+ * member `m` may see them.
+ */
+export function membersJson(c: string, m: string): string {
   return `(SELECT json_agg(json_build_object('userId', x.user_id, 'role', x.role,
-        'delivered', LEAST(GREATEST(x.delivered, x.read), ${c}.last_position)::text,
-        'read', LEAST(x.read, ${c}.last_position)::text) ORDER BY x.user_id)
+        'delivered', ${deliveredMark('x', c)},
+        'read', ${readMark('x', c, m, showsRead('x.user_id'))}) ORDER BY x.user_id)
     FROM (SELECT * FROM members y WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
           ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
 }
@@ -61,7 +83,7 @@ function blockedJson(c: string): string {
 
 const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last_position,
   (extract(epoch FROM c.last_at) * 1000000)::int8 AS last_at_us, m.from_position,
-  ${membersJson('c')} AS members,
+  ${membersJson('c', 'm')} AS members,
   (SELECT count(*)::int FROM members x
     WHERE x.conversation_id = c.id AND ${isMember('x')}) AS member_count,
   ${unreadCount('m', 'c.last_position')} AS unread,

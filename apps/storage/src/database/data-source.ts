@@ -11,6 +11,7 @@ import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
 import { Groups1764000001000 } from '../migrations/1764000001000-groups';
+import { Privacy1764000002000 } from '../migrations/1764000002000-privacy';
 import { Changes1764000003000 } from '../migrations/1764000003000-changes';
 import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
@@ -44,6 +45,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
     migrations: [
       Initial1763700000000,
       Groups1764000001000,
+      Privacy1764000002000,
       Changes1764000003000,
       Blocks1764000004000,
       SharedBatches1764000006000,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Member } from '@tidings/common/contracts/http';
+import type { Member, Receipt } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
@@ -19,6 +19,8 @@ export interface Measures extends Measured {
   lines: string[];
   unread: number;
   members: Member[] | null;
+  /** The asking user's own marks. */
+  own: Receipt;
 }
 
 interface MembershipRow {

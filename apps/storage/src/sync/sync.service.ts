@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import type { Receipt } from '@tidings/common/contracts/http';
 import type { Barrier } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { comparePositions } from '@tidings/common/contracts/positions';
@@ -171,7 +172,7 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
   const surplus = Math.max(0, fresh - keep);
   const changed = rows.length - fresh;
   const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
-  const { lines, unread, members } = measures;
+  const { lines, unread, members, own } = measures;
   const conversation: SyncedConversation = {
     conversationId: candidate.conversationId,
     state: planned.state,
@@ -180,20 +181,12 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     upTo: String(candidate.upTo),
     digest: stateDigest(sha256, lines),
     unread,
-    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [],
+    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
   return fitConversation(conversation, isNew, bound);
 }
 
-function toReceipt({
-  userId,
-  delivered,
-  read,
-}: {
-  userId: string;
-  delivered: string;
-  read: string;
-}) {
+function toReceipt({ userId, delivered, read }: Receipt): Receipt {
   return { userId, delivered, read };
 }
 

@@ -1,4 +1,5 @@
 import {
+  deliveredMark,
   digestLines,
   isAlive,
   isMember,
@@ -79,7 +80,9 @@ export const MEASURE = {
       END AS compared,
       ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.up_to', at: 'now()' })} AS lines,
       ${unreadCount('m', 'w.up_to')} AS unread,
-      ${membersJson('c')} AS members
+      ${membersJson('c', 'm')} AS members,
+      json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
+        'read', LEAST(m.read, c.last_position)::text) AS own
     FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[])
       WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, n)
     JOIN conversations c ON c.id = w.id

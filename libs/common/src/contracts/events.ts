@@ -10,6 +10,7 @@ export const EVENT_TYPES = {
   messageSent: 'tidings.message.sent.v1',
   messageChanged: 'tidings.message.changed.v1',
   conversationChanged: 'tidings.conversation.changed.v1',
+  receipt: 'tidings.receipt.v1',
   connectionOpened: 'tidings.connection.opened.v1',
   connectionClosed: 'tidings.connection.closed.v1',
 } as const;
@@ -91,6 +92,20 @@ export const conversationChanged = z.object({
 });
 export type ConversationChanged = z.infer<typeof conversationChanged>;
 
+/**
+ * A device has received or read a conversation up to a position (watermarks; merged by maximum).
+ * Topic `chat.receipts.v1`, key: conversation id.
+ */
+export const receiptMarked = z.object({
+  conversationId,
+  userId: uuid,
+  deviceId: uuid,
+  delivered: position.optional(),
+  read: position.optional(),
+  at: z.string(),
+});
+export type ReceiptMarked = z.infer<typeof receiptMarked>;
+
 /** A device's socket is open and its route written. Topic `chat.presence.v1`, key: user id. */
 export const connectionOpened = z.object({
   userId: uuid,
@@ -115,6 +130,9 @@ export const EVENT_SCHEMAS = {
     [EVENT_TYPES.messageSent]: messageSent,
     [EVENT_TYPES.messageChanged]: messageChanged,
     [EVENT_TYPES.conversationChanged]: conversationChanged,
+  },
+  [TOPICS.receipts]: {
+    [EVENT_TYPES.receipt]: receiptMarked,
   },
   [TOPICS.presence]: {
     [EVENT_TYPES.connectionOpened]: connectionOpened,

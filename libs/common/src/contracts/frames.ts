@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { content, contentProblem, conversationChange, message, PROBLEM_DETAILS } from './content';
 import type { ErrorCode } from './errors';
 import { extrasProblem, extrasShape } from './extras';
+import { receipt } from './http';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
@@ -48,12 +49,23 @@ export const syncRequest = z.strictObject({
 export type SyncRequest = z.infer<typeof syncRequest>;
 
 export const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
+/** Client → server: everything up to `position` was received; or read. */
+export const receivedFrame = z.strictObject({
+  type: z.literal('received'),
+  conversationId,
+  position,
+});
+export const readFrame = z.strictObject({ type: z.literal('read'), conversationId, position });
+export type MarkFrame = z.infer<typeof receivedFrame> | z.infer<typeof readFrame>;
+
 export const pingFrame = z.strictObject({ type: z.literal('ping'), ref: ref.optional() });
 
 export const clientFrame = z.discriminatedUnion('type', [
   sendFrame,
   editFrame,
   deleteFrame,
+  receivedFrame,
+  readFrame,
   syncFrame,
   pingFrame,
 ]);
@@ -125,6 +137,22 @@ export const pendingFrame = z.object({
   offline: z.array(uuid),
 });
 
+/**
+ * A member's watermarks have risen. Merge by maximum; `read` is "0" where privacy hides it. On the
+ * reader's own other devices `unread` counts the messages of others in (`read`, `upTo`]; both are
+ * left out when storage cannot say.
+ */
+export const receiptFrame = z.object({
+  type: z.literal('receipt'),
+  conversationId,
+  userId: uuid,
+  delivered: position,
+  read: position,
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptFrame = z.infer<typeof receiptFrame>;
+
 export const syncedConversation = z.object({
   conversationId,
   state: z.enum(['same', 'behind', 'reset', 'gone', 'new']),
@@ -133,7 +161,8 @@ export const syncedConversation = z.object({
   upTo: position,
   digest: z.string(),
   unread: z.number().int(),
-  receipts: z.array(z.object({ userId: uuid, delivered: position, read: position })),
+  /** Complete up to 32 members; above that only the asking user's own. */
+  receipts: z.array(receipt),
 });
 export type SyncedConversation = z.infer<typeof syncedConversation>;
 
@@ -160,6 +189,7 @@ export const accountFrame = z.object({
 });
 /** A part of the account that clients show and fetch. */
 export type AccountPart = z.infer<typeof accountFrame>['changed'][number];
+export type AccountFrame = z.infer<typeof accountFrame>;
 
 export const goodbyeFrame = z.object({
   type: z.literal('goodbye'),
@@ -195,6 +225,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   changedFrame,
   conversationFrame,
   pendingFrame,
+  receiptFrame,
   syncedFrame,
   resyncFrame,
   accountFrame,
@@ -205,7 +236,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = ['extras', 'changes'];
+export const FEATURES: readonly string[] = ['extras', 'changes', 'receipts'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {

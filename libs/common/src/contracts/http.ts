@@ -46,6 +46,15 @@ export type PasswordBody = z.infer<typeof passwordBody>;
 
 export const refreshBody = z.strictObject({ refreshToken: z.string().min(1).max(512) });
 
+/** `PUT /v1/conversations/:id/receipts`. */
+export const receiptsBody = z
+  .strictObject({ delivered: position.optional(), read: position.optional() })
+  .refine(
+    (b) => b.delivered !== undefined || b.read !== undefined,
+    'delivered or read is expected',
+  );
+export type ReceiptsBody = z.infer<typeof receiptsBody>;
+
 /** `POST /v1/connections`. */
 export const connectionsBody = z.strictObject({
   deviceId: uuid,
@@ -135,9 +144,28 @@ export const user = z.object({
 });
 export type User = z.infer<typeof user>;
 
+/** Who may see or do what; stored for the user. */
+export const privacy = z.strictObject({
+  lastSeen: z.enum(['everyone', 'contacts', 'nobody']),
+  /** False: others do not see what this user has read, nor does he see theirs. */
+  readReceipts: z.boolean(),
+  messages: z.enum(['everyone', 'contacts']),
+  groups: z.enum(['everyone', 'contacts']),
+  findByEmail: z.boolean(),
+});
+export type Privacy = z.infer<typeof privacy>;
+
 /** A user as it sees itself. */
-export const me = user.extend({ email: z.string(), createdAt: z.string() });
+export const me = user.extend({ email: z.string(), createdAt: z.string(), privacy });
 export type Me = z.infer<typeof me>;
+
+/** `PATCH /v1/me`: what is left out stays; `lastName: null` removes it. */
+export const patchMeBody = z.strictObject({
+  firstName: line(LIMITS.nameChars).optional(),
+  lastName: line(LIMITS.nameChars).nullable().optional(),
+  privacy: privacy.partial().optional(),
+});
+export type PatchMeBody = z.infer<typeof patchMeBody>;
 
 export const contact = z.object({ user, mutual: z.boolean() });
 export type Contact = z.infer<typeof contact>;
@@ -159,12 +187,11 @@ export const device = z.object({
 });
 export type Device = z.infer<typeof device>;
 
-export const member = z.object({
-  userId: uuid,
-  role: memberRole,
-  delivered: position,
-  read: position,
-});
+/** A member's watermarks, as the asking user may see them: a hidden `read` is "0". */
+export const receipt = z.object({ userId: uuid, delivered: position, read: position });
+export type Receipt = z.infer<typeof receipt>;
+
+export const member = receipt.extend({ role: memberRole });
 export type Member = z.infer<typeof member>;
 
 /** A conversation as one of its members sees it. */

@@ -11,7 +11,9 @@ import {
   groupBody,
   me,
   member,
+  patchMeBody,
   presence,
+  receipt,
   registerBody,
   user,
 } from './http';
@@ -102,6 +104,20 @@ export const changeTarget = z.object({
 });
 export type ChangeTarget = z.infer<typeof changeTarget>;
 
+/** What session pushes of one member's marks. */
+export const receiptView = z.object({
+  /** The other present members and whether each may see `read`; empty: too many to be told. */
+  others: z.array(z.object({ userId: uuid, seesRead: z.boolean() })),
+  delivered: position,
+  read: position,
+  /** `delivered` as it was stored: tells those who may not see `read` whether there is news. */
+  deliveredBefore: position,
+  /** Messages of others in (`read`, `upTo`]; left out when `read` was not asked about. */
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptView = z.infer<typeof receiptView>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -146,6 +162,7 @@ export const STORAGE_RPC = {
     z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
     deviceSession,
   ),
+  'accounts.patch': rpc(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
   'users.search': rpc(
     z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
@@ -226,6 +243,18 @@ export const STORAGE_RPC = {
       conversations: z.array(z.object({ conversationId, below: position.optional() })).max(1000),
     }),
     z.object({ items: z.array(conversationRouting), applied: z.array(z.string()) }),
+  ),
+  /** Watermarks of the present members, by user id, as far as the asking member may see. */
+  'receipts.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(receipt)),
+  /**
+   * For session: members' marks raised to what their records say, and who is to be told. Null for
+   * one who is no present member.
+   */
+  'receipts.view': rpc(
+    z.object({
+      items: z.array(receipt.extend({ conversationId })).max(1000),
+    }),
+    z.object({ items: z.array(receiptView.nullable()) }),
   ),
   'messages.history': rpc(
     z.object({
