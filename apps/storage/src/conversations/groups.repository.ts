@@ -58,8 +58,6 @@ export class GroupsRepository {
   ): Promise<string[]> {
     const { actorId, conversationId, targetIds } = request;
     return this.database.transaction('', async (sql) => {
-      // Strangers must not make members wait for the lock.
-      await this.people(sql, conversationId, [actorId]);
       const [row] = await sql.rows<ConversationRow>(SQL.LOCK, [conversationId]);
       if (!row) throw new TidingsError('no_such_conversation');
       const people = await this.people(sql, conversationId, [actorId, ...targetIds]);
@@ -76,6 +74,11 @@ export class GroupsRepository {
       if (change.changes.length === 0) return [];
       return write(sql, { conversationId, actorId, row, change });
     });
+  }
+
+  /** Throws `no_such_conversation` for who was never a member: strangers make nobody wait. */
+  async requireKnown(userId: string, conversationId: string): Promise<void> {
+    await this.people(this.database, conversationId, [userId]);
   }
 
   /** Whether the user is a member of a conversation that is in the log. */

@@ -21,6 +21,7 @@ import {
   setRole,
   Unsettled,
 } from '../domain/group-rules';
+import { Turns } from '../domain/turns';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { OutboxService, PUBLISH_WITHIN_MS } from '../outbox/outbox.service';
@@ -46,6 +47,8 @@ interface Asked {
  */
 @Injectable()
 export class GroupsService {
+  private readonly turns = new Turns();
+
   constructor(
     private readonly groups: GroupsRepository,
     private readonly conversations: ConversationsRepository,
@@ -158,9 +161,13 @@ export class GroupsService {
   ): Promise<string | null> {
     const deadline = performance.now() + PUBLISH_WITHIN_MS;
     const request = { actorId: userId, conversationId, targetIds };
+    await this.groups.requireKnown(userId, conversationId);
     for (;;) {
       try {
-        const messageIds = await this.groups.change(request, decide);
+        const left = deadline - performance.now();
+        const messageIds = await this.turns.take(conversationId, left, () =>
+          this.groups.change(request, decide),
+        );
         return await this.published(conversationId, messageIds.at(-1), deadline);
       } catch (error) {
         if (!(error instanceof Unsettled)) throw error;
