@@ -353,9 +353,7 @@ describe('storage: changed messages as they are served', () => {
     ]);
     await edit(said);
     const [body] = await answer();
-    expect(body!.conversations).toMatchObject([
-      { conversationId: id, state: 'reset', more: true },
-    ]);
+    expect(body!.conversations).toMatchObject([{ conversationId: id, state: 'reset', more: true }]);
     expect(body!.conversations[0]!.messages.map(textOf)).toEqual(
       said.slice(-10).map((_, i) => long(391 + i)),
     );
