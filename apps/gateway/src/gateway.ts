@@ -9,6 +9,7 @@ import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
 import { SendHandler } from './send/send.handler';
+import type { HoldingWriter } from './spool/holding-writer';
 import { ConnectionOpener } from './socket/connection-opener';
 import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
@@ -42,6 +43,8 @@ const MOST_CLOSE_TIMEOUT_MS = 2_000;
 export interface Gateway {
   shared: SharedParts;
   writer: LogWriter;
+  /** Over {@link writer}: holds sends on disk while the log is away. */
+  holding: HoldingWriter;
   presenceWriter: LogWriter;
   watermarks: Watermarks;
   boot: BootKeeper;
@@ -137,6 +140,7 @@ function connect(
     },
     ...logs,
     ...wires,
+    holding: sends.holding,
     sockets,
     delayed,
     announcer: (url) => new Announcer(stores.listing, gatewayId, () => entry(url)),
