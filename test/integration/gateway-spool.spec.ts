@@ -67,7 +67,8 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
     onStalled: (partition) => holding.stalled(partition),
   });
   const clock = () => performance.now();
-  const holding = new HoldingWriter({ writer, store, drainer, logger, clock });
+  const wallClock = () => Date.now();
+  const holding = new HoldingWriter({ writer, store, drainer, logger, clock, wallClock });
   await writer.start();
   holding.start();
   ends.push(async () => {
@@ -156,6 +157,27 @@ it('a process that is killed while it holds leaves all of it to the next one', a
   await eventually(() => expect(next.store.entries + node.store.entries).toBe(0), 30_000);
   const all = Array.from({ length: 300 }, (_, i) => idOf(i));
   expect(await firstsInOrder('spool-kill')).toEqual(all);
+}, 120_000);
+
+it('loses and reorders nothing when the broker hangs, and may have taken what was out', async () => {
+  const node = await startNode('spool-hang', join(root, 'hang'));
+  const { send, results, store } = node;
+  let n = 0;
+  const going = setInterval(() => send(n++), 5);
+  try {
+    await eventually(() => expect(results.size).toBeGreaterThan(50));
+    servers.kafka.signal('SIGSTOP');
+    await eventually(() => expect(store.entries).toBeGreaterThan(800), 20_000);
+    servers.kafka.signal('SIGCONT');
+    await eventually(() => expect(store.entries).toBe(0), 30_000);
+  } finally {
+    clearInterval(going);
+    servers.kafka.signal('SIGCONT');
+  }
+  await eventually(() => expect(results.size).toBe(n));
+  const outcomes = new Set([...results.values()].map(outcome));
+  expect(outcomes).toEqual(new Set(['ok', 'held']));
+  expect(await firstsInOrder('spool-hang')).toEqual(Array.from({ length: n }, (_, i) => idOf(i)));
 }, 120_000);
 
 it('is full at its limit, and refuses from then on without overtaking', async () => {

@@ -5,6 +5,7 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import type { Appended } from './drain-attempt';
 import type { DrainJudge, Verdict } from './drain-judge';
 import type { StoredEntry } from './partition-spool';
+import { isBlank } from './spool-format';
 import { spooledMessage, type SpooledMessage } from './spooled-message';
 
 /** Tells the senders what became of messages that have left the spool. */
@@ -61,13 +62,19 @@ export class Drainer {
         else this.refuse(message, record, new TidingsError('payload_too_large'));
       } else if ('known' in verdict) {
         this.parts.answers.known(message!, verdict.known);
-      } else {
+      } else if (!isBlank(record)) {
         this.refuse(message, record, verdict.refused);
       }
       done++;
     }
     if (appended.length > 0) this.parts.answers.drained(appended);
     return done;
+  }
+
+  /** Its life ended in the spool, and it was cut out. */
+  expired(record: OutRecord): void {
+    const message = spooledMessage(record);
+    if (message) this.parts.answers.refused(message, new TidingsError('content_expired'));
   }
 
   private refuse(message: SpooledMessage | null, record: OutRecord, error: TidingsError): void {

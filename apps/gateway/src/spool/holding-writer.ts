@@ -8,10 +8,12 @@ import type { SpoolStore } from './spool-store';
 export interface HoldingWriterParts {
   writer: Pick<LogWriter, 'append' | 'takeWaiting' | 'partitionOf' | 'stop'>;
   store: Pick<SpoolStore, 'partitions' | 'entries'>;
-  drainer: Pick<Drainer, 'judge' | 'settle'>;
+  drainer: Pick<Drainer, 'judge' | 'settle' | 'expired'>;
   logger: Pick<Logger, 'warn' | 'error'>;
   /** Monotonic milliseconds. */
   clock: () => number;
+  /** Unix milliseconds. */
+  wallClock: () => number;
 }
 
 /**
@@ -26,11 +28,11 @@ export class HoldingWriter {
   heldTotal = 0;
 
   constructor(private readonly parts: HoldingWriterParts) {
-    const { writer, store, drainer, logger } = parts;
+    const { writer, store, drainer, logger, wallClock } = parts;
     this.lanes = store.partitions.map(
       (spool, partition) =>
         new SpoolLane({
-          ...{ partition, writer, spool, drainer },
+          ...{ partition, writer, spool, drainer, wallClock },
           onHolding: (holding) => this.changed(holding),
           onHeld: () => (this.heldTotal += 1),
           onError: (error) => logger.error({ err: error, partition }, 'the spool failed'),

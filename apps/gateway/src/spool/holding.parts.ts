@@ -52,5 +52,5 @@ export function makeHolding(
     },
     logger,
   });
-  return new HoldingWriter({ writer, store: spool.store, drainer, logger, clock });
+  return new HoldingWriter({ writer, store: spool.store, drainer, logger, clock, wallClock });
 }

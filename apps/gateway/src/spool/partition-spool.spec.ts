@@ -54,7 +54,8 @@ async function opened(over: Partial<PartitionSpoolOptions> = {}) {
 function put(spool: PartitionSpool, n: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const at = FIRST_SENT_AT + n * 1000;
-    const taken = spool.put(encodeEntry(heldRecord(n)), at, (result) =>
+    const times = { sentAt: at, expiresAt: Infinity };
+    const taken = spool.put(encodeEntry(heldRecord(n)), times, (result) =>
       'sequence' in result ? resolve(result.sequence) : reject(result.error),
     );
     if (taken !== 'taken') reject(new Error(taken));
@@ -211,6 +212,61 @@ describe('a process that opens what another left', () => {
       expect((await opened()).found).toHaveLength(3);
     },
   );
+});
+
+describe('what has expired', () => {
+  const SECRET = 'for your eyes only';
+  const EXPIRES_AT = FIRST_SENT_AT + 60_000;
+
+  function putExpiring(spool: PartitionSpool, n: number, expiresAt = EXPIRES_AT): Promise<void> {
+    const over = { text: SECRET, expiresAt: new Date(expiresAt).toISOString() };
+    const times = { sentAt: FIRST_SENT_AT, expiresAt };
+    return new Promise((resolve) => {
+      spool.put(encodeEntry(heldRecord(n, over)), times, () => resolve());
+    });
+  }
+
+  const onDisk = () => filesOf().map((name) => readFileSync(join(dir, '0', name), 'latin1'));
+
+  it('is cut out of the files in time, and the rest stays as it is', async () => {
+    const budget = limits();
+    const { spool } = await opened({ budget, segmentBytes: ENTRY_BYTES * 3 });
+    for (const n of range(0, 9)) await (n % 2 === 0 ? putExpiring(spool, n) : put(spool, n));
+    await putExpiring(spool, 9, EXPIRES_AT + 1);
+    await spool.advance((await spool.peek({ ...ALL, records: 2 })).at(-1)!);
+    expect(await spool.cut(EXPIRES_AT - 1)).toEqual([]);
+    const cut = await spool.cut(EXPIRES_AT);
+    expect(cut.map(({ id }) => id)).toEqual([2, 4, 6, 8].map(heldId));
+    expect(onDisk().join('').split(SECRET)).toHaveLength(2);
+    expect(await spool.cut(EXPIRES_AT)).toEqual([]);
+    await put(spool, 10);
+    expect(budget.bytes).toBe(onDisk().join('').length);
+    const again = await opened();
+    expect(again.found.map((one) => one.split(' ')[1]).filter((id) => id !== '')).toEqual(
+      [3, 5, 7, 9, 10].map(heldId),
+    );
+    expect(await drained(spool, 3)).toEqual(
+      [2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => (n % 2 === 0 && n < 10 ? '' : heldId(n))),
+    );
+  });
+
+  it('is cut out while more comes, also of the file that grows', async () => {
+    const { spool } = await opened();
+    await putExpiring(spool, 0);
+    const more = putAll(spool, range(1, 20));
+    const cut = await spool.cut(EXPIRES_AT);
+    await Promise.all([more, putAll(spool, range(20, 30))]);
+    expect(cut.map(({ id }) => id)).toEqual([heldId(0)]);
+    expect(onDisk().join('')).not.toContain(SECRET);
+    expect(await drained(spool)).toEqual(['', ...ids(1, 30)]);
+  });
+
+  it('is known to a process that finds it', async () => {
+    await putExpiring((await opened()).spool, 0);
+    const { spool } = await opened();
+    expect(await spool.cut(EXPIRES_AT)).toHaveLength(1);
+    expect(onDisk().join('')).not.toContain(SECRET);
+  });
 });
 
 describe('bounds', () => {

@@ -1,19 +1,19 @@
-import { readdir, readFile, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import type { OutRecord } from '@tidings/common/kafka/record';
+import { cutSegment } from './segment-cut';
+import { recoverSegment, type Damage } from './segment-recovery';
 import { SegmentWriter, type Segment } from './segment-writer';
 import type { SpoolBudget } from './spool-budget';
 import {
   readCursor,
   readPart,
   removeFile,
-  segmentName,
   segmentsAmong,
   writeCursor,
   writeDurably,
   type DurableWrite,
 } from './spool-files';
-import { decodeEntry, scanEntries, type FoundEntry } from './spool-format';
+import { scanEntries, type FoundEntry } from './spool-format';
 
 /** An entry that is on the disk and not done with. */
 export interface StoredEntry {
@@ -30,8 +30,7 @@ export type Stored = (result: { sequence: number } | { error: Error }) => void;
 export interface PartitionSpoolOptions {
   dir: string;
   budget: SpoolBudget;
-  /** Damage was found: so many bytes of a file cannot be read. */
-  onDamage(damage: { path: string; at: number; bytes: number }): void;
+  onDamage(damage: Damage): void;
   /** Entries from..to (exclusive) were lost by damage after they had been stored. */
   onLost(from: number, to: number): void;
   segmentBytes?: number;
@@ -39,8 +38,15 @@ export interface PartitionSpoolOptions {
   write?: DurableWrite;
 }
 
+/** Unix milliseconds; Infinity: it never expires. */
+interface Times {
+  sentAt: number;
+  expiresAt: number;
+}
+
 interface Put {
   entry: Buffer;
+  expiresAt: number;
   stored: Stored;
 }
 
@@ -103,13 +109,13 @@ export class PartitionSpool {
    * Puts an encoded entry at the end. Anything but `taken`: not taken, `stored` is never called.
    * When the disk refuses, everything that waits for it is refused with it, in order.
    */
-  put(entry: Buffer, sentAt: number, stored: Stored): 'taken' | 'full' | 'slow' {
+  put(entry: Buffer, { sentAt, expiresAt }: Times, stored: Stored): 'taken' | 'full' | 'slow' {
     const bytes = this.files + this.unwritten;
     const taken = this.options.budget.take(entry.length, { bytes, unwritten: this.unwritten });
     if (taken !== 'taken') return taken;
     this.unwritten += entry.length;
     this.oldestAt ??= sentAt;
-    this.waiting.push({ entry, stored });
+    this.waiting.push({ entry, expiresAt, stored });
     this.writing ??= this.write();
     return 'taken';
   }
@@ -131,7 +137,11 @@ export class PartitionSpool {
         continue;
       }
       const data = await readPart(segment.path, this.offset, Math.min(left, READ_BYTES));
-      const entries = this.take(data, most);
+      const entries = scanEntries(data, most).map(({ record, end }, i) => ({
+        record,
+        sequence: this.cursor + i,
+        end: this.offset + end,
+      }));
       if (entries.length > 0) {
         this.oldestAt = Date.parse(entries[0]!.record.time);
         return entries;
@@ -150,6 +160,26 @@ export class PartitionSpool {
     if (this.empty) this.oldestAt = null;
   }
 
+  /**
+   * Cuts what has expired out of the files; gives those records. Not during a `peek` or between it
+   * and its `advance`.
+   */
+  async cut(now: number): Promise<OutRecord[]> {
+    const cut: OutRecord[] = [];
+    for (const segment of [...this.segments]) {
+      if (segment.expiresAt > now || this.cursor >= segment.first + segment.count) continue;
+      await this.released(segment);
+      const before = segment.bytes;
+      const done = Math.max(0, this.cursor - segment.first);
+      const after = await cutSegment(segment, done, now);
+      if (segment === this.segments[0]) this.offset = after.offset;
+      this.files -= before - segment.bytes;
+      this.options.budget.give(before - segment.bytes);
+      cut.push(...after.cut);
+    }
+    return cut;
+  }
+
   /** Waits for the disk and closes the files; what is stored stays. */
   async close(): Promise<void> {
     await this.settled();
@@ -160,18 +190,12 @@ export class PartitionSpool {
     first: number,
     found: (record: OutRecord, sequence: number) => void,
   ): Promise<void> {
-    const path = join(this.options.dir, segmentName(first));
-    const data = await readFile(path);
-    const entries = scanEntries(data);
-    const bytes = entries.at(-1)?.end ?? 0;
-    if (bytes < data.length) {
-      this.options.onDamage({ path, at: bytes, bytes: data.length - bytes });
-      await truncate(path, bytes);
-    }
-    const end = first + entries.length;
+    const { dir, onDamage } = this.options;
+    const { segment, entries } = await recoverSegment(dir, first, onDamage);
+    const end = first + segment.count;
     this.nextSequence = Math.max(this.nextSequence, end);
-    if (end <= this.cursor || entries.length === 0) return removeFile(path);
-    this.addFound({ path, first, count: entries.length, bytes }, entries, found);
+    if (end <= this.cursor || segment.count === 0) return removeFile(segment.path);
+    this.addFound(segment, entries, found);
   }
 
   private addFound(
@@ -200,8 +224,11 @@ export class PartitionSpool {
     const segment = await this.writer
       .append(data, group.length, this.nextSequence)
       .catch((error: Error) => error);
-    if (segment instanceof Error) this.refuse(group.concat(this.waiting.splice(0)), segment);
-    else this.commit(segment, group, data.length);
+    if (segment instanceof Error) {
+      // they may be in the file all the same, under these numbers
+      this.nextSequence += group.length;
+      this.refuse(group.concat(this.waiting.splice(0)), segment);
+    } else this.commit(segment, group, data.length);
     this.writing = this.waiting.length > 0 ? this.write() : null;
   }
 
@@ -211,6 +238,7 @@ export class PartitionSpool {
       this.cursor = segment.first;
       this.offset = 0;
     }
+    for (const { expiresAt } of group) segment.expiresAt = Math.min(segment.expiresAt, expiresAt);
     this.unwritten -= bytes;
     this.files += bytes;
     this.committed += group.length;
@@ -226,26 +254,10 @@ export class PartitionSpool {
     for (const { stored } of puts) stored({ error });
   }
 
-  private take(data: Buffer, most: { records: number; bytes: number }): StoredEntry[] {
-    const entries: StoredEntry[] = [];
-    let at = 0;
-    while (entries.length < most.records) {
-      const found = decodeEntry(data, at);
-      if (!found || (entries.length > 0 && found.end > most.bytes)) break;
-      const sequence = this.cursor + entries.length;
-      entries.push({ record: found.record, sequence, end: this.offset + found.end });
-      at = found.end;
-    }
-    return entries;
-  }
-
   /** What is left of a file cannot be read any more. */
   private async lose(segment: Segment): Promise<void> {
     const { path } = segment;
-    if (this.writer.current === segment) {
-      await this.settled();
-      await this.writer.seal();
-    }
+    await this.released(segment);
     const end = segment.first + segment.count;
     this.options.onDamage({ path, at: this.offset, bytes: segment.bytes - this.offset });
     this.committed -= end - this.cursor;
@@ -253,6 +265,15 @@ export class PartitionSpool {
     this.cursor = end;
     this.offset = segment.bytes;
     await writeCursor(this.options.dir, end);
+  }
+
+  /** Nothing more is written to this file. */
+  private async released(segment: Segment): Promise<void> {
+    while (this.writer.current === segment) {
+      this.writer.retire();
+      if (this.writing) await this.writing;
+      else await this.writer.seal();
+    }
   }
 
   /** Removes the files whose entries are all done with. */

@@ -10,6 +10,8 @@ export interface Segment {
   /** Entries and bytes that are known to be on the disk. */
   count: number;
   bytes: number;
+  /** When the first of its records expires, Unix milliseconds; Infinity: none does. */
+  expiresAt: number;
 }
 
 /** Entries go on in a new file when the newest has this size, bytes. */
@@ -20,6 +22,7 @@ export class SegmentWriter {
   private file: FileHandle | null = null;
   /** The file that is appended to; null: the next group makes one. */
   current: Segment | null = null;
+  private retired = false;
 
   constructor(
     private readonly dir: string,
@@ -32,7 +35,8 @@ export class SegmentWriter {
    * Rejects when the disk refused; then nothing more goes to that file.
    */
   async append(group: Buffer, count: number, first: number): Promise<Segment> {
-    if (this.current && this.current.bytes >= this.segmentBytes) await this.seal();
+    const { current, segmentBytes } = this;
+    if (current && (this.retired || current.bytes >= segmentBytes)) await this.seal();
     const segment = this.current ?? (await this.begin(first));
     try {
       await this.write(this.file!, group, segment.bytes);
@@ -46,10 +50,16 @@ export class SegmentWriter {
     return segment;
   }
 
-  /** Ends the newest file; entries go on in another. */
+  /** The next group goes to a new file. */
+  retire(): void {
+    this.retired = true;
+  }
+
+  /** Ends the newest file; entries go on in another. Not during an append. */
   async seal(): Promise<void> {
     const { file, current } = this;
     this.file = this.current = null;
+    this.retired = false;
     await file?.close().catch(() => undefined);
     if (current?.count === 0) await removeFile(current.path).catch(() => undefined);
   }
@@ -58,7 +68,7 @@ export class SegmentWriter {
     await mkdir(this.dir, { recursive: true });
     const path = join(this.dir, segmentName(first));
     this.file = await open(path, 'w', 0o600);
-    this.current = { path, first, count: 0, bytes: 0 };
+    this.current = { path, first, count: 0, bytes: 0, expiresAt: Infinity };
     try {
       await syncDirectory(this.dir);
     } catch (error) {

@@ -54,18 +54,23 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
+/** Puts new content in the place of a file's, whole or not at all. */
+export async function replaceFile(path: string, content: Buffer): Promise<void> {
+  const fresh = `${path}.new`;
+  const file = await open(fresh, 'w', 0o600);
+  try {
+    await writeDurably(file, content, 0);
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+}
+
 /** Keeps the sequence number of the first entry that is not done with. */
 export async function writeCursor(dir: string, next: number): Promise<void> {
   const text = Buffer.from(String(next));
   const line = `${next} ${crc32c(text, 0, text.length)}\n`;
-  const fresh = join(dir, `${CURSOR}.new`);
-  const file = await open(fresh, 'w');
-  try {
-    await writeDurably(file, Buffer.from(line), 0);
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, join(dir, CURSOR));
+  await replaceFile(join(dir, CURSOR), Buffer.from(line));
 }
 
 /** The kept sequence number; 0 when there is none or it is damaged: then all is done once more. */

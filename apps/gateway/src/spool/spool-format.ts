@@ -44,6 +44,16 @@ export function encodeEntry(record: OutRecord): Buffer {
   return entry;
 }
 
+/** An entry in the place of one that was cut out. */
+export function blankEntry(time: string): Buffer {
+  return encodeEntry({ key: '', type: '', id: '', time, value: '' });
+}
+
+/** Whether an entry was cut out. */
+export function isBlank(record: OutRecord): boolean {
+  return record.type === '';
+}
+
 /** The entry that begins at `start`; null when there is none, or only a part or a damaged one. */
 export function decodeEntry(data: Buffer, start: number): FoundEntry | null {
   const body = start + HEAD_BYTES;
@@ -56,11 +66,18 @@ export function decodeEntry(data: Buffer, start: number): FoundEntry | null {
   return record && { record, end };
 }
 
-/** All entries from the start of a file up to the first that is torn or damaged. */
-export function scanEntries(data: Buffer): FoundEntry[] {
+/**
+ * The entries from the start of a file up to the first that is torn or damaged; at most so many, of
+ * at most so many bytes but for the first.
+ */
+export function scanEntries(
+  data: Buffer,
+  most: { records: number; bytes: number } = { records: Infinity, bytes: Infinity },
+): FoundEntry[] {
   const found: FoundEntry[] = [];
   let entry = decodeEntry(data, 0);
-  while (entry) {
+  while (entry && found.length < most.records) {
+    if (found.length > 0 && entry.end > most.bytes) break;
     found.push(entry);
     entry = decodeEntry(data, entry.end);
   }

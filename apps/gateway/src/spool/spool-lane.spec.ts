@@ -33,9 +33,12 @@ function judging(world: {
   gate?: Promise<void>;
   unclear?: boolean;
   verdicts: Map<string, Verdict>;
+  /** How often it was asked. */
+  calls: number;
 }) {
   return {
     judge: async (messages: readonly SpooledMessage[]): Promise<Verdict[] | null> => {
+      world.calls++;
       await world.gate;
       if (world.unclear) return null;
       return messages.map(({ messageId }) => world.verdicts.get(messageId) ?? { append: true });
@@ -55,7 +58,7 @@ async function setUp(options: { maxBytes?: number } = {}) {
     write,
   });
   await spool.open(() => undefined);
-  const world: Parameters<typeof judging>[0] = { verdicts: new Map() };
+  const world: Parameters<typeof judging>[0] = { verdicts: new Map(), calls: 0 };
   const events: string[] = [];
   const short = (message: SpooledMessage) => Number(message.messageId.slice(-12));
   const drainer = new Drainer({
@@ -68,7 +71,8 @@ async function setUp(options: { maxBytes?: number } = {}) {
     logger: { warn: jest.fn(), error: jest.fn() },
   });
   const lane = new SpoolLane({
-    ...{ partition: 0, writer: log, spool, drainer, pauseMs: 5 },
+    ...{ partition: 0, writer: log, spool, drainer, pauseMs: 5, cutEveryMs: 0 },
+    wallClock: () => FIRST_SENT_AT,
     onHolding: (holding) => events.push(holding ? 'holding' : 'open'),
     onHeld: () => undefined,
     onError: (error) => events.push(String(error)),
@@ -79,8 +83,10 @@ async function setUp(options: { maxBytes?: number } = {}) {
     await stopped;
     await spool.close();
   });
-  const send = (n: number) =>
-    lane.append(heldRecord(n), (result) => events.push(`${result.ok ? 'ok' : result.reason} ${n}`));
+  const send = (n: number, over: { expiresAt?: string } = {}) =>
+    lane.append(heldRecord(n, over), (result) =>
+      events.push(`${result.ok ? 'ok' : result.reason} ${n}`),
+    );
   return { log, spool, lane, world, events, send, write };
 }
 
@@ -161,7 +167,7 @@ describe('a partition that stalls', () => {
     log.comeBack();
     await eventually(() => expect(log.ids).toEqual(logged(0, 1)));
     await eventually(() => expect(events).toContain('drained 0'));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => expect(world.calls).toBe(2));
     const writes = write.mock.calls.length;
     for (const n of [3, 4]) expect(send(n)).toBe(true);
     expect(log.ids).toHaveLength(1);
@@ -179,7 +185,7 @@ describe('a partition that stalls', () => {
     world.gate = new Promise((resolve) => (open = resolve));
     log.comeBack();
     await eventually(() => expect(events).toContain('drained 0'));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => expect(world.calls).toBe(2));
     send(3);
     log.away = true;
     open();
@@ -265,6 +271,22 @@ describe('a partition that stalls', () => {
     lane.lane.stalled();
     await eventually(() => expect(events).toContain('full 1'));
     expect(spool.size).toBe(0);
+  });
+
+  it('cuts out what expires while it waits, and its sender hears of it', async () => {
+    const { lane, events, log, send } = await setUp();
+    log.away = true;
+    send(0);
+    send(1, { expiresAt: new Date(FIRST_SENT_AT).toISOString() });
+    send(2, { expiresAt: new Date(FIRST_SENT_AT + 1).toISOString() });
+    lane.stalled();
+    await eventually(() => expect(log.queued).toBe(1));
+    lane.stalled();
+    await eventually(() => expect(events.at(-1)).toBe('content_expired 1'));
+    await eventually(() => expect(log.queued).toBe(1));
+    log.comeBack();
+    await eventually(() => expect(events.at(-1)).toBe('open'));
+    expect(log.ids).toEqual([heldId(0), heldId(2)].map((id) => `${id}+`));
   });
 
   it('holds messages only: other records are refused, outcome unknown', async () => {

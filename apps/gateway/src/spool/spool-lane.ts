@@ -4,7 +4,7 @@ import { DrainAttempt } from './drain-attempt';
 import type { Drainer, Judged } from './drainer';
 import type { PartitionSpool } from './partition-spool';
 import { encodeEntry } from './spool-format';
-import { mayBeHeld } from './spooled-message';
+import { expiryOf, mayBeHeld } from './spooled-message';
 
 /** What became of a send. `held`: on this gateway's disk. `full`, `not_stored`: nowhere. */
 export type SendResult =
@@ -30,13 +30,17 @@ export interface SpoolLaneParts {
   partition: number;
   writer: Pick<LogWriter, 'append' | 'takeWaiting'>;
   spool: PartitionSpool;
-  drainer: Pick<Drainer, 'judge' | 'settle'>;
+  drainer: Pick<Drainer, 'judge' | 'settle' | 'expired'>;
   /** The partition begins to hold sends, or has drained. */
   onHolding(holding: boolean): void;
   onHeld(): void;
   onError(error: unknown): void;
+  /** Unix milliseconds. */
+  wallClock: () => number;
   /** Pause after a round that failed, milliseconds. */
   pauseMs?: number;
+  /** Expired entries are cut out this often, milliseconds. */
+  cutEveryMs?: number;
 }
 
 /** Most records and bytes of an attempt. The first after a failure has one: is the log back? */
@@ -47,6 +51,7 @@ const MOST_RECORD_BYTES = 512 * 1024;
 /** Sends that may wait in memory for the end of a drain; then they are held as well. */
 const MOST_BEHIND = 1_000;
 const PAUSE_MS = 500;
+const CUT_EVERY_MS = 30_000;
 
 /** The sends of one partition: to the log, or to the disk while the log is away and until it drained. */
 export class SpoolLane {
@@ -56,6 +61,7 @@ export class SpoolLane {
   private stopping = false;
   private running: Promise<void> = Promise.resolve();
   private wake: () => void = () => undefined;
+  private cutAt = 0;
 
   constructor(private readonly parts: SpoolLaneParts) {}
 
@@ -126,6 +132,7 @@ export class SpoolLane {
   /** Moves the oldest entries on. False: they could not be; it is tried again. */
   private async round(most: { records: number; bytes: number }): Promise<boolean> {
     const { spool, drainer } = this.parts;
+    await this.cutExpired();
     const entries = await spool.peek(most);
     if (entries.length === 0) return most === BATCH;
     if (most === BATCH && spool.isAll(entries.length)) this.state = 'closing';
@@ -138,6 +145,15 @@ export class SpoolLane {
     const done = drainer.settle(judged, attempt.answers);
     if (done > 0) await spool.advance(entries[done - 1]!);
     return done === entries.length || this.pause();
+  }
+
+  /** What has expired does not wait on the disk for the log. */
+  private async cutExpired(): Promise<void> {
+    const { spool, drainer, wallClock, cutEveryMs = CUT_EVERY_MS } = this.parts;
+    const now = wallClock();
+    if (Math.abs(now - this.cutAt) < cutEveryMs) return;
+    this.cutAt = now;
+    for (const record of await spool.cut(now)) drainer.expired(record);
   }
 
   private async try(judged: readonly Judged[]): Promise<DrainAttempt> {
@@ -190,7 +206,8 @@ export class SpoolLane {
       refuse(mayBeHeld(record) ? 'too_large' : 'stopped');
       return 'taken';
     }
-    const put = spool.put(encodeEntry(record), Date.parse(record.time), (result) => {
+    const times = { sentAt: Date.parse(record.time), expiresAt: expiryOf(record) };
+    const put = spool.put(encodeEntry(record), times, (result) => {
       if ('sequence' in result) {
         onHeld();
         done({ ok: false, reason: 'held', partition, sequence: result.sequence });

@@ -18,6 +18,13 @@ export function mayBeHeld(record: OutRecord): boolean {
   return record.type === EVENT_TYPES.messageSent;
 }
 
+/** When a record's life ends, Unix milliseconds; Infinity: never. */
+export function expiryOf(record: OutRecord): number {
+  // few have one, and reading a record costs
+  if (!record.value.includes('"expiresAt"')) return Infinity;
+  return spooledMessage(record)?.expiresAtMs ?? Infinity;
+}
+
 /** Reads a record that was held; null when it is no message that this version knows. */
 export function spooledMessage(record: OutRecord): SpooledMessage | null {
   if (!mayBeHeld(record)) return null;

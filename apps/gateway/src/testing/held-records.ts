@@ -13,8 +13,11 @@ export function heldId(n: number): string {
 }
 
 /** The record of the n-th message. */
-export function heldRecord(n: number, over: { text?: string; senderId?: string } = {}): OutRecord {
-  return messageRecord({
+export function heldRecord(
+  n: number,
+  over: { text?: string; senderId?: string; expiresAt?: string } = {},
+): OutRecord {
+  const record = messageRecord({
     conversationId: CONVERSATION,
     messageId: heldId(n),
     senderId: over.senderId ?? SENDER,
@@ -23,4 +26,7 @@ export function heldRecord(n: number, over: { text?: string; senderId?: string }
     contentHash: String(n).padStart(22, 'h'),
     sentAt: new Date(FIRST_SENT_AT + n * 1000).toISOString(),
   });
+  if (over.expiresAt === undefined) return record;
+  const value = { ...(JSON.parse(record.value.toString()) as object), expiresAt: over.expiresAt };
+  return { ...record, value: JSON.stringify(value) };
 }
