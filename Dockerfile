@@ -21,5 +21,5 @@ COPY --from=build --chown=root:root /app/node_modules node_modules
 COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
 USER node
-ENTRYPOINT ["node"]
+ENTRYPOINT ["node", "--max-semi-space-size=64"]
 CMD ["dist/apps/gateway/src/main.js"]

@@ -58,10 +58,22 @@ const FAULTS: Fault[] = [
     held: true,
   },
   { name: 'restart of PostgreSQL', strike: (s) => s.postgres.restart(), silence: { whole: 1_000 } },
-  { name: 'restart of Redis', strike: (s) => s.redis.restart(), silence: { afterBack: 5_000 } },
+  {
+    name: 'restart of Redis',
+    strike: async ({ redis }) => {
+      await redis.stop();
+      await downFor(1_000);
+      await redis.restart();
+    },
+    silence: { afterBack: 5_000 },
+  },
   {
     name: 'restart of Redis, emptied',
-    strike: (s) => s.redis.restartEmpty(),
+    strike: async ({ redis }) => {
+      await redis.kill();
+      await downFor(1_000);
+      await redis.restartEmpty();
+    },
     silence: { afterBack: 5_000 },
   },
 ];
@@ -88,7 +100,7 @@ class Probe {
   }
 
   private async loop(): Promise<void> {
-    const { user } = this.talk.ends[0][0]!;
+    const user = this.talk.reader;
     while (this.running) {
       for (const base of user.bases) {
         const began = performance.now();
@@ -189,7 +201,7 @@ async function spoolsAreEmpty(stack: Stack): Promise<void> {
 async function holdsTogether(workload: Workload, talk: Talk, history: FaultHistory): Promise<void> {
   const sent = workload.acknowledged.filter((a) => a.conversationId === talk.id);
   const stored = await eventually(async () => {
-    const all = await talk.ends[0][0]!.user.history(talk.id);
+    const all = await talk.reader.history(talk.id);
     expect(all.length).toBeGreaterThanOrEqual(sent.length);
     return all;
   }, 20_000);

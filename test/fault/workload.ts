@@ -19,6 +19,8 @@ export interface Device {
 export interface Talk {
   id: string;
   ends: [Device[], Device[]];
+  /** The first user once more, on a device that only reads pages over HTTP. */
+  reader: ChatUser;
   /** Times (ms, monotonic) at which the receiving side was shown a message. */
   arrivals: number[];
 }
@@ -54,7 +56,8 @@ export class Workload {
       const ann = await ChatUser.create(this.bases, { at: n % 2 });
       const bob = await ChatUser.create(this.bases, { at: (n + 1) % 2 });
       const { id } = await ann.direct(bob);
-      const talk: Talk = { id, ends: [[], []], arrivals: [] };
+      const reader = await ann.onNewDevice(n % 2);
+      const talk: Talk = { id, ends: [[], []], reader, arrivals: [] };
       talk.ends[0].push(await this.device(ann, `a${n}`, talk));
       talk.ends[1].push(await this.device(bob, `b${n}`, talk));
       talk.ends[1].push(await this.device(await bob.onNewDevice(n % 2), `b${n}+`, talk));

@@ -20,7 +20,7 @@ import { SessionAnnouncer } from './accounts/session-announcer';
 import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
-import { CONCURRENT_PARTITIONS, OpenLog } from './log/open-log';
+import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -70,7 +70,7 @@ export class Storage {
     });
     this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
     this.database = this.pool('reads', env.DATABASE_POOL);
-    this.writes = this.pool('log', CONCURRENT_PARTITIONS + 1);
+    this.writes = this.pool('log', APPLY_CONNECTIONS);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
     this.watch = new DatabaseWatch(this.database, logger);
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);

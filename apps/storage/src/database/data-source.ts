@@ -8,6 +8,7 @@ import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
+import { SharedBatches1764000000500 } from '../migrations/1764000000500-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -33,7 +34,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       OutboxEntity,
       LogProgressEntity,
     ],
-    migrations: [Initial1763700000000],
+    migrations: [Initial1763700000000, SharedBatches1764000000500],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.

@@ -11,8 +11,10 @@ import { LagMetrics, WriterMetrics } from '../messages/writer-metrics';
 import { checkBounds, loadLogState, type LogState, readApplied } from './log-state';
 import { Progress } from './progress';
 
-/** Partitions applied at the same time; each needs a connection. */
-export const CONCURRENT_PARTITIONS = 4;
+/** Partitions whose batches are handled at the same time: all of a fetch share a statement. */
+const CONCURRENT_PARTITIONS = 64;
+/** Connections for applying: one statement at a time, and what is asked beside it. */
+export const APPLY_CONNECTIONS = 3;
 /** A batch is worth waiting for: halves the cost per message at low rates. Milliseconds and bytes. */
 const MAX_WAIT_MS = 25;
 const MIN_BYTES = 256 * 1024;

@@ -1,48 +1,31 @@
 import type { Database } from '../database/database';
+import { sqlState } from '../database/database-errors';
 import type { LogState } from '../log/log-state';
+import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
 import type { LogEntry } from './record-decoder';
 
-/** What a batch did: null when the fence refused it (somebody else has applied it, or none of it). */
-export type Applied = { inserted: number } | null;
+export type { Applied } from './batch-combiner';
 
-/** Applies consecutive records of a partition, or nothing at all: see the function in the migration. */
+/** Raised by `apply_log_batches` when some of several fences refused: nothing was applied. */
+const FENCED = 'TD001';
+
+/** Applies consecutive records of partitions, or nothing at all: see the function in the migration. */
 export class BatchRepository {
+  private readonly combiner = new BatchCombiner((batches) => this.applyAll(batches));
+
   constructor(
     private readonly database: Database,
     private readonly log: LogState,
   ) {}
 
   /** Applies the entries among the offsets [first, next). */
-  async apply(
+  apply(
     partition: number,
     first: bigint,
     next: bigint,
     entries: readonly LogEntry[],
   ): Promise<Applied> {
-    const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
-      {
-        name: 'apply-log-batch',
-        text: `SELECT applied, inserted FROM apply_log_batch(
-                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-      },
-      [
-        this.log.topic,
-        partition,
-        this.log.epoch,
-        first,
-        next,
-        plainArray(entries.map((e) => e.conversationId)),
-        plainArray(entries.map((e) => e.messageId)),
-        plainArray(entries.map((e) => e.position)),
-        plainArray(entries.map((e) => e.senderId)),
-        plainArray(entries.map((e) => e.sentAt)),
-        plainArray(entries.map((e) => e.expiresAt)),
-        plainArray(entries.map((e) => e.kind)),
-        plainArray(entries.map((e) => e.contentHash)),
-        entries.map((e) => e.content),
-      ],
-    );
-    return row?.applied ? { inserted: row.inserted } : null;
+    return this.combiner.apply({ partition, first, next, entries });
   }
 
   /** Epoch and next offset of a partition. */
@@ -56,6 +39,45 @@ export class BatchRepository {
     );
     return row ? { epoch: row.epoch, next: BigInt(row.next) } : null;
   }
+
+  private async applyAll(batches: readonly Batch[]): Promise<Applied> {
+    const entries = batches.length === 1 ? batches[0]!.entries : batches.flatMap((b) => b.entries);
+    try {
+      const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
+        {
+          name: 'apply-log-batches',
+          text: `SELECT applied, inserted FROM apply_log_batches(
+                   $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+        },
+        [
+          this.log.topic,
+          this.log.epoch,
+          batches.map((b) => b.partition),
+          plainArray(batches.map((b) => b.first)),
+          plainArray(batches.map((b) => b.next)),
+          ...columns(entries),
+        ],
+      );
+      return row?.applied ? { inserted: row.inserted } : null;
+    } catch (error) {
+      if (sqlState(error) === FENCED) return null;
+      throw error;
+    }
+  }
+}
+
+function columns(entries: readonly LogEntry[]): unknown[] {
+  return [
+    plainArray(entries.map((e) => e.conversationId)),
+    plainArray(entries.map((e) => e.messageId)),
+    plainArray(entries.map((e) => e.position)),
+    plainArray(entries.map((e) => e.senderId)),
+    plainArray(entries.map((e) => e.sentAt)),
+    plainArray(entries.map((e) => e.expiresAt)),
+    plainArray(entries.map((e) => e.kind)),
+    plainArray(entries.map((e) => e.contentHash)),
+    entries.map((e) => e.content),
+  ];
 }
 
 /**

@@ -15,7 +15,7 @@ export class Initial1763700000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP FUNCTION apply_log_batch');
+    await runner.query('DROP FUNCTION IF EXISTS apply_log_batch');
     for (const table of [
       'outbox',
       'log_progress',
