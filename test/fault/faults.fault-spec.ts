@@ -149,9 +149,11 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence, seconds = SE
     const back = performance.now();
     history.note({ operation: 'back', value: name });
     await running;
-    const ended = performance.now();
+    const stopped = performance.now();
     await probe.stop();
     await workload.settle(90_000);
+    // what was held may arrive when nobody sends any more
+    const ended = held ? Math.max(...watched.flatMap((t) => t.arrivals)) : stopped;
 
     const silences = watched.map((t) => longestSilence(t.arrivals, struck, ended));
     const after = silences.map((s) => Math.max(0, s.endedAt - back));
