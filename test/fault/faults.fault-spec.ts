@@ -53,7 +53,7 @@ const FAULTS: Fault[] = [
       await downFor(60_000);
       await stack.kafka.restart();
     },
-    silence: { afterBack: 15_000 },
+    silence: { afterBack: 30_000 },
     seconds: 100,
     held: true,
   },
