@@ -22,7 +22,7 @@ export class FakeLog implements Pick<LogWriter, 'append' | 'takeWaiting' | 'part
     return this.waiting.splice(0);
   }
 
-  partitionOf(): number {
+  partitionOf(_key: string): number {
     return 0;
   }
 
