@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
 import {
   commonEnv,
@@ -50,6 +51,14 @@ export const gatewayEnv = commonEnv
       .min(1)
       .max(TIMINGS.ticketSeconds)
       .default(TIMINGS.ticketSeconds),
+    /** Directory of this node, kept over restarts and shared with no other; default `.data/NODE_ID`. */
+    DATA_DIR: z.string().min(1).optional(),
+    /** Bytes of messages that may be held on disk while the log is away; a quarter per partition. */
+    SPOOL_MAX_BYTES: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .default(256 * 1024 * 1024),
     /** Sockets that this gateway takes before it answers `busy`. */
     MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
     /** Tests only: shifts the gateway's clock for `sentAt` and the age of ids, in milliseconds. */
@@ -74,3 +83,8 @@ export const gatewayEnv = commonEnv
   });
 
 export type GatewayEnv = z.output<typeof gatewayEnv>;
+
+/** Where this node keeps its data. */
+export function dataDir({ DATA_DIR, NODE_ID }: Pick<GatewayEnv, 'DATA_DIR' | 'NODE_ID'>): string {
+  return DATA_DIR ?? join('.data', NODE_ID);
+}

@@ -7,6 +7,8 @@ import type { PresenceEvents } from './directory/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
+import type { HoldingWriter } from './spool/holding-writer';
+import type { SpoolStore } from './spool/spool-store';
 
 const FLUSH_MS = 1_000;
 const NS_PER_SECOND = 1e9;
@@ -19,6 +21,10 @@ export interface Counted {
   presence: PresenceEvents;
   news: AccountNews;
   queued: () => number;
+  spool: {
+    store: Pick<SpoolStore, 'entries' | 'bytes' | 'oldestAt'>;
+    holding: Pick<HoldingWriter, 'heldTotal'>;
+  };
 }
 
 /** The gateway's metrics. */
@@ -71,6 +77,7 @@ export class GatewayMetrics {
         return seconds;
       },
     });
+    const heldSends = this.startSpool(counted.spool);
     const delivered = metrics.counter('frames_delivered_total', 'Pushes written to sockets');
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
@@ -85,8 +92,27 @@ export class GatewayMetrics {
       dropped.inc(presence.dropped);
       unsaid.inc(news.dropped);
       news.dropped = 0;
+      heldSends();
       delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
     }, FLUSH_MS).unref();
+  }
+
+  /** Gives what hands over the sends that were held since the last time. */
+  private startSpool({ store, holding }: Counted['spool']): () => void {
+    const { metrics } = this;
+    const ageSeconds = (): number => {
+      const { oldestAt } = store;
+      return oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000;
+    };
+    metrics.gauge('spool_entries', 'Messages held on disk', { collect: () => store.entries });
+    metrics.gauge('spool_bytes', 'Bytes of the spool', { collect: () => store.bytes });
+    metrics.gauge('spool_age_seconds', 'Age of the oldest held message', { collect: ageSeconds });
+    const held = metrics.counter('held_total', 'Sends answered with held');
+    let counted = 0;
+    return () => {
+      held.inc(holding.heldTotal - counted);
+      counted = holding.heldTotal;
+    };
   }
 
   stop(): void {

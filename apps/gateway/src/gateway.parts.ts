@@ -37,6 +37,7 @@ import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
 import { Heartbeat } from './socket/heartbeat';
 import { WriteQueue } from './socket/write-queue';
+import { makeHolding, type Spool } from './spool/holding.parts';
 import { ReadBarrier } from './sync/read-barrier';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
@@ -53,6 +54,8 @@ export interface GatewayOptions {
   positions: LogPositions;
   metrics: GatewayMetrics;
   counts: SendCounts;
+  /** What this node holds on its disk. */
+  spool: Spool;
   logger: Logger;
   fatal: (reason: string) => void;
 }
@@ -115,14 +118,18 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
     onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
   };
   const watermarks = new Watermarks(kafka, TOPICS.messages);
+  /** Told when a partition takes no records; set by whoever holds them then. */
+  const stalls = { take: (_partition: number): void => undefined };
   return {
     watermarks,
+    stalls,
     barrier: new ReadBarrier(watermarks),
     writer: new LogWriter({
       ...common,
       topic: TOPICS.messages,
       limits: SEND_QUEUE,
       ...metrics.writerHooks(),
+      onStalled: (partition) => stalls.take(partition),
     }),
     receiptWriter: new LogWriter({ ...common, topic: TOPICS.receipts, limits: RECEIPT_QUEUE }),
     presenceWriter: new LogWriter({ ...common, topic: TOPICS.presence, limits: PRESENCE_QUEUE }),
@@ -199,17 +206,18 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 }
 
 /** The way of a message into the log. */
-export function makeSends(
-  { backends, positions, clock, wallClock }: Context,
-  stores: Stores,
-  logs: Logs,
-) {
+export function makeSends(context: Context, stores: Stores, logs: Logs) {
+  const { backends, positions, clock, wallClock, spool } = context;
   const { storage } = backends;
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(stores.members, storage, clock);
   const directs = new DirectConversations(storage, membership);
-  const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
-  return { firsts, membership, directs, log };
+  const holding = makeHolding(context, logs.writer, { membership, firsts }, () => log);
+  logs.stalls.take = (partition) => holding.stalled(partition);
+  const log: MessageLog = new MessageLog({
+    ...{ writer: holding, held: spool.held, positions, firsts, clock, wallClock },
+  });
+  return { firsts, membership, directs, log, holding };
 }
 
 /** The way of watermarks into their log. */

@@ -14,6 +14,7 @@ import type { SharedParts } from './gateway.module';
 import { ReceiptHandler } from './receipts/receipt.handler';
 import type { ReceiptLog } from './receipts/receipt-log';
 import { SendHandler } from './send/send.handler';
+import type { HoldingWriter } from './spool/holding-writer';
 import { ConnectionOpener } from './socket/connection-opener';
 import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
@@ -49,6 +50,8 @@ const MOST_CLOSE_TIMEOUT_MS = 2_000;
 export interface Gateway {
   shared: SharedParts;
   writer: LogWriter;
+  /** Over {@link writer}: holds sends on disk while the log is away. */
+  holding: HoldingWriter;
   presenceWriter: LogWriter;
   receiptWriter: LogWriter;
   receipts: ReceiptLog;
@@ -154,6 +157,7 @@ function connect(
     ...logs,
     ...wires,
     receipts: sends.receipts,
+    holding: sends.holding,
     sockets,
     delayed,
     announcer: (url) => new Announcer(stores.listing, gatewayId, () => entry(url)),

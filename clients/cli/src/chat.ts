@@ -36,6 +36,7 @@ export class Chat {
   private lastNudge = 0;
   private readonly notedAbsent = new Set<string>();
   private settled = false;
+  private saidHeld = false;
   private offline = false;
   private offlineTimer: NodeJS.Timeout | null = null;
   private printing: Promise<void> | null = null;
@@ -49,6 +50,7 @@ export class Chat {
     client.on('sent', ({ outgoing, place }) => this.sent(outgoing, place));
     client.on('failed', (event) => this.failed(event));
     client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
+    client.on('held', () => this.held());
     client.on('outgoing', () => this.prompt());
     client.on('state', (event) => this.stateChanged(event));
   }
@@ -213,6 +215,7 @@ export class Chat {
   }
 
   private sent(outgoing: Outgoing, place: Place): void {
+    this.saidHeld = false;
     const { to } = outgoing.record;
     const { conversationId, position, sentAt } = place;
     if (to !== undefined) this.others.set(conversationId, to);
@@ -232,6 +235,12 @@ export class Chat {
       this.screen.style,
     );
     this.done(outgoing, here ? lines : [this.elsewhere(conversationId), ...lines]);
+  }
+
+  private held(): void {
+    if (this.saidHeld) return;
+    this.saidHeld = true;
+    this.status('the server keeps what you write for now (◦) and sends it as soon as it can');
   }
 
   private failed({ outgoing, code, detail, void: isVoid }: ClientEvents['failed']): void {

@@ -25,7 +25,7 @@ export function contentText(content: Message['content'], deleted = false): strin
 export const TICKS: Record<OutgoingState, string> = {
   waiting: '·',
   sending: '·',
-  held: '·',
+  held: '◦',
   sent: '✓',
   failed: '✗',
 };

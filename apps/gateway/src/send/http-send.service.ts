@@ -17,8 +17,15 @@ export interface SentBody {
   sentAt: string;
 }
 
-/** How long an HTTP send waits for the log, and then for storage, in milliseconds. */
+/** Body of the answer when the message is held on this gateway's disk: a `held` frame's. */
+export interface HeldBody {
+  messageId: string;
+}
+
+/** How long an HTTP send waits for storage's word, in milliseconds. */
 const WAIT_MS = 2_000;
+/** How long it waits for the log or the disk: a little longer than the log may stall. */
+const LOG_WAIT_MS = 2_500;
 
 /** Sends over HTTP. Each may be a repetition, so each asks storage first. */
 @Injectable()
@@ -32,13 +39,13 @@ export class HttpSendService {
 
   /**
    * Sends a message. Throws `text_too_long`, `payload_too_large`, `invalid_request`,
-   * `no_such_conversation`, `blocked`, `message_id_conflict`, `busy`, and `unavailable` when the
-   * outcome is not known in time.
+   * `no_such_conversation`, `blocked`, `message_id_conflict`, `busy`, `spool_full`, and `unavailable`
+   * when the outcome is not known in time.
    */
-  async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody> {
+  async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody | HeldBody> {
     try {
       const sent = await this.judged({ ...message, contentHash: checkedHash(message) });
-      this.counts.accepted += 1;
+      if ('position' in sent) this.counts.accepted += 1;
       return sent;
     } catch (error) {
       if (error instanceof TidingsError) this.counts.refused(error.code);
@@ -46,7 +53,7 @@ export class HttpSendService {
     }
   }
 
-  private async judged(message: AdmittedMessage): Promise<SentBody> {
+  private async judged(message: AdmittedMessage): Promise<SentBody | HeldBody> {
     const { conversationId, messageId, senderId } = message;
     if (!this.membership.isKnown(conversationId, senderId)) {
       await this.membership.require(conversationId, senderId);
@@ -63,7 +70,7 @@ export class HttpSendService {
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }
 
-  private append(message: AdmittedMessage): Promise<SentBody> {
+  private append(message: AdmittedMessage): Promise<SentBody | HeldBody> {
     return new Promise((resolve, reject) => {
       const reply = new HttpReply(message, resolve, reject);
       if (this.log.join(message, reply)) return;
@@ -81,18 +88,24 @@ function checkedHash({ content, extras }: Pick<AdmittedMessage, 'content' | 'ext
 
 /** The answer of one HTTP send, given up in time. */
 class HttpReply implements SendReply {
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout;
 
   constructor(
     private readonly message: AdmittedMessage,
-    private readonly resolve: (sent: SentBody) => void,
+    private readonly resolve: (answer: SentBody | HeldBody) => void,
     private readonly reject: (error: TidingsError) => void,
   ) {
-    this.timer = setTimeout(() => this.unknown(), WAIT_MS);
+    this.timer = setTimeout(() => this.unknown(), LOG_WAIT_MS);
   }
 
   logged(): void {
-    this.timer.refresh();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.unknown(), WAIT_MS);
+  }
+
+  held(): void {
+    clearTimeout(this.timer);
+    this.resolve({ messageId: this.message.messageId });
   }
 
   sent(position: string, sentAtMs: number): void {

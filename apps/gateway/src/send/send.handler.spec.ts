@@ -7,6 +7,9 @@ import { Metrics } from '@tidings/common/runtime/metrics';
 import { fakeConnection } from '../testing/fake-connection';
 import { FakeWriter } from '../testing/fake-writer';
 import { WriteQueue } from '../socket/write-queue';
+import { HeldMessages } from '../spool/held-messages';
+import type { SendDone } from '../spool/spool-lane';
+import { spooledMessage } from '../spool/spooled-message';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
 import { LogPositions } from './log-positions';
@@ -77,7 +80,7 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
   const wallClock = (): number => NOW;
   const positions = LogPositions.of(1, ['0']);
   const handler = new SendHandler({
-    log: new MessageLog({ writer, positions, firsts, clock, wallClock }),
+    log: new MessageLog({ writer, held: new HeldMessages(), positions, firsts, clock, wallClock }),
     membership,
     directs,
     firsts,
@@ -174,6 +177,41 @@ describe('a send that may not be the first', () => {
     expect(answers()).toEqual(['01 sent', '01 sent']);
     expect(writer.appends).toHaveLength(1);
     expect(lookups).toEqual([]);
+  });
+});
+
+describe('a send that is held', () => {
+  const hold = (writer: FakeWriter, n: number) =>
+    (writer.appends[n]!.done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: n });
+
+  it('is answered held, counts as answered, and is answered sent later', async () => {
+    const { handle, answers, writer, connection, handler } = setUp({
+      first: {
+        position: '5',
+        senderId: fakeConnection().connection.userId,
+        contentHash: null,
+        sentAt: new Date(7).toISOString(),
+      },
+    });
+    await handle(send(1));
+    hold(writer, 0);
+    expect([answers(), connection.unanswered]).toEqual([['01 held'], 0]);
+    await handle(send(1, { retry: true }));
+    expect([answers(), connection.unanswered]).toEqual([['01 held', '01 held'], 0]);
+    handler.parts.log.drained([
+      { message: spooledMessage(writer.appends[0]!.record)!, offset: 0n },
+    ]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers().slice(2)).toEqual(['01 sent', '01 sent']);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it('spool_full sticks to its conversation', () => {
+    const { handle, answers, writer } = setUp();
+    void handle(send(1));
+    (writer.appends[0]!.done as SendDone)({ ok: false, reason: 'full' });
+    void handle(send(2));
+    expect(answers()).toEqual(['01 spool_full', '02 spool_full']);
   });
 });
 

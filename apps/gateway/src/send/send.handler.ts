@@ -11,7 +11,7 @@ import type { Connection } from '../socket/connection';
 import type { SendFrames } from '../socket/frame-router';
 import type { PreparedSend } from '../socket/inbound-frame';
 import { isoTime } from '../socket/iso-time';
-import { errorFrameText, sentFrameText } from '../socket/server-frames';
+import { errorFrameText, heldFrameText, sentFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
@@ -199,6 +199,11 @@ class SocketSend implements SendReply {
     if (!this.counted) return;
     this.counted = false;
     this.connection.unanswered -= 1;
+  }
+
+  held(): void {
+    this.logged();
+    this.handler.parts.writes.send(this.connection, heldFrameText(this.message.messageId));
   }
 
   sent(position: string, sentAtMs: number): void {

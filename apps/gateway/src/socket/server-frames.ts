@@ -46,6 +46,11 @@ export function sentFrameText(sent: {
   return `{"type":"sent","messageId":"${messageId}","conversationId":"${conversationId}","position":"${position}","sentAt":"${sentAt}"}`;
 }
 
+/** A `held` frame: the message is on this gateway's disk. */
+export function heldFrameText(messageId: string): string {
+  return `{"type":"held","messageId":"${messageId}"}`;
+}
+
 /** A `synced` frame. */
 export function syncedFrameText(ref: string, body: SyncedBody): string {
   return JSON.stringify({ type: 'synced', ref, ...body });
