@@ -97,6 +97,17 @@ describe('ReceiptSource', () => {
     expect((await source.find([marks()]))[0]).toMatchObject({ delivered: '5' });
   });
 
+  it('never falls behind what was pushed, though storage has not applied it yet', async () => {
+    const { source } = setUp();
+    const [first] = await source.find([marks({ delivered: '10', read: '10' })]);
+    source.pushed(marks(), first!);
+    const [later] = await source.find([marks({ delivered: '12', read: '4' })]);
+    expect(later).toMatchObject({ delivered: '12', read: '10' });
+    expect(later).not.toHaveProperty('unread');
+    const [newer] = await source.find([marks({ delivered: '12', read: '11' })]);
+    expect(newer).toMatchObject({ delivered: '12', read: '11', unread: 1, upTo: '9' });
+  });
+
   it('knows what was pushed before: backwards is no news', async () => {
     const { source } = setUp();
     const member = marks({ delivered: '10', read: '10' });

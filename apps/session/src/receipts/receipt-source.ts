@@ -44,7 +44,7 @@ export class ReceiptSource {
     const parts: Promise<Views>[] = [];
     for (let i = 0; i < members.length; i += PER_CALL) {
       const part = members.slice(i, i + PER_CALL);
-      parts.push(this.ask(part).then((views) => views ?? this.recall(part)));
+      parts.push(this.ask(part).then((views) => this.settled(part, views)));
     }
     return (await Promise.all(parts)).flat();
   }
@@ -64,6 +64,24 @@ export class ReceiptSource {
   pushed(member: MemberMarks, { others, ...view }: ReceiptView): void {
     const marks = mergeMarks(view, {});
     this.remembered.set(keyOf(member), { others, ...marks, deliveredBefore: marks.delivered });
+  }
+
+  private settled(members: readonly MemberMarks[], views: Views | null): Views | Promise<Views> {
+    if (!views) return this.recall(members);
+    return members.map((member, i) => {
+      const view = views[i];
+      return view ? this.raised(member, view) : null;
+    });
+  }
+
+  /** Storage may not have applied yet what was pushed already: what is told never falls. */
+  private raised(member: MemberMarks, view: ReceiptView): ReceiptView {
+    const known = this.remembered.get(keyOf(member));
+    if (!known) return view;
+    const { unread, upTo, ...rest } = view;
+    const marks = mergeMarks(view, known);
+    // A count belongs to the mark that it was made for.
+    return { ...rest, ...marks, ...(marks.read === view.read && { unread, upTo }) };
   }
 
   private ask(members: readonly MemberMarks[]): Promise<Views | null> {
