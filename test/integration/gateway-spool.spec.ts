@@ -51,7 +51,7 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
   const drained: string[] = [];
   const drainer = new Drainer({
     judge: new DrainJudge({
-      membership: { isKnown: () => true, require: () => Promise.resolve() },
+      membership: { maySend: () => true, requireSender: () => Promise.resolve() },
       firsts: { lookUp: () => Promise.resolve(null) },
       wallClock: () => Date.now(),
     }),

@@ -96,7 +96,8 @@ function connect(
   const syncs = new SyncService(storage, logs.barrier);
   const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
   const { barrier, writer } = logs;
-  const changes = new ChangeService({ storage, barrier, writer, clock, wallClock });
+  const { membership } = sends;
+  const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
     sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
     changes: new ChangeHandler({ service: changes, writes, counts, clock }),

@@ -60,6 +60,7 @@ function setUp(...replies: Reply[]) {
   const calls: { next?: string }[] = [];
   let now = 0;
   const service = new ChangeService({
+    membership: { maySend: () => true, requireSender: () => Promise.resolve() },
     storage: {
       call: ((_name: string, input: { next?: string }) => {
         calls.push(input);

@@ -4,6 +4,7 @@ import type { ChangeTarget } from '@tidings/common/contracts/internal';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
 import { partitionOf } from '@tidings/common/kafka/partitioner';
 import { changeProblem, type ChangeRequest } from '../domain/change-rules';
+import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';
 import type { ReadBarrier } from '../sync/read-barrier';
@@ -23,6 +24,7 @@ const BUSY_RETRY_MS = 1_000;
 export interface ChangeServiceParts {
   storage: Pick<StorageClient, 'call'>;
   barrier: Pick<ReadBarrier, 'take'>;
+  membership: Pick<Membership, 'maySend' | 'requireSender'>;
   writer: Pick<LogWriter, 'append'>;
   /** Monotonic milliseconds. */
   clock: () => number;
@@ -39,7 +41,7 @@ export class ChangeService {
 
   /**
    * The message after the change; null when the outcome is not known in time: the same change may
-   * be asked for again. Throws `no_such_conversation`, `not_found`, `not_allowed`,
+   * be asked for again. Throws `no_such_conversation`, `blocked`, `not_found`, `not_allowed`,
    * `message_id_conflict`, `payload_too_large`, `busy`, `unavailable`.
    */
   async change(request: ChangeRequest): Promise<ChangedFrame | null> {
@@ -47,6 +49,11 @@ export class ChangeService {
     if (target.change) return answerOf(request, target);
     const problem = changeProblem(target, request);
     if (problem !== null || !target.message) throw new TidingsError(problem ?? 'not_found');
+    const { membership } = this.parts;
+    const { conversationId, userId } = request;
+    if (!membership.maySend(conversationId, userId)) {
+      await membership.requireSender(conversationId, userId);
+    }
     const { wallClock } = this.parts;
     const result = await this.append(changeRecord(request, target.message, isoTime(wallClock())));
     if (result === null) return null;

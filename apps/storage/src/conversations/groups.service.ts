@@ -12,6 +12,7 @@ import type {
 } from '@tidings/common/contracts/http';
 import { uuid } from '@tidings/common/contracts/ids';
 import { LIMITS } from '@tidings/common/contracts/limits';
+import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import {
   addMembers,
@@ -55,11 +56,12 @@ export class GroupsService {
     private readonly outbox: OutboxService,
     private readonly log: LogState,
     private readonly progress: Progress,
+    private readonly blocks: BlocksRepository,
   ) {}
 
   /**
    * The group that this user makes under this request id; the one that was made before, whatever is
-   * asked now. Throws `not_found`, `group_full`.
+   * asked now. Throws `not_found`, `group_full`, `blocked`.
    */
   async create(
     founder: Omit<GroupBody, 'kind'> & { userId: string },
@@ -71,6 +73,7 @@ export class GroupsService {
       const memberIds = [...new Set([userId, ...userIds])];
       if (memberIds.length > LIMITS.groupMembers) throw new TidingsError('group_full');
       if (!(await this.groups.allExist(memberIds))) throw new TidingsError('not_found');
+      await this.refuseBlocked(userId, memberIds);
       const founding = { ...rest, kind: 'group' as const, creator: userId, memberIds, requestId };
       created = await this.conversations.create(
         newConversation(founding, (id) => this.log.partitionOf(id)),
@@ -94,7 +97,10 @@ export class GroupsService {
     return this.changed(asked, [], (group) => patch(group, { title, messageTtlSeconds }));
   }
 
-  /** Adds members; who is there already stays as he is. Throws `not_allowed`, `not_found`, `group_full`. */
+  /**
+   * Adds members; who is there already stays as he is. Throws `not_allowed`, `not_found`,
+   * `group_full`, `blocked`.
+   */
   async add({
     memberIds,
     ...asked
@@ -103,6 +109,7 @@ export class GroupsService {
     return this.changed(asked, wanted, async (group) => {
       const change = addMembers(group, await group.size());
       if (change.add && !(await group.allExist(change.add))) throw new TidingsError('not_found');
+      if (change.add) await this.refuseBlocked(asked.userId, change.add);
       return change;
     });
   }
@@ -123,6 +130,12 @@ export class GroupsService {
     ...asked
   }: Asked & { memberId: string; role: MemberRole }): Promise<ChangedConversation> {
     return this.changed(asked, [memberId], (group) => setRole(group, role));
+  }
+
+  /** Nobody is added to a group by somebody whom he blocks. */
+  private async refuseBlocked(userId: string, memberIds: readonly string[]): Promise<void> {
+    const blocking = await this.blocks.blocking(memberIds, userId);
+    if (blocking.length > 0) throw new TidingsError('blocked');
   }
 
   /** Members by id. */
