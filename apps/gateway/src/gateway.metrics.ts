@@ -21,6 +21,7 @@ export interface Counted {
 /** The gateway's metrics. */
 export class GatewayMetrics {
   readonly closed;
+  readonly uploads;
   private readonly appendSeconds;
   private readonly appended;
   private readonly appendFailures;
@@ -30,6 +31,9 @@ export class GatewayMetrics {
   constructor(private readonly metrics: Metrics) {
     this.closed = metrics.counter('connections_closed_total', 'Closed by the gateway, by code', [
       'code',
+    ]);
+    this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
+      'outcome',
     ]);
     this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
     this.appended = metrics.counter('appended_records_total', 'Records appended to the log');

@@ -23,11 +23,13 @@ import { ConnectionsController } from './http/connections.controller';
 import { ContactsController } from './http/contacts.controller';
 import { ConversationsController } from './http/conversations.controller';
 import { MeController } from './http/me.controller';
+import { MediaController } from './http/media.controller';
 import { MessagesController } from './http/messages.controller';
 import { PresenceController } from './http/presence.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { UsersController } from './http/users.controller';
+import { MediaParts } from './media/media.parts';
 import { FirstAppends } from './send/first-appends';
 import { HttpSendService } from './send/http-send.service';
 import { Membership } from './send/membership';
@@ -54,6 +56,7 @@ export interface SharedParts {
   membership: Membership;
   firsts: FirstAppends;
   counts: SendCounts;
+  media: MediaParts;
 }
 
 /** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
@@ -92,6 +95,7 @@ export class GatewayModule {
         ConnectionsController,
         ConversationsController,
         MessagesController,
+        MediaController,
         SyncController,
         PresenceController,
       ],
@@ -110,6 +114,7 @@ export class GatewayModule {
         value(Membership, parts.membership),
         value(FirstAppends, parts.firsts),
         value(SendCounts, parts.counts),
+        value(MediaParts, parts.media),
         value(SigningKeys, keys),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(

@@ -20,6 +20,7 @@ import { RouteCloser } from './directory/route-closer';
 import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
+import { MediaParts } from './media/media.parts';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
 import type { LogPositions } from './send/log-positions';
@@ -185,7 +186,7 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 
 /** The way of a message into the log. */
 export function makeSends(
-  { backends, positions, clock, wallClock }: Context,
+  { env, backends, positions, metrics, clock, wallClock }: Context,
   stores: Stores,
   logs: Logs,
 ) {
@@ -194,5 +195,9 @@ export function makeSends(
   const membership = new Membership(stores.members, storage, clock);
   const directs = new DirectConversations(storage, membership);
   const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
-  return { firsts, membership, directs, log };
+  const media = new MediaParts({
+    ...{ env, membership, storage, wallClock, barrier: logs.barrier },
+    count: (outcome) => metrics.uploads.inc({ outcome }),
+  });
+  return { firsts, membership, directs, log, media };
 }

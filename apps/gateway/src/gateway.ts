@@ -83,7 +83,15 @@ function connect(
   const syncs = new SyncService(storage, logs.barrier);
   const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
   const router = new FrameRouter({
-    sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
+    sends: new SendHandler({
+      ...sends,
+      media: sends.media.access,
+      writes,
+      counts,
+      close,
+      clock,
+      wallClock,
+    }),
     syncs: new SyncHandler(syncs, delayed, writes),
     writes,
     close,

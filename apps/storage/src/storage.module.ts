@@ -22,6 +22,8 @@ import { LogConsumer } from './log/log.consumer';
 import { LogService } from './log/log.service';
 import { LogState } from './log/log-state';
 import { Progress } from './log/progress';
+import { MediaRepository } from './media/media.repository';
+import { MediaService, MediaSettings } from './media/media.service';
 import { BatchWriter } from './messages/batch-writer';
 import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
@@ -43,6 +45,7 @@ export interface StorageParts {
   memberCache: MemberCache;
   announcer: SessionAnnouncer;
   hasher: PasswordHasher;
+  media: MediaSettings;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -69,10 +72,11 @@ export class StorageModule {
         { provide: MemberCache, useValue: parts.memberCache },
         { provide: SessionAnnouncer, useValue: parts.announcer },
         { provide: PasswordHasher, useValue: parts.hasher },
+        { provide: MediaSettings, useValue: parts.media },
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
-        ...[LogService, StorageServices],
+        ...[MediaRepository, MediaService, LogService, StorageServices],
       ],
     };
   }

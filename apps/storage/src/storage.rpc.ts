@@ -9,6 +9,7 @@ import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
+import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';
 import { SyncService } from './sync/sync.service';
 
@@ -23,6 +24,7 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'conversations.direct': 3_000,
   'messages.history': 4_000,
   'messages.first': 4_000,
+  'media.get': 4_000,
   sync: 4_500,
 };
 
@@ -38,12 +40,14 @@ export class StorageServices {
     readonly messages: MessagesService,
     readonly sync: SyncService,
     readonly log: LogService,
+    readonly media: MediaService,
   ) {}
 }
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
-  const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
+  const { accounts, sessions, users, contacts, conversations, messages } = services;
+  const { sync, log, media } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
@@ -73,6 +77,9 @@ export function storageHandlers(services: StorageServices): Handlers {
     'conversations.routing': (input) => conversations.routing(input.conversations),
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
+    'media.create': (input) => media.create(input),
+    'media.get': (input) => media.get(input),
+    'media.use': (input) => media.use(input),
     sync: async ({ userId, request, barrier }) => ({
       bodies: await sync.answer(userId, request, barrier),
     }),

@@ -5,6 +5,9 @@ import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { createMediaDriver } from '@tidings/common/media/media-env';
+import type { MediaDriver } from '@tidings/common/media/media-driver';
 import { MemberIds } from '@tidings/common/redis/member-ids';
 import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
@@ -21,6 +24,10 @@ import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { CONCURRENT_PARTITIONS, OpenLog } from './log/open-log';
+import { caughtUp } from './media/caught-up';
+import { MediaRepository } from './media/media.repository';
+import { MediaSettings } from './media/media.service';
+import { MediaSweep } from './media/media-sweep';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -60,6 +67,9 @@ export class Storage {
   private log: OpenLog | null = null;
   private app: NestExpressApplication | null = null;
   private sweep: OutboxSweep | null = null;
+  private readonly media: MediaDriver;
+  private readonly watermarks: Watermarks;
+  private mediaSweep: MediaSweep | null = null;
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
@@ -72,6 +82,8 @@ export class Storage {
     this.database = this.pool('reads', env.DATABASE_POOL);
     this.writes = this.pool('log', CONCURRENT_PARTITIONS + 1);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
+    this.media = createMediaDriver(env);
+    this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
     this.memberIds = new MemberIds(
@@ -111,6 +123,7 @@ export class Storage {
         start: () => this.sweep?.start(),
         stop: () => this.sweep?.stop(),
       },
+      { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
     ];
   }
 
@@ -170,6 +183,7 @@ export class Storage {
       ...{ dataSource, database, outbox, announcer, hasher, progress },
       ...{ log: state, logWriter: writer, batchWriter: batches },
       memberCache: new MemberCache(this.redis),
+      media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },
@@ -181,8 +195,19 @@ export class Storage {
     watchStorage(metrics, { database, progress, hasher, announcer });
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
+    this.mediaSweep = new MediaSweep({
+      ...{ isLeader, logger, media: app.get(MediaRepository), driver: this.media },
+      caughtUp: () => caughtUp(this.watermarks, progress),
+      everyMs: env.MEDIA_SWEEP_SECONDS * 1000,
+    });
     app.connectMicroservice({ strategy });
     await app.listen(env.PORT, env.HOST);
+  }
+
+  private async stopMedia(): Promise<void> {
+    await this.mediaSweep?.stop();
+    this.watermarks.stop();
+    this.media.close();
   }
 
   private async leaveGroup(): Promise<void> {

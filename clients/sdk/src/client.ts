@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { Message } from '@tidings/common/contracts/content';
+import type { Content, Message } from '@tidings/common/contracts/content';
 import type {
   Conversation,
   HistoryPage,
@@ -15,7 +15,8 @@ import type { ConversationModel } from './conversation-model';
 import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
-import { Live, type Recipient } from './live';
+import { Live, type Recipient, type Words } from './live';
+import type { UploadData } from './http';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
 import { ServerTime } from './server-time';
@@ -139,15 +140,43 @@ export class TidingsClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a text; gives its handle at once, also without a connection.
+   * Sends a text, or a content such as an uploaded image; gives its handle at once, also without a connection.
    *
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
    */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Words): Outgoing {
     if (!this.live) throw new StoppedError('Start first');
     return this.live.send(message);
+  }
+
+  /**
+   * Uploads an image and sends it. Rejects as the upload does; then nothing was sent.
+   *
+   * @throws TidingsError `unsupported_media`, `payload_too_large`, `no_such_conversation`
+   */
+  async sendImage(
+    recipient: Recipient,
+    image: { data: UploadData; type: string; caption?: string },
+  ): Promise<Outgoing> {
+    const { caption, data } = image;
+    const type = image.type.startsWith('image/') ? image.type : 'image/unknown';
+    const { place, mediaId } = await this.uploaded(recipient, { data, type });
+    const content: Content = { kind: 'image', mediaId, ...(caption && { caption }) };
+    return this.send({ ...place, content });
+  }
+
+  /** Uploads a file and sends it under a name. Rejects as {@link sendImage}. */
+  async sendFile(
+    recipient: Recipient,
+    file: { data: UploadData; type: string; name: string },
+  ): Promise<Outgoing> {
+    const { place, mediaId, isImage } = await this.uploaded(recipient, file);
+    const content: Content = isImage
+      ? { kind: 'image', mediaId, caption: file.name }
+      : { kind: 'file', mediaId, name: file.name };
+    return this.send({ ...place, content });
   }
 
   /** Everything held of a conversation; undefined: never heard of it. */
@@ -200,6 +229,17 @@ export class TidingsClient extends Emitter<ClientEvents> {
    */
   reconnect(): void {
     this.live?.reconnect();
+  }
+
+  private async uploaded(recipient: Recipient, { data, type }: { data: UploadData; type: string }) {
+    const conversationId =
+      'to' in recipient ? await this.directId(recipient.to) : recipient.conversationId;
+    const { mediaId, width } = await this.api.upload(conversationId, data, type);
+    return { place: { conversationId }, mediaId, isImage: width !== undefined };
+  }
+
+  private async directId(userId: string): Promise<string> {
+    return this.directWith(userId) ?? (await this.direct(userId)).id;
   }
 
   private makeLive(session: SavedSession): Live {

@@ -1,5 +1,5 @@
 export { TidingsClient, type ClientOptions } from './client';
-export type { Recipient } from './live';
+export type { Recipient, Words } from './live';
 export type { ClientEvents, ClientState, Problem } from './client-events';
 export { Outgoing, type Outcome } from './outgoing';
 export type { OutgoingState } from './outbox-lane';
@@ -14,7 +14,7 @@ export {
   type PutAnswer,
   type ServerInfo,
 } from './api';
-export { HttpClient, type HttpCall, type HttpOptions } from './http';
+export { HttpClient, type HttpCall, type HttpOptions, type UploadData } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
 export type { SyncResult } from './sync-runner';
@@ -25,12 +25,14 @@ export type { SocketHandlers, Transport, TransportSocket } from './transport';
 export { readFrame, type ChangedFrame, type IncomingFrame } from './frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Content, Message, MessageContent } from '@tidings/common/contracts/content';
 export type {
   Contact,
   Conversation,
   HistoryPage,
   Me,
+  MediaAnswer,
+  MediaUrlAnswer,
   Presence,
   User,
 } from '@tidings/common/contracts/http';

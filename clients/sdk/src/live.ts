@@ -1,4 +1,4 @@
-import { contentProblem, type Content } from '@tidings/common/contracts/content';
+import { contentProblem, isSentContent, type Content } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
@@ -37,6 +37,9 @@ export interface LiveDeps {
 
 /** Whom a message goes to: a conversation, or a user (the direct conversation with him). */
 export type Recipient = { conversationId: string } | { to: string };
+
+/** What is sent: a text, or any content. */
+export type Words = { text: string } | { content: Content };
 
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
@@ -89,10 +92,11 @@ export class Live {
   }
 
   /** See TidingsClient.send. */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Words): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    const content: Content = { kind: 'text', text: message.text };
+    const content: Content =
+      'content' in message ? message.content : { kind: 'text', text: message.text };
     const problem = contentProblem(content);
     if (problem) throw new TidingsError(problem);
     const now = this.deps.serverTime.now();
@@ -246,7 +250,10 @@ export class Live {
     const held = this.replica.get(conversationId)?.message(messageId);
     const content = this.outbox.record(messageId)?.content ?? held?.content;
     this.outbox.confirmed(messageId, frame);
-    if (content) this.replica.sent(frame, content);
+    // What the server adds to an image or a file comes with its push.
+    if (content && (content.kind === 'event' || isSentContent(content))) {
+      this.replica.sent(frame, content);
+    }
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {

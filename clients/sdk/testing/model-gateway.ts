@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import { isSentContent, type Message } from '@tidings/common/contracts/content';
 import type { SendFrame, SyncRequest } from '@tidings/common/contracts/frames';
 import { ME, PEER, welcome } from './factories';
 import { FakeTransport, type FakeSocket } from './fake-transport';
@@ -189,6 +189,7 @@ export class ModelGateway {
 
   private write(send: SendFrame, answered: boolean): void {
     const { messageId, content } = send;
+    if (!isSentContent(content)) throw new Error('the model knows texts only');
     const conversationId = send.conversationId!;
     const sentAt = '2026-01-01T00:00:00.000Z';
     const message = { messageId, senderId: ME, content, sentAt, version: '0' };

@@ -2,10 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { contentProblem, type Content } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { LIMITS } from '@tidings/common/contracts/limits';
+import { MediaParts } from '../media/media.parts';
 import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
 import { Membership } from './membership';
-import { isSameMessage, MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import {
+  isSameMessage,
+  MessageLog,
+  type AdmittedMessage,
+  type CompleteMessage,
+  type SendReply,
+} from './message-log';
 import { contentHashOf } from './message-record';
 import { SendCounts } from './send-counts';
 
@@ -28,13 +35,16 @@ export class HttpSendService {
     private readonly membership: Membership,
     private readonly firsts: FirstAppends,
     private readonly counts: SendCounts,
+    private readonly media: MediaParts,
   ) {}
 
   /**
    * Sends a message. Throws `text_too_long`, `invalid_request`, `no_such_conversation`,
-   * `message_id_conflict`, `busy`, and `unavailable` when the outcome is not known in time.
+   * `message_id_conflict`, `media_not_found`, `busy`, and `unavailable` when the outcome is not known in time.
    */
-  async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody> {
+  async send(
+    message: Omit<AdmittedMessage, 'contentHash'> & { content: Content },
+  ): Promise<SentBody> {
     try {
       const sent = await this.judged({ ...message, contentHash: checkedHash(message.content) });
       this.counts.accepted += 1;
@@ -51,12 +61,12 @@ export class HttpSendService {
       await this.membership.require(conversationId, senderId);
     }
     const first = await this.firsts.lookUp(conversationId, messageId);
-    if (first === null) return this.append(message);
+    if (first === null) return this.append(await this.media.access.complete(message));
     if (!isSameMessage(first, message)) throw new TidingsError('message_id_conflict');
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }
 
-  private append(message: AdmittedMessage): Promise<SentBody> {
+  private append(message: CompleteMessage): Promise<SentBody> {
     return new Promise((resolve, reject) => {
       const reply = new HttpReply(message, resolve, reject);
       if (this.log.join(message, reply)) return;

@@ -1,9 +1,9 @@
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { FakeWriter } from '../testing/fake-writer';
 import { LogPositions } from './log-positions';
-import { MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
-const MESSAGE: AdmittedMessage = {
+const MESSAGE: CompleteMessage = {
   conversationId: 'c',
   messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
   senderId: 'sender',

@@ -1,4 +1,4 @@
-import type { Content } from '@tidings/common/contracts/content';
+import { isSentContent, type Content, type SentContent } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
@@ -24,8 +24,16 @@ export interface AdmittedMessage {
   messageId: string;
   senderId: string;
   deviceId: string;
-  content: Content;
+  content: Content | SentContent;
   contentHash: string;
+}
+
+/** A message with all that its record holds. */
+export type CompleteMessage = AdmittedMessage & { content: SentContent };
+
+/** Whether nothing is missing for the record: a text is complete as it came. */
+export function isComplete(message: AdmittedMessage): message is CompleteMessage {
+  return isSentContent(message.content);
 }
 
 export interface MessageLogParts {
@@ -73,7 +81,7 @@ export class MessageLog {
    * storage for up to `confirmMs`. Returns false, and answers nothing, when the queue is full.
    */
   append(
-    message: AdmittedMessage,
+    message: CompleteMessage,
     reply: SendReply,
     options: { again: boolean; confirmMs: number },
   ): boolean {

@@ -12,9 +12,9 @@ import type { FirstAppends } from './first-appends';
 import { LogPositions } from './log-positions';
 import type { Membership } from './membership';
 import { contentHashOf } from './message-record';
-import { MessageLog } from './message-log';
+import { MessageLog, type CompleteMessage } from './message-log';
 import { SendCounts } from './send-counts';
-import { SendHandler } from './send.handler';
+import { SendHandler, type SendHandlerParts } from './send.handler';
 
 const NOW = 1_700_000_000_000;
 const TO = '01890a5d-ac96-774b-bcce-b302099a8003';
@@ -40,10 +40,18 @@ interface World {
   membership: 'ok' | 'no_such_conversation' | 'unavailable';
   direct: 'd' | 'not_found' | 'unavailable';
   first: FirstAppend | null;
+  media: 'ok' | 'media_not_found' | 'unavailable';
 }
 
 function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
-  const world: World = { known: true, membership: 'ok', direct: 'd', first: null, ...over };
+  const world: World = {
+    known: true,
+    membership: 'ok',
+    direct: 'd',
+    first: null,
+    media: 'ok',
+    ...over,
+  };
   const fake = fakeConnection(options);
   const writer = new FakeWriter();
   const lookups: string[] = [];
@@ -71,12 +79,21 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
       return Promise.resolve('d');
     },
   } as unknown as DirectConversations;
+  const media: SendHandlerParts['media'] = {
+    complete: async (message) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (world.media !== 'ok') throw new TidingsError(world.media);
+      const facts = { type: 'image/png', size: 7, width: 3, height: 2 };
+      return { ...message, content: { ...message.content, ...facts } } as CompleteMessage;
+    },
+  };
   const clock = (): number => 0;
   const wallClock = (): number => NOW;
   const positions = LogPositions.of(1, ['0']);
   const handler = new SendHandler({
     log: new MessageLog({ writer, positions, firsts, clock, wallClock }),
     membership,
+    media,
     directs,
     firsts,
     writes: new WriteQueue({ overflow: jest.fn() }),
@@ -230,6 +247,36 @@ describe('refusals', () => {
     writer.full = true;
     for (let i = 0; i <= 1_000; i++) void handle(send(i, { conversationId: `c${i}` }));
     expect(closes).toEqual([CLOSE_CODES.tooManyFrames]);
+  });
+});
+
+describe('a send that shows an upload', () => {
+  const image = { kind: 'image', mediaId: TO, caption: 'look' } as const;
+
+  it('is appended with what storage knows of it', async () => {
+    const { handle, writer, answers } = setUp();
+    await handle(send(1, { content: image }));
+    writer.flush();
+    expect(answers()).toEqual(['01 sent']);
+    const { content } = JSON.parse(String(writer.appends[0]!.record.value)) as Record<
+      string,
+      unknown
+    >;
+    expect(content).toEqual({ ...image, type: 'image/png', size: 7, width: 3, height: 2 });
+  });
+
+  it.each(['media_not_found', 'unavailable'] as const)('is refused with %s', async (media) => {
+    const { handle, writer, answers, connection } = setUp({ media });
+    await handle(send(1, { content: image }));
+    expect([answers(), writer.appends]).toEqual([[`01 ${media}`], []]);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it('joins the same id that came by another way meanwhile', async () => {
+    const { handle, writer, answers } = setUp();
+    await Promise.all([handle(send(1, { content: image })), handle(send(1, { content: image }))]);
+    writer.flush();
+    expect([answers(), writer.appends.length]).toEqual([['01 sent', '01 sent'], 1]);
   });
 });
 

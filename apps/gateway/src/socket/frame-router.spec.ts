@@ -1,3 +1,4 @@
+import { contentText } from '@tidings/common/contracts/content';
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import type { SendFrame } from '@tidings/common/contracts/frames';
 import { fakeConnection } from '../testing/fake-connection';
@@ -15,7 +16,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
   const prepared: string[] = [];
   const pending: (() => void)[] = [];
   const closes: number[] = [];
-  const textOf = (frame: SendFrame): string => frame.content.text;
+  const textOf = (frame: SendFrame): string => contentText(frame.content);
   const parts: FrameRouterParts = {
     sends: {
       prepare: (frame) => {

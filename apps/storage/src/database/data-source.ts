@@ -6,8 +6,10 @@ import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
+import { MediaEntity, MediaUseEntity } from '../media/media.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
+import { Media1764000005000 } from '../migrations/1764000005000-media';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -32,8 +34,10 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       MessageEntity,
       OutboxEntity,
       LogProgressEntity,
+      MediaEntity,
+      MediaUseEntity,
     ],
-    migrations: [Initial1763700000000],
+    migrations: [Initial1763700000000, Media1764000005000],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.

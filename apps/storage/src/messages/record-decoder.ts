@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { MessageContent } from '@tidings/common/contracts/content';
+import { contentText, type MessageContent } from '@tidings/common/contracts/content';
 import { conversationChanged, EVENT_TYPES, messageSent } from '@tidings/common/contracts/events';
 import { isStorable } from '@tidings/common/contracts/text';
 import type { LogRecord } from '@tidings/common/kafka/record';
@@ -57,7 +57,7 @@ function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = messageSent.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
   const event = parsed.data;
-  if (!isStorable(event.content.text)) return poison('content: NUL or a lone surrogate');
+  if (!isStorable(contentText(event.content))) return poison('content: NUL or a lone surrogate');
   const entry: LogEntry = {
     record,
     conversationId: event.conversationId,

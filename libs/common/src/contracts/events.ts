@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { content, conversationChange } from './content';
+import { conversationChange, sentContent } from './content';
 import { conversationId, uuid } from './ids';
 import { TOPICS } from './topics';
 
@@ -37,7 +37,7 @@ export const messageSent = z.object({
   messageId: uuid,
   senderId: uuid,
   deviceId: uuid,
-  content,
+  content: sentContent,
   contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),
