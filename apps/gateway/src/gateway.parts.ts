@@ -186,7 +186,7 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 
 /** The way of a message into the log. */
 export function makeSends(
-  { env, backends, positions, metrics, clock, wallClock }: Context,
+  { env, backends, positions, metrics, logger, clock, wallClock }: Context,
   stores: Stores,
   logs: Logs,
 ) {
@@ -196,7 +196,7 @@ export function makeSends(
   const directs = new DirectConversations(storage, membership);
   const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
   const media = new MediaParts({
-    ...{ env, membership, storage, wallClock, barrier: logs.barrier },
+    ...{ env, membership, storage, wallClock, logger, barrier: logs.barrier },
     count: (outcome) => metrics.uploads.inc({ outcome }),
   });
   return { firsts, membership, directs, log, media };

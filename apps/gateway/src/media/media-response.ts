@@ -33,7 +33,7 @@ export class MediaResponder {
     { request, response }: { request: Request; response: Response },
   ): Promise<void> {
     const key = keyOf(medium, variant);
-    const stat = await this.driver.stat(key);
+    const stat = await this.driver.stat(key).catch(away);
     if (!stat) throw new TidingsError('media_not_found');
     const etag = variant === 'original' ? `"${medium.etag}"` : `"${medium.etag}-t"`;
     const range = rangeOf(request, etag, stat.size);
@@ -64,7 +64,10 @@ export class MediaResponder {
     }
     this.reading += 1;
     try {
-      const bytes = await this.driver.open(key, typeof range === 'object' ? range : undefined);
+      const part = typeof range === 'object' ? range : undefined;
+      const bytes = await this.driver.open(key, part).catch((error: unknown) => {
+        throw unsent(response, new TidingsError('unavailable', { cause: error }));
+      });
       if (!bytes) throw unsent(response, new TidingsError('media_not_found'));
       response.setTimeout(STALL_MS, () => response.destroy());
       // A reader that has left, or bytes that end too early, show as a cut connection.
@@ -73,6 +76,10 @@ export class MediaResponder {
       this.reading -= 1;
     }
   }
+}
+
+function away(error: unknown): never {
+  throw new TidingsError('unavailable', { cause: error });
 }
 
 function keyOf(medium: MediaRecord, variant: MediaVariant): string {

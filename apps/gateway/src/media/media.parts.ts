@@ -1,5 +1,6 @@
 import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
+import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from '../gateway.env';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
@@ -22,6 +23,7 @@ export interface MediaOptions {
   membership: Membership;
   storage: StorageClient;
   barrier: ReadBarrier;
+  logger: Logger;
   /** Unix milliseconds. */
   wallClock: () => number;
   /** Takes the outcome of each upload: `ok` or an error code. */
@@ -37,7 +39,8 @@ export class MediaParts {
   readonly responder: MediaResponder;
   readonly wallClock: () => number;
 
-  constructor({ env, membership, storage, barrier, wallClock, count }: MediaOptions) {
+  constructor(private readonly options: MediaOptions) {
+    const { env, membership, storage, barrier, wallClock, count } = options;
     this.driver = createMediaDriver(env);
     this.wallClock = wallClock;
     this.access = new MediaAccess(storage, barrier);
@@ -53,8 +56,11 @@ export class MediaParts {
     this.uploads = new UploadService({ driver, codec, slots, membership, storage, count });
   }
 
-  /** Removes what a crash left of uploads in the making. */
+  /** Removes what a crash left of uploads in the making. Without a place for them chat goes on. */
   async start(): Promise<void> {
+    await this.driver.check().catch((error: unknown) => {
+      this.options.logger.error({ err: error }, 'images and files cannot be kept at the moment');
+    });
     await clearScratch(this.driver.scratchDir);
   }
 
