@@ -18,7 +18,7 @@ import { bombGif, bombPng, photo } from '../support/pictures';
 import { startTestStack } from '../support/test-stack';
 
 const SWEEP_SECONDS = '0.3';
-const URL_SECONDS = 6;
+const URL_SECONDS = 4;
 
 let stack: Stack;
 let stop: () => Promise<void>;

@@ -71,6 +71,8 @@ function pixels(source: string, frames: number): Sharp {
     limitInputPixels: LIMITS.imagePixels,
     pages: frames > 1 ? -1 : 1,
     sequentialRead: true,
+    // Cameras write JPEGs that libjpeg warns about.
+    failOn: 'error',
   }).timeout({ seconds: PATIENCE_SECONDS });
   // Frames lie below each other: turning them would mix them up.
   return frames > 1 ? image : image.autoOrient();
