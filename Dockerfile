@@ -20,6 +20,8 @@ COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build --chown=root:root /app/node_modules node_modules
 COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
+# A volume that is mounted here takes over the owner.
+RUN mkdir -p /var/lib/tidings/media && chown node:node /var/lib/tidings/media
 USER node
 ENTRYPOINT ["node", "--max-semi-space-size=64"]
 CMD ["dist/apps/gateway/src/main.js"]

@@ -31,6 +31,7 @@ export interface Counted {
 export class GatewayMetrics {
   readonly closed;
   readonly receipts: ReceiptMetrics;
+  readonly uploads;
   private readonly appendSeconds;
   private readonly appended;
   private readonly appendFailures;
@@ -42,6 +43,9 @@ export class GatewayMetrics {
       'code',
     ]);
     this.receipts = new ReceiptMetrics(metrics);
+    this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
+      'outcome',
+    ]);
     this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
     this.appended = metrics.counter('appended_records_total', 'Records appended to the log');
     this.appendFailures = metrics.counter(

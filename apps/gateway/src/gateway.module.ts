@@ -28,6 +28,7 @@ import { ContactsController } from './http/contacts.controller';
 import { ConversationsController } from './http/conversations.controller';
 import { DevicesController } from './http/devices.controller';
 import { MeController } from './http/me.controller';
+import { MediaController } from './http/media.controller';
 import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
 import { PasswordController } from './http/password.controller';
@@ -36,6 +37,7 @@ import { ReceiptsController } from './http/receipts.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { UsersController } from './http/users.controller';
+import { MediaParts } from './media/media.parts';
 import { HttpReceiptsService } from './receipts/http-receipts.service';
 import { ReceiptJudge } from './receipts/receipt-judge';
 import { ReceiptLog } from './receipts/receipt-log';
@@ -69,6 +71,7 @@ export interface SharedParts {
   judge: ReceiptJudge;
   receipts: ReceiptLog;
   counts: SendCounts;
+  media: MediaParts;
 }
 
 /** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
@@ -111,6 +114,7 @@ export class GatewayModule {
         ConversationsController,
         MembersController,
         MessagesController,
+        MediaController,
         ReceiptsController,
         SyncController,
         PresenceController,
@@ -134,6 +138,7 @@ export class GatewayModule {
         value(SendCounts, parts.counts),
         value(ReceiptJudge, parts.judge),
         value(ReceiptLog, parts.receipts),
+        value(MediaParts, parts.media),
         value(SigningKeys, keys),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(

@@ -22,6 +22,7 @@ import { RouteCloser } from './directory/route-closer';
 import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
+import { MediaParts } from './media/media.parts';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
 import { LogEnds } from './receipts/log-ends';
@@ -207,7 +208,7 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 
 /** The way of a message into the log. */
 export function makeSends(context: Context, stores: Stores, logs: Logs) {
-  const { backends, positions, clock, wallClock, spool } = context;
+  const { env, backends, positions, metrics, logger, clock, wallClock, spool } = context;
   const { storage } = backends;
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(stores.members, storage, clock);
@@ -217,7 +218,11 @@ export function makeSends(context: Context, stores: Stores, logs: Logs) {
   const log: MessageLog = new MessageLog({
     ...{ writer: holding, held: spool.held, positions, firsts, clock, wallClock },
   });
-  return { firsts, membership, directs, log, holding };
+  const media = new MediaParts({
+    ...{ env, membership, storage, wallClock, logger, barrier: logs.barrier },
+    count: (outcome) => metrics.uploads.inc({ outcome }),
+  });
+  return { firsts, membership, directs, log, holding, media };
 }
 
 /** The way of watermarks into their log. */

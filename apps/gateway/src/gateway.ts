@@ -99,7 +99,10 @@ function connect(
   const { membership } = sends;
   const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
-    sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
+    sends: new SendHandler({
+      ...{ ...sends, writes, counts, close, clock, wallClock },
+      media: sends.media.access,
+    }),
     changes: new ChangeHandler({ service: changes, writes, counts, clock }),
     receipts: new ReceiptHandler({ ...sends, metrics: context.metrics.receipts, writes }),
     syncs: new SyncHandler(syncs, delayed, writes),

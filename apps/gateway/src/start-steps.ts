@@ -162,6 +162,7 @@ export class StartSteps {
       name: 'listener',
       start: async () => {
         const { env, logger, readiness, gateway } = this;
+        await gateway.shared.media.start();
         const module = GatewayModule.over(gateway.shared, env);
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
@@ -176,6 +177,7 @@ export class StartSteps {
         if (!this.app) return;
         serverOf(this.app).closeAllConnections();
         await this.app.close();
+        this.gateway.shared.media.stop();
       },
     };
   }

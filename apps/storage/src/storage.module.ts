@@ -30,6 +30,8 @@ import { LogConsumer } from './log/log.consumer';
 import { LogService } from './log/log.service';
 import { LogState } from './log/log-state';
 import { Progress } from './log/progress';
+import { MediaRepository } from './media/media.repository';
+import { MediaService, MediaSettings } from './media/media.service';
 import { BatchWriter } from './messages/batch-writer';
 import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
@@ -54,6 +56,7 @@ export interface StorageParts {
   announcer: SessionAnnouncer;
   hasher: PasswordHasher;
   security: SecurityLog;
+  media: MediaSettings;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -81,12 +84,13 @@ export class StorageModule {
         { provide: SessionAnnouncer, useValue: parts.announcer },
         { provide: PasswordHasher, useValue: parts.hasher },
         { provide: SecurityLog, useValue: parts.security },
+        { provide: MediaSettings, useValue: parts.media },
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
         ...[PasswordService, DevicesRepository, DevicesService, BlocksRepository, BlocksService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
         ...[GroupsRepository, GroupsService, ReceiptsRepository, ReceiptsService],
-        ...[LogService, StorageServices],
+        ...[MediaRepository, MediaService, LogService, StorageServices],
       ],
     };
   }

@@ -13,6 +13,7 @@ import { ConversationsService } from './conversations/conversations.service';
 import { GroupsService } from './conversations/groups.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
+import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';
 import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
@@ -37,6 +38,7 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'messages.history': 4_000,
   'messages.first': 4_000,
   'messages.get': 4_000,
+  'media.get': 4_000,
   sync: 4_500,
 };
 
@@ -57,13 +59,14 @@ export class StorageServices {
     readonly receipts: ReceiptsService,
     readonly sync: SyncService,
     readonly log: LogService,
+    readonly media: MediaService,
   ) {}
 }
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
   const { accounts, sessions, users, contacts, conversations, groups } = services;
-  const { passwords, devices, blocks, messages, receipts, sync, log } = services;
+  const { passwords, devices, blocks, messages, receipts, sync, log, media } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
@@ -111,6 +114,9 @@ export function storageHandlers(services: StorageServices): Handlers {
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
     'messages.get': (input) => messages.get(input),
+    'media.create': (input) => media.create(input),
+    'media.get': (input) => media.get(input),
+    'media.use': (input) => media.use(input),
     sync: async ({ userId, request, barrier }) => ({
       bodies: await sync.answer(userId, request, barrier),
     }),

@@ -6,6 +6,9 @@ import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { createMediaDriver } from '@tidings/common/media/media-env';
+import type { MediaDriver } from '@tidings/common/media/media-driver';
 import { MemberIds } from '@tidings/common/redis/member-ids';
 import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
@@ -23,6 +26,10 @@ import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
+import { caughtUp } from './media/caught-up';
+import { MediaRepository } from './media/media.repository';
+import { MediaSettings } from './media/media.service';
+import { MediaSweep } from './media/media-sweep';
 import { CONCURRENT_RECEIPTS, openReceipts } from './receipts/open-receipts';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
@@ -70,6 +77,9 @@ export class Storage {
   private receipts: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private sweep: OutboxSweep | null = null;
+  private readonly media: MediaDriver;
+  private readonly watermarks: Watermarks;
+  private mediaSweep: MediaSweep | null = null;
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
@@ -83,6 +93,8 @@ export class Storage {
     this.writes = this.pool('log', APPLY_CONNECTIONS);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
     this.receiptWrites = this.pool('receipts', CONCURRENT_RECEIPTS);
+    this.media = createMediaDriver(env);
+    this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
     this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
@@ -120,6 +132,7 @@ export class Storage {
         start: () => this.sweep?.start(),
         stop: () => this.sweep?.stop(),
       },
+      { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
     ];
   }
 
@@ -193,6 +206,7 @@ export class Storage {
       ...{ log: state, logWriter: writer, batchWriter: batches },
       memberCache: new MemberCache(this.redis),
       security: new SecurityLog(logger),
+      media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },
@@ -204,9 +218,20 @@ export class Storage {
     watchStorage(metrics, { database, progress, hasher, announcer });
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
+    this.mediaSweep = new MediaSweep({
+      ...{ isLeader, logger, media: app.get(MediaRepository), driver: this.media },
+      caughtUp: () => caughtUp(this.watermarks, progress),
+      everyMs: env.MEDIA_SWEEP_SECONDS * 1000,
+    });
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
+  }
+
+  private async stopMedia(): Promise<void> {
+    await this.mediaSweep?.stop();
+    this.watermarks.stop();
+    this.media.close();
   }
 
   private async leaveGroup(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Contact, TidingsClient, User } from '@tidings/sdk';
 import { ACCOUNT_HELP, ACCOUNT_NAMES, AccountCommands } from './account-commands';
 import type { Chat } from './chat';
+import type { Files } from './files';
 import { friendly } from './friendly-errors';
 import { presenceText } from './message-lines';
 import type { People } from './people';
@@ -13,6 +14,9 @@ export const HELP = [
   '/contacts         list your contacts; type a number to open a chat',
   '/people [PREFIX]  look for people',
   '/chat NAME        open the chat with a contact (by number too) or with anybody by name',
+  '/image PATH       send an image to the open chat; a caption may follow the path',
+  '/file PATH        send a file to the open chat',
+  '/save N [PATH]    save the image or file with this number',
   '/history          show earlier messages of this chat',
   '/status           connection, unsent messages',
   ...ACCOUNT_HELP,
@@ -21,7 +25,8 @@ export const HELP = [
 ];
 
 const NAMES = [
-  ...['/add', '/chat', '/contacts', '/help', '/history', '/people', '/quit', '/status'],
+  ...['/add', '/chat', '/contacts', '/file', '/help', '/history', '/image', '/people', '/quit'],
+  ...['/save', '/status'],
   ...ACCOUNT_NAMES,
 ];
 
@@ -37,6 +42,7 @@ export interface CommandDeps {
   screen: Screen;
   people: People;
   chat: Chat;
+  files: Files;
 }
 
 /** Carries out what was typed. */
@@ -87,6 +93,16 @@ export class Commands {
         return true;
       case '/chat':
         await this.chat(argument);
+        return true;
+      case '/image':
+        await this.image(argument);
+        return true;
+      case '/file':
+        if (argument === '') chat.status('which file? /file PATH');
+        else await chat.attach(argument);
+        return true;
+      case '/save':
+        await this.save(argument);
         return true;
       case '/history':
         await chat.earlier();
@@ -168,6 +184,22 @@ export class Commands {
     if (user && user.id !== client.session?.user.id) return user;
     screen.print(user ? 'That is you.' : `Nobody is called ${safeLine(name)}.`);
     return undefined;
+  }
+
+  private async image(argument: string): Promise<void> {
+    const { chat } = this.deps;
+    const [, quoted, plain, caption] = /^(?:"([^"]+)"|(\S+))\s*(.*)$/s.exec(argument) ?? [];
+    const path = quoted ?? plain;
+    if (path === undefined)
+      return chat.status('which image? /image PATH, or /image "PATH" CAPTION');
+    await chat.attach(path, caption ?? '');
+  }
+
+  private async save(argument: string): Promise<void> {
+    const { chat, files } = this.deps;
+    const [, number, path] = /^(\d+)(?:\s+(.+))?$/s.exec(argument) ?? [];
+    if (number === undefined) return chat.status('which one? /save N');
+    chat.status(`saved: ${await files.save(Number(number), path)}`);
   }
 
   private status(): void {

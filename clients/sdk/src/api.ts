@@ -2,6 +2,7 @@ import type { Content, MemberRole, Message } from '@tidings/common/contracts/con
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { CONVERSATION_HEADER } from '@tidings/common/contracts/http';
 import type {
   Block,
   ChangedConversation,
@@ -15,6 +16,9 @@ import type {
   LoginAnswer,
   LoginBody,
   Me,
+  MediaAnswer,
+  MediaUrlAnswer,
+  MediaVariant,
   Member,
   Page,
   PatchMeBody,
@@ -24,7 +28,7 @@ import type {
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
-import type { HttpCall, HttpClient } from './http';
+import type { HttpCall, HttpClient, UploadData } from './http';
 import type { TokenKeeper } from './tokens';
 
 /** Which part of a list. */
@@ -49,6 +53,9 @@ export interface ServerInfo {
   policy: string;
 }
 
+/** A call as the logged-in user. */
+type Call = Omit<HttpCall, 'repeatable' | 'token'>;
+
 /** Answer of `PUT …/messages/:id`: appended, or held on the gateway's disk. */
 export type PutAnswer =
   | { messageId: string; conversationId: string; position: string; sentAt: string }
@@ -56,6 +63,9 @@ export type PutAnswer =
 
 /** Refusals that another access token may cure. */
 const NEEDS_TOKEN = new Set<string>(['unauthorized', 'token_expired']);
+
+/** How long an upload, or the beginning of a download, may take, in milliseconds. */
+const UPLOAD_TIMEOUT_MS = 600_000;
 
 /** A silent gateway is left soon when it is only asked for another one. */
 const DIRECTORY_TIMEOUT_MS = 4_000;
@@ -243,6 +253,29 @@ export class TidingsApi {
     await this.call({ method: 'PUT', path, body });
   }
 
+  /**
+   * Uploads an image or a file for a conversation. What begins as a JPEG, PNG, WebP or GIF is an
+   * image, whatever `type` says.
+   */
+  upload(conversationId: string, data: UploadData, type: string): Promise<MediaAnswer> {
+    const headers = { [CONVERSATION_HEADER]: conversationId };
+    const bytes = { data, type };
+    const timeoutMs = UPLOAD_TIMEOUT_MS;
+    return this.call({ method: 'POST', path: '/v1/media', headers, bytes, timeoutMs });
+  }
+
+  /** The bytes of an upload, or of an image's thumbnail, as an answer whose body is to be read. */
+  download(mediaId: string, variant: MediaVariant = 'original'): Promise<Response> {
+    const path = `/v1/media/${mediaId}${variant === 'thumbnail' ? '/thumbnail' : ''}`;
+    const call: Call = { method: 'GET', path, timeoutMs: UPLOAD_TIMEOUT_MS };
+    return this.authorized(call, (ready) => this.http.open(ready));
+  }
+
+  /** URLs of an upload that work without a token for some minutes, e.g. for an `<img>`. */
+  mediaUrl(mediaId: string): Promise<MediaUrlAnswer> {
+    return this.call({ method: 'GET', path: `/v1/media/${mediaId}/url` });
+  }
+
   /** Presence of users (≤ 100). */
   presence(userIds: readonly string[]): Promise<{ items: Presence[] }> {
     const query = { userIds: userIds.join(',') };
@@ -267,14 +300,21 @@ export class TidingsApi {
   }
 
   /** A call as the logged-in user; renews the access token when it is refused. */
-  private async call<T>(call: Omit<HttpCall, 'repeatable' | 'token'>): Promise<T> {
+  private call<T>(call: Call): Promise<T> {
+    return this.authorized(call, (ready) => this.http.request<T>(ready));
+  }
+
+  private async authorized<T>(call: Call, send: (ready: HttpCall) => Promise<T>): Promise<T> {
     const token = await this.tokens.token();
+    // A stream that was begun cannot be sent again.
+    const repeatable = !(call.bytes?.data instanceof ReadableStream);
     try {
-      return await this.http.request<T>({ ...call, token, repeatable: true });
+      return await send({ ...call, token, repeatable });
     } catch (error) {
       if (!(error instanceof TidingsError) || !NEEDS_TOKEN.has(error.code)) throw error;
+      if (!repeatable) throw error;
       const renewed = await this.tokens.renew(token);
-      return this.http.request<T>({ ...call, token: renewed, repeatable: true });
+      return send({ ...call, token: renewed, repeatable });
     }
   }
 }

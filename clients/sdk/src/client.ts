@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { MemberRole, Message } from '@tidings/common/contracts/content';
+import type { Content, MemberRole, Message } from '@tidings/common/contracts/content';
 import type {
   ChangedConversation,
   Conversation,
@@ -22,6 +22,7 @@ import type { ConversationModel } from './conversation-model';
 import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
+import type { UploadData } from './http';
 import { Live } from './live';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
@@ -151,7 +152,8 @@ export class TidingsClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a text or another content; gives its handle at once, also without a connection.
+   * Sends a text, or another content such as an uploaded image; gives its handle at once, also
+   * without a connection.
    *
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
    * @throws OutboxFullError when too many messages wait
@@ -177,6 +179,34 @@ export class TidingsClient extends Emitter<ClientEvents> {
   /** Deletes a message for everybody; what is left of it has no content. As {@link edit}. */
   deleteMessage(message: { conversationId: string; messageId: string }): Promise<Message> {
     return this.change(message, null);
+  }
+
+  /**
+   * Uploads an image and sends it. Rejects as the upload does; then nothing was sent.
+   *
+   * @throws TidingsError `unsupported_media`, `payload_too_large`, `no_such_conversation`
+   */
+  async sendImage(
+    recipient: Recipient,
+    image: { data: UploadData; type: string; caption?: string },
+  ): Promise<Outgoing> {
+    const { caption, data } = image;
+    const type = image.type.startsWith('image/') ? image.type : 'image/unknown';
+    const { place, mediaId } = await this.uploaded(recipient, { data, type });
+    const content: Content = { kind: 'image', mediaId, ...(caption && { caption }) };
+    return this.send({ ...place, content });
+  }
+
+  /** Uploads a file and sends it under a name. Rejects as {@link sendImage}. */
+  async sendFile(
+    recipient: Recipient,
+    file: { data: UploadData; type: string; name: string },
+  ): Promise<Outgoing> {
+    const { place, mediaId, isImage } = await this.uploaded(recipient, file);
+    const content: Content = isImage
+      ? { kind: 'image', mediaId, caption: file.name }
+      : { kind: 'file', mediaId, name: file.name };
+    return this.send({ ...place, content });
   }
 
   /** Everything held of a conversation; undefined: never heard of it. */
@@ -335,6 +365,17 @@ export class TidingsClient extends Emitter<ClientEvents> {
   private learned<T extends Conversation>(conversation: T): T {
     this.live?.details.learn(conversation);
     return conversation;
+  }
+
+  private async uploaded(recipient: Recipient, { data, type }: { data: UploadData; type: string }) {
+    const conversationId =
+      'to' in recipient ? await this.directId(recipient.to) : recipient.conversationId;
+    const { mediaId, width } = await this.api.upload(conversationId, data, type);
+    return { place: { conversationId }, mediaId, isImage: width !== undefined };
+  }
+
+  private async directId(userId: string): Promise<string> {
+    return this.directWith(userId) ?? (await this.direct(userId)).id;
   }
 
   private makeLive(session: SavedSession): Live {

@@ -16,7 +16,7 @@ export {
   type ServerInfo,
 } from './api';
 export { Account, type AccountEvent, type AccountLists } from './account';
-export { HttpClient, type HttpCall, type HttpOptions } from './http';
+export { HttpClient, type HttpCall, type HttpOptions, type UploadData } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
 export type { ReceiptNews } from './receipt-book';
@@ -48,6 +48,8 @@ export type {
   GroupBody,
   HistoryPage,
   Me,
+  MediaAnswer,
+  MediaUrlAnswer,
   Member,
   PatchMeBody,
   Presence,

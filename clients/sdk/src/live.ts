@@ -1,4 +1,9 @@
-import type { Message } from '@tidings/common/contracts/content';
+import {
+  isSentContent,
+  type Content,
+  type Message,
+  type MessageContent,
+} from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { extrasOf } from '@tidings/common/contracts/extras';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -297,7 +302,8 @@ export class Live {
     const held = this.replica.get(conversationId)?.message(messageId);
     const own = this.outbox.record(messageId) ?? held;
     this.outbox.confirmed(messageId, frame);
-    if (own) this.replica.sent(frame, own);
+    // What the server adds to an image or a file comes with its push.
+    if (own && isWhole(own.content)) this.replica.sent(frame, { ...own, content: own.content });
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
@@ -339,4 +345,8 @@ export class Live {
     this.replica.inStep = this.online;
     for (const { resolve } of this.syncWaiters.splice(0)) resolve();
   }
+}
+
+function isWhole(content: Content | MessageContent): content is MessageContent {
+  return content.kind === 'event' || content.kind === 'deleted' || isSentContent(content);
 }

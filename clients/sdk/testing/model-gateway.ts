@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import { isEditable, isSentContent, type Message } from '@tidings/common/contracts/content';
 import type { ChangeFrame, SendFrame, SyncRequest } from '@tidings/common/contracts/frames';
 import { ME, PEER, welcome } from './factories';
 import { FakeTransport, type FakeSocket } from './fake-transport';
@@ -111,6 +111,7 @@ export class ModelGateway {
       return;
     }
     const content = frame.type === 'edit' ? frame.content : null;
+    if (content && !isEditable(content)) throw new Error('only text and custom can be edited');
     const end = this.log.end;
     const record = this.log.change(conversationId, messageId, content, changeId);
     if (record && record.at > end) this.push(record);
@@ -224,6 +225,7 @@ export class ModelGateway {
 
   private write(send: SendFrame, answered: boolean): void {
     const { messageId, content } = send;
+    if (!isSentContent(content)) throw new Error('the model knows no uploads');
     const conversationId = send.conversationId!;
     const sentAt = '2026-01-01T00:00:00.000Z';
     const message = { messageId, senderId: ME, content, sentAt, version: '0' };

@@ -32,7 +32,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
   });
   const handle = (n: number): void => handler.handle(fake.connection, frame(n));
   const answers = () => fake.frames.map((f) => JSON.parse(f) as Record<string, unknown>);
-  return { ...fake, handle, asked, pending, answers };
+  return { ...fake, handler, handle, asked, pending, answers };
 }
 
 describe('ChangeHandler', () => {
@@ -67,6 +67,15 @@ describe('ChangeHandler', () => {
     handle(100);
     expect(answers()).toHaveLength(1);
     expect(asked).toEqual(['change-1', 'change-2']);
+  });
+
+  it.each(['image', 'file'] as const)('asks nobody about an edit to another %s', async (kind) => {
+    const { handler, connection, asked, answers } = setUp();
+    const content = { kind, mediaId: 'm', name: 'n' };
+    handler.handle(connection, { ...frame(1), type: 'edit', content });
+    await settle();
+    expect(answers()).toMatchObject([{ type: 'error', ref: 'change-1', code: 'not_allowed' }]);
+    expect(asked).toEqual([]);
   });
 
   it("takes a token of the socket's sends for each", () => {

@@ -1,3 +1,4 @@
+import { isEditable } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { ChangeFrame } from '@tidings/common/contracts/frames';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
@@ -78,5 +79,6 @@ export class ChangeHandler implements ChangeFrames {
 function requestOf({ userId, deviceId }: Connection, frame: ChangeFrame): ChangeRequest {
   const { conversationId, messageId, changeId } = frame;
   const content = frame.type === 'edit' ? frame.content : null;
+  if (content !== null && !isEditable(content)) throw new TidingsError('not_allowed');
   return { conversationId, messageId, changeId, userId, deviceId, content };
 }

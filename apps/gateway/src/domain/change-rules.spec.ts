@@ -1,8 +1,8 @@
-import type { Content, Message } from '@tidings/common/contracts/content';
+import type { EditableContent, Message } from '@tidings/common/contracts/content';
 import { changeProblem } from './change-rules';
 
-const text: Content = { kind: 'text', text: 'x' };
-const custom: Content = { kind: 'custom', data: 1 };
+const text: EditableContent = { kind: 'text', text: 'x' };
+const custom: EditableContent = { kind: 'custom', data: 1 };
 const created = { conversationKind: 'direct', kind: 'created', userIds: [] } as const;
 
 const message = (content: Message['content'], more: Partial<Message> = {}): Message => ({
@@ -34,12 +34,16 @@ describe('who may change a message', () => {
 });
 
 describe('what may be changed', () => {
+  const facts = { type: 'image/png', size: 1, width: 1, height: 1 };
+  const image: Message['content'] = { kind: 'image', mediaId: 'm', ...facts };
   const event: Message['content'] = { kind: 'event', event: { ...created, userIds: [] } };
-  it.each<[string, Message | null, Content | null, string | null]>([
+  it.each<[string, Message | null, EditableContent | null, string | null]>([
     ['a text to a text', message(text), text, null],
     ['custom to custom', message(custom), custom, null],
     ['a text to custom', message(text), custom, 'not_allowed'],
     ['custom to a text', message(custom), text, 'not_allowed'],
+    ['an image to a text', message(image), text, 'not_allowed'],
+    ['an image away', message(image), null, null],
     ['an event', message(event), text, 'not_allowed'],
     ['an event away', message(event), null, 'not_allowed'],
     ['what is deleted', message({ kind: 'deleted' }, { deleted: true }), text, 'not_found'],

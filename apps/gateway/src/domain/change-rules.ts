@@ -1,4 +1,4 @@
-import type { Content } from '@tidings/common/contracts/content';
+import type { EditableContent } from '@tidings/common/contracts/content';
 import type { ErrorCode } from '@tidings/common/contracts/errors';
 import type { ChangeTarget } from '@tidings/common/contracts/internal';
 
@@ -10,11 +10,8 @@ export interface ChangeRequest {
   userId: string;
   deviceId: string;
   /** Null: delete. */
-  content: Content | null;
+  content: EditableContent | null;
 }
-
-/** Kinds that may be edited: what their content names needs no other check than its shape. */
-const EDITABLE: ReadonlySet<string> = new Set(['text', 'custom']);
 
 /**
  * Why a user may not change a message, as an error code; null when it is allowed. Its author may
@@ -28,6 +25,5 @@ export function changeProblem(
   if (message.content.kind === 'event') return 'not_allowed';
   const own = message.senderId === userId;
   if (content === null) return own || role !== 'member' ? null : 'not_allowed';
-  const fits = content.kind === message.content.kind && EDITABLE.has(content.kind);
-  return own && fits ? null : 'not_allowed';
+  return own && content.kind === message.content.kind ? null : 'not_allowed';
 }

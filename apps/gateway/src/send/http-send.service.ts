@@ -2,10 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { contentProblem, PROBLEM_DETAILS } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { extrasProblem } from '@tidings/common/contracts/extras';
+import { MediaParts } from '../media/media.parts';
 import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
 import { Membership } from './membership';
-import { isSameMessage, MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import {
+  isSameMessage,
+  MessageLog,
+  type AdmittedMessage,
+  type CompleteMessage,
+  type SendReply,
+} from './message-log';
 import { contentHashOf } from './message-record';
 import { SendCounts } from './send-counts';
 
@@ -35,12 +42,13 @@ export class HttpSendService {
     private readonly membership: Membership,
     private readonly firsts: FirstAppends,
     private readonly counts: SendCounts,
+    private readonly media: MediaParts,
   ) {}
 
   /**
    * Sends a message. Throws `text_too_long`, `payload_too_large`, `invalid_request`,
-   * `no_such_conversation`, `blocked`, `message_id_conflict`, `busy`, `spool_full`, and `unavailable`
-   * when the outcome is not known in time.
+   * `no_such_conversation`, `blocked`, `message_id_conflict`, `media_not_found`, `busy`,
+   * `spool_full`, and `unavailable` when the outcome is not known in time.
    */
   async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody | HeldBody> {
     try {
@@ -64,13 +72,13 @@ export class HttpSendService {
       if (!this.membership.maySend(conversationId, senderId)) {
         await this.membership.requireSender(conversationId, senderId);
       }
-      return this.append(message);
+      return this.append(await this.media.access.complete(message));
     }
     if (!isSameMessage(first, message)) throw new TidingsError('message_id_conflict');
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }
 
-  private append(message: AdmittedMessage): Promise<SentBody | HeldBody> {
+  private append(message: CompleteMessage): Promise<SentBody | HeldBody> {
     return new Promise((resolve, reject) => {
       const reply = new HttpReply(message, resolve, reject);
       if (this.log.join(message, reply)) return;

@@ -4,9 +4,9 @@ import { FakeWriter } from '../testing/fake-writer';
 import { HeldMessages } from '../spool/held-messages';
 import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
-import { MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
-const MESSAGE: AdmittedMessage = {
+const MESSAGE: CompleteMessage = {
   conversationId: 'c',
   messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
   senderId: 'sender',

@@ -1,4 +1,4 @@
-import type { Content } from '@tidings/common/contracts/content';
+import { isSentContent, type Content, type SentContent } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
@@ -21,11 +21,19 @@ export interface AdmittedMessage {
   messageId: string;
   senderId: string;
   deviceId: string;
-  content: Content;
+  content: Content | SentContent;
   /** null: none, as usual. */
   extras: Extras | null;
   /** Over content and extras. */
   contentHash: string;
+}
+
+/** A message with all that its record holds. */
+export type CompleteMessage = AdmittedMessage & { content: SentContent };
+
+/** Whether nothing is missing for the record: a text is complete as it came. */
+export function isComplete(message: AdmittedMessage): message is CompleteMessage {
+  return isSentContent(message.content);
 }
 
 export interface MessageLogParts {
@@ -94,7 +102,7 @@ export class MessageLog {
    * storage for up to `confirmMs`. Returns false, and answers nothing, when the queue is full.
    */
   append(
-    message: AdmittedMessage,
+    message: CompleteMessage,
     reply: SendReply,
     options: { again: boolean; confirmMs: number },
   ): boolean {

@@ -15,9 +15,9 @@ import type { FirstAppends } from './first-appends';
 import { LogPositions } from './log-positions';
 import type { Membership } from './membership';
 import { contentHashOf } from './message-record';
-import { MessageLog } from './message-log';
+import { MessageLog, type CompleteMessage } from './message-log';
 import { SendCounts } from './send-counts';
-import { SendHandler } from './send.handler';
+import { SendHandler, type SendHandlerParts } from './send.handler';
 
 const NOW = 1_700_000_000_000;
 const TO = '01890a5d-ac96-774b-bcce-b302099a8003';
@@ -43,6 +43,7 @@ interface World {
   membership: 'ok' | 'no_such_conversation' | 'blocked' | 'unavailable';
   direct: 'd' | 'not_found' | 'unavailable';
   first: FirstAppend | null;
+  media: 'ok' | 'media_not_found' | 'unavailable';
 }
 
 function settled(membership: World['membership']): Promise<void> {
@@ -50,7 +51,14 @@ function settled(membership: World['membership']): Promise<void> {
 }
 
 function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
-  const world: World = { known: true, membership: 'ok', direct: 'd', first: null, ...over };
+  const world: World = {
+    known: true,
+    membership: 'ok',
+    direct: 'd',
+    first: null,
+    media: 'ok',
+    ...over,
+  };
   const fake = fakeConnection(options);
   const writer = new FakeWriter();
   const lookups: string[] = [];
@@ -76,12 +84,23 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
       return Promise.resolve('d');
     },
   } as unknown as DirectConversations;
+  const completed: string[] = [];
+  const media: SendHandlerParts['media'] = {
+    complete: async (message) => {
+      completed.push(message.messageId);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (world.media !== 'ok') throw new TidingsError(world.media);
+      const facts = { type: 'image/png', size: 7, width: 3, height: 2 };
+      return { ...message, content: { ...message.content, ...facts } } as CompleteMessage;
+    },
+  };
   const clock = (): number => 0;
   const wallClock = (): number => NOW;
   const positions = LogPositions.of(1, ['0']);
   const handler = new SendHandler({
     log: new MessageLog({ writer, held: new HeldMessages(), positions, firsts, clock, wallClock }),
     membership,
+    media,
     directs,
     firsts,
     writes: new WriteQueue({ overflow: jest.fn() }),
@@ -99,7 +118,7 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
       const frame = JSON.parse(f) as { type: string; code?: string; messageId: string };
       return `${frame.messageId.slice(-2)} ${frame.code ?? frame.type}`;
     });
-  return { ...fake, handler, handle, answers, world, writer, lookups, closes };
+  return { ...fake, handler, handle, answers, world, writer, lookups, completed, closes };
 }
 
 describe('the common send', () => {
@@ -289,6 +308,56 @@ describe('refusals', () => {
     writer.full = true;
     for (let i = 0; i <= 1_000; i++) void handle(send(i, { conversationId: `c${i}` }));
     expect(closes).toEqual([CLOSE_CODES.tooManyFrames]);
+  });
+});
+
+describe('a send that shows an upload', () => {
+  const image = { kind: 'image', mediaId: TO, caption: 'look' } as const;
+
+  it('is appended with what storage knows of it', async () => {
+    const { handle, writer, answers } = setUp();
+    await handle(send(1, { content: image }));
+    writer.flush();
+    expect(answers()).toEqual(['01 sent']);
+    const { content } = JSON.parse(String(writer.appends[0]!.record.value)) as Record<
+      string,
+      unknown
+    >;
+    expect(content).toEqual({ ...image, type: 'image/png', size: 7, width: 3, height: 2 });
+  });
+
+  it.each(['media_not_found', 'unavailable'] as const)('is refused with %s', async (media) => {
+    const { handle, writer, answers, connection } = setUp({ media });
+    await handle(send(1, { content: image }));
+    expect([answers(), writer.appends]).toEqual([[`01 ${media}`], []]);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it.each([
+    ['is unknown here', send(1, { content: image })],
+    ['may have been sent before', send(1, { content: image, retry: true })],
+  ])('takes no upload of who is blocked, when it %s', async (_, frame) => {
+    const { handle, writer, answers, completed } = setUp({ known: false, membership: 'blocked' });
+    await handle(frame);
+    expect([answers(), writer.appends, completed]).toEqual([['01 blocked'], [], []]);
+  });
+
+  it('is answered by what its id was first, without a look at the upload', async () => {
+    const senderId = fakeConnection().connection.userId;
+    const contentHash = contentHashOf(image);
+    const first = { position: '9', sentAt: new Date(NOW).toISOString(), senderId };
+    const { handle, writer, answers, completed } = setUp({
+      ...{ known: false, membership: 'blocked', first: { ...first, contentHash } },
+    });
+    await handle(send(1, { content: image, retry: true }));
+    expect([answers(), writer.appends, completed]).toEqual([['01 sent'], [], []]);
+  });
+
+  it('joins the same id that came by another way meanwhile', async () => {
+    const { handle, writer, answers } = setUp();
+    await Promise.all([handle(send(1, { content: image })), handle(send(1, { content: image }))]);
+    writer.flush();
+    expect([answers(), writer.appends.length]).toEqual([['01 sent', '01 sent'], 1]);
   });
 });
 

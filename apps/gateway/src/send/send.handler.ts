@@ -7,6 +7,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { isFresh } from '../domain/message-age';
 import { conversationKey, directKey, StickyRefusals } from '../domain/sticky-refusals';
+import type { MediaAccess } from '../media/media-access';
 import type { Connection } from '../socket/connection';
 import type { SendFrames } from '../socket/frame-router';
 import type { PreparedSend } from '../socket/inbound-frame';
@@ -18,8 +19,10 @@ import type { FirstAppends } from './first-appends';
 import type { Membership } from './membership';
 import { contentHashOf } from './message-record';
 import {
+  isComplete,
   isSameMessage,
   type AdmittedMessage,
+  type CompleteMessage,
   type MessageLog,
   type SendReply,
 } from './message-log';
@@ -35,6 +38,7 @@ export interface SendHandlerParts {
   membership: Membership;
   directs: DirectConversations;
   firsts: FirstAppends;
+  media: Pick<MediaAccess, 'complete'>;
   writes: WriteQueue;
   counts: SendCounts;
   close(connection: Connection, code: number, reason: string): void;
@@ -130,7 +134,7 @@ export class SendHandler implements SendFrames {
       const send = new SocketSend(this, connection, frame, id);
       if (this.parts.log.join(send.message, send)) return;
       if (again) await this.askFirst(send, first);
-      else this.append(send, false);
+      else await this.append(send, false);
     } catch (error) {
       this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
     }
@@ -155,14 +159,30 @@ export class SendHandler implements SendFrames {
       if (!membership.maySend(conversationId, senderId)) {
         await membership.requireSender(conversationId, senderId);
       }
-      this.append(send, true);
+      await this.append(send, true);
     } catch (error) {
       send.refused(toTidingsError(error));
     }
   }
 
-  private append(send: SocketSend, again: boolean): void {
-    if (this.parts.log.append(send.message, send, { again, confirmMs: CONFIRM_MS })) return;
+  private append(send: SocketSend, again: boolean): Promise<void> | void {
+    if (!isComplete(send.message)) return this.complete(send, again);
+    return this.log(send.message, send, again);
+  }
+
+  /** An image or a file: storage knows what is to be said of it. */
+  private async complete(send: SocketSend, again: boolean): Promise<void> {
+    try {
+      const message = await this.parts.media.complete(send.message);
+      // The same id may have come by another connection meanwhile.
+      if (!this.parts.log.join(message, send)) this.log(message, send, again);
+    } catch (error) {
+      send.refused(toTidingsError(error));
+    }
+  }
+
+  private log(message: CompleteMessage, send: SocketSend, again: boolean): void {
+    if (this.parts.log.append(message, send, { again, confirmMs: CONFIRM_MS })) return;
     send.refused(new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
   }
 

@@ -7,6 +7,7 @@ import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
+import { MediaEntity, MediaUseEntity } from '../media/media.entity';
 import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
@@ -14,6 +15,7 @@ import { Groups1764000001000 } from '../migrations/1764000001000-groups';
 import { Privacy1764000002000 } from '../migrations/1764000002000-privacy';
 import { Changes1764000003000 } from '../migrations/1764000003000-changes';
 import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
+import { Media1764000005000 } from '../migrations/1764000005000-media';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
@@ -41,6 +43,8 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       ChangeEntity,
       OutboxEntity,
       LogProgressEntity,
+      MediaEntity,
+      MediaUseEntity,
     ],
     migrations: [
       Initial1763700000000,
@@ -48,6 +52,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       Privacy1764000002000,
       Changes1764000003000,
       Blocks1764000004000,
+      Media1764000005000,
       SharedBatches1764000006000,
     ],
     migrationsTableName: 'storage_migrations',

@@ -1,5 +1,10 @@
 import type { z } from 'zod';
-import type { MessageContent } from '@tidings/common/contracts/content';
+import {
+  contentText,
+  type deletedContent,
+  type MessageContent,
+  type SentContent,
+} from '@tidings/common/contracts/content';
 import {
   conversationChanged,
   EVENT_TYPES,
@@ -154,9 +159,9 @@ function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
   return { kind: 'change', change };
 }
 
-/** Other kinds are JSON text in JSON text: nothing of it can harm. */
-function isKept(content: { kind: string; text?: unknown }): boolean {
-  return typeof content.text !== 'string' || isStorable(content.text);
+/** Custom data is JSON text in JSON text: nothing of it can harm. */
+function isKept(content: SentContent | z.infer<typeof deletedContent>): boolean {
+  return content.kind === 'deleted' || isStorable(contentText(content));
 }
 
 /** What the schemas cannot see: the record's frame, its place and its times. */

@@ -10,12 +10,83 @@ import type { ErrorCode } from './errors';
 /** Text as a client sends it. Length is judged apart ({@link contentProblem}): it has its own error. */
 export const textContent = z.strictObject({ kind: z.literal('text'), text: z.string() });
 
+/** An uploaded image; its caption is judged as a text is. */
+export const imageContent = z.strictObject({
+  kind: z.literal('image'),
+  mediaId: uuid,
+  caption: z.string().optional(),
+});
+
+/** An uploaded file under the name that people shall see: one line, no path is implied. */
+export const fileContent = z.strictObject({
+  kind: z.literal('file'),
+  mediaId: uuid,
+  name: z
+    .string()
+    .min(1)
+    .max(LIMITS.fileNameChars)
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u, 'control characters are not allowed'),
+});
+
 /** What an application defines for itself: any JSON. Its size is judged apart, as that of text. */
 export const customContent = z.strictObject({ kind: z.literal('custom'), data: z.unknown() });
 
 /** What a client may send. */
-export const content = z.discriminatedUnion('kind', [textContent, customContent]);
+export const content = z.discriminatedUnion('kind', [
+  textContent,
+  imageContent,
+  fileContent,
+  customContent,
+]);
 export type Content = z.infer<typeof content>;
+export type MediaContent = Extract<Content, { mediaId: string }>;
+/** What may take the place of a message's content: it needs no other check than its shape. */
+export type EditableContent = Exclude<Content, MediaContent>;
+
+/** Whether a message may be edited to become this. */
+export function isEditable(value: Content): value is EditableContent {
+  return value.kind === 'text' || value.kind === 'custom';
+}
+
+/** What the server adds to an image or a file: MIME type and bytes, an image's pixels as shown. */
+const imageFacts = z.object({
+  type: z.string(),
+  size: z.number().int(),
+  width: z.number().int(),
+  height: z.number().int(),
+});
+const fileFacts = imageFacts.pick({ type: true, size: true });
+
+const sentImage = imageContent.extend(imageFacts.shape);
+const sentFile = fileContent.extend(fileFacts.shape);
+
+/** A client's content as it is logged and delivered. */
+export const sentContent = z.discriminatedUnion('kind', [
+  textContent,
+  sentImage,
+  sentFile,
+  customContent,
+]);
+export type SentContent = z.infer<typeof sentContent>;
+
+/** Whether the server has added to a content what it knows; there is nothing to add to most kinds. */
+export function isSentContent(value: Content | SentContent): value is SentContent {
+  if (value.kind === 'text' || value.kind === 'custom') return true;
+  return 'type' in value;
+}
+
+/** The words that people typed, which have limits in common; empty when there are none. */
+export function contentText(value: Content | SentContent): string {
+  switch (value.kind) {
+    case 'text':
+      return value.text;
+    case 'image':
+      return value.caption ?? '';
+    case 'file':
+    case 'custom':
+      return '';
+  }
+}
 
 /** What is wrong with a well-formed content, as an error code; null when it can be sent. */
 export function contentProblem(value: Content): ErrorCode | null {
@@ -23,8 +94,9 @@ export function contentProblem(value: Content): ErrorCode | null {
     if (!isPlainJson(value.data, LIMITS.jsonDepth)) return 'invalid_request';
     return fitsBytes(JSON.stringify(value.data), LIMITS.customBytes) ? null : 'payload_too_large';
   }
-  if (!fitsBytes(value.text, LIMITS.textBytes)) return 'text_too_long';
-  if (!isStorable(value.text)) return 'invalid_request';
+  const text = contentText(value);
+  if (!fitsBytes(text, LIMITS.textBytes)) return 'text_too_long';
+  if (!isStorable(text)) return 'invalid_request';
   return null;
 }
 
@@ -42,11 +114,22 @@ export const PROBLEM_DETAILS: Partial<Record<ErrorCode, string>> = {
  * that the same send always hashes alike; a message without extras hashes by its content alone.
  */
 export function contentHashText(value: Content, extras: Extras | null = null): string {
-  const text =
-    value.kind === 'custom'
-      ? `["custom",${canonicalJson(value.data)}]`
-      : JSON.stringify([value.kind, value.text]);
+  const text = kindHashText(value);
   return extras === null ? text : `${text}\n${canonicalJson(extras)}`;
+}
+
+/** What the server adds to an image or a file is left out: it follows from the id. */
+function kindHashText(value: Content): string {
+  switch (value.kind) {
+    case 'text':
+      return JSON.stringify([value.kind, value.text]);
+    case 'image':
+      return JSON.stringify([value.kind, value.mediaId, value.caption ?? null]);
+    case 'file':
+      return JSON.stringify([value.kind, value.mediaId, value.name]);
+    case 'custom':
+      return `["custom",${canonicalJson(value.data)}]`;
+  }
 }
 
 /**
@@ -96,6 +179,8 @@ export const deletedContent = z.object({ kind: z.literal('deleted') });
  */
 export const messageContent = z.discriminatedUnion('kind', [
   textContent,
+  sentImage,
+  sentFile,
   customContent,
   deletedContent,
   z.object({ kind: z.literal('event'), event: conversationChange }),

@@ -57,6 +57,8 @@ export interface ErrorExtras {
   errors?: FieldError[];
   /** When a retry makes sense, in milliseconds from now. */
   retryAfterMs?: number;
+  /** HTTP status, where another one says more than the code's own. */
+  status?: number;
   cause?: unknown;
 }
 
@@ -65,6 +67,8 @@ export class TidingsError extends Error {
   readonly code: ErrorCode;
   readonly errors?: FieldError[];
   readonly retryAfterMs?: number;
+  /** HTTP status; normally that of the code. */
+  readonly status: number;
 
   constructor(code: ErrorCode, extras: ErrorExtras = {}) {
     super(extras.detail ?? ERRORS[code].title, { cause: extras.cause });
@@ -72,11 +76,7 @@ export class TidingsError extends Error {
     this.code = code;
     this.errors = extras.errors;
     this.retryAfterMs = extras.retryAfterMs;
-  }
-
-  /** HTTP status of the code. */
-  get status(): number {
-    return ERRORS[this.code].status;
+    this.status = extras.status ?? ERRORS[code].status;
   }
 
   /** Whether the same request may succeed later. */

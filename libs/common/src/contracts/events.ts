@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { content, conversationChange, customContent, deletedContent, textContent } from './content';
+import {
+  conversationChange,
+  customContent,
+  deletedContent,
+  sentContent,
+  textContent,
+} from './content';
 import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
@@ -41,7 +47,7 @@ export const messageSent = z.object({
   messageId: uuid,
   senderId: uuid,
   deviceId: uuid,
-  content,
+  content: sentContent,
   contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),

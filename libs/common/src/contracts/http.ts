@@ -257,6 +257,38 @@ export interface ConnectionsAnswer {
   backoff: { baseMs: number; maxMs: number };
 }
 
+/** Answer of `POST /v1/media`. Width and height are an image's, in pixels as shown. */
+export interface MediaAnswer {
+  mediaId: string;
+  width?: number;
+  height?: number;
+  /** Bytes, as they are kept and served. */
+  size: number;
+  /** MIME type. */
+  type: string;
+}
+
+/** Answer of `GET /v1/media/:id/url`; files have no thumbnail. */
+export interface MediaUrlAnswer {
+  url: string;
+  thumbnailUrl?: string;
+  /** ISO 8601 UTC. */
+  expiresAt: string;
+}
+
+/** Header of `POST /v1/media` that names the conversation the upload is for. */
+export const CONVERSATION_HEADER = 'x-conversation-id';
+
+/** Query of a signed media URL; `expires` is in Unix seconds. */
+export const signedMediaQuery = z.strictObject({
+  variant: z.enum(['original', 'thumbnail']),
+  user: uuid,
+  expires: z.coerce.number().int().positive(),
+  signature: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+});
+export type SignedMediaQuery = z.infer<typeof signedMediaQuery>;
+export type MediaVariant = SignedMediaQuery['variant'];
+
 export const presenceStatus = z.enum(['online', 'away', 'offline']);
 
 export const presence = z.object({

@@ -118,6 +118,22 @@ export const receiptView = z.object({
 });
 export type ReceiptView = z.infer<typeof receiptView>;
 
+const mediaKind = z.enum(['image', 'file']);
+
+/** What is known of an upload. `width` and `height` (pixels as shown) belong to images. */
+const mediaFacts = z.object({
+  kind: mediaKind,
+  type: z.string().max(127),
+  size: z.number().int().nonnegative(),
+  width: z.number().int().positive().optional(),
+  height: z.number().int().positive().optional(),
+});
+export type MediaFacts = z.infer<typeof mediaFacts>;
+
+/** An upload that somebody may read; `etag` tells its bytes from others. */
+export const mediaRecord = mediaFacts.extend({ mediaId: uuid, etag: z.string() });
+export type MediaRecord = z.infer<typeof mediaRecord>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -296,6 +312,24 @@ export const STORAGE_RPC = {
       waitMs: z.number().int().min(0).max(2000).optional(),
     }),
     changeTarget,
+  ),
+  /**
+   * Notes an upload before its bytes are kept, so that none are ever left without an owner. It is
+   * removed after a day in which no message came to use it.
+   */
+  'media.create': rpc(mediaRecord.extend({ conversationId, ownerId: uuid }), empty),
+  /**
+   * A medium that the user may read now: a member, who uploaded it or sees a message that shows it;
+   * `media_not_found` otherwise. With `barrier`, after that much of the log has been applied (or 2 s).
+   */
+  'media.get': rpc(
+    z.object({ userId: uuid, mediaId: uuid, barrier: barrier.optional() }),
+    mediaRecord,
+  ),
+  /** The facts for a message that is about to show an upload of its sender; keeps it for a day. */
+  'media.use': rpc(
+    z.object({ userId: uuid, conversationId, mediaId: uuid, kind: mediaKind }),
+    mediaFacts,
   ),
   /** The answer of one `sync`, already cut into frames' bodies (the last has `since`). */
   sync: rpc(

@@ -14,6 +14,7 @@ export const LIMITS = {
   imageBytes: 10 * 1024 * 1024,
   imagePixels: 40_000_000,
   fileBytes: 50 * 1024 * 1024,
+  fileNameChars: 255,
   groupMembers: 1_000,
   membersInline: 32,
   watch: 500,
@@ -50,4 +51,6 @@ export const TIMINGS = {
   refreshTokenSeconds: 60 * 24 * 3600,
   backoffBaseMs: 250,
   backoffMaxMs: 30_000,
+  /** Longest life of a signed media URL. */
+  mediaUrlSeconds: 5 * 60,
 } as const;
