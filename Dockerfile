@@ -13,12 +13,15 @@ COPY tools tools
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
-ENV NODE_ENV=production
+ENV NODE_ENV=production DATA_DIR=/data
+RUN install -d -o node -g node /data
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build --chown=root:root /app/node_modules node_modules
 COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
+# A volume that is mounted here takes over the owner.
+RUN mkdir -p /var/lib/tidings/media && chown node:node /var/lib/tidings/media
 USER node
 ENTRYPOINT ["node", "--max-semi-space-size=64"]
 CMD ["dist/apps/gateway/src/main.js"]

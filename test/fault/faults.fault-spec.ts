@@ -22,6 +22,10 @@ interface Fault {
   elsewhere?: string;
   /** Longest silence in ms, during the whole fault (`whole`) or after the part was back. */
   silence: { whole: number } | { afterBack: number };
+  /** How long people send; default {@link SECONDS}. */
+  seconds?: number;
+  /** Messages must have been held on gateways' disks, none may be left there. */
+  held?: true;
 }
 
 const downFor = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -42,6 +46,17 @@ const FAULTS: Fault[] = [
   { name: 'kill -9 of session', strike: killed('session-1'), silence: { whole: 10_000 } },
   { name: 'kill -9 of storage', strike: killed('storage-1'), silence: { whole: 1_000 } },
   { name: 'restart of Kafka', strike: (s) => s.kafka.restart(), silence: { afterBack: 5_000 } },
+  {
+    name: 'Kafka away for 60 s',
+    strike: async (stack) => {
+      await stack.kafka.stop();
+      await downFor(60_000);
+      await stack.kafka.restart();
+    },
+    silence: { afterBack: 30_000 },
+    seconds: 100,
+    held: true,
+  },
   { name: 'restart of PostgreSQL', strike: (s) => s.postgres.restart(), silence: { whole: 1_000 } },
   {
     name: 'restart of Redis',
@@ -101,7 +116,7 @@ class Probe {
   }
 }
 
-describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
+describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence, seconds = SECONDS, held }) => {
   let stack: Stack;
   let stop: () => Promise<void>;
   let workload: Workload;
@@ -124,7 +139,7 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
 
   it('loses nothing, doubles nothing, keeps one order, and is soon over', async () => {
     const probe = new Probe(workload.talks[0]!);
-    const running = workload.run(PER_SECOND, SECONDS);
+    const running = workload.run(PER_SECOND, seconds);
     await downFor(FAULT_AT_MS);
     const before = probe.troubles;
     const watched = counted(workload.talks, elsewhere);
@@ -134,9 +149,11 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
     const back = performance.now();
     history.note({ operation: 'back', value: name });
     await running;
-    const ended = performance.now();
+    const stopped = performance.now();
     await probe.stop();
     await workload.settle(90_000);
+    // what was held may arrive when nobody sends any more
+    const ended = held ? Math.max(...watched.flatMap((t) => t.arrivals)) : stopped;
 
     const silences = watched.map((t) => longestSilence(t.arrivals, struck, ended));
     const after = silences.map((s) => Math.max(0, s.endedAt - back));
@@ -152,6 +169,8 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
       silenceAfterBackMs: Math.round(lateness),
       downMs: Math.round(back - struck),
       troubledProbes: probe.troubles - before,
+      held: workload.held,
+      settledMs: Math.round(performance.now() - back),
     };
     appendFileSync(join(RESULTS, 'report.jsonl'), JSON.stringify(report) + '\n');
     console.log(JSON.stringify(report));
@@ -159,14 +178,26 @@ describe.each(FAULTS)('$name', ({ name, strike, elsewhere, silence }) => {
     expect(watched.length).toBeGreaterThan(0);
     expect(workload.acknowledged.length).toBeGreaterThanOrEqual(ENOUGH);
     expect(workload.failed).toEqual([]);
-    expect(workload.acknowledged).toHaveLength(PER_SECOND * SECONDS);
+    expect(workload.acknowledged).toHaveLength(PER_SECOND * seconds);
     // the fault was visible
     expect(report.troubledProbes > 0 || longest > 500).toBe(true);
+    if (held) {
+      expect(workload.held).toBeGreaterThan(ENOUGH);
+      await spoolsAreEmpty(stack);
+    }
     for (const talk of workload.talks) await holdsTogether(workload, talk, history);
     if ('whole' in silence) expect(longest).toBeLessThanOrEqual(silence.whole);
     else expect(lateness).toBeLessThanOrEqual(silence.afterBack);
-  }, 300_000);
+  }, 600_000);
 });
+
+/** No gateway has messages on its disk. */
+async function spoolsAreEmpty(stack: Stack): Promise<void> {
+  for (const url of stack.gatewayUrls) {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(/^tidings_spool_entries\{[^}]*\} (\S+)$/m.exec(text)?.[1]).toBe('0');
+  }
+}
 
 /** History, every device and a fresh device hold the same messages in the same order. */
 async function holdsTogether(workload: Workload, talk: Talk, history: FaultHistory): Promise<void> {

@@ -38,6 +38,8 @@ export class Workload {
   readonly acknowledged: Acknowledged[] = [];
   readonly failed: { messageId: string; code: string }[] = [];
   sends = 0;
+  /** How often a gateway said that it holds a message. */
+  held = 0;
 
   constructor(
     private readonly bases: string[],
@@ -120,6 +122,7 @@ export class Workload {
       if (!own) talk.arrivals.push(performance.now());
       this.history.shown(name, message);
     });
+    client.on('held', () => (this.held += 1));
     client.on('sent', ({ outgoing, place }) => {
       const one = {
         conversationId: place.conversationId,

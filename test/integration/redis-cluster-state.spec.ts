@@ -198,6 +198,27 @@ describe('cluster state in Redis', () => {
       expect(await cache.get([])).toEqual([]);
     });
 
+    it('of one version is never replaced by older blocks', async () => {
+      const cache = new MemberCache(client);
+      const at = (version: number, blocksVersion?: number): ConversationRouting => ({
+        ...routing(version),
+        conversationId: 'conversation_2',
+        ...(blocksVersion !== undefined && { blocksVersion, blocked: [randomUUID()] }),
+      });
+      const key = KEYS.members('conversation_2');
+      // As the release before this one wrote it.
+      await client.set(key, `1 ${JSON.stringify(at(1))}`);
+      const [open, closed, later] = [at(1), at(1, 2), at(1, 10)];
+      expect(await cache.put(open)).toBe(true);
+      expect(await cache.put(closed)).toBe(true);
+      expect(await cache.put(open)).toBe(false);
+      expect(await cache.get(['conversation_2'])).toEqual([closed]);
+      expect(await cache.put(later)).toBe(true);
+      expect(await cache.put(closed)).toBe(false);
+      expect(await cache.put(at(2))).toBe(true);
+      expect(await cache.put(later)).toBe(false);
+    });
+
     it('of another shape counts as missing, and can be written over', async () => {
       const cache = new MemberCache(client);
       for (const value of ['', '1', 'x y', '0 {', '0 {"version":0}']) {

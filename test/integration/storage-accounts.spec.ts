@@ -220,7 +220,14 @@ describe('storage: accounts', () => {
   it('shows oneself with the address, others without', async () => {
     const user = await newUser(one.rpc, 'shown');
     const me = await one.rpc.call('accounts.me', { userId: user.id });
-    expect(Object.keys(me).sort()).toEqual(['createdAt', 'email', 'firstName', 'id', 'username']);
+    expect(Object.keys(me).sort()).toEqual([
+      'createdAt',
+      'email',
+      'firstName',
+      'id',
+      'privacy',
+      'username',
+    ]);
     const { items } = await one.rpc.call('users.get', { ids: [user.id, uuidv7()] });
     expect(items).toEqual([{ id: user.id, username: user.username, firstName: 'shown' }]);
     await expect(codeOf(one.rpc.call('accounts.me', { userId: uuidv7() }))).resolves.toBe(

@@ -2,7 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
 import { contentHashText } from '@tidings/common/contracts/content';
-import { EVENT_TYPES, type MessageSent } from '@tidings/common/contracts/events';
+import {
+  EVENT_TYPES,
+  type MessageChanged,
+  type MessageSent,
+} from '@tidings/common/contracts/events';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { TOPICS } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
@@ -134,6 +138,16 @@ export class StorageFixture {
     return Promise.all(messages.map((message) => appendOne(log, message)));
   }
 
+  /** Appends edits and deletions in their order; returns their positions. */
+  async appendChanges(changes: readonly MessageChanged[]): Promise<string[]> {
+    const log = await this.log();
+    return Promise.all(
+      changes.map((change) =>
+        appendRecord(log, EVENT_TYPES.messageChanged, change.changeId, change),
+      ),
+    );
+  }
+
   /** The read barrier, as a gateway takes it. */
   async barrier(): Promise<(string | null)[]> {
     if (!this.marks) {
@@ -167,14 +181,20 @@ function logLevel(): string {
   return process.env['TEST_LOG_LEVEL'] ?? 'silent';
 }
 
-async function appendOne(log: LogWriter, message: MessageSent): Promise<string> {
+function appendOne(log: LogWriter, message: MessageSent): Promise<string> {
+  return appendRecord(log, EVENT_TYPES.messageSent, message.messageId, message);
+}
+
+async function appendRecord(
+  log: LogWriter,
+  type: string,
+  id: string,
+  value: { conversationId: string; sentAt: string },
+): Promise<string> {
   const result = await new Promise<AppendResult>((resolve, reject) => {
     const record = {
-      key: message.conversationId,
-      type: EVENT_TYPES.messageSent,
-      id: message.messageId,
-      time: message.sentAt,
-      value: JSON.stringify(message),
+      ...{ key: value.conversationId, type, id, time: value.sentAt },
+      value: JSON.stringify(value),
     };
     if (!log.append(record, resolve)) reject(new Error('busy'));
   });
@@ -195,6 +215,23 @@ export function messageOf(
     ...{ conversationId, senderId, content, messageId: uuidv7(), deviceId: uuidv7() },
     contentHash: hash.subarray(0, 16).toString('base64url'),
     sentAt: new Date().toISOString(),
+    ...extra,
+  };
+}
+
+/** A change as a gateway would append it: an edit, or with `text` null a deletion. */
+export function changeOf(
+  message: MessageSent,
+  position: string,
+  text: string | null,
+  extra: Partial<MessageChanged> = {},
+): MessageChanged {
+  const { conversationId, messageId, senderId, sentAt } = message;
+  return {
+    ...{ conversationId, messageId, senderId, sentAt, position },
+    ...{ changeId: uuidv7(), userId: senderId, deviceId: uuidv7() },
+    changeHash: createHash('sha256').update(`${text}`).digest('base64url').slice(0, 22),
+    content: text === null ? { kind: 'deleted' } : { kind: 'text', text },
     ...extra,
   };
 }

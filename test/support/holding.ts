@@ -2,11 +2,19 @@ import type { Message } from '@tidings/common/contracts/content';
 import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
 import type { Frame, TestSocket } from './test-socket';
 
+/** One entry; `version` and `deleted` as in `Message`. */
+export interface HeldEntry {
+  position: string;
+  version: string;
+  deleted: boolean;
+  text: string;
+}
+
 /** What a small client holds of one conversation (docs/PROTOCOL.md, section 3). */
 export interface Held {
   have: string;
-  /** message id → the entry with the lowest position seen */
-  byId: Map<string, { position: string; text: string }>;
+  /** message id → the entry with the lowest position seen, as its newest version says */
+  byId: Map<string, HeldEntry>;
   aside: { position: string; previous: string }[];
   /** What answers left out because there was too much (`more`): positions between, exclusive. */
   leftOut: { above: string; below: string }[];
@@ -35,6 +43,7 @@ export class Holding {
   /** Takes one frame from a socket. */
   take(frame: Frame): void {
     if (frame.type === 'message' || frame.type === 'conversation') this.push(frame);
+    if (frame.type === 'changed') this.push({ ...frame, position: frame['version'] }, frame);
     if (frame.type === 'synced') this.synced(frame);
   }
 
@@ -44,7 +53,7 @@ export class Holding {
   }
 
   /** Entries of a conversation by position. */
-  ordered(conversationId: string): { messageId: string; position: string; text: string }[] {
+  ordered(conversationId: string): ({ messageId: string } & HeldEntry)[] {
     return [...this.held(conversationId).byId]
       .map(([messageId, entry]) => ({ messageId, ...entry }))
       .sort((a, b) => comparePositions(a.position, b.position));
@@ -77,12 +86,13 @@ export class Holding {
     }));
   }
 
-  private push(frame: Frame): void {
-    const { position, previous } = frame as unknown as {
+  /** `record`: what has its place in the chain; `entry`: the message in it. */
+  private push(record: Frame, entry = record): void {
+    const { position, previous } = record as unknown as {
       position: string;
       previous: string | null;
     };
-    const held = this.keep(frame as unknown as Message);
+    const held = this.keep(entry as unknown as Message);
     if (previous === null || comparePositions(previous, held.have) <= 0) {
       held.have = maxPosition(held.have, position);
       this.settle(held);
@@ -121,9 +131,22 @@ export class Holding {
     const text = message.content?.kind === 'text' ? message.content.text : '';
     const { conversationId, messageId, position } = message;
     if (!known) this.shown.push({ conversationId, messageId, position });
-    if (!known || comparePositions(position, known.position) < 0) {
-      held.byId.set(messageId, { position, text });
+    const { version = '0', deleted = false } = message;
+    const next = { position, version, deleted, text };
+    if (!known) {
+      held.byId.set(messageId, next);
+      return held;
     }
+    const newest = isNewer(next, known) ? next : known;
+    const first = comparePositions(position, known.position) < 0 ? position : known.position;
+    held.byId.set(messageId, { ...newest, position: first });
     return held;
   }
+}
+
+/** The highest version counts; a deletion is final, and the first one counts. */
+function isNewer(one: HeldEntry, other: HeldEntry): boolean {
+  if (one.deleted !== other.deleted) return one.deleted;
+  const order = comparePositions(one.version, other.version);
+  return one.deleted ? order < 0 : order > 0;
 }

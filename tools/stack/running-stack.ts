@@ -214,7 +214,10 @@ export class RunningStack implements Stack {
     shared: SharedSettings,
   ): Record<string, string> {
     const { env, nodeEnv } = this.options;
-    const own = { DATA_DIR: join(this.dir, 'nodes', node.id) };
+    const own = {
+      DATA_DIR: join(this.dir, 'nodes', node.id),
+      MEDIA_DIR: join(this.dir, 'media'),
+    };
     return { ...nodeEnvironment(node, plan, shared), ...own, ...env, ...nodeEnv?.[node.id] };
   }
 

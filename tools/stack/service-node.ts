@@ -52,6 +52,7 @@ const NODE_ARGUMENTS = ['--max-semi-space-size=64'];
 const DECIDED_HERE = [
   ...['NODE_ENV', 'NODE_ID', 'HOST', 'PORT', 'PUBLIC_URL', 'DATA_DIR', 'KAFKA_BROKERS'],
   ...['REDIS_URL', 'DATABASE_URL', 'STORAGE_URLS', 'PRESENCE_URLS', 'JWT_SECRET', 'CLUSTER_SECRET'],
+  'MEDIA_DIR',
 ];
 
 /** Our environment without what the stack decides, with the given values on top. */

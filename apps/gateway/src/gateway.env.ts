@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import { mediaEnv } from '@tidings/common/media/media-env';
 import {
   commonEnv,
   jwtEnv,
@@ -25,6 +27,7 @@ export const gatewayEnv = commonEnv
   .extend(storageUrlsEnv.shape)
   .extend(presenceUrlsEnv.shape)
   .extend(jwtEnv.shape)
+  .extend(mediaEnv.shape)
   .extend({
     /** WebSocket address that clients are sent to; default: the listener's own. */
     PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
@@ -50,8 +53,28 @@ export const gatewayEnv = commonEnv
       .min(1)
       .max(TIMINGS.ticketSeconds)
       .default(TIMINGS.ticketSeconds),
+    /** Directory of this node, kept over restarts and shared with no other; default `.data/NODE_ID`. */
+    DATA_DIR: z.string().min(1).optional(),
+    /** Bytes of messages that may be held on disk while the log is away; a quarter per partition. */
+    SPOOL_MAX_BYTES: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .default(256 * 1024 * 1024),
     /** Sockets that this gateway takes before it answers `busy`. */
     MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
+    /** Scheme and host of signed media URLs, when a CDN stands in front; default: PUBLIC_URL's. */
+    MEDIA_PUBLIC_URL: z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/$/, ''))
+      .optional(),
+    /** Life of a signed media URL (at most 5 minutes). */
+    MEDIA_URL_SECONDS: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(TIMINGS.mediaUrlSeconds)
+      .default(TIMINGS.mediaUrlSeconds),
     /** Tests only: shifts the gateway's clock for `sentAt` and the age of ids, in milliseconds. */
     TEST_CLOCK_OFFSET_MS: z.coerce.number().int().default(0),
   })
@@ -74,3 +97,8 @@ export const gatewayEnv = commonEnv
   });
 
 export type GatewayEnv = z.output<typeof gatewayEnv>;
+
+/** Where this node keeps its data. */
+export function dataDir({ DATA_DIR, NODE_ID }: Pick<GatewayEnv, 'DATA_DIR' | 'NODE_ID'>): string {
+  return DATA_DIR ?? join('.data', NODE_ID);
+}

@@ -2,9 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { WriterHooks } from '@tidings/common/kafka/log-writer';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { InboxDelivery } from './deliver/inbox-delivery';
+import type { AccountNews } from './directory/account-news';
 import type { PresenceEvents } from './directory/presence-events';
+import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
+import type { HoldingWriter } from './spool/holding-writer';
+import type { SpoolStore } from './spool/spool-store';
 
 const FLUSH_MS = 1_000;
 const NS_PER_SECOND = 1e9;
@@ -15,12 +19,19 @@ export interface Counted {
   sends: SendCounts;
   delivery: InboxDelivery;
   presence: PresenceEvents;
+  news: AccountNews;
   queued: () => number;
+  spool: {
+    store: Pick<SpoolStore, 'entries' | 'bytes' | 'oldestAt'>;
+    holding: Pick<HoldingWriter, 'heldTotal'>;
+  };
 }
 
 /** The gateway's metrics. */
 export class GatewayMetrics {
   readonly closed;
+  readonly receipts: ReceiptMetrics;
+  readonly uploads;
   private readonly appendSeconds;
   private readonly appended;
   private readonly appendFailures;
@@ -30,6 +41,10 @@ export class GatewayMetrics {
   constructor(private readonly metrics: Metrics) {
     this.closed = metrics.counter('connections_closed_total', 'Closed by the gateway, by code', [
       'code',
+    ]);
+    this.receipts = new ReceiptMetrics(metrics);
+    this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
+      'outcome',
     ]);
     this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
     this.appended = metrics.counter('appended_records_total', 'Records appended to the log');
@@ -54,7 +69,7 @@ export class GatewayMetrics {
   /** Begins to report what is counted. */
   start(counted: Counted): void {
     const { metrics, delay } = this;
-    const { table, sends, delivery, presence } = counted;
+    const { table, sends, delivery, presence, news } = counted;
     metrics.gauge('connections', 'Open sockets', { collect: () => table.size });
     metrics.gauge('append_queued_records', 'Records waiting for the log', {
       collect: counted.queued,
@@ -66,10 +81,12 @@ export class GatewayMetrics {
         return seconds;
       },
     });
+    const heldSends = this.startSpool(counted.spool);
     const delivered = metrics.counter('frames_delivered_total', 'Pushes written to sockets');
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
     const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
+    const unsaid = metrics.counter('account_news_dropped_total', 'Too many were under way');
     delay.enable();
     this.timer = setInterval(() => {
       sends.flush();
@@ -77,8 +94,29 @@ export class GatewayMetrics {
       missed.inc(delivery.missed);
       skipped.inc(delivery.skipped);
       dropped.inc(presence.dropped);
+      unsaid.inc(news.dropped);
+      news.dropped = 0;
+      heldSends();
       delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
     }, FLUSH_MS).unref();
+  }
+
+  /** Gives what hands over the sends that were held since the last time. */
+  private startSpool({ store, holding }: Counted['spool']): () => void {
+    const { metrics } = this;
+    const ageSeconds = (): number => {
+      const { oldestAt } = store;
+      return oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000;
+    };
+    metrics.gauge('spool_entries', 'Messages held on disk', { collect: () => store.entries });
+    metrics.gauge('spool_bytes', 'Bytes of the spool', { collect: () => store.bytes });
+    metrics.gauge('spool_age_seconds', 'Age of the oldest held message', { collect: ageSeconds });
+    const held = metrics.counter('held_total', 'Sends answered with held');
+    let counted = 0;
+    return () => {
+      held.inc(holding.heldTotal - counted);
+      counted = holding.heldTotal;
+    };
   }
 
   stop(): void {

@@ -12,22 +12,35 @@ import { JwtAuthGuard } from './auth/jwt-auth.guard';
 import { JwtStrategy } from './auth/jwt.strategy';
 import { LocalStrategy } from './auth/local.strategy';
 import { LogoutService } from './auth/logout.service';
+import { SessionEnder } from './auth/session-ender';
 import { SessionGate } from './auth/session-gate';
 import { TokenConfirmer } from './auth/token-confirmer';
+import { AccountNews } from './directory/account-news';
+import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { RouteCloser } from './directory/route-closer';
 import type { GatewayEnv } from './gateway.env';
 import { AddressRateGuard, addressRates } from './http/address-rate.guard';
 import { AuthController } from './http/auth.controller';
+import { BlocksController } from './http/blocks.controller';
 import { ConnectionsController } from './http/connections.controller';
 import { ContactsController } from './http/contacts.controller';
 import { ConversationsController } from './http/conversations.controller';
+import { DevicesController } from './http/devices.controller';
 import { MeController } from './http/me.controller';
+import { MediaController } from './http/media.controller';
+import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
+import { PasswordController } from './http/password.controller';
 import { PresenceController } from './http/presence.controller';
+import { ReceiptsController } from './http/receipts.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { UsersController } from './http/users.controller';
+import { MediaParts } from './media/media.parts';
+import { HttpReceiptsService } from './receipts/http-receipts.service';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import { FirstAppends } from './send/first-appends';
 import { HttpSendService } from './send/http-send.service';
 import { Membership } from './send/membership';
@@ -47,13 +60,18 @@ export interface SharedParts {
   tickets: Tickets;
   routes: Routes;
   routeCloser: RouteCloser;
+  news: AccountNews;
+  devicePresence: DevicePresence;
   directory: DirectoryService;
   barrier: ReadBarrier;
   syncs: SyncService;
   log: MessageLog;
   membership: Membership;
   firsts: FirstAppends;
+  judge: ReceiptJudge;
+  receipts: ReceiptLog;
   counts: SendCounts;
+  media: MediaParts;
 }
 
 /** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
@@ -88,10 +106,16 @@ export class GatewayModule {
         UsersController,
         AuthController,
         MeController,
+        PasswordController,
+        DevicesController,
         ContactsController,
+        BlocksController,
         ConnectionsController,
         ConversationsController,
+        MembersController,
         MessagesController,
+        MediaController,
+        ReceiptsController,
         SyncController,
         PresenceController,
       ],
@@ -103,6 +127,8 @@ export class GatewayModule {
         value(Tickets, parts.tickets),
         value(Routes, parts.routes),
         value(RouteCloser, parts.routeCloser),
+        value(AccountNews, parts.news),
+        value(DevicePresence, parts.devicePresence),
         value(DirectoryService, parts.directory),
         value(ReadBarrier, parts.barrier),
         value(SyncService, parts.syncs),
@@ -110,6 +136,9 @@ export class GatewayModule {
         value(Membership, parts.membership),
         value(FirstAppends, parts.firsts),
         value(SendCounts, parts.counts),
+        value(ReceiptJudge, parts.judge),
+        value(ReceiptLog, parts.receipts),
+        value(MediaParts, parts.media),
         value(SigningKeys, keys),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(
@@ -118,7 +147,9 @@ export class GatewayModule {
         ),
         AccessTokens,
         HttpSendService,
+        HttpReceiptsService,
         LogoutService,
+        SessionEnder,
         LocalStrategy,
         JwtStrategy,
         { provide: APP_GUARD, useClass: AddressRateGuard },

@@ -13,15 +13,21 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import { SessionGate } from './auth/session-gate';
 import type { Backends } from './backends';
 import { InboxDelivery } from './deliver/inbox-delivery';
+import { AccountNews } from './directory/account-news';
 import { BootKeeper } from './directory/boot-keeper';
+import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { PresenceEvents } from './directory/presence-events';
 import { RouteCloser } from './directory/route-closer';
 import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
+import { MediaParts } from './media/media.parts';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
+import { LogEnds } from './receipts/log-ends';
+import { ReceiptJudge } from './receipts/receipt-judge';
+import { ReceiptLog } from './receipts/receipt-log';
 import type { LogPositions } from './send/log-positions';
 import { Membership } from './send/membership';
 import { MessageLog } from './send/message-log';
@@ -32,6 +38,7 @@ import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
 import { Heartbeat } from './socket/heartbeat';
 import { WriteQueue } from './socket/write-queue';
+import { makeHolding, type Spool } from './spool/holding.parts';
 import { ReadBarrier } from './sync/read-barrier';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
@@ -39,12 +46,17 @@ const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
 /** Presence events that may wait for the log; more are dropped. */
 const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024 };
 
+/** Receipts that may wait for the log; beyond that the latest of each device waits outside. */
+const RECEIPT_QUEUE = { queueRecords: 2_000, queueBytes: 1024 * 1024 };
+
 export interface GatewayOptions {
   env: GatewayEnv;
   backends: Backends;
   positions: LogPositions;
   metrics: GatewayMetrics;
   counts: SendCounts;
+  /** What this node holds on its disk. */
+  spool: Spool;
   logger: Logger;
   fatal: (reason: string) => void;
 }
@@ -61,9 +73,10 @@ export type Logs = ReturnType<typeof makeLogs>;
 export type Wires = ReturnType<typeof makeWires>;
 export type Boot = ReturnType<typeof makeBoot>;
 export type Sends = ReturnType<typeof makeSends>;
+export type Receipts = ReturnType<typeof makeReceipts>;
 
 /** What lies in Redis, and who may use it. */
-export function makeStores({ env, backends, gatewayId, clock }: Context) {
+export function makeStores({ env, backends, gatewayId, clock, logger }: Context) {
   const { redis, storage } = backends;
   const tickets = new Tickets(redis, { ticketMs: env.TICKET_SECONDS * 1000 });
   const sessions = new DeviceSessions(redis);
@@ -77,16 +90,21 @@ export function makeStores({ env, backends, gatewayId, clock }: Context) {
     tickets,
     random: Math.random,
   });
+  const routes = new Routes(redis);
+  const inboxes = new InboxWriter(redis);
+  const lease = new GatewayLease(redis);
   return {
     tickets,
     sessions,
     listing,
     directory,
-    routes: new Routes(redis),
-    inboxes: new InboxWriter(redis),
+    routes,
+    inboxes,
     members: new MemberCache(redis),
-    lease: new GatewayLease(redis),
+    lease,
     gate: new SessionGate(sessions, storage, clock),
+    news: new AccountNews({ routes, inboxes, logger }),
+    devicePresence: new DevicePresence(routes, lease),
   };
 }
 
@@ -101,15 +119,20 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
     onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
   };
   const watermarks = new Watermarks(kafka, TOPICS.messages);
+  /** Told when a partition takes no records; set by whoever holds them then. */
+  const stalls = { take: (_partition: number): void => undefined };
   return {
     watermarks,
+    stalls,
     barrier: new ReadBarrier(watermarks),
     writer: new LogWriter({
       ...common,
       topic: TOPICS.messages,
       limits: SEND_QUEUE,
       ...metrics.writerHooks(),
+      onStalled: (partition) => stalls.take(partition),
     }),
+    receiptWriter: new LogWriter({ ...common, topic: TOPICS.receipts, limits: RECEIPT_QUEUE }),
     presenceWriter: new LogWriter({ ...common, topic: TOPICS.presence, limits: PRESENCE_QUEUE }),
   };
 }
@@ -184,15 +207,39 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 }
 
 /** The way of a message into the log. */
-export function makeSends(
-  { backends, positions, clock, wallClock }: Context,
-  stores: Stores,
-  logs: Logs,
-) {
+export function makeSends(context: Context, stores: Stores, logs: Logs) {
+  const { env, backends, positions, metrics, logger, clock, wallClock, spool } = context;
   const { storage } = backends;
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(stores.members, storage, clock);
   const directs = new DirectConversations(storage, membership);
-  const log = new MessageLog({ writer: logs.writer, positions, firsts, clock, wallClock });
-  return { firsts, membership, directs, log };
+  const holding = makeHolding(context, logs.writer, { membership, firsts }, () => log);
+  logs.stalls.take = (partition) => holding.stalled(partition);
+  const log: MessageLog = new MessageLog({
+    ...{ writer: holding, held: spool.held, positions, firsts, clock, wallClock },
+  });
+  const media = new MediaParts({
+    ...{ env, membership, storage, wallClock, logger, barrier: logs.barrier },
+    count: (outcome) => metrics.uploads.inc({ outcome }),
+  });
+  return { firsts, membership, directs, log, holding, media };
+}
+
+/** The way of watermarks into their log. */
+export function makeReceipts(
+  { positions, metrics, clock, wallClock }: Context,
+  { receiptWriter, barrier }: Logs,
+  { membership }: Sends,
+) {
+  const partitionOf = (conversationId: string): number => receiptWriter.partitionOf(conversationId);
+  const ends = new LogEnds({ barrier, positions, partitionOf, clock });
+  return {
+    judge: new ReceiptJudge(membership, ends),
+    receipts: new ReceiptLog({
+      writer: receiptWriter,
+      metrics: metrics.receipts,
+      clock,
+      wallClock,
+    }),
+  };
 }

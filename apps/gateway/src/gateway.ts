@@ -1,6 +1,9 @@
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { SocketTickets } from './auth/socket-tickets';
+import { ChangeHandler } from './change/change.handler';
+import { ChangeService } from './change/change.service';
 import { InboxDelivery } from './deliver/inbox-delivery';
 import { Announcer } from './directory/announcer';
 import { BootKeeper } from './directory/boot-keeper';
@@ -8,7 +11,10 @@ import { PresenceEvents } from './directory/presence-events';
 import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
+import { ReceiptHandler } from './receipts/receipt.handler';
+import type { ReceiptLog } from './receipts/receipt-log';
 import { SendHandler } from './send/send.handler';
+import type { HoldingWriter } from './spool/holding-writer';
 import { ConnectionOpener } from './socket/connection-opener';
 import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
@@ -22,6 +28,7 @@ import { SyncService } from './sync/sync.service';
 import {
   makeBoot,
   makeLogs,
+  makeReceipts,
   makeSends,
   makeStores,
   makeWires,
@@ -29,6 +36,7 @@ import {
   type Context,
   type GatewayOptions,
   type Logs,
+  type Receipts,
   type Sends,
   type Stores,
   type Wires,
@@ -42,7 +50,11 @@ const MOST_CLOSE_TIMEOUT_MS = 2_000;
 export interface Gateway {
   shared: SharedParts;
   writer: LogWriter;
+  /** Over {@link writer}: holds sends on disk while the log is away. */
+  holding: HoldingWriter;
   presenceWriter: LogWriter;
+  receiptWriter: LogWriter;
+  receipts: ReceiptLog;
   watermarks: Watermarks;
   boot: BootKeeper;
   routeKeeper: RouteKeeper;
@@ -66,7 +78,8 @@ export function composeGateway(options: GatewayOptions): Gateway {
   const wires = makeWires(context, stores, logs);
   const boot = makeBoot(context, stores, wires);
   const sends = makeSends(context, stores, logs);
-  return connect(context, stores, logs, { ...wires, ...boot }, sends);
+  const receipts = makeReceipts(context, logs, sends);
+  return connect(context, stores, logs, { ...wires, ...boot }, { ...sends, ...receipts });
 }
 
 /** Joins sockets, sends and syncs. */
@@ -75,15 +88,23 @@ function connect(
   stores: Stores,
   logs: Logs,
   wires: Wires & Boot,
-  sends: Sends,
+  sends: Sends & Receipts,
 ): Gateway {
   const { env, backends, counts, logger, gatewayId, clock, wallClock } = context;
   const { storage } = backends;
   const { table, writes, close } = wires;
   const syncs = new SyncService(storage, logs.barrier);
   const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
+  const { barrier, writer } = logs;
+  const { membership } = sends;
+  const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
-    sends: new SendHandler({ ...sends, writes, counts, close, clock, wallClock }),
+    sends: new SendHandler({
+      ...{ ...sends, writes, counts, close, clock, wallClock },
+      media: sends.media.access,
+    }),
+    changes: new ChangeHandler({ service: changes, writes, counts, clock }),
+    receipts: new ReceiptHandler({ ...sends, metrics: context.metrics.receipts, writes }),
     syncs: new SyncHandler(syncs, delayed, writes),
     writes,
     close,
@@ -99,9 +120,11 @@ function connect(
     logger,
     wallClock,
   });
-  const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate);
+  const security = new SecurityLog(logger);
+  const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate, security);
   const sockets = new SocketServer({
-    takeTicket: (ticket) => tickets.take(ticket),
+    takeTicket: (ticket, address) => tickets.take(ticket, address),
+    behindProxy: env.TRUST_PROXY !== undefined,
     allowedOrigins: env.ALLOWED_ORIGINS,
     maxConnections: env.MAX_CONNECTIONS,
     ...socketLimits(env),
@@ -137,6 +160,8 @@ function connect(
     },
     ...logs,
     ...wires,
+    receipts: sends.receipts,
+    holding: sends.holding,
     sockets,
     delayed,
     announcer: (url) => new Announcer(stores.listing, gatewayId, () => entry(url)),

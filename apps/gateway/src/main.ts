@@ -20,6 +20,7 @@ async function main(): Promise<void> {
     steps: [
       parts.connections,
       parts.adminListener,
+      parts.heldMessages,
       parts.log,
       parts.reporting,
       parts.boot,

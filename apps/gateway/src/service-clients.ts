@@ -8,6 +8,9 @@ export interface CallOptions {
   secret: string;
 }
 
+/** Storage answers a change of a conversation within 4.5 s; the rest is for its way. Milliseconds. */
+export const CHANGE_CALL = { timeoutMs: 5_000 };
+
 /** Storage's calls, as an injectable class. */
 export class StorageClient extends RpcClient<typeof STORAGE_RPC> {
   constructor(options: CallOptions) {

@@ -16,6 +16,7 @@ import { GatewayModule } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
+import { openSpool, type Spool } from './spool/holding.parts';
 import { SOCKET_PATH } from './socket/socket-server';
 
 /** How long records may still be appended when stopping, milliseconds. */
@@ -32,6 +33,7 @@ export class StartSteps {
   private readonly metrics: GatewayMetrics;
   private readonly counts: SendCounts;
   private readonly backends: Backends;
+  private spool!: Spool;
   private gateway!: Gateway;
   private app!: NestExpressApplication;
   private admin: NestExpressApplication | null = null;
@@ -82,12 +84,23 @@ export class StartSteps {
     };
   }
 
+  /** What an earlier run left on this node's disk; no other process may have it. */
+  get heldMessages(): Step {
+    return {
+      name: 'spool',
+      start: async () => {
+        this.spool = await openSpool(this.env, this.logger);
+      },
+      stop: () => this.spool?.store.close(),
+    };
+  }
+
   /** The log: topics as expected, epoch and bases known, writers connected. */
   get log(): Step {
     return {
       name: 'log',
       start: async () => {
-        const { env, backends, metrics, counts, logger, fatal } = this;
+        const { env, backends, metrics, counts, spool, logger, fatal } = this;
         const specs = topicSpecs({
           partitions: env.KAFKA_PARTITIONS,
           replication: env.KAFKA_REPLICATION,
@@ -95,16 +108,20 @@ export class StartSteps {
         });
         await checkTopics(backends.kafka, specs);
         const positions = await LogPositions.load(backends.storage);
-        const options = { env, backends, positions, metrics, counts, logger, fatal };
+        const options = { env, backends, positions, metrics, counts, spool, logger, fatal };
         this.gateway = composeGateway(options);
-        const { writer, presenceWriter, watermarks } = this.gateway;
-        await Promise.all([writer.start(), presenceWriter.start(), watermarks.start()]);
+        const { writer, presenceWriter, receiptWriter, watermarks, holding } = this.gateway;
+        const writers = [writer, presenceWriter, receiptWriter];
+        await Promise.all([...writers.map((one) => one.start()), watermarks.start()]);
+        holding.start();
       },
       stop: async () => {
-        const { writer, presenceWriter, watermarks } = this.gateway ?? {};
+        const { holding, presenceWriter, receiptWriter, receipts, watermarks } = this.gateway ?? {};
         watermarks?.stop();
-        await presenceWriter?.stop({ flushMs: FLUSH_MS });
-        await writer?.stop({ flushMs: FLUSH_MS });
+        receipts?.stop();
+        const side = [presenceWriter, receiptWriter];
+        await Promise.all(side.map((one) => one?.stop({ flushMs: FLUSH_MS })));
+        await holding?.stop({ flushMs: FLUSH_MS });
       },
     };
   }
@@ -113,9 +130,11 @@ export class StartSteps {
     return {
       name: 'metrics',
       start: () => {
-        const { table, delivery, presence, writer } = this.gateway;
+        const { table, delivery, presence, writer, holding, shared } = this.gateway;
+        const { news } = shared;
         const queued = (): number => writer.queued();
-        this.metrics.start({ table, delivery, presence, sends: this.counts, queued });
+        const spool = { store: this.spool.store, holding };
+        this.metrics.start({ table, delivery, presence, news, sends: this.counts, queued, spool });
       },
       stop: () => this.metrics.stop(),
     };
@@ -143,6 +162,7 @@ export class StartSteps {
       name: 'listener',
       start: async () => {
         const { env, logger, readiness, gateway } = this;
+        await gateway.shared.media.start();
         const module = GatewayModule.over(gateway.shared, env);
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
@@ -157,6 +177,7 @@ export class StartSteps {
         if (!this.app) return;
         serverOf(this.app).closeAllConnections();
         await this.app.close();
+        this.gateway.shared.media.stop();
       },
     };
   }
@@ -167,11 +188,11 @@ export class StartSteps {
       name: 'clients',
       stopWithinMs: DRAIN_WITHIN_MS,
       stop: async () => {
-        const { sockets, delayed, drain, writer, shared } = this.gateway;
+        const { sockets, delayed, drain, holding, shared } = this.gateway;
         sockets.drain();
         delayed.stop();
         await drain.sayGoodbye(await shared.directory.others());
-        await writer.stop({ flushMs: FLUSH_MS });
+        await holding.stop({ flushMs: FLUSH_MS });
         await drain.closeAll();
       },
     };

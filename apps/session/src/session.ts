@@ -4,8 +4,7 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
-import type { PartitionLifecycle } from '@tidings/common/kafka/log-handler';
+import { LogConsumerStrategy, type LogConsumerOptions } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { InboxWriter } from '@tidings/common/redis/inbox';
@@ -19,6 +18,9 @@ import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import { RpcClient } from '@tidings/common/runtime/rpc-client';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ReceiptRouter } from './receipts/receipt-router';
+import { ReceiptSource } from './receipts/receipt-source';
+import { ReceiptPushMetrics } from './receipts/receipt.metrics';
 import { ConversationCopies } from './routing/conversation-copies';
 import { ConversationSource } from './routing/conversation-source';
 import { Deliveries } from './routing/deliveries';
@@ -52,8 +54,11 @@ export class Session {
   private readonly redis: RedisClient;
   private readonly storage: RpcClient<typeof STORAGE_RPC>;
   private readonly memberIds: MemberIds;
+  private readonly receiptMemberIds: MemberIds;
   /** The group member; null before its step has begun. */
   private strategy: LogConsumerStrategy | null = null;
+  /** The member of the receipts' group. */
+  private receipts: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private stopping = false;
 
@@ -70,12 +75,10 @@ export class Session {
       nodeId: env.NODE_ID,
       secret: env.CLUSTER_SECRET,
     });
-    this.memberIds = new MemberIds(
-      new MemberStore(this.redis, env.NODE_ID),
-      GROUPS.sessionRouting,
-      (error) => logger.warn({ err: error }, 'the member id was not kept'),
-    );
+    this.memberIds = this.memberIdsOf(GROUPS.sessionRouting);
+    this.receiptMemberIds = this.memberIdsOf(GROUPS.sessionReceipts);
     readiness.add('kafka', () => (this.strategy?.isReady() ? null : 'not joined yet'));
+    readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('redis', () => (this.redis.status === 'ready' ? null : this.redis.status));
   }
 
@@ -115,6 +118,13 @@ export class Session {
     ];
   }
 
+  private memberIdsOf(group: string): MemberIds {
+    const { env, logger } = this.options;
+    return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
+      logger.warn({ err: error }, 'the member id was not kept'),
+    );
+  }
+
   private topics() {
     const { env } = this.options;
     const specs = topicSpecs({
@@ -122,29 +132,39 @@ export class Session {
       replication: env.KAFKA_REPLICATION,
       minInsyncReplicas: env.KAFKA_MIN_INSYNC,
     });
-    return specs.filter((spec) => spec.name === TOPICS.messages);
+    return specs.filter(({ name }) => name === TOPICS.messages || name === TOPICS.receipts);
   }
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const { strategy, router } = this.routing(await this.logState());
+    const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis));
+    const { strategy, router } = this.routing(await this.logState(), deliveries);
     const app = await NestFactory.create<NestExpressApplication>(SessionModule.around(router), {
       logger: nestLogger(logger),
       bodyParser: false,
     });
     this.app = app;
     this.strategy = strategy;
+    this.receipts = this.receiptPushes(deliveries);
     mountHealth(app, { readiness, metrics });
     app.connectMicroservice({ strategy });
+    app.connectMicroservice({ strategy: this.receipts });
     await app.listen(env.PORT, env.HOST);
   }
 
-  private routing(log: LogState): { strategy: LogConsumerStrategy; router: Router } {
+  private routing(
+    log: LogState,
+    deliveries: Deliveries,
+  ): { strategy: LogConsumerStrategy; router: Router } {
     const { metrics, logger } = this.options;
     const figures = new RoutingMetrics(metrics);
     const strategy = this.consumer({
-      assigned: (_topic, partition, context) => router.assigned(partition, context),
-      revoked: (_topic, partition) => router.revoked(partition),
+      groupId: GROUPS.sessionRouting,
+      memberStore: this.memberIds,
+      lifecycle: {
+        assigned: (_topic, partition, context) => router.assigned(partition, context),
+        revoked: (_topic, partition) => router.revoked(partition),
+      },
     });
     const copies = new ConversationCopies(new MemberCache(this.redis));
     const router = new Router(log, {
@@ -152,7 +172,7 @@ export class Session {
         asked: (conversations) => figures.askedStorage(conversations),
         failed: () => figures.askFailed(),
       }),
-      deliveries: new Deliveries(new Routes(this.redis), new InboxWriter(this.redis)),
+      deliveries,
       deadLetters: { put: (record, reason) => strategy.deadLetter(record, reason) },
       windows: new WindowOffsets(strategy.offsets, Date.now),
       metrics: figures,
@@ -161,13 +181,30 @@ export class Session {
     return { strategy, router };
   }
 
-  private consumer(lifecycle: PartitionLifecycle): LogConsumerStrategy {
+  /** Pushes of watermarks. Missing ones are made up by syncs, so a hole stops nothing. */
+  private receiptPushes(deliveries: Deliveries): LogConsumerStrategy {
+    const { metrics, logger } = this.options;
+    const figures = new ReceiptPushMetrics(metrics);
+    const copies = new MemberCache(this.redis);
+    const router = new ReceiptRouter({
+      ...{ deliveries, logger, metrics: figures },
+      source: new ReceiptSource(this.storage, copies, () => figures.askFailed()),
+      deadLetter: (record, reason) => strategy.deadLetter(record, reason),
+    });
+    const strategy = this.consumer({
+      groupId: GROUPS.sessionReceipts,
+      memberStore: this.receiptMemberIds,
+      handlers: { [TOPICS.receipts]: router },
+      onGap: 'skip',
+    });
+    return strategy;
+  }
+
+  private consumer(options: Omit<LogConsumerOptions, 'kafka'>): LogConsumerStrategy {
     const { logger, onFatal } = this.options;
     return new LogConsumerStrategy({
       kafka: this.kafka,
-      groupId: GROUPS.sessionRouting,
-      lifecycle,
-      memberStore: this.memberIds,
+      ...options,
       minBytes: 1,
       maxWaitTimeInMs: MAX_WAIT_MS,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
@@ -182,8 +219,8 @@ export class Session {
   }
 
   private async leave(): Promise<void> {
-    await this.strategy?.close();
-    await this.memberIds.stop();
+    await Promise.all([this.strategy?.close(), this.receipts?.close()]);
+    await Promise.all([this.memberIds.stop(), this.receiptMemberIds.stop()]);
   }
 
   /** The log's epoch and bases as storage has them; waits until storage answers. */

@@ -1,4 +1,5 @@
-import type { ConversationEntry, MessageEntry } from '../src/domain/entry';
+import type { ConversationChange } from '@tidings/common/contracts/content';
+import type { ChangeEntry, ConversationEntry, MessageEntry } from '../src/domain/entry';
 
 /** Position of offset 0 in these samples. */
 export const BASE = 1_000n;
@@ -38,10 +39,16 @@ export function messageAt(
   };
 }
 
-/** A creation, or (with a version above 1) a later change, of a conversation at an offset. */
+/** A creation, or the change given, of a conversation at an offset. */
 export function changeAt(
   offset: number,
-  given: { talk?: string; users: number[]; version?: number; kind?: 'direct' | 'group' },
+  given: {
+    talk?: string;
+    users: number[];
+    version?: number;
+    kind?: 'direct' | 'group';
+    change?: ConversationChange;
+  },
 ): ConversationEntry {
   const { talk = 'c', users, version = 1, kind = 'direct' } = given;
   const members = users.map(uuid);
@@ -58,7 +65,34 @@ export function changeAt(
       version,
       kind,
       members,
-      change: { kind: 'created', conversationKind: kind, userIds: members },
+      change: given.change ?? { kind: 'created', conversationKind: kind, userIds: members },
+    },
+  };
+}
+
+/** An edit of the message at another offset, or (with `text` null) its deletion. */
+export function editAt(
+  offset: number,
+  of: number,
+  given: { talk?: string; change?: number; user?: number; text?: string | null } = {},
+): ChangeEntry {
+  const { talk = 'c', change = offset, user = 1, text = 'better' } = given;
+  return {
+    kind: 'change',
+    offset: BigInt(offset),
+    position: BASE + BigInt(offset),
+    recordedAtMs: offset,
+    event: {
+      conversationId: talk,
+      changeId: uuid(change),
+      userId: uuid(user),
+      deviceId: uuid(user),
+      changeHash: `hash-of-${text}`,
+      messageId: uuid(of),
+      position: String(BASE + BigInt(of)),
+      senderId: uuid(1),
+      content: text === null ? { kind: 'deleted' } : { kind: 'text', text },
+      sentAt: '2026-01-02T03:04:05.678Z',
     },
   };
 }

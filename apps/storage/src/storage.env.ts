@@ -1,3 +1,4 @@
+import { mediaEnv } from '@tidings/common/media/media-env';
 import { z } from 'zod';
 import { commonEnv, databaseEnv, kafkaEnv, redisEnv } from '@tidings/common/runtime/env';
 
@@ -6,6 +7,15 @@ export const storageEnv = commonEnv.extend({
   ...kafkaEnv.shape,
   ...redisEnv.shape,
   ...databaseEnv.shape,
+  ...mediaEnv.shape,
+  /** How long an upload waits for a message that shows it, in seconds. */
+  MEDIA_ORPHAN_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(24 * 3600),
+  /** How often uploads that nothing shows are looked for, in seconds. */
+  MEDIA_SWEEP_SECONDS: z.coerce.number().min(0.1).default(60),
 });
 export type StorageEnv = z.output<typeof storageEnv>;
 

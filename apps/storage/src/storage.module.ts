@@ -2,31 +2,43 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { MemberCache } from '@tidings/common/redis/members';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DataSource } from 'typeorm';
 import { AccountsRepository } from './accounts/accounts.repository';
 import { AccountsService } from './accounts/accounts.service';
+import { DevicesRepository } from './accounts/devices.repository';
+import { DevicesService } from './accounts/devices.service';
 import { PasswordHasher } from './accounts/password-hasher';
+import { PasswordService } from './accounts/password.service';
 import { SessionAnnouncer } from './accounts/session-announcer';
 import { SessionsRepository } from './accounts/sessions.repository';
 import { SessionsService } from './accounts/sessions.service';
 import { UserEntity } from './accounts/user.entity';
 import { UsersService } from './accounts/users.service';
+import { BlocksRepository } from './blocks/blocks.repository';
+import { BlocksService } from './blocks/blocks.service';
 import { ContactEntity } from './contacts/contact.entity';
 import { ContactsRepository } from './contacts/contacts.repository';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsRepository } from './conversations/conversations.repository';
 import { ConversationsService } from './conversations/conversations.service';
+import { GroupsRepository } from './conversations/groups.repository';
+import { GroupsService } from './conversations/groups.service';
 import { Database } from './database/database';
 import { dataSourceOptions } from './database/data-source';
 import { LogConsumer } from './log/log.consumer';
 import { LogService } from './log/log.service';
 import { LogState } from './log/log-state';
 import { Progress } from './log/progress';
+import { MediaRepository } from './media/media.repository';
+import { MediaService, MediaSettings } from './media/media.service';
 import { BatchWriter } from './messages/batch-writer';
 import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
+import { ReceiptsRepository } from './receipts/receipts.repository';
+import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
 import { SyncRepository } from './sync/sync.repository';
 import { SyncService } from './sync/sync.service';
@@ -43,6 +55,8 @@ export interface StorageParts {
   memberCache: MemberCache;
   announcer: SessionAnnouncer;
   hasher: PasswordHasher;
+  security: SecurityLog;
+  media: MediaSettings;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -69,10 +83,14 @@ export class StorageModule {
         { provide: MemberCache, useValue: parts.memberCache },
         { provide: SessionAnnouncer, useValue: parts.announcer },
         { provide: PasswordHasher, useValue: parts.hasher },
+        { provide: SecurityLog, useValue: parts.security },
+        { provide: MediaSettings, useValue: parts.media },
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
+        ...[PasswordService, DevicesRepository, DevicesService, BlocksRepository, BlocksService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
-        ...[LogService, StorageServices],
+        ...[GroupsRepository, GroupsService, ReceiptsRepository, ReceiptsService],
+        ...[MediaRepository, MediaService, LogService, StorageServices],
       ],
     };
   }

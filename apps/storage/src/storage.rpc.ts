@@ -3,26 +3,42 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import type { RpcHandlers } from '@tidings/common/runtime/rpc-server';
 import { AccountsService } from './accounts/accounts.service';
+import { DevicesService } from './accounts/devices.service';
+import { PasswordService } from './accounts/password.service';
 import { SessionsService } from './accounts/sessions.service';
 import { UsersService } from './accounts/users.service';
+import { BlocksService } from './blocks/blocks.service';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
+import { GroupsService } from './conversations/groups.service';
 import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
+import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';
+import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
 
 type Handlers = RpcHandlers<typeof STORAGE_RPC>;
 
 /** How long a call may take when it waits for nothing but the database, in milliseconds. */
 const PLAIN_MS = 2_200;
+/** A change may wait for the one before it, for the database and for the log, 2 s each. */
+const CHANGE_MS = 4_500;
 /** Calls that wait for something else as well: password hashes, the log, a read barrier. */
 const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'accounts.register': 5_000,
   'accounts.login': 5_000,
+  'accounts.password': 8_000,
   'conversations.direct': 3_000,
+  'conversations.group': CHANGE_MS,
+  'conversations.change': CHANGE_MS,
+  'members.add': CHANGE_MS,
+  'members.remove': CHANGE_MS,
+  'members.role': CHANGE_MS,
   'messages.history': 4_000,
   'messages.first': 4_000,
+  'messages.get': 4_000,
+  'media.get': 4_000,
   sync: 4_500,
 };
 
@@ -34,20 +50,27 @@ export class StorageServices {
     readonly sessions: SessionsService,
     readonly users: UsersService,
     readonly contacts: ContactsService,
+    readonly passwords: PasswordService,
+    readonly devices: DevicesService,
+    readonly blocks: BlocksService,
     readonly conversations: ConversationsService,
+    readonly groups: GroupsService,
     readonly messages: MessagesService,
+    readonly receipts: ReceiptsService,
     readonly sync: SyncService,
     readonly log: LogService,
+    readonly media: MediaService,
   ) {}
 }
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
-  const { accounts, sessions, users, contacts, conversations, messages, sync, log } = services;
+  const { accounts, sessions, users, contacts, conversations, groups } = services;
+  const { passwords, devices, blocks, messages, receipts, sync, log, media } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => sessions.login(input),
-    'accounts.refresh': ({ refreshToken }) => sessions.refresh(refreshToken),
+    'accounts.refresh': ({ refreshToken, address }) => sessions.refresh(refreshToken, address),
     'accounts.confirm': async ({ userId, deviceId, sequence }) => {
       await sessions.confirm(userId, deviceId, sequence);
       return {};
@@ -58,21 +81,42 @@ export function storageHandlers(services: StorageServices): Handlers {
     },
     'accounts.session': ({ userId, deviceId }) => sessions.current(userId, deviceId),
     'accounts.me': ({ userId }) => accounts.me(userId),
+    'accounts.password': (input) => passwords.change(input),
+    'devices.list': ({ userId }) => devices.list(userId),
+    'devices.remove': (input) => devices.remove(input),
+    'accounts.patch': ({ userId, ...body }) => accounts.patch(userId, body),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
     'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
     'contacts.incoming': ({ userId, cursor, limit }) => contacts.incoming(userId, cursor, limit),
     'contacts.put': ({ userId, contactId }) => contacts.put(userId, contactId),
-    'contacts.delete': async ({ userId, contactId }) => {
-      await contacts.delete(userId, contactId);
+    'contacts.delete': ({ userId, contactId }) => contacts.delete(userId, contactId),
+    'blocks.list': ({ userId, cursor, limit }) => blocks.list(userId, cursor, limit),
+    'blocks.put': ({ userId, blockedId }) => blocks.put(userId, blockedId),
+    'blocks.delete': ({ userId, blockedId }) => blocks.delete(userId, blockedId),
+    'blocks.hiding': ({ viewerId, userIds }) => blocks.hiding(viewerId, userIds),
+    'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
+    'conversations.group': (input) => groups.create(input),
+    'conversations.change': (input) => groups.patch(input),
+    'members.list': (input) => groups.members(input),
+    'members.add': (input) => groups.add(input),
+    'members.remove': async (input) => {
+      await groups.remove(input);
       return {};
     },
-    'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
+    'members.role': (input) => groups.role(input),
     'conversations.list': ({ userId, cursor, limit }) => conversations.list(userId, cursor, limit),
     'conversations.get': ({ userId, conversationId }) => conversations.get(userId, conversationId),
     'conversations.routing': (input) => conversations.routing(input.conversations),
+    'receipts.list': ({ userId, conversationId, cursor, limit }) =>
+      receipts.list(userId, conversationId, cursor, limit),
+    'receipts.view': ({ items }) => receipts.view(items),
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
+    'messages.get': (input) => messages.get(input),
+    'media.create': (input) => media.create(input),
+    'media.get': (input) => media.get(input),
+    'media.use': (input) => media.use(input),
     sync: async ({ userId, request, barrier }) => ({
       bodies: await sync.answer(userId, request, barrier),
     }),

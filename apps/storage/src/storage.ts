@@ -3,8 +3,12 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
+import type { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { createMediaDriver } from '@tidings/common/media/media-env';
+import type { MediaDriver } from '@tidings/common/media/media-driver';
 import { MemberIds } from '@tidings/common/redis/member-ids';
 import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
@@ -14,6 +18,7 @@ import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import { mountRpc } from '@tidings/common/runtime/rpc-server';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
 import { PasswordHasher } from './accounts/password-hasher';
 import { SessionAnnouncer } from './accounts/session-announcer';
@@ -21,6 +26,11 @@ import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
+import { caughtUp } from './media/caught-up';
+import { MediaRepository } from './media/media.repository';
+import { MediaSettings } from './media/media.service';
+import { MediaSweep } from './media/media-sweep';
+import { CONCURRENT_RECEIPTS, openReceipts } from './receipts/open-receipts';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -33,6 +43,9 @@ import { storageHandlers, StorageServices } from './storage.rpc';
 const DATABASE_WITHIN_MS = 30_000;
 /** Changes of conversations that are appended at the same time; each holds a connection. */
 const OUTBOX_CONNECTIONS = 4;
+
+/** Topics that storage reads. */
+const READ_TOPICS: readonly string[] = [TOPICS.messages, TOPICS.receipts];
 
 /** What a storage process is made of; given by `main`, or by a test. */
 export interface StorageOptions {
@@ -51,15 +64,22 @@ export class Storage {
   private readonly database: Database;
   private readonly writes: Database;
   private readonly outbox: Database;
+  private readonly receiptWrites: Database;
   private readonly watch: DatabaseWatch;
   private readonly announcer: SessionAnnouncer;
   private readonly memberIds: MemberIds;
+  private readonly receiptMemberIds: MemberIds;
   private readonly hasher = new PasswordHasher();
   private dataSource: DataSource | null = null;
   /** Null before the step "log". */
   private log: OpenLog | null = null;
+  /** Reads the receipt log; null before its step. */
+  private receipts: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private sweep: OutboxSweep | null = null;
+  private readonly media: MediaDriver;
+  private readonly watermarks: Watermarks;
+  private mediaSweep: MediaSweep | null = null;
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
@@ -72,14 +92,15 @@ export class Storage {
     this.database = this.pool('reads', env.DATABASE_POOL);
     this.writes = this.pool('log', APPLY_CONNECTIONS);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
+    this.receiptWrites = this.pool('receipts', CONCURRENT_RECEIPTS);
+    this.media = createMediaDriver(env);
+    this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
-    this.memberIds = new MemberIds(
-      new MemberStore(this.redis, env.NODE_ID),
-      GROUPS.storageWriter,
-      (error) => logger.warn({ err: error }, 'the member id was not kept'),
-    );
+    this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
+    this.receiptMemberIds = this.memberIdsOf(GROUPS.storageReceipts);
     readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
+    readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('database', () => this.watch.problem());
   }
 
@@ -111,6 +132,7 @@ export class Storage {
         start: () => this.sweep?.start(),
         stop: () => this.sweep?.stop(),
       },
+      { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
     ];
   }
 
@@ -118,6 +140,13 @@ export class Storage {
     const { env, logger } = this.options;
     const options = { url: env.DATABASE_URL, name: `${env.NODE_ID}/${part}`, connections };
     return new Database(options, (error) => logger.debug({ err: error }, 'a connection ended'));
+  }
+
+  private memberIdsOf(group: string): MemberIds {
+    const { env, logger } = this.options;
+    return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
+      logger.warn({ err: error }, 'the member id was not kept'),
+    );
   }
 
   private async openDatabase(): Promise<void> {
@@ -128,7 +157,8 @@ export class Storage {
   }
 
   private async closeDatabase(): Promise<void> {
-    await Promise.all([this.database.close(), this.writes.close(), this.outbox.close()]);
+    const pools = [this.database, this.writes, this.outbox, this.receiptWrites];
+    await Promise.all(pools.map((pool) => pool.close()));
     if (this.dataSource?.isInitialized) await this.dataSource.destroy();
   }
 
@@ -147,7 +177,7 @@ export class Storage {
     });
     await checkTopics(
       this.kafka,
-      specs.filter((spec) => spec.name.startsWith(TOPICS.messages)),
+      specs.filter(({ name }) => READ_TOPICS.some((topic) => name.startsWith(topic))),
     );
     this.log = await OpenLog.open({
       kafka: this.kafka,
@@ -158,18 +188,25 @@ export class Storage {
       memberIds: this.memberIds,
       ...{ logger, metrics, onFatal },
     });
+    this.receipts = openReceipts({
+      ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds: this.receiptMemberIds },
+      ...{ logger, metrics, onFatal },
+    });
   }
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const { log, dataSource, database, announcer, hasher } = this;
-    if (!log || !dataSource) throw new Error('the listener starts behind log and database');
+    const { log, receipts, dataSource, database, announcer, hasher } = this;
+    if (!log || !receipts || !dataSource)
+      throw new Error('the listener starts behind log and database');
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
     const module = StorageModule.around({
       ...{ dataSource, database, outbox, announcer, hasher, progress },
       ...{ log: state, logWriter: writer, batchWriter: batches },
       memberCache: new MemberCache(this.redis),
+      security: new SecurityLog(logger),
+      media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },
@@ -181,12 +218,25 @@ export class Storage {
     watchStorage(metrics, { database, progress, hasher, announcer });
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
+    this.mediaSweep = new MediaSweep({
+      ...{ isLeader, logger, media: app.get(MediaRepository), driver: this.media },
+      caughtUp: () => caughtUp(this.watermarks, progress),
+      everyMs: env.MEDIA_SWEEP_SECONDS * 1000,
+    });
     app.connectMicroservice({ strategy });
+    app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
   }
 
+  private async stopMedia(): Promise<void> {
+    await this.mediaSweep?.stop();
+    this.watermarks.stop();
+    this.media.close();
+  }
+
   private async leaveGroup(): Promise<void> {
-    await this.log?.strategy.close();
-    await this.memberIds.stop().catch(() => undefined);
+    await Promise.all([this.log?.strategy.close(), this.receipts?.close()]);
+    const ids = [this.memberIds, this.receiptMemberIds];
+    await Promise.all(ids.map((one) => one.stop().catch(() => undefined)));
   }
 }

@@ -59,3 +59,30 @@ export function createdRecord(offset: bigint, record: Partial<LogRecord> = {}): 
     },
   );
 }
+
+/** An edit of a message (or, with `content` of kind `deleted`, its deletion). */
+export function changedRecord(
+  offset: bigint,
+  value: Record<string, unknown> = {},
+  record: Partial<LogRecord> = {},
+): LogRecord {
+  const changeId = String(value['changeId'] ?? messageIdOf(1_000_000 + Number(offset)));
+  const full = {
+    ...{ conversationId: 'conversation-a', changeId, userId: SENDER, deviceId: SENDER },
+    changeHash: 'BBBBBBBBBBBBBBBBBBBBBB',
+    ...{ messageId: messageIdOf(0), position: '1', senderId: SENDER },
+    content: { kind: 'text', text: 'better' },
+    sentAt: '2026-01-01T00:00:00.000Z',
+    ...value,
+  };
+  return sentRecord(
+    offset,
+    { conversationId: full.conversationId },
+    {
+      type: EVENT_TYPES.messageChanged,
+      id: changeId,
+      value: Buffer.from(JSON.stringify(full)),
+      ...record,
+    },
+  );
+}

@@ -1,9 +1,17 @@
 import type { ClientEvents, Message, Outgoing, Place, TidingsClient, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
 import { codeSentence } from './friendly-errors';
-import { clockTime, contentText, messageLines, presenceText, TICKS } from './message-lines';
+import {
+  clockTime,
+  contentText,
+  messageLines,
+  outgoingText,
+  presenceText,
+  TICKS,
+} from './message-lines';
+import type { Files } from './files';
 import type { People } from './people';
-import { safeLine, safeText } from './safe-text';
+import { safeLine } from './safe-text';
 import type { Screen } from './screen';
 import { UnderWay } from './under-way';
 import { shortened } from './width';
@@ -36,6 +44,7 @@ export class Chat {
   private lastNudge = 0;
   private readonly notedAbsent = new Set<string>();
   private settled = false;
+  private saidHeld = false;
   private offline = false;
   private offlineTimer: NodeJS.Timeout | null = null;
   private printing: Promise<void> | null = null;
@@ -44,11 +53,13 @@ export class Chat {
     private readonly client: TidingsClient,
     private readonly screen: Screen,
     private readonly people: People,
+    private readonly files: Files,
   ) {
     client.on('message', (event) => this.heard(event));
     client.on('sent', ({ outgoing, place }) => this.sent(outgoing, place));
     client.on('failed', (event) => this.failed(event));
     client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
+    client.on('held', () => this.held());
     client.on('outgoing', () => this.prompt());
     client.on('state', (event) => this.stateChanged(event));
   }
@@ -93,6 +104,7 @@ export class Chat {
     peer.shownFrom = messages[0]?.position;
     if (messages.length === 0) this.status('no messages yet');
     this.screen.print(...messages.flatMap((m) => this.lines(m)));
+    if (peer.conversationId) this.client.markRead(peer.conversationId);
     this.prompt();
   }
 
@@ -127,6 +139,16 @@ export class Chat {
     if (!this.offline || now - this.lastNudge < NUDGE_EVERY_MS) return;
     this.lastNudge = now;
     this.client.reconnect();
+  }
+
+  /** Uploads a file and sends it to the user of this chat; as an image when it is one. */
+  async attach(path: string, caption?: string): Promise<void> {
+    const peer = this.peer;
+    if (!peer) return this.status('to whom? Pick a contact by its number, or /chat NAME');
+    const conversationId = (peer.conversationId ??= (await this.client.direct(peer.user.id)).id);
+    this.status('uploading …');
+    this.written(await this.files.send({ conversationId }, path, caption));
+    this.prompt();
   }
 
   private written(outgoing: Outgoing): void {
@@ -164,7 +186,7 @@ export class Chat {
         time: clockTime(message.sentAt),
         author: own ? 'you' : this.people.name(message.senderId),
         tick: own ? TICKS.sent : undefined,
-        text: contentText(message.content, message.deleted),
+        text: contentText(message.content, message.deleted, this.files.number(message)),
         own,
       },
       this.screen.columns,
@@ -198,6 +220,7 @@ export class Chat {
     if (peer?.conversationId === conversationId) {
       peer.shownFrom ??= message.position;
       this.screen.print(...this.lines(message));
+      this.client.markRead(conversationId);
       return;
     }
     this.screen.print(this.elsewhere(conversationId), ...this.lines(message));
@@ -211,6 +234,7 @@ export class Chat {
   }
 
   private sent(outgoing: Outgoing, place: Place): void {
+    this.saidHeld = false;
     const { to } = outgoing.record;
     const { conversationId, position, sentAt } = place;
     if (to !== undefined) this.others.set(conversationId, to);
@@ -223,7 +247,7 @@ export class Chat {
         time: clockTime(sentAt),
         author: 'you',
         tick: TICKS.sent,
-        text: safeText(outgoing.text),
+        text: outgoingText(outgoing),
         own: true,
       },
       this.screen.columns,
@@ -232,8 +256,14 @@ export class Chat {
     this.done(outgoing, here ? lines : [this.elsewhere(conversationId), ...lines]);
   }
 
+  private held(): void {
+    if (this.saidHeld) return;
+    this.saidHeld = true;
+    this.status('the server keeps what you write for now (◦) and sends it as soon as it can');
+  }
+
   private failed({ outgoing, code, detail, void: isVoid }: ClientEvents['failed']): void {
-    const text = outgoing ? `: ${safeText(outgoing.text)}` : '';
+    const text = outgoing ? `: ${outgoingText(outgoing)}` : '';
     const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
     const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
     this.done(outgoing, [this.screen.style.bad(line)]);
@@ -284,7 +314,7 @@ export class Chat {
     const width = this.screen.columns - 4;
     const footer = unsent
       .slice(0, MAX_FOOTER)
-      .map(({ text, state }) => `${TICKS[state]} ${shortened(safeLine(text), width)}`);
+      .map((one) => `${TICKS[one.state]} ${shortened(safeLine(outgoingText(one)), width)}`);
     if (unsent.length > MAX_FOOTER) footer.push(`… and ${unsent.length - MAX_FOOTER} more`);
     const name = this.peer ? this.people.name(this.peer.user.id) : 'tidings';
     const mark = this.offline ? ' (offline)' : '';

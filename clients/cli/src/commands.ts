@@ -1,5 +1,7 @@
 import type { Contact, TidingsClient, User } from '@tidings/sdk';
+import { ACCOUNT_HELP, ACCOUNT_NAMES, AccountCommands } from './account-commands';
 import type { Chat } from './chat';
+import type { Files } from './files';
 import { friendly } from './friendly-errors';
 import { presenceText } from './message-lines';
 import type { People } from './people';
@@ -12,13 +14,21 @@ export const HELP = [
   '/contacts         list your contacts; type a number to open a chat',
   '/people [PREFIX]  look for people',
   '/chat NAME        open the chat with a contact (by number too) or with anybody by name',
+  '/image PATH       send an image to the open chat; a caption may follow the path',
+  '/file PATH        send a file to the open chat',
+  '/save N [PATH]    save the image or file with this number',
   '/history          show earlier messages of this chat',
   '/status           connection, unsent messages',
+  ...ACCOUNT_HELP,
   '/quit             leave (also Ctrl-C); unsent messages are kept',
   'Anything else is sent to the open chat. //text sends a line that begins with /.',
 ];
 
-const NAMES = ['/add', '/chat', '/contacts', '/help', '/history', '/people', '/quit', '/status'];
+const NAMES = [
+  ...['/add', '/chat', '/contacts', '/file', '/help', '/history', '/image', '/people', '/quit'],
+  ...['/save', '/status'],
+  ...ACCOUNT_NAMES,
+];
 
 /** Completes the name of a command. */
 export function completeCommand(line: string): [string[], string] {
@@ -32,13 +42,20 @@ export interface CommandDeps {
   screen: Screen;
   people: People;
   chat: Chat;
+  files: Files;
 }
 
 /** Carries out what was typed. */
 export class Commands {
+  /** Commands about the account. */
+  readonly account: AccountCommands;
   private listed: readonly User[] = [];
 
-  constructor(private readonly deps: CommandDeps) {}
+  constructor(private readonly deps: CommandDeps) {
+    const { client, screen, people } = deps;
+    const find = (name: string) => this.find(name);
+    this.account = new AccountCommands({ client, screen, people, find });
+  }
 
   /** Handles one line; false: the person wants to leave. Never throws. */
   async handle(line: string): Promise<boolean> {
@@ -77,6 +94,16 @@ export class Commands {
       case '/chat':
         await this.chat(argument);
         return true;
+      case '/image':
+        await this.image(argument);
+        return true;
+      case '/file':
+        if (argument === '') chat.status('which file? /file PATH');
+        else await chat.attach(argument);
+        return true;
+      case '/save':
+        await this.save(argument);
+        return true;
       case '/history':
         await chat.earlier();
         return true;
@@ -89,6 +116,7 @@ export class Commands {
       case '/quit':
         return false;
       default:
+        if (await this.account.handle(name, argument)) return true;
         screen.print(`There is no command ${safeLine(name)}; /help lists them.`);
         return true;
     }
@@ -156,6 +184,22 @@ export class Commands {
     if (user && user.id !== client.session?.user.id) return user;
     screen.print(user ? 'That is you.' : `Nobody is called ${safeLine(name)}.`);
     return undefined;
+  }
+
+  private async image(argument: string): Promise<void> {
+    const { chat } = this.deps;
+    const [, quoted, plain, caption] = /^(?:"([^"]+)"|(\S+))\s*(.*)$/s.exec(argument) ?? [];
+    const path = quoted ?? plain;
+    if (path === undefined)
+      return chat.status('which image? /image PATH, or /image "PATH" CAPTION');
+    await chat.attach(path, caption ?? '');
+  }
+
+  private async save(argument: string): Promise<void> {
+    const { chat, files } = this.deps;
+    const [, number, path] = /^(\d+)(?:\s+(.+))?$/s.exec(argument) ?? [];
+    if (number === undefined) return chat.status('which one? /save N');
+    chat.status(`saved: ${await files.save(Number(number), path)}`);
   }
 
   private status(): void {

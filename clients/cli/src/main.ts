@@ -2,6 +2,7 @@ import { nodeClient, FileOutboxStore } from '@tidings/sdk/node';
 import type { TidingsClient } from '@tidings/sdk';
 import { Chat } from './chat';
 import { Commands, completeCommand } from './commands';
+import { Files } from './files';
 import { friendly } from './friendly-errors';
 import { readOptions, serverAddress, USAGE, type CliOptions } from './options';
 import { People } from './people';
@@ -101,8 +102,9 @@ async function chat(
   left: Left,
 ): Promise<number> {
   const people = new People(client);
-  const room = new Chat(client, screen, people);
-  const commands = new Commands({ client, screen, people, chat: room });
+  const files = new Files(client);
+  const room = new Chat(client, screen, people, files);
+  const commands = new Commands({ client, screen, people, files, chat: room });
   const ended = new Promise<string>((resolve) => {
     client.once('stopped', ({ reason }) => resolve(reason));
   });
@@ -112,6 +114,7 @@ async function chat(
     screen.print(`Hello ${name}. /help lists the commands.`);
     await Promise.race([client.whenSynced().catch(() => undefined), pause(FIRST_SYNC_MS), left]);
     room.begin();
+    await commands.account.begin();
     await commands.handle(options.to === undefined ? '/contacts' : `/chat ${options.to}`);
     return await converse(screen, client, commands, left, ended);
   } finally {

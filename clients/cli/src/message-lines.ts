@@ -1,5 +1,5 @@
-import type { Message, OutgoingState, Presence } from '@tidings/sdk';
-import { safeText } from './safe-text';
+import type { Message, Outgoing, OutgoingState, Presence } from '@tidings/sdk';
+import { safeLine, safeText } from './safe-text';
 import type { Style } from './style';
 import { displayWidth, wrap } from './width';
 
@@ -13,19 +13,38 @@ export function clockTime(iso: string, now = new Date()): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
 }
 
-/** What a message says, in text for a terminal. */
-export function contentText(content: Message['content'], deleted = false): string {
+/** `12 kB`: bytes for people. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  return bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** What a message says, in text for a terminal. `number`: under which a file can be saved. */
+export function contentText(content: Message['content'], deleted = false, number = 0): string {
   if (deleted) return '(deleted)';
   if (content.kind === 'text') return safeText(content.text);
+  if (content.kind === 'image' || content.kind === 'file') {
+    const { kind, size } = content;
+    const about = kind === 'image' ? `${content.width}×${content.height}` : safeLine(content.name);
+    const link = `[${kind} ${about}, ${bytesText(size)} · /save ${number}]`;
+    const caption = kind === 'image' ? (content.caption ?? '') : '';
+    return caption === '' ? link : `${link} ${safeText(caption)}`;
+  }
   if (content.kind === 'event') return `(${safeText(content.event.kind)})`;
   return `(${safeText((content as { kind: string }).kind)}: not shown in a terminal)`;
+}
+
+/** What an own message says before the server has told more about it. */
+export function outgoingText({ record, text }: Pick<Outgoing, 'record' | 'text'>): string {
+  const { kind } = record.content;
+  return kind === 'text' ? safeText(text) : `[${kind}] ${safeText(text)}`.trimEnd();
 }
 
 /** Marks of an outgoing message. */
 export const TICKS: Record<OutgoingState, string> = {
   waiting: '·',
   sending: '·',
-  held: '·',
+  held: '◦',
   sent: '✓',
   failed: '✗',
 };

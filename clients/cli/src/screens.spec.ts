@@ -159,6 +159,25 @@ describe('terminal screen', () => {
     screen.close();
   });
 
+  it('asks for a password in the middle of a chat, and keeps what arrives meanwhile', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt([], 'bob> ');
+    const line = screen.nextLine();
+    await type('/password\r');
+    expect(await line).toBe('/password');
+    const secret = screen.askSecret('Current password:');
+    await type('s3c');
+    screen.print('12:03  bob  hi');
+    screen.setPrompt([], 'ann> ');
+    await type('ret\r');
+    expect(await secret).toBe('s3cret');
+    expect(terminal.lines).toEqual(['Current password:', '12:03  bob  hi', 'ann>']);
+    const next = screen.nextLine();
+    await type('on\r');
+    expect(await next).toBe('on');
+    screen.close();
+  });
+
   it('leaves question and answer on the screen', async () => {
     const { screen, terminal, type } = open();
     const answer = screen.ask('User name:');

@@ -12,6 +12,9 @@ import type { Screen } from './screen';
 import { colours, plain, type Style } from './style';
 import { displayRows } from './width';
 
+/** Lines that are kept while a password is typed; the oldest go. */
+const MOST_HELD = 1_000;
+
 /** The terminal as readline sees it; mute while a password is typed. */
 class Gate extends Writable {
   readonly isTTY = true;
@@ -45,6 +48,8 @@ export class TerminalScreen implements Screen {
   /** From the first `nextLine` on the prompt stays at the bottom of the screen. */
   private chatting = false;
   private secret = false;
+  /** What arrived while a password was being typed. */
+  private held: string[] = [];
 
   constructor(
     input: ReadStream,
@@ -77,6 +82,10 @@ export class TerminalScreen implements Screen {
 
   print(...lines: string[]): void {
     if (lines.length === 0) return;
+    if (this.secret) {
+      this.held = [...this.held, ...lines].slice(-MOST_HELD);
+      return;
+    }
     this.erase();
     this.terminal.write(lines.join('\n') + '\n');
     this.draw();
@@ -103,11 +112,17 @@ export class TerminalScreen implements Screen {
   }
 
   async askSecret(question: string): Promise<string | null> {
+    const { chatting } = this;
+    this.erase();
+    this.chatting = false;
     this.terminal.write(question + ' ');
     this.gate.muted = this.secret = true;
     const line = await this.queue.next();
     this.gate.muted = this.secret = false;
     this.terminal.write('\n');
+    this.chatting = chatting;
+    this.draw();
+    this.print(...this.held.splice(0));
     return line;
   }
 

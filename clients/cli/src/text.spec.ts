@@ -1,5 +1,6 @@
 import { TidingsError, NetworkError, Outgoing } from '@tidings/sdk';
 import { friendly } from './friendly-errors';
+import { safeName } from './files';
 import { clockTime, contentText, messageLines, presenceText } from './message-lines';
 import { safeLine, safeText } from './safe-text';
 import { colours, plain } from './style';
@@ -109,8 +110,31 @@ describe('lines of a message', () => {
   it('names content that it cannot show', () => {
     expect(contentText({ kind: 'text', text: `a${ESC}` })).toBe('a␛');
     expect(contentText({ kind: 'text', text: 'a' }, true)).toBe('(deleted)');
-    expect(contentText({ kind: 'image' } as never)).toBe('(image: not shown in a terminal)');
+    expect(contentText({ kind: 'poll' } as never)).toBe('(poll: not shown in a terminal)');
   });
+
+  it('shows images and files as links to save', () => {
+    const file = { mediaId: 'm', type: 'image/png', size: 12_345 };
+    const image = { kind: 'image' as const, ...file, width: 640, height: 480 };
+    expect(contentText(image, false, 3)).toBe('[image 640×480, 12 kB · /save 3]');
+    expect(contentText({ ...image, caption: `look${ESC}` }, false, 3)).toBe(
+      '[image 640×480, 12 kB · /save 3] look␛',
+    );
+    expect(
+      contentText({ kind: 'file', ...file, size: 2_500_000, name: `a${ESC}.pdf` }, false, 4),
+    ).toBe('[file a␛.pdf, 2.5 MB · /save 4]');
+  });
+
+  it.each([
+    ['report.pdf', 'report.pdf'],
+    ['../../etc/passwd', 'passwd'],
+    ['C:\\x\\..\\evil.exe', 'evil.exe'],
+    ['..', 'file'],
+    ['.bashrc', 'bashrc'],
+    ['a/', 'file'],
+    [`a${ESC}[2J`, 'a␛[2J'],
+    ['a:b?c', 'a_b_c'],
+  ])('saves a file called %j as %j', (name, saved) => expect(safeName(name)).toBe(saved));
 
   it('tells presence', () => {
     const presence = { userId: 'u', activeAt: null, lastSeenAt: null };

@@ -1,20 +1,34 @@
-import type { Content, Message } from '@tidings/common/contracts/content';
+import type { Content, MemberRole, Message } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { CONVERSATION_HEADER } from '@tidings/common/contracts/http';
 import type {
+  Block,
+  ChangedConversation,
   ConnectionsAnswer,
   Contact,
   Conversation,
+  ConversationPatch,
+  Device,
+  GroupBody,
   HistoryPage,
   LoginAnswer,
   LoginBody,
   Me,
+  MediaAnswer,
+  MediaUrlAnswer,
+  MediaVariant,
+  Member,
   Page,
+  PatchMeBody,
   Presence,
+  Receipt,
+  ReceiptsBody,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
-import type { HttpCall, HttpClient } from './http';
+import type { HttpCall, HttpClient, UploadData } from './http';
 import type { TokenKeeper } from './tokens';
 
 /** Which part of a list. */
@@ -39,10 +53,19 @@ export interface ServerInfo {
   policy: string;
 }
 
+/** A call as the logged-in user. */
+type Call = Omit<HttpCall, 'repeatable' | 'token'>;
+
 /** Answer of `PUT …/messages/:id`: appended, or held on the gateway's disk. */
 export type PutAnswer =
   | { messageId: string; conversationId: string; position: string; sentAt: string }
   | { messageId: string };
+
+/** Refusals that another access token may cure. */
+const NEEDS_TOKEN = new Set<string>(['unauthorized', 'token_expired']);
+
+/** How long an upload, or the beginning of a download, may take, in milliseconds. */
+const UPLOAD_TIMEOUT_MS = 600_000;
 
 /** A silent gateway is left soon when it is only asked for another one. */
 const DIRECTORY_TIMEOUT_MS = 4_000;
@@ -78,6 +101,27 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/me' });
   }
 
+  /** Changes the password; every other device is logged out. */
+  changePassword(current: string, next: string): Promise<void> {
+    const body = { current, next };
+    return this.call({ method: 'POST', path: '/v1/me/password', body });
+  }
+
+  /** The devices that are logged in, the last used first. */
+  devices(): Promise<{ items: Device[] }> {
+    return this.call({ method: 'GET', path: '/v1/me/devices' });
+  }
+
+  /** Logs a device of this user out. */
+  removeDevice(deviceId: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: `/v1/me/devices/${deviceId}` });
+  }
+
+  /** Changes name and privacy; what is left out stays. */
+  patchMe(body: PatchMeBody): Promise<Me> {
+    return this.call({ method: 'PATCH', path: '/v1/me', body });
+  }
+
   /** Users whose name begins with `query`; without it everybody. */
   searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
@@ -109,6 +153,20 @@ export class TidingsApi {
     return this.call({ method: 'DELETE', path: `/v1/contacts/${userId}` });
   }
 
+  /** Whose direct messages this user does not take. */
+  blocks(page: PageOptions = {}): Promise<Page<Block>> {
+    return this.call({ method: 'GET', path: '/v1/blocks', query: { ...page } });
+  }
+
+  /** Takes no direct messages from a user any more, and hides the own presence from him. */
+  block(userId: string): Promise<Block> {
+    return this.call({ method: 'PUT', path: `/v1/blocks/${userId}` });
+  }
+
+  unblock(userId: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: `/v1/blocks/${userId}` });
+  }
+
   /** Asks the directory for a gateway and a ticket. */
   connections(
     body: { deviceId: string; avoid?: string[] },
@@ -122,6 +180,39 @@ export class TidingsApi {
   directConversation(userId: string): Promise<Conversation> {
     const body = { kind: 'direct', userIds: [userId] };
     return this.call({ method: 'POST', path: '/v1/conversations', body });
+  }
+
+  /** A group of the caller, its owner; the same `requestId` gives the same group. */
+  createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
+    const body = { kind: 'group', ...group };
+    return this.call({ method: 'POST', path: '/v1/conversations', body });
+  }
+
+  /** New title, or lifetime of messages (null: they stay). */
+  changeConversation(id: string, patch: ConversationPatch): Promise<ChangedConversation> {
+    return this.call({ method: 'PATCH', path: `/v1/conversations/${id}`, body: patch });
+  }
+
+  members(conversationId: string, page: PageOptions = {}): Promise<Page<Member>> {
+    const path = `/v1/conversations/${conversationId}/members`;
+    return this.call({ method: 'GET', path, query: { ...page } });
+  }
+
+  addMembers(conversationId: string, userIds: readonly string[]): Promise<ChangedConversation> {
+    const path = `/v1/conversations/${conversationId}/members`;
+    return this.call({ method: 'POST', path, body: { userIds } });
+  }
+
+  /** Removes a member; oneself: leaves. */
+  removeMember(conversationId: string, userId: string): Promise<void> {
+    const path = `/v1/conversations/${conversationId}/members/${userId}`;
+    return this.call({ method: 'DELETE', path });
+  }
+
+  /** Gives a member a role; a new owner's predecessor becomes an admin. */
+  setRole(conversationId: string, userId: string, role: MemberRole): Promise<ChangedConversation> {
+    const path = `/v1/conversations/${conversationId}/members/${userId}`;
+    return this.call({ method: 'PATCH', path, body: { role } });
   }
 
   /** By the time of the last entry, newest first. */
@@ -140,9 +231,49 @@ export class TidingsApi {
   }
 
   /** Sends a message over HTTP; the same id may be put again. */
-  putMessage(conversationId: string, messageId: string, content: Content): Promise<PutAnswer> {
+  putMessage(
+    conversationId: string,
+    messageId: string,
+    content: Content,
+    extras: Extras = {},
+  ): Promise<PutAnswer> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
-    return this.call({ method: 'PUT', path, body: { content } });
+    return this.call({ method: 'PUT', path, body: { content, ...extras } });
+  }
+
+  /** Who has received and read how much, by user id. */
+  receipts(conversationId: string, page: PageOptions = {}): Promise<Page<Receipt>> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    return this.call({ method: 'GET', path, query: { ...page } });
+  }
+
+  /** Raises the own marks without a socket. */
+  async putReceipts(conversationId: string, body: ReceiptsBody): Promise<void> {
+    const path = `/v1/conversations/${conversationId}/receipts`;
+    await this.call({ method: 'PUT', path, body });
+  }
+
+  /**
+   * Uploads an image or a file for a conversation. What begins as a JPEG, PNG, WebP or GIF is an
+   * image, whatever `type` says.
+   */
+  upload(conversationId: string, data: UploadData, type: string): Promise<MediaAnswer> {
+    const headers = { [CONVERSATION_HEADER]: conversationId };
+    const bytes = { data, type };
+    const timeoutMs = UPLOAD_TIMEOUT_MS;
+    return this.call({ method: 'POST', path: '/v1/media', headers, bytes, timeoutMs });
+  }
+
+  /** The bytes of an upload, or of an image's thumbnail, as an answer whose body is to be read. */
+  download(mediaId: string, variant: MediaVariant = 'original'): Promise<Response> {
+    const path = `/v1/media/${mediaId}${variant === 'thumbnail' ? '/thumbnail' : ''}`;
+    const call: Call = { method: 'GET', path, timeoutMs: UPLOAD_TIMEOUT_MS };
+    return this.authorized(call, (ready) => this.http.open(ready));
+  }
+
+  /** URLs of an upload that work without a token for some minutes, e.g. for an `<img>`. */
+  mediaUrl(mediaId: string): Promise<MediaUrlAnswer> {
+    return this.call({ method: 'GET', path: `/v1/media/${mediaId}/url` });
   }
 
   /** Presence of users (≤ 100). */
@@ -169,14 +300,21 @@ export class TidingsApi {
   }
 
   /** A call as the logged-in user; renews the access token when it is refused. */
-  private async call<T>(call: Omit<HttpCall, 'repeatable' | 'token'>): Promise<T> {
+  private call<T>(call: Call): Promise<T> {
+    return this.authorized(call, (ready) => this.http.request<T>(ready));
+  }
+
+  private async authorized<T>(call: Call, send: (ready: HttpCall) => Promise<T>): Promise<T> {
     const token = await this.tokens.token();
+    // A stream that was begun cannot be sent again.
+    const repeatable = !(call.bytes?.data instanceof ReadableStream);
     try {
-      return await this.http.request<T>({ ...call, token, repeatable: true });
+      return await send({ ...call, token, repeatable });
     } catch (error) {
-      if (!(error instanceof TidingsError) || error.status !== 401) throw error;
+      if (!(error instanceof TidingsError) || !NEEDS_TOKEN.has(error.code)) throw error;
+      if (!repeatable) throw error;
       const renewed = await this.tokens.renew(token);
-      return this.http.request<T>({ ...call, token: renewed, repeatable: true });
+      return send({ ...call, token: renewed, repeatable });
     }
   }
 }

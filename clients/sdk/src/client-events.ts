@@ -1,9 +1,12 @@
 import type { Message } from '@tidings/common/contracts/content';
+import type { Conversation } from '@tidings/common/contracts/http';
+import type { AccountEvent } from './account';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';
 import type { OutgoingState } from './outbox-lane';
 import type { Outgoing } from './outgoing';
 import type { Place } from './outbox';
+import type { ReceiptNews } from './receipt-book';
 import type { SyncResult } from './sync-runner';
 
 /**
@@ -26,6 +29,8 @@ export interface ClientEvents {
   /** A message seen before has another place or content. */
   changed: { message: Message; own: boolean; source: Source };
   conversation: ConversationNews;
+  /** A conversation that the application looks at (see TidingsClient.details) has changed. */
+  details: { conversation: Conversation };
   /** An outgoing message reached a state; `sent`, `held` and `failed` have their own events too. */
   outgoing: { outgoing: Outgoing; state: OutgoingState };
   sent: { outgoing: Outgoing; place: Place };
@@ -34,9 +39,14 @@ export interface ClientEvents {
   failed: { messageId: string; outgoing?: Outgoing; code: string; detail: string; void: boolean };
   /** The receivers of an own message are not online. */
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
+  /** A member has received or read more; `own`: this user, on any device. */
+  receipt: ReceiptNews;
+  /** The number of unread messages of a conversation has changed. */
+  unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */
   synced: SyncResult;
-  account: { changed: string[] };
+  /** Parts of the account have changed; with those that were read by `client.account`, read again. */
+  account: AccountEvent;
   problem: Problem;
   stopped: StopReason;
 }

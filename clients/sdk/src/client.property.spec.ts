@@ -22,6 +22,9 @@ class World {
   readonly events = new Map<string, number>();
   readonly problems: string[] = [];
   resets = 0;
+  /** Own edits and deletions without an outcome. */
+  changing = 0;
+  private changes = 0;
 
   constructor() {
     this.client = new TidingsClient({
@@ -55,6 +58,20 @@ class World {
     this.written.push({ conversationId, messageId });
   }
 
+  /** Edits or deletes the n-th message from the end, as far as this client knows them. */
+  change(conversation: number, back: number, deletes: boolean): void {
+    const conversationId = CONVERSATIONS[conversation]!;
+    const message = this.client.messages(conversationId).at(-1 - back);
+    if (!message) return;
+    const place = { conversationId, messageId: message.messageId };
+    this.changing++;
+    const outcome = deletes
+      ? this.client.deleteMessage(place)
+      : this.client.edit({ ...place, text: `changed ${++this.changes}` });
+    const done = (): void => void this.changing--;
+    outcome.then(done, done);
+  }
+
   /** Everything that lies in a complete stretch is held, at its place and in its version. */
   checkStretches(): void {
     for (const conversationId of CONVERSATIONS) {
@@ -81,6 +98,7 @@ class World {
       this.gateway.accept();
       for (let i = 0; i < 20; i++) {
         this.gateway.serve('answer');
+        this.gateway.serveChange('answer');
         this.gateway.answerSync(0, false);
         this.gateway.reply();
         this.gateway.deliver('once');
@@ -88,7 +106,8 @@ class World {
       }
       this.gateway.drain();
       await this.clock.pass(1_000, 250);
-      const settled = this.gateway.idle && this.client.unsent.length === 0;
+      const sent = this.client.unsent.length === 0 && this.changing === 0;
+      const settled = this.gateway.idle && sent;
       if (settled && this.client.state === 'online' && round > 3) return;
     }
     throw new Error('It does not calm down');
@@ -144,6 +163,13 @@ const steps = fc.oneof(
   step(6, 'speak', conversation, (w, c) => w.gateway.speak(c)),
   step(4, 'write', conversation, (w, c) => w.write(c)),
   step(2, 'edit', fc.tuple(conversation, fc.nat(6)), (w, [c, n]) => w.gateway.edit(c, n)),
+  step(1, 'remove', fc.tuple(conversation, fc.nat(6)), (w, [c, n]) => w.gateway.remove(c, n)),
+  step(1, 'change', fc.tuple(conversation, fc.nat(6), fc.boolean()), (w, [c, n, deletes]) =>
+    w.change(c, n, deletes),
+  ),
+  step(2, 'serve change', fc.constantFrom('answer', 'stay silent', 'refuse'), (w, how) =>
+    w.gateway.serveChange(how),
+  ),
   step(1, 'copy', fc.tuple(conversation, fc.nat(6)), (w, [c, n]) => w.gateway.copy(c, n)),
   step(8, 'deliver', fc.constantFrom(...deliveries), (w, how) => w.gateway.deliver(how)),
   step(5, 'reply', fc.constant(1), (w) => w.gateway.reply()),
@@ -181,5 +207,5 @@ describe('any interleaving of pushes, losses, doubles, reconnects, syncs and sen
       }),
       { numRuns: RUNS },
     );
-  });
+  }, 120_000);
 });

@@ -2,7 +2,7 @@ import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { uuidV7Time } from '@tidings/common/contracts/ids';
 import { FakeClock, settle } from '../testing/fake-clock';
-import { CONVERSATION, ME, message, PEER, served, welcome } from '../testing/factories';
+import { CONVERSATION, id, ME, message, PEER, served, welcome } from '../testing/factories';
 import { FakeTransport, type FakeSocket } from '../testing/fake-transport';
 import { TidingsClient } from './client';
 import { StoppedError } from './errors';
@@ -247,6 +247,33 @@ describe('client', () => {
     expect(bench.client.conversation(CONVERSATION)!.hasOlder).toBe(true);
   });
 
+  it('drops a group when its own removal is pushed, and syncs it when added again', async () => {
+    await bench.online();
+    bench.answer({ conversations: [served('new', 9, [message(9)])] });
+    const news: string[] = [];
+    bench.client.on('conversation', ({ what }) => news.push(what));
+    const change = (position: number, previous: number, kind: string, userId: string): void =>
+      bench.socket.receive({
+        ...{ type: 'conversation', conversationId: CONVERSATION, position: String(position) },
+        ...{ previous: String(previous), messageId: message(position).messageId },
+        ...{ senderId: PEER, sentAt: message(position).sentAt },
+        change: { kind, userIds: [userId], history: 'joined' },
+      });
+    change(10, 9, 'removed', PEER);
+    expect(bench.client.conversations()).toEqual([CONVERSATION]);
+    change(11, 10, 'removed', ME);
+    expect(bench.client.conversations()).toEqual([]);
+    expect(bench.client.messages(CONVERSATION)).toHaveLength(3);
+    const syncs = bench.socket.frames('sync').length;
+    change(20, 19, 'added', ME);
+    expect(news).toEqual(['updated', 'gone', 'new']);
+    expect(bench.client.conversations()).toEqual([CONVERSATION]);
+    await settle();
+    expect(bench.socket.frames('sync').slice(syncs)).toMatchObject([
+      { conversations: [{ conversationId: CONVERSATION, position: '11' }] },
+    ]);
+  });
+
   it('reports a conversation that differs twice in a row', async () => {
     await bench.online();
     for (let round = 0; round < 2; round++) {
@@ -306,6 +333,65 @@ describe('client', () => {
     const send = () => bench.client.send({ to: PEER, text });
     if (code === null) expect(send().state).toBe('sending');
     else expect(send).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('sends what a message carries, and keeps it with its place', async () => {
+    await bench.online();
+    bench.answer({ conversations: [served('new', 9, [message(9)])] });
+    const extras = { replyTo: id(9), mentions: [PEER], meta: { a: 1 } };
+    const content = { kind: 'custom', data: [1] } as const;
+    const { messageId } = bench.client.send({ conversationId: CONVERSATION, content, ...extras });
+    const [frame] = bench.socket.frames('send');
+    expect(frame).toMatchObject({ messageId, content, ...extras });
+    const place = { conversationId: CONVERSATION, position: '12', sentAt: SENT_AT };
+    bench.socket.receive({ type: 'sent', messageId, ...place });
+    expect(bench.client.messages(CONVERSATION).at(-1)).toMatchObject({ content, ...extras });
+    const tooLarge = () =>
+      bench.client.send({ to: PEER, text: 'x', meta: 'y'.repeat(LIMITS.metaBytes - 1) });
+    expect(tooLarge).toThrow(expect.objectContaining({ code: 'payload_too_large' }));
+  });
+
+  it('edits and deletes, and settles with what comes back', async () => {
+    await bench.online();
+    bench.answer({ conversations: [served('new', 9, [message(9)])] });
+    const place = { conversationId: CONVERSATION, messageId: id(9) };
+    const edit = bench.client.edit({ ...place, text: 'better' });
+    await settle();
+    const [asked] = bench.socket.frames<{ changeId: string }>('edit');
+    expect(asked).toMatchObject({ ...place, content: { kind: 'text', text: 'better' } });
+    const after = message(9, { version: '12', content: { kind: 'text', text: 'better' } });
+    const { changeId } = asked!;
+    bench.socket.receive({ type: 'changed', ...after, changeId, previous: '9' });
+    expect(await edit).toEqual(after);
+    expect(bench.client.messages(CONVERSATION)).toEqual([after]);
+    expect(bench.client.conversation(CONVERSATION)!.have).toBe('12');
+    const gone = bench.client.deleteMessage(place);
+    await settle();
+    const ref = bench.socket.frames<{ changeId: string }>('delete')[0]!.changeId;
+    bench.socket.receive({ type: 'error', ref, code: 'not_allowed', detail: '', retryable: false });
+    await expect(gone).rejects.toMatchObject({ code: 'not_allowed' });
+    const late = bench.client.deleteMessage(place);
+    await settle();
+    await bench.client.stop();
+    await expect(late).rejects.toThrow(StoppedError);
+    await expect(bench.client.deleteMessage(place)).rejects.toThrow(StoppedError);
+  });
+
+  it('changes a message only when it is in the log', async () => {
+    await bench.online();
+    bench.answer();
+    const { messageId } = bench.client.send({ conversationId: CONVERSATION, text: 'x' });
+    const place = { conversationId: CONVERSATION, messageId };
+    const edit = bench.client.edit({ ...place, text: 'y' });
+    await settle();
+    expect(bench.socket.frames('edit')).toEqual([]);
+    bench.socket.receive({ type: 'sent', ...place, position: '12', sentAt: SENT_AT });
+    await settle();
+    expect(bench.socket.frames('edit')).toHaveLength(1);
+    await expect(bench.client.edit({ ...place, text: 'a\u0000' })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    edit.catch(() => undefined);
   });
 
   it('keeps what is written offline, and settles it as stopped at the end', async () => {

@@ -1,13 +1,20 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { Message } from '@tidings/common/contracts/content';
+import type { Content, MemberRole, Message } from '@tidings/common/contracts/content';
 import type {
+  ChangedConversation,
   Conversation,
+  ConversationPatch,
+  GroupBody,
   HistoryPage,
   LoginBody,
+  Member,
+  Page,
+  Receipt,
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
-import { TidingsApi, type HistoryOptions } from './api';
+import { Account } from './account';
+import { TidingsApi, type HistoryOptions, type PageOptions } from './api';
 import type { ClientEvents, ClientState } from './client-events';
 import { systemClock, type Clock, type Random } from './clock';
 import type { StopReason } from './connection';
@@ -15,9 +22,12 @@ import type { ConversationModel } from './conversation-model';
 import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
-import { Live, type Recipient } from './live';
+import type { UploadData } from './http';
+import { Live } from './live';
 import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
+import type { ReadBy } from './receipts';
+import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
 import type { Hash } from './sha256';
 import { TokenKeeper, type SavedSession, type SaveSession } from './tokens';
@@ -53,6 +63,8 @@ const SESSION_OVER: readonly (number | undefined)[] = [
 export class TidingsClient extends Emitter<ClientEvents> {
   /** Every HTTP call of the protocol. */
   readonly api: TidingsApi;
+  /** The user's own lists, kept fresh. */
+  readonly account: Account;
   private readonly clock: Clock;
   private readonly serverTime: ServerTime;
   private readonly tokens: TokenKeeper;
@@ -72,6 +84,7 @@ export class TidingsClient extends Emitter<ClientEvents> {
     });
     this.tokens = new TokenKeeper(http, this.clock, options.saveSession ?? (() => undefined));
     this.api = new TidingsApi(http, this.tokens);
+    this.account = new Account(this.api, (event) => this.emit('account', event));
   }
 
   /** The session in use; null: log in first. */
@@ -139,15 +152,61 @@ export class TidingsClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a text; gives its handle at once, also without a connection.
+   * Sends a text, or another content such as an uploaded image; gives its handle at once, also
+   * without a connection.
    *
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
    */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (!this.live) throw new StoppedError('Start first');
     return this.live.send(message);
+  }
+
+  /**
+   * Replaces the content of an own message by another of the same kind, for everybody. Asked for
+   * until the server answers, also over reconnects; it does not outlive the client. Settles with the
+   * message as it is afterwards.
+   *
+   * @throws TidingsError as the server refuses it: `not_found`, `not_allowed`, `text_too_long`, …
+   * @throws StoppedError when the client ends first: the change may have been made
+   */
+  edit(message: { conversationId: string; messageId: string } & Written): Promise<Message> {
+    return this.change(message, message);
+  }
+
+  /** Deletes a message for everybody; what is left of it has no content. As {@link edit}. */
+  deleteMessage(message: { conversationId: string; messageId: string }): Promise<Message> {
+    return this.change(message, null);
+  }
+
+  /**
+   * Uploads an image and sends it. Rejects as the upload does; then nothing was sent.
+   *
+   * @throws TidingsError `unsupported_media`, `payload_too_large`, `no_such_conversation`
+   */
+  async sendImage(
+    recipient: Recipient,
+    image: { data: UploadData; type: string; caption?: string },
+  ): Promise<Outgoing> {
+    const { caption, data } = image;
+    const type = image.type.startsWith('image/') ? image.type : 'image/unknown';
+    const { place, mediaId } = await this.uploaded(recipient, { data, type });
+    const content: Content = { kind: 'image', mediaId, ...(caption && { caption }) };
+    return this.send({ ...place, content });
+  }
+
+  /** Uploads a file and sends it under a name. Rejects as {@link sendImage}. */
+  async sendFile(
+    recipient: Recipient,
+    file: { data: UploadData; type: string; name: string },
+  ): Promise<Outgoing> {
+    const { place, mediaId, isImage } = await this.uploaded(recipient, file);
+    const content: Content = isImage
+      ? { kind: 'image', mediaId, caption: file.name }
+      : { kind: 'file', mediaId, name: file.name };
+    return this.send({ ...place, content });
   }
 
   /** Everything held of a conversation; undefined: never heard of it. */
@@ -155,9 +214,10 @@ export class TidingsClient extends Emitter<ClientEvents> {
     return this.live?.replica.get(conversationId);
   }
 
-  /** Ids of the conversations held; the one with the latest news last. */
+  /** Ids of the conversations held, without those left; the one with the latest news last. */
   conversations(): string[] {
-    return this.live?.replica.all().map((c) => c.conversationId) ?? [];
+    const all = this.live?.replica.all() ?? [];
+    return all.filter((c) => !c.gone).map((c) => c.conversationId);
   }
 
   /** The held messages of a conversation back to the first hole, oldest first. */
@@ -169,7 +229,45 @@ export class TidingsClient extends Emitter<ClientEvents> {
   async history(conversationId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
     const page = await this.api.history(conversationId, options);
     this.live?.replica.page(conversationId, page.items, options, page.more);
+    this.live?.receipts.touched(conversationId);
     return page;
+  }
+
+  /**
+   * Everything up to a position (default: all that is held without a gap) was read; told to the
+   * server as soon as it can be, unless it knows already.
+   */
+  markRead(conversationId: string, position?: string): void {
+    this.live?.receipts.markRead(conversationId, position);
+  }
+
+  /** Unread messages of others; the same on all devices once they have heard of each other. */
+  unread(conversationId: string): number {
+    return this.live?.receipts.unread(conversationId) ?? 0;
+  }
+
+  /** The members' marks as far as they are known (complete up to 32 members), the own ones last. */
+  receipts(conversationId: string): Receipt[] {
+    return this.live?.receipts.of(conversationId) ?? [];
+  }
+
+  /**
+   * How many others have received and read up to a position. In groups above 32 members that is as of
+   * the last {@link loadReceipts}.
+   */
+  readBy(conversationId: string, position: string): ReadBy {
+    return this.live?.receipts.readBy(conversationId, position) ?? { delivered: 0, read: 0, of: 0 };
+  }
+
+  /** Reads the marks of all members. */
+  async loadReceipts(conversationId: string): Promise<Receipt[]> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.api.receipts(conversationId, { cursor });
+      this.live?.receipts.learn(conversationId, page.items);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return this.receipts(conversationId);
   }
 
   /** The direct conversation with a user, made when absent. */
@@ -177,6 +275,61 @@ export class TidingsClient extends Emitter<ClientEvents> {
     const conversation = await this.api.directConversation(userId);
     this.live?.replica.learnDirect(userId, conversation.id);
     return conversation;
+  }
+
+  /** A group of this user, its owner; the same `requestId` gives the same group. */
+  async createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
+    return this.learned(await this.api.createGroup(group));
+  }
+
+  /** New title, or lifetime of messages in seconds (null: they stay). */
+  async changeConversation(
+    conversationId: string,
+    patch: ConversationPatch,
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.changeConversation(conversationId, patch));
+  }
+
+  /** Members of a conversation, page by page. */
+  members(conversationId: string, page?: PageOptions): Promise<Page<Member>> {
+    return this.api.members(conversationId, page);
+  }
+
+  async addMembers(
+    conversationId: string,
+    userIds: readonly string[],
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.addMembers(conversationId, userIds));
+  }
+
+  removeMember(conversationId: string, userId: string): Promise<void> {
+    return this.api.removeMember(conversationId, userId);
+  }
+
+  /**
+   * Leaves a group.
+   *
+   * @throws StoppedError without a login
+   */
+  async leave(conversationId: string): Promise<void> {
+    if (!this.session) throw new StoppedError('Log in first');
+    await this.api.removeMember(conversationId, this.session.user.id);
+  }
+
+  async setRole(
+    conversationId: string,
+    userId: string,
+    role: MemberRole,
+  ): Promise<ChangedConversation> {
+    return this.learned(await this.api.setRole(conversationId, userId, role));
+  }
+
+  /**
+   * A conversation with its title, members and marks. From then on it is kept fresh: whatever
+   * changes it is followed by a `details` event.
+   */
+  details(conversationId: string): Promise<Conversation> {
+    return this.live?.details.get(conversationId) ?? this.api.conversation(conversationId);
   }
 
   /** Id of the direct conversation with a user, when it is known already. */
@@ -202,6 +355,29 @@ export class TidingsClient extends Emitter<ClientEvents> {
     this.live?.reconnect();
   }
 
+  private change(
+    message: { conversationId: string; messageId: string },
+    written: Written | null,
+  ): Promise<Message> {
+    return this.live?.change(message, written) ?? Promise.reject(new StoppedError('Start first'));
+  }
+
+  private learned<T extends Conversation>(conversation: T): T {
+    this.live?.details.learn(conversation);
+    return conversation;
+  }
+
+  private async uploaded(recipient: Recipient, { data, type }: { data: UploadData; type: string }) {
+    const conversationId =
+      'to' in recipient ? await this.directId(recipient.to) : recipient.conversationId;
+    const { mediaId, width } = await this.api.upload(conversationId, data, type);
+    return { place: { conversationId }, mediaId, isImage: width !== undefined };
+  }
+
+  private async directId(userId: string): Promise<string> {
+    return this.directWith(userId) ?? (await this.direct(userId)).id;
+  }
+
   private makeLive(session: SavedSession): Live {
     return new Live({
       userId: session.user.id,
@@ -214,6 +390,9 @@ export class TidingsClient extends Emitter<ClientEvents> {
       clock: this.clock,
       random: this.options.random ?? Math.random,
       emit: (name, event) => {
+        if (name === 'account') {
+          return this.account.changed((event as ClientEvents['account']).changed);
+        }
         if (name === 'state') this.note(event as ClientEvents['state']);
         this.emit(name, event);
       },
@@ -224,6 +403,7 @@ export class TidingsClient extends Emitter<ClientEvents> {
   private note({ state, gatewayId }: ClientEvents['state']): void {
     this.current = state;
     this.gateway = gatewayId ?? null;
+    if (state === 'online') this.account.reconnected();
   }
 
   /** The server ended the connection for good. */

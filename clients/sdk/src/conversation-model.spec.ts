@@ -94,6 +94,21 @@ describe('a conversation as the client holds it', () => {
     expect(model.messages()[0]!.content).toEqual({ kind: 'text', text: 'edited' });
   });
 
+  it('a deletion is final, the first one counts, whatever comes first', () => {
+    const gone = (version: string) =>
+      message(10, { version, content: { kind: 'deleted' }, deleted: true });
+    const edited = message(10, { version: '16', content: { kind: 'text', text: 'late' } });
+    const copies = [message(10), gone('14'), edited, gone('18')];
+    for (const order of [copies, [...copies].reverse(), [edited, gone('18'), gone('14')]]) {
+      const one = new ConversationModel(CONVERSATION);
+      one.serve(served('new', 10, []), null);
+      for (const m of order) {
+        one.push({ message: m, at: m.version === '0' ? m.position : m.version, previous: '10' });
+      }
+      expect(one.message(message(10).messageId)).toEqual(gone('14'));
+    }
+  });
+
   it('keeps a change of a message that it lacks, and shows it when its neighbours are there', () => {
     model.serve(served('new', 10, [message(10)]), null);
     const edited = message(12, { version: '20' });
@@ -158,6 +173,14 @@ describe('a conversation as the client holds it', () => {
     model.serve(served('reset', 15, [message(9), message(15)]), '10');
     expect(positions(model.messages())).toEqual([9, 15, 20]);
     expect(model.have).toBe('20');
+  });
+
+  it('shows all of a reset, also what was changed below the position it asked from', () => {
+    model.serve(served('new', 10, [message(8), message(10)]), null);
+    const newest = [message(9, { version: '14' }), message(10, { version: '15' })];
+    model.serve(served('reset', 15, newest, true), '10');
+    expect(model.messages()).toEqual(newest);
+    expect([model.have, model.oldest]).toEqual(['15', '9']);
   });
 
   it('does not lower have when a delayed answer ends below it', () => {

@@ -90,6 +90,14 @@ export class ConversationModel {
     });
   }
 
+  /** The messages held above a position; `whole`: of those up to {@link have} none is missing. */
+  above(position: string): { messages: Message[]; whole: boolean } {
+    const next = String(BigInt(position) + 1n);
+    const newest = this.spans.newest;
+    const whole = newest !== null && comparePositions(newest.from, next) <= 0;
+    return { messages: this.timeline.from(next), whole };
+  }
+
   /** A held message, shown or not. */
   message(messageId: string): Message | undefined {
     return this.timeline.get(messageId);
@@ -120,8 +128,7 @@ export class ConversationModel {
    */
   serve(answer: SyncedConversation, asked: string | null): Change[] {
     if (answer.state === 'gone') {
-      this.member = false;
-      this.aside = [];
+      this.leave();
       return [];
     }
     this.member = true;
@@ -141,9 +148,13 @@ export class ConversationModel {
   /** Where the complete stretch begins that ends with the answer's `upTo`. */
   private servedFrom(answer: SyncedConversation, asked: string | null): string {
     const { state, messages, more, upTo } = answer;
+    if (state === 'reset') {
+      // All of them are the newest, whatever their versions.
+      const whole = !more && messages.length < DIGEST_LENGTH;
+      return whole ? '0' : (messages[0]?.position ?? upTo);
+    }
     if (!more) {
       if (state === 'new') return '0';
-      if (state === 'reset') return messages.length < DIGEST_LENGTH ? '0' : messages[0]!.position;
       if (asked !== null) return asked;
       if (this.spans.newest) return minPosition(this.have, upTo);
     }
@@ -171,6 +182,12 @@ export class ConversationModel {
     const to = minPosition(end, this.have);
     if (comparePositions(from, to) <= 0) this.spans.add(from, to);
     return changes;
+  }
+
+  /** This user is no member from here on; what is held stays. */
+  leave(): void {
+    this.member = false;
+    this.aside = [];
   }
 
   /** Takes an own message whose position the server confirmed. */

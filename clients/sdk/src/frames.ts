@@ -1,11 +1,9 @@
 import type { MessageContent } from '@tidings/common/contracts/content';
-import type { MessageFrame, ServerFrame } from '@tidings/common/contracts/frames';
-
-/** Server → client: a message was edited or deleted; whole as it is now. */
-export type ChangedFrame = Omit<MessageFrame, 'type'> & { type: 'changed'; changeId: string };
+import type { ServerFrame } from '@tidings/common/contracts/frames';
+import type { Receipt } from '@tidings/common/contracts/http';
 
 /** A frame as the client takes it. */
-export type IncomingFrame = ServerFrame | ChangedFrame;
+export type IncomingFrame = ServerFrame;
 
 type Raw = Record<string, unknown>;
 
@@ -32,6 +30,12 @@ function isMessage(value: unknown): boolean {
   );
 }
 
+/** A member's watermarks; positions are calculated with, so they have to be some. */
+export function isReceipt(value: unknown): value is Receipt {
+  if (!isRaw(value) || !isText(value['userId'])) return false;
+  return [value['delivered'], value['read']].every((mark) => isText(mark) && /^\d+$/.test(mark));
+}
+
 function isSyncedConversation(value: unknown): boolean {
   return (
     isRaw(value) &&
@@ -50,13 +54,14 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
   sent: (f) => hasTexts(f, 'messageId', 'conversationId', 'position', 'sentAt'),
   held: (f) => hasTexts(f, 'messageId'),
   message: (f) => isMessage(f) && isPrevious(f['previous']),
-  changed: (f) => isMessage(f) && isPrevious(f['previous']),
+  changed: (f) => isMessage(f) && hasTexts(f, 'changeId') && isPrevious(f['previous']),
   conversation: (f) =>
     hasTexts(f, 'conversationId', 'position', 'messageId', 'senderId', 'sentAt') &&
     isPrevious(f['previous']) &&
     isRaw(f['change']) &&
     isText(f['change']['kind']),
   pending: (f) => hasTexts(f, 'conversationId', 'messageId') && Array.isArray(f['offline']),
+  receipt: (f) => hasTexts(f, 'conversationId') && isReceipt(f),
   synced: (f) =>
     hasTexts(f, 'ref') &&
     Array.isArray(f['conversations']) &&

@@ -189,6 +189,15 @@ describe('tokens', () => {
     expect(servers.asked.map((a) => a.token)).toEqual(['Bearer a1', null, 'Bearer a2']);
   });
 
+  it('does not renew it for a wrong password', async () => {
+    const { api, servers, begin } = bench();
+    await begin();
+    servers.answers.push(problem(401, 'bad_credentials'));
+    const change = api.changePassword('wrong one', 'the next one');
+    await expect(change).rejects.toMatchObject({ code: 'bad_credentials' });
+    expect(servers.asked).toHaveLength(1);
+  });
+
   it('keeps the old pair when the answer gets lost', async () => {
     const { api, servers, begin, clock, tokens, pair } = bench();
     await begin();

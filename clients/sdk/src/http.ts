@@ -6,13 +6,20 @@ import {
 } from '@tidings/common/contracts/errors';
 import { NetworkError } from './errors';
 
+/** What can be uploaded; a stream can be sent only once. */
+export type UploadData = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
 /** One HTTP call. */
 export interface HttpCall {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path below the server's address, e.g. `/v1/me`. */
   path: string;
   query?: Record<string, string | number | undefined>;
+  /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  bytes?: { data: UploadData; type: string };
+  headers?: Record<string, string>;
   token?: string;
   /** Whether it may be tried on another server when nobody knows if it was carried out. */
   repeatable: boolean;
@@ -61,6 +68,17 @@ export class HttpClient {
    * @throws NetworkError when no server can be reached
    */
   async request<T>(call: HttpCall): Promise<T> {
+    return await readAnswer<T>(await this.answered(call));
+  }
+
+  /** Carries out a call and gives its answer, whose body is still to be read. Throws as {@link request}. */
+  async open(call: HttpCall): Promise<Response> {
+    const response = await this.answered(call);
+    if (!response.ok) await readAnswer(response);
+    return response;
+  }
+
+  private async answered(call: HttpCall): Promise<Response> {
     let last: unknown;
     for (let tried = 0; tried < this.servers.length; tried++) {
       const server = this.server;
@@ -75,20 +93,24 @@ export class HttpClient {
         continue;
       }
       if (response.status >= 500) this.leave(server);
-      return await readAnswer<T>(response);
+      return response;
     }
     throw new NetworkError(`Cannot reach ${this.servers.join(', ')}`, last);
   }
 
   private async ask(server: string, call: HttpCall): Promise<Response> {
     const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
+    if (call.bytes) headers['content-type'] = call.bytes.type;
+    const json = call.body === undefined ? undefined : JSON.stringify(call.body);
     const response = await this.fetch(server + call.path + queryText(call.query), {
       method: call.method,
       headers,
-      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+      body: call.bytes?.data ?? json,
+      // A stream is sent while the answer is awaited; fetch asks for this word then.
+      ...(call.bytes?.data instanceof ReadableStream && { duplex: 'half' as const }),
       signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
     });
     const date = response.headers.get('date');
@@ -159,6 +181,7 @@ function codeOfStatus(status: number): ErrorCode {
   if (status === 403) return 'forbidden';
   if (status === 404) return 'not_found';
   if (status === 413) return 'payload_too_large';
+  if (status === 415 || status === 422) return 'unsupported_media';
   if (status === 429) return 'rate_limited';
   if (status >= 502 && status <= 504) return 'unavailable';
   return status >= 500 ? 'internal' : 'invalid_request';

@@ -1,5 +1,6 @@
 export { TidingsClient, type ClientOptions } from './client';
-export type { Recipient } from './live';
+export type { Recipient, Sendable, Written } from './sendable';
+export { CHANGES_LIMIT } from './changes';
 export type { ClientEvents, ClientState, Problem } from './client-events';
 export { Outgoing, type Outcome } from './outgoing';
 export type { OutgoingState } from './outbox-lane';
@@ -14,24 +15,46 @@ export {
   type PutAnswer,
   type ServerInfo,
 } from './api';
-export { HttpClient, type HttpCall, type HttpOptions } from './http';
+export { Account, type AccountEvent, type AccountLists } from './account';
+export { HttpClient, type HttpCall, type HttpOptions, type UploadData } from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
 export { NetworkError, OutboxFullError, StoppedError } from './errors';
+export type { ReceiptNews } from './receipt-book';
+export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';
 export type { StopReason } from './connection';
 export { systemClock, type Cancel, type Clock, type Random } from './clock';
 export { browserTransport, type BrowserSocket, type BrowserSocketClass } from './browser-transport';
 export type { SocketHandlers, Transport, TransportSocket } from './transport';
-export { readFrame, type ChangedFrame, type IncomingFrame } from './frames';
+export { readFrame, type IncomingFrame } from './frames';
+export type { ChangedFrame } from '@tidings/common/contracts/frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
-export type { Message, MessageContent } from '@tidings/common/contracts/content';
+export type { Extras } from '@tidings/common/contracts/extras';
 export type {
+  Content,
+  ConversationChange,
+  MemberRole,
+  Message,
+  MessageContent,
+} from '@tidings/common/contracts/content';
+export type {
+  Block,
+  ChangedConversation,
   Contact,
   Conversation,
+  ConversationPatch,
+  Device,
+  GroupBody,
   HistoryPage,
   Me,
+  MediaAnswer,
+  MediaUrlAnswer,
+  Member,
+  PatchMeBody,
   Presence,
+  Privacy,
+  Receipt,
   User,
 } from '@tidings/common/contracts/http';
 export { comparePositions } from '@tidings/common/contracts/positions';

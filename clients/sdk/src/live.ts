@@ -1,19 +1,29 @@
-import { contentProblem, type Content } from '@tidings/common/contracts/content';
+import {
+  isSentContent,
+  type Content,
+  type Message,
+  type MessageContent,
+} from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 import { V7Generator } from 'uuidv7';
 import type { TidingsApi } from './api';
+import { Changes } from './changes';
 import type { ClientEvents } from './client-events';
 import type { Clock, Random } from './clock';
 import { Connection, type StopReason, type WelcomeFrame } from './connection';
+import { Details } from './details';
 import { StoppedError } from './errors';
 import type { IncomingFrame } from './frames';
 import { encodeSend, Outbox, type StateDetail } from './outbox';
 import type { OutboxEntry } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Outgoing } from './outgoing';
-import { Replica } from './replica';
+import { Receipts } from './receipts';
+import { bareMessage, Replica } from './replica';
+import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import type { ServerTime } from './server-time';
 import type { Hash } from './sha256';
 import { SyncRunner } from './sync-runner';
@@ -35,17 +45,17 @@ export interface LiveDeps {
   ended(reason: StopReason): void;
 }
 
-/** Whom a message goes to: a conversation, or a user (the direct conversation with him). */
-export type Recipient = { conversationId: string } | { to: string };
-
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
  * outbox, and turns what they tell into events.
  */
 export class Live {
   readonly replica: Replica;
+  readonly details: Details;
+  readonly receipts: Receipts;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
+  private readonly changes: Changes;
   private readonly connection: Connection;
   private readonly handles = new Map<string, Outgoing>();
   private readonly ids = new V7Generator();
@@ -55,9 +65,20 @@ export class Live {
   private syncWaiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly deps: LiveDeps) {
+    this.details = new Details(
+      (id) => deps.api.conversation(id),
+      (conversation) => deps.emit('details', { conversation }),
+    );
     this.outbox = this.makeOutbox();
     this.replica = this.makeReplica();
+    this.receipts = new Receipts({
+      ...deps,
+      model: (conversationId) => this.replica.get(conversationId),
+      send: (frame) => this.connection.send(frame),
+    });
     this.sync = this.makeSync();
+    const { clock, random } = deps;
+    this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
     this.connection = this.makeConnection();
   }
 
@@ -77,7 +98,9 @@ export class Live {
     this.over = true;
     this.connection.stop();
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
+    this.changes.stop();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
     for (const { reject } of this.syncWaiters.splice(0)) reject(new StoppedError());
     await this.outbox.close();
@@ -89,17 +112,16 @@ export class Live {
   }
 
   /** See TidingsClient.send. */
-  send(message: Recipient & { text: string }): Outgoing {
+  send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    const content: Content = { kind: 'text', text: message.text };
-    const problem = contentProblem(content);
-    if (problem) throw new TidingsError(problem);
+    const content = contentOf(message);
     const now = this.deps.serverTime.now();
-    const messageId = this.ids.generateOrResetWithTs(now).toString();
+    const messageId = this.newId();
     const address =
       'to' in message ? { to: message.to } : { conversationId: message.conversationId };
-    const record: OutboxRecord = { messageId, ...address, content, writtenAt: now };
+    const extras = extrasOf(message);
+    const record: OutboxRecord = { messageId, ...address, content, ...extras, writtenAt: now };
     if (utf8Bytes(encodeSend(record, true)) > LIMITS.clientFrameBytes) {
       throw new TidingsError('payload_too_large');
     }
@@ -113,6 +135,20 @@ export class Live {
     return outgoing;
   }
 
+  /** See TidingsClient.edit and deleteMessage; `written` null: delete. */
+  async change(
+    { conversationId, messageId }: { conversationId: string; messageId: string },
+    written: Written | null,
+  ): Promise<Message> {
+    if (this.over) throw new StoppedError();
+    if (!this.opened) throw new StoppedError('Start first');
+    const content = written && contentOf(written);
+    const outcome = await this.handles.get(messageId)?.settled();
+    if (outcome?.state === 'failed') throw new TidingsError('not_found');
+    if (this.over) throw new StoppedError();
+    return this.changes.ask({ changeId: this.newId(), conversationId, messageId, content });
+  }
+
   /** Messages that are not in the log yet. */
   unsent(): Outgoing[] {
     return this.outbox.entries().flatMap((e) => this.handles.get(e.record.messageId) ?? []);
@@ -123,6 +159,10 @@ export class Live {
     if (this.replica.inStep) return Promise.resolve();
     if (this.over) return Promise.reject(new StoppedError());
     return new Promise((resolve, reject) => this.syncWaiters.push({ resolve, reject }));
+  }
+
+  private newId(): string {
+    return this.ids.generateOrResetWithTs(this.deps.serverTime.now()).toString();
   }
 
   private makeOutbox(): Outbox {
@@ -152,7 +192,11 @@ export class Live {
         if (own && source !== 'sent') this.outbox.confirmed(message.messageId, message);
         emit(kind === 'new' ? 'message' : 'changed', { message, own, source });
       },
-      conversation: (news) => emit('conversation', news),
+      event: (conversationId) => this.details.changed(conversationId),
+      conversation: (news) => {
+        if (news.what === 'gone') this.details.forget(news.conversationId);
+        emit('conversation', news);
+      },
       direct: (other, conversationId) => this.outbox.resolve(other, conversationId),
       diverged: (detail) => emit('problem', { kind: 'diverged', detail }),
     });
@@ -167,8 +211,12 @@ export class Live {
       serverNow: () => serverTime.now(),
       conversations: () => this.replica.all(),
       send: (frame) => this.connection.send(frame),
-      served: (answer, asked) => this.replica.served(answer, asked),
+      served: (answer, asked) => {
+        this.replica.served(answer, asked);
+        this.receipts.served(answer);
+      },
       finished: (result) => {
+        if (result.full && result.complete) this.receipts.synced();
         if (result.inStep) this.nowInStep();
         emit('synced', result);
       },
@@ -198,23 +246,29 @@ export class Live {
     this.deps.serverTime.heard(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
+    this.receipts.connected(welcome.features ?? []);
     this.sync.connected();
     this.outbox.connected(welcome.limits);
+    this.changes.connected();
   }
 
   private lost(reason: string): void {
     this.online = false;
     this.replica.inStep = false;
     this.sync.disconnected();
+    this.receipts.disconnected();
     this.outbox.disconnected();
+    this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
   }
 
   private take(frame: IncomingFrame): void {
     switch (frame.type) {
       case 'message':
-      case 'changed':
         return this.look(frame.conversationId, this.replica.push(frame));
+      case 'changed':
+        this.look(frame.conversationId, this.replica.push(frame));
+        return this.changes.changed(frame.changeId, bareMessage(frame));
       case 'conversation':
         this.replica.pushConversation(frame);
         return this.look(frame.conversationId, false);
@@ -224,6 +278,8 @@ export class Live {
         return this.outbox.held(frame.messageId);
       case 'synced':
         return this.sync.synced(frame);
+      case 'receipt':
+        return this.receipts.take(frame);
       case 'resync':
         this.replica.inStep = false;
         return this.sync.resync(frame.withinMs);
@@ -244,13 +300,14 @@ export class Live {
   private takeSent(frame: Extract<IncomingFrame, { type: 'sent' }>): void {
     const { messageId, conversationId } = frame;
     const held = this.replica.get(conversationId)?.message(messageId);
-    const content = this.outbox.record(messageId)?.content ?? held?.content;
+    const own = this.outbox.record(messageId) ?? held;
     this.outbox.confirmed(messageId, frame);
-    if (content) this.replica.sent(frame, content);
+    // What the server adds to an image or a file comes with its push.
+    if (own && isWhole(own.content)) this.replica.sent(frame, { ...own, content: own.content });
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
-    if (this.sync.error(frame)) return;
+    if (this.sync.error(frame) || this.changes.refused(frame) || this.receipts.error(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
     if (messageId !== undefined) return this.outbox.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;
@@ -260,6 +317,7 @@ export class Live {
   /** Has a conversation synced when something of it is missing. */
   private look(conversationId: string, unknown: boolean): void {
     if (unknown || this.replica.get(conversationId)?.gap) this.sync.check(conversationId);
+    this.receipts.touched(conversationId);
   }
 
   private handle(record: OutboxRecord): Outgoing {
@@ -287,4 +345,8 @@ export class Live {
     this.replica.inStep = this.online;
     for (const { resolve } of this.syncWaiters.splice(0)) resolve();
   }
+}
+
+function isWhole(content: Content | MessageContent): content is MessageContent {
+  return content.kind === 'event' || content.kind === 'deleted' || isSentContent(content);
 }

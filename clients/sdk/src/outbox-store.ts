@@ -1,7 +1,8 @@
 import type { Content } from '@tidings/common/contracts/content';
+import type { Extras } from '@tidings/common/contracts/extras';
 
 /** A message that waits to be sent, as it is kept. */
-export interface OutboxRecord {
+export interface OutboxRecord extends Extras {
   messageId: string;
   /** The conversation, or else the user it goes to. */
   conversationId?: string;

@@ -1,3 +1,4 @@
+import { extrasOf } from '@tidings/common/contracts/extras';
 import type { ErrorFrame, SendFrame, SentFrame } from '@tidings/common/contracts/frames';
 import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
 import { fullJitter } from './backoff';
@@ -340,7 +341,8 @@ function laneKey(record: Pick<OutboxRecord, 'conversationId' | 'to'>): string {
 /** The `send` frame of a message; `retry`: it may have been on the wire before. */
 export function encodeSend(record: OutboxRecord, retry: boolean): string {
   const { messageId, conversationId, to, content } = record;
-  const frame: SendFrame = { type: 'send', messageId, conversationId, to, content };
+  const address = { messageId, conversationId, to };
+  const frame: SendFrame = { type: 'send', ...address, content, ...extrasOf(record) };
   if (retry) frame.retry = true;
   return JSON.stringify(frame);
 }

@@ -1,3 +1,4 @@
+import { contentText, type Content } from '@tidings/common/contracts/content';
 import type { OutboxEntry, OutgoingState } from './outbox-lane';
 import type { OutboxRecord } from './outbox-store';
 import type { Place } from './outbox';
@@ -7,6 +8,10 @@ export type Outcome =
   | { state: 'sent'; place: Place }
   | { state: 'failed'; code: string; detail: string }
   | { state: 'stopped' };
+
+function contentLabel(content: Content): string {
+  return content.kind === 'file' ? content.name : contentText(content);
+}
 
 /** A message on its way, as the application sees it. */
 export class Outgoing {
@@ -20,8 +25,9 @@ export class Outgoing {
     return this.record.messageId;
   }
 
+  /** Its text; the caption of an image, the name of a file. */
   get text(): string {
-    return this.record.content.text;
+    return contentLabel(this.record.content);
   }
 
   /** Where it is now. */

@@ -1,12 +1,13 @@
 import type { ConversationChange, Message } from '@tidings/common/contracts/content';
+import { extrasOf, type Extras } from '@tidings/common/contracts/extras';
 import type {
+  ChangedFrame,
   ConversationFrame,
   MessageFrame,
   SentFrame,
   SyncedConversation,
 } from '@tidings/common/contracts/frames';
 import { ConversationModel, type Change } from './conversation-model';
-import type { ChangedFrame } from './frames';
 
 /** How a message came to this client. */
 export type Source = 'push' | 'sync' | 'history' | 'sent';
@@ -22,6 +23,8 @@ export interface ConversationNews {
 /** What a replica tells. */
 export interface ReplicaHandlers {
   message(change: Change, source: Source): void;
+  /** An event of a conversation (its creation, or a change) became known. */
+  event(conversationId: string): void;
   conversation(news: ConversationNews): void;
   /** The other user of a direct conversation became known. */
   direct(userId: string, conversationId: string): void;
@@ -46,7 +49,7 @@ export class Replica {
     return this.models.get(conversationId);
   }
 
-  /** Every conversation heard of; the one with the latest news last. */
+  /** Every conversation heard of, left ones included; the one with the latest news last. */
   all(): ConversationModel[] {
     return [...this.models.values()];
   }
@@ -107,8 +110,12 @@ export class Replica {
       version: '0',
     };
     const { model, unknown } = this.touch(conversationId);
+    const back = model.gone;
     const changes = model.push({ message, at: position, previous });
-    const what = unknown || change.kind === 'created' ? 'new' : 'updated';
+    const out = change.kind === 'removed' && change.userIds.includes(this.userId);
+    if (out) model.leave();
+    const begun = unknown || back || change.kind === 'created';
+    const what = out ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
   }
@@ -117,10 +124,11 @@ export class Replica {
   served(answer: SyncedConversation, asked: string | null): void {
     const { conversationId, state } = answer;
     const { model, unknown } = this.touch(conversationId);
+    const back = model.gone;
     const changes = model.serve(answer, asked);
     if (state === 'gone') this.handlers.conversation({ conversationId, what: 'gone' });
     else if (state === 'reset') this.handlers.conversation({ conversationId, what: 'reset' });
-    else if (unknown) this.handlers.conversation({ conversationId, what: 'new' });
+    else if (unknown || back) this.handlers.conversation({ conversationId, what: 'new' });
     this.report(changes, 'sync');
     if (state !== 'reset') this.resets.delete(conversationId);
     else if (this.resets.has(conversationId)) this.handlers.diverged(conversationId);
@@ -139,7 +147,7 @@ export class Replica {
   }
 
   /** Takes the place of an own message. */
-  sent(sent: SentFrame, content: Message['content']): void {
+  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras): void {
     const { messageId, conversationId, position, sentAt } = sent;
     const model = this.models.get(conversationId);
     if (!model) return;
@@ -149,9 +157,10 @@ export class Replica {
       position,
       messageId,
       senderId,
-      content,
+      content: own.content,
       sentAt,
       version: '0',
+      ...extrasOf(own),
     };
     this.report(model.sent(message), 'sent');
   }
@@ -183,6 +192,7 @@ export class Replica {
   }
 
   private learnFrom({ content, conversationId }: Message): void {
+    if (content.kind === 'event') this.handlers.event(conversationId);
     if (content.kind !== 'event' || content.event.kind !== 'created') return;
     if (content.event.conversationKind !== 'direct') return;
     const other = content.event.userIds.find((id) => id !== this.userId);
@@ -191,7 +201,7 @@ export class Replica {
 }
 
 /** The message inside a frame, without what belongs to the frame alone. */
-function bareMessage(frame: MessageFrame | ChangedFrame): Message {
+export function bareMessage(frame: MessageFrame | ChangedFrame): Message {
   const { conversationId, position, messageId, senderId, content, sentAt, version } = frame;
   const message: Message = {
     conversationId,
@@ -201,6 +211,7 @@ function bareMessage(frame: MessageFrame | ChangedFrame): Message {
     content,
     sentAt,
     version,
+    ...extrasOf(frame),
   };
   if (frame.expiresAt !== undefined) message.expiresAt = frame.expiresAt;
   if (frame.deleted !== undefined) message.deleted = frame.deleted;

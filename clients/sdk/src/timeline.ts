@@ -6,7 +6,7 @@ export type MergeResult = 'new' | 'changed' | 'same';
 
 /**
  * Messages of one conversation, each id once, ordered by position. A lower position replaces a
- * higher one (the first append wins); the highest version of the content wins.
+ * higher one (the first append wins); the highest version of the content wins, a deletion for good.
  */
 export class Timeline {
   private ordered: Message[] = [];
@@ -91,15 +91,22 @@ export class Timeline {
 }
 
 /**
- * The first append decides who sent what and when; the highest version decides what it is now.
- * Gives `held` itself when nothing changes.
+ * The first append decides who sent what and when; the newest state decides what it is now. Gives
+ * `held` itself when nothing changes.
  */
 function mergeCopies(held: Message, next: Message): Message {
   const place = comparePositions(next.position, held.position);
-  const version = comparePositions(next.version, held.version);
-  if (place === 0) return version > 0 ? next : held;
+  if (place === 0) return isNewer(next, held) ? next : held;
   const first = place < 0 ? next : held;
   const second = place < 0 ? held : next;
-  if (comparePositions(second.version, first.version) <= 0) return first;
+  if (!isNewer(second, first)) return first;
   return { ...second, position: first.position, sentAt: first.sentAt };
+}
+
+/** The highest version is the newest; but a deletion is final, and the first one counts. */
+function isNewer(one: Message, other: Message): boolean {
+  const deleted = one.deleted === true;
+  if (deleted !== (other.deleted === true)) return deleted;
+  const order = comparePositions(one.version, other.version);
+  return deleted ? order < 0 : order > 0;
 }

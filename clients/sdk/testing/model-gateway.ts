@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { SendFrame, SyncRequest } from '@tidings/common/contracts/frames';
+import { isEditable, isSentContent, type Message } from '@tidings/common/contracts/content';
+import type { ChangeFrame, SendFrame, SyncRequest } from '@tidings/common/contracts/frames';
 import { ME, PEER, welcome } from './factories';
 import { FakeTransport, type FakeSocket } from './fake-transport';
 import { ModelLog, type LogRecord } from './model-log';
@@ -24,6 +24,7 @@ export class ModelGateway {
   private pushes: object[] = [];
   private answers: object[] = [];
   private sends: SendFrame[] = [];
+  private changes: ChangeFrame[] = [];
   private syncs: { frame: SyncFrame; barrier: number }[] = [];
   private held: SendFrame[] = [];
   /** Held by gateways that this client has left. */
@@ -63,6 +64,7 @@ export class ModelGateway {
     this.pushes = [];
     this.answers = [];
     this.sends = [];
+    this.changes = [];
     this.syncs = [];
     this.refusedIds.clear();
     socket.receive(welcome(socket.url === 'ws://g2/' ? 'g2' : 'g1', { userId: ME }));
@@ -77,6 +79,7 @@ export class ModelGateway {
     socket?.end();
     if (this.socket === socket) this.socket = null;
     this.sends = [];
+    this.changes = [];
     this.syncs = [];
     this.heldElsewhere.push(...this.held.splice(0));
   }
@@ -90,6 +93,35 @@ export class ModelGateway {
   edit(conversation: number, back: number): void {
     const record = this.log.edit(CONVERSATIONS[conversation]!, back);
     if (record) this.push(record);
+  }
+
+  /** Somebody deletes a message for everybody. */
+  remove(conversation: number, back: number): void {
+    const record = this.log.remove(CONVERSATIONS[conversation]!, back);
+    if (record) this.push(record);
+  }
+
+  /** Treats the client's next edit or deletion. */
+  serveChange(treatment: 'answer' | 'stay silent' | 'refuse'): void {
+    const frame = this.changes.shift();
+    if (!frame) return;
+    const { conversationId, messageId, changeId } = frame;
+    if (treatment === 'refuse') {
+      this.answers.push({ ...errorFrame(messageId, 'busy', true), ...aboutChange(changeId) });
+      return;
+    }
+    const content = frame.type === 'edit' ? frame.content : null;
+    if (content && !isEditable(content)) throw new Error('only text and custom can be edited');
+    const end = this.log.end;
+    const record = this.log.change(conversationId, messageId, content, changeId);
+    if (record && record.at > end) this.push(record);
+    if (treatment === 'stay silent') return;
+    if (record) this.answers.push(changedFrame(record));
+    else
+      this.answers.push({
+        ...errorFrame(messageId, 'not_found', false),
+        ...aboutChange(changeId),
+      });
   }
 
   /** Appends a message of the history once more, as a retried send with unknown outcome does. */
@@ -163,7 +195,8 @@ export class ModelGateway {
 
   /** Whether nothing waits to be handled. */
   get idle(): boolean {
-    return !this.pushes.length && !this.answers.length && !this.sends.length && !this.syncs.length;
+    const waiting = [this.pushes, this.answers, this.sends, this.changes, this.syncs];
+    return waiting.every((list) => list.length === 0);
   }
 
   private historyPage(url: URL): { items: Message[]; more: boolean } {
@@ -176,6 +209,9 @@ export class ModelGateway {
   private take(socket: FakeSocket, frame: Record<string, unknown>): void {
     if (socket !== this.socket) return;
     if (frame['type'] === 'send') this.sends.push(frame as unknown as SendFrame);
+    if (frame['type'] === 'edit' || frame['type'] === 'delete') {
+      this.changes.push(frame as unknown as ChangeFrame);
+    }
     if (frame['type'] === 'sync') {
       this.syncs.push({ frame: frame as unknown as SyncFrame, barrier: this.log.end });
     }
@@ -189,6 +225,7 @@ export class ModelGateway {
 
   private write(send: SendFrame, answered: boolean): void {
     const { messageId, content } = send;
+    if (!isSentContent(content)) throw new Error('the model knows no uploads');
     const conversationId = send.conversationId!;
     const sentAt = '2026-01-01T00:00:00.000Z';
     const message = { messageId, senderId: ME, content, sentAt, version: '0' };
@@ -201,13 +238,20 @@ export class ModelGateway {
   private push(record: LogRecord): void {
     if (!this.socket) return;
     const previous = String(record.previous);
-    const isChange = record.kind === 'change';
-    const type = isChange ? 'changed' : 'message';
-    const changeId = isChange ? { changeId: record.message.messageId } : {};
-    this.pushes.push({ ...record.message, type, previous, ...changeId });
+    const message = { ...record.message, type: 'message', previous };
+    this.pushes.push(record.kind === 'change' ? changedFrame(record) : message);
   }
+}
+
+function changedFrame({ message, previous, changeId }: LogRecord): object {
+  return { ...message, type: 'changed', previous: String(previous), changeId };
 }
 
 function errorFrame(messageId: string, code: string, retryable: boolean): object {
   return { type: 'error', ref: messageId, messageId, code, detail: code, retryable };
+}
+
+/** Errors about changes do not name the message: it was not refused. */
+function aboutChange(changeId: string): object {
+  return { ref: changeId, messageId: undefined };
 }

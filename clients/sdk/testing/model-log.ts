@@ -12,6 +12,8 @@ export interface LogRecord {
   /** The message as this record carries it. */
   message: Message;
   previous: number;
+  /** Of a change. */
+  changeId?: string;
 }
 
 /** Small limits, so that tests meet them often. */
@@ -48,14 +50,37 @@ export class ModelLog {
     return this.append(conversationId, { messageId, senderId, content, sentAt, version: '0' });
   }
 
-  /** Appends an edit of the n-th message from the end. */
+  /** Appends an edit of the n-th message from the end; it has no effect behind a deletion. */
   edit(conversationId: string, back: number): LogRecord | null {
     const target = this.history(conversationId).at(-1 - back);
     if (!target) return null;
+    const text = `edited behind ${this.position}`;
+    return this.change(conversationId, target.messageId, { kind: 'text', text });
+  }
+
+  /** Appends a deletion of the n-th message from the end; the first one counts. */
+  remove(conversationId: string, back: number): LogRecord | null {
+    const target = this.history(conversationId).at(-1 - back);
+    return target ? this.change(conversationId, target.messageId, null) : null;
+  }
+
+  /** Appends a change, once per id; `content` null: a deletion. Null: no such message. */
+  change(
+    conversationId: string,
+    messageId: string,
+    content: Message['content'] | null,
+    changeId = id(700_000 + ++this.ids),
+  ): LogRecord | null {
+    const known = this.records.get(conversationId)?.find((r) => r.changeId === changeId);
+    if (known) return known;
+    const target = this.find(conversationId, messageId)?.message;
+    if (!target) return null;
     const at = ++this.position;
-    const content = { kind: 'text', text: `edited at ${at}` } as const;
-    const message = { ...target, content, version: String(at) };
-    return this.write(conversationId, { at, kind: 'change', message });
+    const after: Pick<Message, 'content' | 'deleted'> = content
+      ? { content }
+      : { content: { kind: 'deleted' }, deleted: true };
+    const message = { ...target, ...after, version: String(at) };
+    return this.write(conversationId, { at, kind: 'change', message, changeId });
   }
 
   /** The first append of a message id. */
@@ -69,6 +94,7 @@ export class ModelLog {
     const messages = new Map<string, Message>();
     for (const record of this.records.get(conversationId) ?? []) {
       if (record.at > until || record.kind === 'copy') continue;
+      if (messages.get(record.message.messageId)?.deleted) continue;
       messages.set(record.message.messageId, record.message);
     }
     return [...messages.values()];

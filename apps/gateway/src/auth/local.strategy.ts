@@ -20,7 +20,7 @@ export class LocalStrategy extends PassportStrategy(Strategy, 'local') {
 
   /** Throws storage's codes: `bad_credentials`, `logged_in_elsewhere`, `busy`, `unavailable`. */
   validate(request: Request): Promise<LoginGrant> {
-    const body = BODY.transform(request.body);
-    return this.storage.call('accounts.login', body, { timeoutMs: LOGIN_TIMEOUT_MS });
+    const input = { ...BODY.transform(request.body), address: request.ip };
+    return this.storage.call('accounts.login', input, { timeoutMs: LOGIN_TIMEOUT_MS });
   }
 }

@@ -19,6 +19,7 @@ function take(
 ) {
   const settle = (answer: unknown) =>
     answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as never);
+  const noted: unknown[] = [];
   const tickets = new SocketTickets(
     'g',
     { take: () => settle(answers.take), takeResume: () => settle(answers.resume) },
@@ -29,11 +30,13 @@ function take(
         return session === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(session));
       },
     },
+    { note: (...event) => void noted.push(event) },
   );
-  return tickets.take(ticket).then(
+  const outcome = tickets.take(ticket, '10.0.0.1').then(
     () => 'taken',
-    (error: TidingsError) => error.code,
+    (error: TidingsError) => error.code as string,
   );
+  return { outcome, noted };
 }
 
 describe('SocketTickets', () => {
@@ -62,6 +65,18 @@ describe('SocketTickets', () => {
       is: 'unavailable',
     },
   ])('$name → $is', async ({ ticket, answers, is }) => {
-    expect(await take(ticket, answers)).toBe(is);
+    const { outcome, noted } = take(ticket, answers);
+    expect(await outcome).toBe(is);
+    expect(noted).toHaveLength(is === 'unauthorized' ? 1 : 0);
+  });
+
+  it('notes a refusal with whom it concerns, as far as known, and without the ticket', async () => {
+    const unknown = take(DIRECTORY, { take: 'unknown' });
+    await unknown.outcome;
+    expect(unknown.noted).toEqual([['ticket_refused', { address: '10.0.0.1' }]]);
+    const ended = take(RESUME, { resume: GRANT, session: 'unauthorized' });
+    await ended.outcome;
+    const about = { userId: 'u', deviceId: 'd', address: '10.0.0.1' };
+    expect(ended.noted).toEqual([['ticket_refused', about]]);
   });
 });

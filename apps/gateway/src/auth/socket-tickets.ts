@@ -1,6 +1,7 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { RedisUnavailable } from '@tidings/common/redis/client';
-import { Tickets } from '@tidings/common/redis/tickets';
+import { Tickets, type TicketGrant } from '@tidings/common/redis/tickets';
+import type { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { Owner } from '../socket/connection';
 import type { SessionGate } from './session-gate';
 
@@ -10,21 +11,34 @@ export class SocketTickets {
     private readonly gatewayId: string,
     private readonly tickets: Pick<Tickets, 'take' | 'takeResume'>,
     private readonly gate: Pick<SessionGate, 'requireNow'>,
+    private readonly security: Pick<SecurityLog, 'note'>,
   ) {}
 
   /**
-   * Takes a directory or resume ticket, once, and checks that its session still lives. Throws
-   * `unauthorized`, or `unavailable` when Redis or storage cannot tell.
+   * Takes a directory or resume ticket, once, and checks that its session still lives. `address`:
+   * who brings it, for the log. Throws `unauthorized`, or `unavailable` when Redis or storage cannot
+   * tell.
    */
-  async take(ticket: string): Promise<Owner> {
+  async take(ticket: string, address?: string): Promise<Owner> {
     const grant = await this.grant(ticket);
-    if (!grant) throw new TidingsError('unauthorized');
-    const { userId, deviceId, sessionGeneration, connectionGeneration } = grant;
-    await this.gate.requireNow(userId, deviceId, sessionGeneration);
-    return { userId, deviceId, sessionGeneration, generation: connectionGeneration };
+    try {
+      if (!grant) throw new TidingsError('unauthorized');
+      const { userId, deviceId, sessionGeneration, connectionGeneration } = grant;
+      await this.gate.requireNow(userId, deviceId, sessionGeneration);
+      return { userId, deviceId, sessionGeneration, generation: connectionGeneration };
+    } catch (error) {
+      this.noteRefusal(error, grant, address);
+      throw error;
+    }
   }
 
-  private async grant(ticket: string) {
+  private noteRefusal(error: unknown, grant: TicketGrant | null, address?: string): void {
+    if (!(error instanceof TidingsError) || error.code !== 'unauthorized') return;
+    const { userId, deviceId } = grant ?? {};
+    this.security.note('ticket_refused', { userId, deviceId, address });
+  }
+
+  private async grant(ticket: string): Promise<TicketGrant | null> {
     try {
       if (Tickets.isResume(ticket)) return await this.tickets.takeResume(ticket);
       const grant = await this.tickets.take(ticket, this.gatewayId);

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post, UseGuards } from '@nestjs/common';
 import { refreshBody, type LoginAnswer, type Tokens } from '@tidings/common/contracts/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
@@ -7,6 +7,7 @@ import { Open } from '../auth/jwt-auth.guard';
 import { LocalAuthGuard } from '../auth/local-auth.guard';
 import { LogoutService } from '../auth/logout.service';
 import { Caller, Granted, type Principal } from '../auth/principal';
+import { AccountNews } from '../directory/account-news';
 import { StorageClient } from '../service-clients';
 import { AuthRate } from './address-rate.guard';
 
@@ -16,6 +17,7 @@ export class AuthController {
     private readonly tokens: AccessTokens,
     private readonly storage: StorageClient,
     private readonly sessions: LogoutService,
+    private readonly news: AccountNews,
   ) {}
 
   @Open()
@@ -24,6 +26,7 @@ export class AuthController {
   @HttpCode(200)
   @Post('login')
   logIn(@Granted() grant: LoginGrant): LoginAnswer {
+    this.news.tell(grant.userId, ['devices'], grant.deviceId);
     return { ...this.tokens.issue(grant), deviceId: grant.deviceId, user: grant.user };
   }
 
@@ -33,8 +36,9 @@ export class AuthController {
   @Post('refresh')
   async refresh(
     @Body(new ZodPipe(refreshBody)) body: z.output<typeof refreshBody>,
+    @Ip() address: string,
   ): Promise<Tokens> {
-    return this.tokens.issue(await this.storage.call('accounts.refresh', body));
+    return this.tokens.issue(await this.storage.call('accounts.refresh', { ...body, address }));
   }
 
   @HttpCode(204)

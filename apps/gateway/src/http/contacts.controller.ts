@@ -5,6 +5,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
+import { AccountNews } from '../directory/account-news';
 import { StorageClient } from '../service-clients';
 
 const PAGE = new ZodPipe(pageQuery);
@@ -13,7 +14,10 @@ type PageQuery = z.output<typeof pageQuery>;
 
 @Controller('contacts')
 export class ContactsController {
-  constructor(private readonly storage: StorageClient) {}
+  constructor(
+    private readonly storage: StorageClient,
+    private readonly news: AccountNews,
+  ) {}
 
   @Get()
   list(@Caller() { userId }: Principal, @Query(PAGE) page: PageQuery): Promise<Page<Contact>> {
@@ -26,16 +30,27 @@ export class ContactsController {
   }
 
   @Put(':userId')
-  add(@Caller() { userId }: Principal, @Param('userId', ID) contactId: string): Promise<Contact> {
-    return this.storage.call('contacts.put', { userId, contactId });
+  async add(@Caller() caller: Principal, @Param('userId', ID) contactId: string): Promise<Contact> {
+    const { userId } = caller;
+    const { added, user, mutual } = await this.storage.call('contacts.put', { userId, contactId });
+    if (added) this.tell(caller, contactId, mutual);
+    return { user, mutual };
   }
 
   @HttpCode(204)
   @Delete(':userId')
-  async remove(
-    @Caller() { userId }: Principal,
-    @Param('userId', ID) contactId: string,
-  ): Promise<void> {
-    await this.storage.call('contacts.delete', { userId, contactId });
+  async remove(@Caller() caller: Principal, @Param('userId', ID) contactId: string): Promise<void> {
+    const input = { userId: caller.userId, contactId };
+    const { removed, mutual } = await this.storage.call('contacts.delete', input);
+    if (removed) this.tell(caller, contactId, mutual);
+  }
+
+  /**
+   * Who has both each other sees it in the contacts; who has been added alone, in `incoming`, and
+   * there too it shows when the adder's contact had added him.
+   */
+  private tell({ userId, deviceId }: Principal, contactId: string, mutual: boolean): void {
+    this.news.tell(userId, mutual ? ['contacts', 'incoming'] : ['contacts'], deviceId);
+    this.news.tell(contactId, [mutual ? 'contacts' : 'incoming']);
   }
 }

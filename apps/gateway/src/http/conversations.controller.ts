@@ -1,11 +1,14 @@
-import { Body, Controller, Get, HttpStatus, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpStatus, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import {
   conversationBody,
+  conversationPatch,
   pageQuery,
+  type ChangedConversation,
   type Conversation,
   type ConversationBody,
+  type ConversationPatch,
   type Page,
 } from '@tidings/common/contracts/http';
 import { conversationId } from '@tidings/common/contracts/ids';
@@ -13,7 +16,9 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { StorageClient } from '../service-clients';
+import { CHANGE_CALL, StorageClient } from '../service-clients';
+
+const ID = new ZodPipe(conversationId);
 
 @Controller('conversations')
 export class ConversationsController {
@@ -25,14 +30,9 @@ export class ConversationsController {
     @Body(new ZodPipe(conversationBody)) body: ConversationBody,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Conversation> {
-    const otherId = body.userIds[0] ?? userId;
-    if (otherId === userId) {
-      const detail = 'userIds: a conversation with oneself cannot be';
-      throw new TidingsError('invalid_request', { detail });
-    }
-    const answer = await this.storage.call('conversations.direct', { userId, otherId });
-    response.status(answer.created ? HttpStatus.CREATED : HttpStatus.OK);
-    return answer.conversation;
+    const { created, conversation } = await this.made(userId, body);
+    response.status(created ? HttpStatus.CREATED : HttpStatus.OK);
+    return conversation;
   }
 
   @Get()
@@ -46,8 +46,35 @@ export class ConversationsController {
   @Get(':id')
   get(
     @Caller() { userId }: Principal,
-    @Param('id', new ZodPipe(conversationId)) id: string,
+    @Param('id', ID) conversationId: string,
   ): Promise<Conversation> {
-    return this.storage.call('conversations.get', { userId, conversationId: id });
+    return this.storage.call('conversations.get', { userId, conversationId });
+  }
+
+  @Patch(':id')
+  change(
+    @Caller() { userId }: Principal,
+    @Param('id', ID) conversationId: string,
+    @Body(new ZodPipe(conversationPatch)) patch: ConversationPatch,
+  ): Promise<ChangedConversation> {
+    const input = { userId, conversationId, ...patch };
+    return this.storage.call('conversations.change', input, CHANGE_CALL);
+  }
+
+  private made(
+    userId: string,
+    body: ConversationBody,
+  ): Promise<{ created: boolean; conversation: Conversation }> {
+    if (body.kind === 'group') {
+      const { requestId, title, userIds, messageTtlSeconds, history } = body;
+      const input = { userId, requestId, title, userIds, messageTtlSeconds, history };
+      return this.storage.call('conversations.group', input, CHANGE_CALL);
+    }
+    const otherId = body.userIds[0] ?? userId;
+    if (otherId === userId) {
+      const detail = 'userIds: a conversation with oneself cannot be';
+      throw new TidingsError('invalid_request', { detail });
+    }
+    return this.storage.call('conversations.direct', { userId, otherId });
   }
 }

@@ -1,10 +1,12 @@
-import { Body, Controller, Get, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpStatus, Param, Put, Query, Res } from '@nestjs/common';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { historyQuery, putMessageBody, type HistoryPage } from '@tidings/common/contracts/http';
 import { conversationId, uuid } from '@tidings/common/contracts/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import type { Response } from 'express';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { HttpSendService, type SentBody } from '../send/http-send.service';
+import { HttpSendService, type HeldBody, type SentBody } from '../send/http-send.service';
 import { HistoryService } from '../sync/history.service';
 
 const CONVERSATION_ID = new ZodPipe(conversationId);
@@ -25,13 +27,19 @@ export class MessagesController {
     return this.history.page(userId, id, query);
   }
 
+  /** 200: in the log. 202: held on this gateway's disk. */
   @Put(':messageId')
-  send(
+  async send(
     @Caller() { userId: senderId, deviceId }: Principal,
     @Param('id', CONVERSATION_ID) id: string,
     @Param('messageId', new ZodPipe(uuid)) messageId: string,
-    @Body(new ZodPipe(putMessageBody)) { content }: z.output<typeof putMessageBody>,
-  ): Promise<SentBody> {
-    return this.sends.send({ conversationId: id, messageId, senderId, deviceId, content });
+    @Body(new ZodPipe(putMessageBody)) { content, ...more }: z.output<typeof putMessageBody>,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<SentBody | HeldBody> {
+    const extras = extrasOf(more);
+    const message = { conversationId: id, messageId, senderId, deviceId, content, extras };
+    const answer = await this.sends.send(message);
+    if (!('position' in answer)) response.status(HttpStatus.ACCEPTED);
+    return answer;
   }
 }

@@ -22,7 +22,10 @@ export class DirectConversations {
     return this.ids.get(pairKey(userId, otherId));
   }
 
-  /** The conversation's id. Throws `invalid_request` (oneself), `not_found`, `unavailable`. */
+  /**
+   * The conversation's id. Throws `invalid_request` (oneself), `not_found`, `unavailable`, `blocked`
+   * when there is none yet and the other one blocks the user.
+   */
   resolve(userId: string, otherId: string): Promise<string> {
     if (userId === otherId) {
       const detail = 'to: a conversation with oneself cannot be';
@@ -31,8 +34,10 @@ export class DirectConversations {
     const key = pairKey(userId, otherId);
     const known = this.ids.get(key);
     if (known !== undefined) return Promise.resolve(known);
-    const asked = this.asked.get(key) ?? this.ask(key, userId, otherId);
-    this.asked.set(key, asked);
+    // Not by pair: one of the two may be refused.
+    const question = userId + otherId;
+    const asked = this.asked.get(question) ?? this.ask(key, userId, otherId);
+    this.asked.set(question, asked);
     return asked;
   }
 
@@ -46,7 +51,7 @@ export class DirectConversations {
       this.ids.set(key, answer.conversation.id);
       return answer.conversation.id;
     } finally {
-      this.asked.delete(key);
+      this.asked.delete(userId + otherId);
     }
   }
 }

@@ -1,11 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { contentProblem, type Content } from '@tidings/common/contracts/content';
+import { contentProblem, PROBLEM_DETAILS } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { extrasProblem } from '@tidings/common/contracts/extras';
+import { MediaParts } from '../media/media.parts';
 import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
 import { Membership } from './membership';
-import { isSameMessage, MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import {
+  isSameMessage,
+  MessageLog,
+  type AdmittedMessage,
+  type CompleteMessage,
+  type SendReply,
+} from './message-log';
 import { contentHashOf } from './message-record';
 import { SendCounts } from './send-counts';
 
@@ -17,8 +24,15 @@ export interface SentBody {
   sentAt: string;
 }
 
-/** How long an HTTP send waits for the log, and then for storage, in milliseconds. */
+/** Body of the answer when the message is held on this gateway's disk: a `held` frame's. */
+export interface HeldBody {
+  messageId: string;
+}
+
+/** How long an HTTP send waits for storage's word, in milliseconds. */
 const WAIT_MS = 2_000;
+/** How long it waits for the log or the disk: a little longer than the log may stall. */
+const LOG_WAIT_MS = 2_500;
 
 /** Sends over HTTP. Each may be a repetition, so each asks storage first. */
 @Injectable()
@@ -28,16 +42,18 @@ export class HttpSendService {
     private readonly membership: Membership,
     private readonly firsts: FirstAppends,
     private readonly counts: SendCounts,
+    private readonly media: MediaParts,
   ) {}
 
   /**
-   * Sends a message. Throws `text_too_long`, `invalid_request`, `no_such_conversation`,
-   * `message_id_conflict`, `busy`, and `unavailable` when the outcome is not known in time.
+   * Sends a message. Throws `text_too_long`, `payload_too_large`, `invalid_request`,
+   * `no_such_conversation`, `blocked`, `message_id_conflict`, `media_not_found`, `busy`,
+   * `spool_full`, and `unavailable` when the outcome is not known in time.
    */
-  async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody> {
+  async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody | HeldBody> {
     try {
-      const sent = await this.judged({ ...message, contentHash: checkedHash(message.content) });
-      this.counts.accepted += 1;
+      const sent = await this.judged({ ...message, contentHash: checkedHash(message) });
+      if ('position' in sent) this.counts.accepted += 1;
       return sent;
     } catch (error) {
       if (error instanceof TidingsError) this.counts.refused(error.code);
@@ -45,18 +61,24 @@ export class HttpSendService {
     }
   }
 
-  private async judged(message: AdmittedMessage): Promise<SentBody> {
+  private async judged(message: AdmittedMessage): Promise<SentBody | HeldBody> {
     const { conversationId, messageId, senderId } = message;
     if (!this.membership.isKnown(conversationId, senderId)) {
       await this.membership.require(conversationId, senderId);
     }
     const first = await this.firsts.lookUp(conversationId, messageId);
-    if (first === null) return this.append(message);
+    if (first === null) {
+      // Only here: what was appended before a block is answered as ever.
+      if (!this.membership.maySend(conversationId, senderId)) {
+        await this.membership.requireSender(conversationId, senderId);
+      }
+      return this.append(await this.media.access.complete(message));
+    }
     if (!isSameMessage(first, message)) throw new TidingsError('message_id_conflict');
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }
 
-  private append(message: AdmittedMessage): Promise<SentBody> {
+  private append(message: CompleteMessage): Promise<SentBody | HeldBody> {
     return new Promise((resolve, reject) => {
       const reply = new HttpReply(message, resolve, reject);
       if (this.log.join(message, reply)) return;
@@ -66,33 +88,32 @@ export class HttpSendService {
   }
 }
 
-function checkedHash(content: Content): string {
-  const problem = contentProblem(content);
-  if (problem === 'text_too_long') {
-    const detail = `text: at most ${LIMITS.textBytes} bytes`;
-    throw new TidingsError(problem, { detail });
-  }
-  if (problem) {
-    const detail = 'text: NUL and lone surrogates cannot be stored';
-    throw new TidingsError(problem, { detail });
-  }
-  return contentHashOf(content);
+function checkedHash({ content, extras }: Pick<AdmittedMessage, 'content' | 'extras'>): string {
+  const problem = contentProblem(content) ?? extrasProblem(extras ?? {});
+  if (problem) throw new TidingsError(problem, { detail: PROBLEM_DETAILS[problem] });
+  return contentHashOf(content, extras);
 }
 
 /** The answer of one HTTP send, given up in time. */
 class HttpReply implements SendReply {
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout;
 
   constructor(
     private readonly message: AdmittedMessage,
-    private readonly resolve: (sent: SentBody) => void,
+    private readonly resolve: (answer: SentBody | HeldBody) => void,
     private readonly reject: (error: TidingsError) => void,
   ) {
-    this.timer = setTimeout(() => this.unknown(), WAIT_MS);
+    this.timer = setTimeout(() => this.unknown(), LOG_WAIT_MS);
   }
 
   logged(): void {
-    this.timer.refresh();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.unknown(), WAIT_MS);
+  }
+
+  held(): void {
+    clearTimeout(this.timer);
+    this.resolve({ messageId: this.message.messageId });
   }
 
   sent(position: string, sentAtMs: number): void {

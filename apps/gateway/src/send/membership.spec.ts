@@ -2,7 +2,7 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
 import { Membership } from './membership';
 
-type Source = 'member' | 'outsider' | 'gone' | 'nothing' | 'away';
+type Source = 'member' | 'blocked' | 'outsider' | 'gone' | 'nothing' | 'away';
 
 function routing(source: Source): ConversationRouting {
   const until = source === 'gone' ? '9' : null;
@@ -13,6 +13,7 @@ function routing(source: Source): ConversationRouting {
     version: 1,
     members: [{ userId, from: '0', until }],
     lastPosition: '0',
+    ...(source === 'blocked' && { blocked: ['user'], blocksVersion: 1 }),
   };
 }
 
@@ -84,6 +85,57 @@ describe('Membership.require', () => {
     const { membership, asked } = setUp({ redis: 'nothing', storage: 'member' });
     await Promise.all([1, 2, 3].map(() => membership.require('c', 'user')));
     expect(asked).toEqual(['redis', 'storage']);
+  });
+});
+
+describe('Membership.requireSender', () => {
+  it.each<[Source, Source, string]>([
+    ['member', 'away', 'ok'],
+    ['blocked', 'away', 'blocked'],
+    ['nothing', 'blocked', 'blocked'],
+    ['away', 'blocked', 'blocked'],
+    ['outsider', 'outsider', 'no_such_conversation'],
+    ['away', 'away', 'unavailable'],
+  ])('redis: %s, storage: %s → %s', async (redis, storage, outcome) => {
+    const { membership } = setUp({ redis, storage });
+    const result = await membership.requireSender('c', 'user').then(
+      () => 'ok',
+      (error: TidingsError) => error.code,
+    );
+    expect(result).toBe(outcome);
+  });
+
+  it('leaves a blocked user a member', async () => {
+    const { membership } = setUp({ redis: 'blocked', storage: 'away' });
+    await membership.require('c', 'user');
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    expect(membership.maySend('c', 'user')).toBe(false);
+  });
+
+  it('asks nobody for each send of a blocked user, and learns of the end of the block', async () => {
+    const { membership, asked, at, sources } = setUp({ redis: 'blocked', storage: 'away' });
+    const send = () =>
+      membership.requireSender('c', 'user').then(
+        () => 'ok',
+        (error: TidingsError) => error.code,
+      );
+    for (let n = 0; n < 10; n++) expect(await send()).toBe('blocked');
+    expect(asked).toEqual(['redis']);
+    sources.redis = 'member';
+    at(1_001);
+    expect(await send()).toBe('ok');
+    expect(membership.maySend('c', 'user')).toBe(true);
+  });
+
+  it('lets nobody send for longer than a second after the block', async () => {
+    const { membership, at, sources } = setUp({ redis: 'member', storage: 'away' });
+    await membership.requireSender('c', 'user');
+    sources.redis = 'blocked';
+    at(1_000);
+    expect(membership.maySend('c', 'user')).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(membership.maySend('c', 'user')).toBe(false);
+    expect(membership.isKnown('c', 'user')).toBe(true);
   });
 });
 

@@ -17,14 +17,16 @@ const STORAGE_TIMEOUT_MS = 2_000;
 
 interface Known {
   members: ReadonlySet<string>;
+  /** The members but those who are blocked: mostly the same set. */
+  senders: ReadonlySet<string>;
   /** Monotonic milliseconds. */
   at: number;
   refreshing: boolean;
 }
 
 /**
- * Who may send to which conversation: positive answers from memory for up to a second, then Redis'
- * copy, then storage, which alone may say no.
+ * Who is in which conversation and may send to it: answers from memory for up to a second, then
+ * Redis' copy, then storage, which alone may say that somebody is no member.
  */
 export class Membership {
   private readonly known = new LRUCache<string, Known>({ max: MOST_CONVERSATIONS });
@@ -42,15 +44,12 @@ export class Membership {
 
   /** Whether memory says that the user is a member; false says nothing. */
   isKnown(conversationId: string, userId: string): boolean {
-    const known = this.known.get(conversationId);
-    if (!known) return false;
-    const age = this.clock() - known.at;
-    if (age > GRACE_MS || !known.members.has(userId)) return false;
-    if (age > REFRESH_MS && !known.refreshing) {
-      known.refreshing = true;
-      void this.refresh(conversationId, known);
-    }
-    return true;
+    return this.fresh(conversationId)?.members.has(userId) ?? false;
+  }
+
+  /** Whether memory says that the user is a member and not blocked; false says nothing. */
+  maySend(conversationId: string, userId: string): boolean {
+    return this.fresh(conversationId)?.senders.has(userId) ?? false;
   }
 
   /**
@@ -58,25 +57,56 @@ export class Membership {
    * `unavailable` when nobody can tell.
    */
   async require(conversationId: string, userId: string): Promise<void> {
+    await this.find(conversationId, userId);
+  }
+
+  /** The same for a sender: throws `blocked` as well. */
+  async requireSender(conversationId: string, userId: string): Promise<void> {
+    const fresh = this.fresh(conversationId);
+    const known = fresh?.members.has(userId) ? fresh : await this.find(conversationId, userId);
+    if (!known.senders.has(userId)) throw new TidingsError('blocked');
+  }
+
+  /** Takes over what Redis or storage said when it was asked at this time: the grace runs from then. */
+  learn(routing: ConversationRouting, at = this.clock()): Known {
+    const members = new Set<string>();
+    for (const { userId, until } of routing.members) if (until === null) members.add(userId);
+    const senders = routing.blocked ? without(members, routing.blocked) : members;
+    const known = { members, senders, at, refreshing: false };
+    this.known.set(routing.conversationId, known);
+    return known;
+  }
+
+  /** What memory says, while it is young enough; in use, it is asked anew in time. */
+  private fresh(conversationId: string): Known | undefined {
+    const known = this.known.get(conversationId);
+    if (!known) return undefined;
+    const age = this.clock() - known.at;
+    if (age > GRACE_MS) return undefined;
+    if (age > REFRESH_MS && !known.refreshing) {
+      known.refreshing = true;
+      void this.refresh(conversationId, known);
+    }
+    return known;
+  }
+
+  private async find(conversationId: string, userId: string): Promise<Known> {
+    const copyAt = this.clock();
     const copy = await within(this.copies.ask(conversationId), COPY_MS).catch(() => null);
-    if (copy && this.learn(copy).has(userId)) return;
+    const copied = copy && this.learn(copy, copyAt);
+    if (copied?.members.has(userId)) return copied;
+    const originalAt = this.clock();
     const original = await this.originals.ask(conversationId);
-    if (original && this.learn(original).has(userId)) return;
+    const known = original && this.learn(original, originalAt);
+    if (known?.members.has(userId)) return known;
     throw new TidingsError('no_such_conversation');
   }
 
-  /** Takes over what was learned elsewhere, fresh from storage. */
-  learn(routing: ConversationRouting): ReadonlySet<string> {
-    const members = new Set<string>();
-    for (const { userId, until } of routing.members) if (until === null) members.add(userId);
-    this.known.set(routing.conversationId, { members, at: this.clock(), refreshing: false });
-    return members;
-  }
-
   private async refresh(conversationId: string, known: Known): Promise<void> {
+    const at = this.clock();
     try {
       const copy = await this.copies.ask(conversationId);
-      if (copy) this.learn(copy);
+      if (copy) this.learn(copy, at);
     } catch {
       // Redis is away: the answer ends with its grace, then storage is asked.
     } finally {
@@ -95,4 +125,10 @@ export class Membership {
     for (const item of items) this.cache.put(item).catch(() => undefined);
     return ids.map((id) => byId.get(id) ?? null);
   }
+}
+
+function without(members: ReadonlySet<string>, blocked: readonly string[]): ReadonlySet<string> {
+  const senders = new Set(members);
+  for (const userId of blocked) senders.delete(userId);
+  return senders;
 }

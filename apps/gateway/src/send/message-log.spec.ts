@@ -1,14 +1,18 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { FakeWriter } from '../testing/fake-writer';
+import { HeldMessages } from '../spool/held-messages';
+import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
-import { MessageLog, type AdmittedMessage, type SendReply } from './message-log';
+import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
-const MESSAGE: AdmittedMessage = {
+const MESSAGE: CompleteMessage = {
   conversationId: 'c',
   messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
   senderId: 'sender',
   deviceId: 'device',
   content: { kind: 'text', text: 'x' },
+  extras: null,
   contentHash: 'hash',
 };
 const ONCE = { again: false, confirmMs: 100 };
@@ -18,6 +22,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 function recorder(log: string[]): SendReply {
   return {
     logged: () => log.push('logged'),
+    held: () => log.push('held'),
     sent: (position, at) => log.push(`sent ${position} ${at}`),
     refused: (error) => log.push(error.code),
     unknown: () => log.push('unknown'),
@@ -27,8 +32,10 @@ function recorder(log: string[]): SendReply {
 function setUp(first: FirstAppend | null = null) {
   const writer = new FakeWriter();
   const asked: string[] = [];
+  const held = new HeldMessages();
   const log = new MessageLog({
     writer,
+    held,
     positions: LogPositions.of(1, ['1000']),
     firsts: {
       confirm: (_conversationId, messageId, after) => {
@@ -40,7 +47,7 @@ function setUp(first: FirstAppend | null = null) {
     wallClock: () => 5,
   });
   const outcomes: string[] = [];
-  return { writer, log, asked, outcomes, reply: recorder(outcomes) };
+  return { writer, held, log, asked, outcomes, reply: recorder(outcomes) };
 }
 
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
@@ -156,5 +163,84 @@ describe('MessageLog', () => {
     writer.fail(reason);
     expect(outcomes).toEqual([code, code]);
     expect(log.join(MESSAGE, reply)).toBe(false);
+  });
+
+  describe('with the log away', () => {
+    const message = {
+      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: 'sender' },
+      ...{ contentHash: 'hash', sentAtMs: 5, expiresAtMs: null },
+    };
+
+    /** The message is on the disk; a second send has joined it. */
+    function held(first: FirstAppend | null = firstAppend()) {
+      const world = setUp(first);
+      world.log.append(MESSAGE, world.reply, ONCE);
+      world.log.join(MESSAGE, world.reply);
+      const { done } = world.writer.appends[0]!;
+      (done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: 3 });
+      return world;
+    }
+
+    it('says held to all who sent it, also later, and appends nothing more', () => {
+      const { log, outcomes, reply, writer } = held();
+      expect(log.join(MESSAGE, reply)).toBe(true);
+      expect(outcomes).toEqual(['held', 'held', 'held']);
+      expect(writer.appends).toHaveLength(1);
+    });
+
+    it('says sent to all when it has drained, as storage knows it', async () => {
+      const { log, outcomes, reply, asked, held: index } = held();
+      log.drained([{ message, offset: 9n }]);
+      log.join(MESSAGE, reply);
+      await settle();
+      expect(asked).toEqual([`${MESSAGE.messageId} after 9`]);
+      expect(outcomes.slice(2)).toEqual(['sent 7 3', 'sent 7 3', 'sent 7 3']);
+      log.join(MESSAGE, reply);
+      expect([outcomes.at(-1), index.size]).toEqual(['sent 7 3', 0]);
+    });
+
+    it('asks about the last of many first', async () => {
+      const { log, asked } = held();
+      const other = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8058' };
+      const index = { senderId: 'sender', contentHash: 'hash', partition: 0, sequence: 4 };
+      log['parts'].held.add('c', other.messageId, { ...index, waiters: [recorder([])] });
+      const second = { ...message, messageId: other.messageId };
+      log.drained([
+        { message, offset: 9n },
+        { message: second, offset: 10n },
+      ]);
+      expect(asked).toEqual([`${other.messageId} after 10`]);
+      await settle();
+      expect(asked).toHaveLength(2);
+    });
+
+    it('asks nobody when no sender is here', async () => {
+      const { log, asked } = setUp();
+      log.drained([{ message, offset: 9n }]);
+      await settle();
+      expect(asked).toEqual([]);
+    });
+
+    it.each([
+      { outcome: firstAppend(), said: 'sent 7 3' },
+      { outcome: firstAppend({ senderId: 'other' }), said: 'message_id_conflict' },
+      { outcome: new TidingsError('no_such_conversation'), said: 'no_such_conversation' },
+    ])('says $said when that is what came out', ({ outcome, said }) => {
+      const { log, outcomes, reply } = held();
+      log.notDrained(message, outcome);
+      expect(outcomes.slice(2)).toEqual([said, said]);
+      expect(log.join(MESSAGE, reply)).toBe(false);
+    });
+
+    it.each([
+      { reason: 'full' as const, code: 'spool_full' },
+      { reason: 'not_stored' as const, code: 'unavailable' },
+    ])('says $code when it could not be held', ({ reason, code }) => {
+      const { log, writer, outcomes, reply } = setUp();
+      log.append(MESSAGE, reply, ONCE);
+      (writer.appends[0]!.done as SendDone)({ ok: false, reason });
+      expect(outcomes).toEqual([code]);
+      expect(log.join(MESSAGE, reply)).toBe(false);
+    });
   });
 });

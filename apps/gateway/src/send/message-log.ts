@@ -1,22 +1,19 @@
-import type { Content } from '@tidings/common/contracts/content';
+import { isSentContent, type Content, type SentContent } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
-import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
 import { RecentIds, type RecentId } from '../domain/recent-ids';
 import { isoTime } from '../socket/iso-time';
+import type { HeldMessages } from '../spool/held-messages';
+import type { HoldingWriter } from '../spool/holding-writer';
+import type { SendResult } from '../spool/spool-lane';
+import type { SpooledMessage } from '../spool/spooled-message';
 import type { FirstAppends } from './first-appends';
 import type { LogPositions } from './log-positions';
 import { messageRecord } from './message-record';
+import type { SendReply } from './send-reply';
 
-/** Where the outcome of a send goes; `logged` may come first, exactly one of the others once. */
-export interface SendReply {
-  /** Appended as `again`: what comes now depends on storage alone. */
-  logged(): void;
-  sent(position: string, sentAtMs: number): void;
-  refused(error: TidingsError): void;
-  /** Nobody can tell at the moment; the sender asks again. */
-  unknown(): void;
-}
+export type { SendReply } from './send-reply';
 
 /** A message that passed admission. */
 export interface AdmittedMessage {
@@ -24,12 +21,25 @@ export interface AdmittedMessage {
   messageId: string;
   senderId: string;
   deviceId: string;
-  content: Content;
+  content: Content | SentContent;
+  /** null: none, as usual. */
+  extras: Extras | null;
+  /** Over content and extras. */
   contentHash: string;
 }
 
+/** A message with all that its record holds. */
+export type CompleteMessage = AdmittedMessage & { content: SentContent };
+
+/** Whether nothing is missing for the record: a text is complete as it came. */
+export function isComplete(message: AdmittedMessage): message is CompleteMessage {
+  return isSentContent(message.content);
+}
+
 export interface MessageLogParts {
-  writer: Pick<LogWriter, 'append'>;
+  writer: Pick<HoldingWriter, 'append'>;
+  /** What lies on the disk. */
+  held: HeldMessages;
   positions: LogPositions;
   firsts: Pick<FirstAppends, 'confirm'>;
   /** Monotonic milliseconds. */
@@ -40,6 +50,23 @@ export interface MessageLogParts {
 
 /** Most appends that wait for storage's word at a time. */
 const MOST_CONFIRMING = 20_000;
+/** How long senders of drained messages wait for storage's word: then they ask again themselves. */
+const DRAINED_CONFIRM_MS = 60_000;
+
+/** Why a send got nowhere, as an error code. */
+const REFUSALS = {
+  too_large: 'payload_too_large',
+  full: 'spool_full',
+  not_stored: 'unavailable',
+  stopped: 'unavailable',
+} as const;
+
+/** A message on its way from the spool to its senders' `sent`. */
+interface Drained {
+  message: SpooledMessage;
+  entry: RecentId<SendReply>;
+  offset: bigint;
+}
 
 /**
  * Appends messages and finds out their first positions. A second send of an id that is on its way
@@ -55,6 +82,8 @@ export class MessageLog {
 
   /** Answers from an earlier send of the same id, now or later; false when none is known here. */
   join(message: AdmittedMessage, reply: SendReply): boolean {
+    const { held } = this.parts;
+    if (held.size > 0 && held.join(message, reply)) return true;
     const entry = this.recent.get(message.conversationId, message.messageId);
     if (!entry || entry.doubtful) return false;
     if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
@@ -73,7 +102,7 @@ export class MessageLog {
    * storage for up to `confirmMs`. Returns false, and answers nothing, when the queue is full.
    */
   append(
-    message: AdmittedMessage,
+    message: CompleteMessage,
     reply: SendReply,
     options: { again: boolean; confirmMs: number },
   ): boolean {
@@ -95,17 +124,44 @@ export class MessageLog {
     return accepted;
   }
 
+  /** Messages of one partition's spool are in the log now, in this order: their senders hear of it. */
+  drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void {
+    const drained: Drained[] = [];
+    for (const { message, offset } of appended) {
+      const { conversationId, messageId, senderId, contentHash, sentAtMs } = message;
+      const waiters = this.parts.held.take(conversationId, messageId)?.waiters;
+      if (!waiters) continue;
+      const id = { senderId, contentHash, sentAtMs };
+      const entry = this.recent.add(conversationId, messageId, id, this.parts.clock());
+      entry.waiters = waiters;
+      drained.push({ message, entry, offset });
+    }
+    void this.confirmDrained(drained);
+  }
+
+  /** A held message was in storage already, or will not be sent: its senders hear of it. */
+  notDrained(message: SpooledMessage, outcome: FirstAppend | TidingsError): void {
+    const { conversationId, messageId } = message;
+    for (const waiter of this.parts.held.take(conversationId, messageId)?.waiters ?? []) {
+      if (outcome instanceof TidingsError) waiter.refused(outcome);
+      else if (!isSameMessage(outcome, message)) {
+        waiter.refused(new TidingsError('message_id_conflict'));
+      } else waiter.sent(outcome.position, Date.parse(outcome.sentAt));
+    }
+  }
+
   private appended(
     message: AdmittedMessage,
     entry: RecentId<SendReply>,
     reply: SendReply,
-    result: AppendResult,
+    result: SendResult,
     confirmMs: number,
   ): void {
     if (!result.ok) {
       this.recent.forget(message.conversationId, message.messageId);
-      const code = result.reason === 'too_large' ? 'payload_too_large' : 'unavailable';
-      this.settle(entry, reply, (one) => one.refused(new TidingsError(code)));
+      if (result.reason === 'held') return this.held(message, entry, reply, result);
+      const error = new TidingsError(REFUSALS[result.reason]);
+      this.settle(entry, reply, (one) => one.refused(error));
     } else if (!result.again) {
       entry.position = this.parts.positions.position(result.partition, result.offset);
       reply.sent(entry.position, entry.sentAtMs);
@@ -116,10 +172,33 @@ export class MessageLog {
     }
   }
 
-  private async confirm(
-    message: AdmittedMessage,
+  private held(
+    { conversationId, messageId, senderId, contentHash }: AdmittedMessage,
     entry: RecentId<SendReply>,
     reply: SendReply,
+    { partition, sequence }: { partition: number; sequence: number },
+  ): void {
+    const waiters = [reply, ...(entry.waiters ?? [])];
+    entry.waiters = null;
+    const held = { senderId, contentHash, partition, sequence, waiters };
+    this.parts.held.add(conversationId, messageId, held);
+    for (const waiter of waiters) waiter.held();
+  }
+
+  /** Storage applies a partition in order: once it knows the last, the others cost it one call. */
+  private async confirmDrained(drained: Drained[]): Promise<void> {
+    const last = drained.pop();
+    if (!last) return;
+    const confirm = ({ message, entry, offset }: Drained): Promise<void> =>
+      this.confirm(message, entry, null, { after: offset, confirmMs: DRAINED_CONFIRM_MS });
+    await confirm(last);
+    await Promise.all(drained.map(confirm));
+  }
+
+  private async confirm(
+    message: Pick<AdmittedMessage, 'conversationId' | 'messageId' | 'senderId' | 'contentHash'>,
+    entry: RecentId<SendReply>,
+    reply: SendReply | null,
     { after, confirmMs }: { after: bigint; confirmMs: number },
   ): Promise<void> {
     const { conversationId, messageId } = message;

@@ -21,17 +21,18 @@ describe('contentHashOf', () => {
 });
 
 describe('messageRecord', () => {
+  const message = {
+    conversationId: 'c-_1',
+    messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
+    senderId: '01890a5d-ac96-774b-bcce-b302099a8001',
+    deviceId: '01890a5d-ac96-774b-bcce-b302099a8002',
+    content,
+    contentHash: contentHashOf(content),
+    sentAt: '2026-01-02T03:04:05.678Z',
+  };
+
   it('is the event that readers expect', () => {
-    const message = {
-      conversationId: 'c-_1',
-      messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
-      senderId: '01890a5d-ac96-774b-bcce-b302099a8001',
-      deviceId: '01890a5d-ac96-774b-bcce-b302099a8002',
-      content,
-      contentHash: contentHashOf(content),
-      sentAt: '2026-01-02T03:04:05.678Z',
-    };
-    const record = messageRecord(message);
+    const record = messageRecord({ ...message, extras: null });
     expect(messageSent.parse(JSON.parse(record.value as string))).toEqual(message);
     expect(record).toMatchObject({
       key: 'c-_1',
@@ -39,5 +40,13 @@ describe('messageRecord', () => {
       id: message.messageId,
       time: message.sentAt,
     });
+  });
+
+  it('carries what a message has beside its content', () => {
+    const extras = { replyTo: message.senderId, mentions: [message.senderId], meta: { 'k"': 1 } };
+    const data = { a: ['"'] };
+    const rich = { ...message, content: { kind: 'custom', data } as const };
+    const record = messageRecord({ ...rich, extras });
+    expect(messageSent.parse(JSON.parse(record.value as string))).toEqual({ ...rich, ...extras });
   });
 });

@@ -1,24 +1,34 @@
 import { hash } from 'node:crypto';
 import { contentHashText, type Content } from '@tidings/common/contracts/content';
 import { EVENT_TYPES, type MessageSent } from '@tidings/common/contracts/events';
+import { type Extras, extrasFields } from '@tidings/common/contracts/extras';
 import type { OutRecord } from '@tidings/common/kafka/record';
 
 const HASH_BYTES = 16;
 
-/** Tells two contents apart under one message id: 16 bytes of SHA-256, base64url. */
-export function contentHashOf(content: Content): string {
-  return hash('sha256', contentHashText(content), 'buffer').toString('base64url', 0, HASH_BYTES);
+/** Tells two sends apart under one message id: 16 bytes of SHA-256, base64url. */
+export function contentHashOf(content: Content, extras: Extras | null = null): string {
+  return shortHash(contentHashText(content, extras));
 }
 
-/** The log record of a message. All but the content is known to need no escaping. */
-export function messageRecord(message: MessageSent): OutRecord {
-  const { conversationId, messageId, senderId, deviceId, contentHash, sentAt } = message;
+/** 16 bytes of SHA-256 over UTF-8 text, base64url. */
+export function shortHash(text: string): string {
+  return hash('sha256', text, 'buffer').toString('base64url', 0, HASH_BYTES);
+}
+
+/** A message for the log. */
+export type RecordedMessage = Omit<MessageSent, keyof Extras> & { extras: Extras | null };
+
+/** The log record of a message. All but content and extras is known to need no escaping. */
+export function messageRecord(message: RecordedMessage): OutRecord {
+  const { conversationId, messageId, senderId, deviceId, contentHash, sentAt, extras } = message;
   const content = JSON.stringify(message.content);
+  const more = extras === null ? '' : extrasFields(extras);
   return {
     key: conversationId,
     type: EVENT_TYPES.messageSent,
     id: messageId,
     time: sentAt,
-    value: `{"conversationId":"${conversationId}","messageId":"${messageId}","senderId":"${senderId}","deviceId":"${deviceId}","content":${content},"contentHash":"${contentHash}","sentAt":"${sentAt}"}`,
+    value: `{"conversationId":"${conversationId}","messageId":"${messageId}","senderId":"${senderId}","deviceId":"${deviceId}","content":${content},"contentHash":"${contentHash}","sentAt":"${sentAt}"${more}}`,
   };
 }

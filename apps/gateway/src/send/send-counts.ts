@@ -9,9 +9,11 @@ export class SendCounts {
 
   constructor(metrics: Metrics) {
     this.acceptedTotal = metrics.counter('sends_accepted_total', 'Sends answered with a position');
-    this.refusedTotal = metrics.counter('sends_refused_total', 'Sends refused, by error code', [
-      'code',
-    ]);
+    this.refusedTotal = metrics.counter(
+      'sends_refused_total',
+      'Sends and changes refused, by code',
+      ['code'],
+    );
   }
 
   refused(code: ErrorCode): void {

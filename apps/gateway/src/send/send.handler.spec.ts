@@ -7,14 +7,17 @@ import { Metrics } from '@tidings/common/runtime/metrics';
 import { fakeConnection } from '../testing/fake-connection';
 import { FakeWriter } from '../testing/fake-writer';
 import { WriteQueue } from '../socket/write-queue';
+import { HeldMessages } from '../spool/held-messages';
+import type { SendDone } from '../spool/spool-lane';
+import { spooledMessage } from '../spool/spooled-message';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
 import { LogPositions } from './log-positions';
 import type { Membership } from './membership';
 import { contentHashOf } from './message-record';
-import { MessageLog } from './message-log';
+import { MessageLog, type CompleteMessage } from './message-log';
 import { SendCounts } from './send-counts';
-import { SendHandler } from './send.handler';
+import { SendHandler, type SendHandlerParts } from './send.handler';
 
 const NOW = 1_700_000_000_000;
 const TO = '01890a5d-ac96-774b-bcce-b302099a8003';
@@ -37,13 +40,25 @@ function send(n: number, over: Partial<SendFrame> = {}): SendFrame {
 
 interface World {
   known: boolean;
-  membership: 'ok' | 'no_such_conversation' | 'unavailable';
+  membership: 'ok' | 'no_such_conversation' | 'blocked' | 'unavailable';
   direct: 'd' | 'not_found' | 'unavailable';
   first: FirstAppend | null;
+  media: 'ok' | 'media_not_found' | 'unavailable';
+}
+
+function settled(membership: World['membership']): Promise<void> {
+  return membership === 'ok' ? Promise.resolve() : Promise.reject(new TidingsError(membership));
 }
 
 function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
-  const world: World = { known: true, membership: 'ok', direct: 'd', first: null, ...over };
+  const world: World = {
+    known: true,
+    membership: 'ok',
+    direct: 'd',
+    first: null,
+    media: 'ok',
+    ...over,
+  };
   const fake = fakeConnection(options);
   const writer = new FakeWriter();
   const lookups: string[] = [];
@@ -57,11 +72,9 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
     confirm: () => Promise.resolve(world.first),
   } as unknown as FirstAppends;
   const membership = {
-    isKnown: () => world.known,
-    require: () =>
-      world.membership === 'ok'
-        ? Promise.resolve()
-        : Promise.reject(new TidingsError(world.membership)),
+    maySend: () => world.known,
+    require: () => settled(world.membership === 'blocked' ? 'ok' : world.membership),
+    requireSender: () => settled(world.membership),
   } as unknown as Membership;
   const directs = {
     known: () => directKnown,
@@ -71,12 +84,23 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
       return Promise.resolve('d');
     },
   } as unknown as DirectConversations;
+  const completed: string[] = [];
+  const media: SendHandlerParts['media'] = {
+    complete: async (message) => {
+      completed.push(message.messageId);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (world.media !== 'ok') throw new TidingsError(world.media);
+      const facts = { type: 'image/png', size: 7, width: 3, height: 2 };
+      return { ...message, content: { ...message.content, ...facts } } as CompleteMessage;
+    },
+  };
   const clock = (): number => 0;
   const wallClock = (): number => NOW;
   const positions = LogPositions.of(1, ['0']);
   const handler = new SendHandler({
-    log: new MessageLog({ writer, positions, firsts, clock, wallClock }),
+    log: new MessageLog({ writer, held: new HeldMessages(), positions, firsts, clock, wallClock }),
     membership,
+    media,
     directs,
     firsts,
     writes: new WriteQueue({ overflow: jest.fn() }),
@@ -94,7 +118,7 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
       const frame = JSON.parse(f) as { type: string; code?: string; messageId: string };
       return `${frame.messageId.slice(-2)} ${frame.code ?? frame.type}`;
     });
-  return { ...fake, handler, handle, answers, world, writer, lookups, closes };
+  return { ...fake, handler, handle, answers, world, writer, lookups, completed, closes };
 }
 
 describe('the common send', () => {
@@ -146,6 +170,24 @@ describe('a send that may not be the first', () => {
     expect(writer.appends).toEqual([]);
   });
 
+  it.each<[string, boolean, string]>([
+    ['is answered when it was appended before', true, '01 sent'],
+    ['is refused when it was not', false, '01 blocked'],
+  ])('of a blocked user %s', async (_what, appended, answer) => {
+    const first = {
+      position: '5',
+      senderId: fakeConnection().connection.userId,
+      contentHash: contentHashOf(send(1).content),
+      sentAt: new Date(7).toISOString(),
+    };
+    const world = { known: false, membership: 'blocked', first: appended ? first : null } as const;
+    const { handle, writer, answers, connection } = setUp(world);
+    await handle(send(1, { retry: true }));
+    expect(answers()).toEqual([answer]);
+    expect(writer.appends).toEqual([]);
+    expect(connection.unanswered).toBe(0);
+  });
+
   it('joins one that is on its way here, without asking', async () => {
     const { handle, writer, answers, lookups } = setUp();
     await handle(send(1));
@@ -157,9 +199,45 @@ describe('a send that may not be the first', () => {
   });
 });
 
+describe('a send that is held', () => {
+  const hold = (writer: FakeWriter, n: number) =>
+    (writer.appends[n]!.done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: n });
+
+  it('is answered held, counts as answered, and is answered sent later', async () => {
+    const { handle, answers, writer, connection, handler } = setUp({
+      first: {
+        position: '5',
+        senderId: fakeConnection().connection.userId,
+        contentHash: null,
+        sentAt: new Date(7).toISOString(),
+      },
+    });
+    await handle(send(1));
+    hold(writer, 0);
+    expect([answers(), connection.unanswered]).toEqual([['01 held'], 0]);
+    await handle(send(1, { retry: true }));
+    expect([answers(), connection.unanswered]).toEqual([['01 held', '01 held'], 0]);
+    handler.parts.log.drained([
+      { message: spooledMessage(writer.appends[0]!.record)!, offset: 0n },
+    ]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers().slice(2)).toEqual(['01 sent', '01 sent']);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it('spool_full sticks to its conversation', () => {
+    const { handle, answers, writer } = setUp();
+    void handle(send(1));
+    (writer.appends[0]!.done as SendDone)({ ok: false, reason: 'full' });
+    void handle(send(2));
+    expect(answers()).toEqual(['01 spool_full', '02 spool_full']);
+  });
+});
+
 describe('refusals', () => {
   it.each([
     { world: { known: false, membership: 'no_such_conversation' }, code: 'no_such_conversation' },
+    { world: { known: false, membership: 'blocked' }, code: 'blocked' },
     { world: { known: false, membership: 'unavailable' }, code: 'unavailable' },
   ] as const)('$code by membership', async ({ world, code }) => {
     const { handle, answers, writer, connection } = setUp(world);
@@ -230,6 +308,56 @@ describe('refusals', () => {
     writer.full = true;
     for (let i = 0; i <= 1_000; i++) void handle(send(i, { conversationId: `c${i}` }));
     expect(closes).toEqual([CLOSE_CODES.tooManyFrames]);
+  });
+});
+
+describe('a send that shows an upload', () => {
+  const image = { kind: 'image', mediaId: TO, caption: 'look' } as const;
+
+  it('is appended with what storage knows of it', async () => {
+    const { handle, writer, answers } = setUp();
+    await handle(send(1, { content: image }));
+    writer.flush();
+    expect(answers()).toEqual(['01 sent']);
+    const { content } = JSON.parse(String(writer.appends[0]!.record.value)) as Record<
+      string,
+      unknown
+    >;
+    expect(content).toEqual({ ...image, type: 'image/png', size: 7, width: 3, height: 2 });
+  });
+
+  it.each(['media_not_found', 'unavailable'] as const)('is refused with %s', async (media) => {
+    const { handle, writer, answers, connection } = setUp({ media });
+    await handle(send(1, { content: image }));
+    expect([answers(), writer.appends]).toEqual([[`01 ${media}`], []]);
+    expect(connection.unanswered).toBe(0);
+  });
+
+  it.each([
+    ['is unknown here', send(1, { content: image })],
+    ['may have been sent before', send(1, { content: image, retry: true })],
+  ])('takes no upload of who is blocked, when it %s', async (_, frame) => {
+    const { handle, writer, answers, completed } = setUp({ known: false, membership: 'blocked' });
+    await handle(frame);
+    expect([answers(), writer.appends, completed]).toEqual([['01 blocked'], [], []]);
+  });
+
+  it('is answered by what its id was first, without a look at the upload', async () => {
+    const senderId = fakeConnection().connection.userId;
+    const contentHash = contentHashOf(image);
+    const first = { position: '9', sentAt: new Date(NOW).toISOString(), senderId };
+    const { handle, writer, answers, completed } = setUp({
+      ...{ known: false, membership: 'blocked', first: { ...first, contentHash } },
+    });
+    await handle(send(1, { content: image, retry: true }));
+    expect([answers(), writer.appends, completed]).toEqual([['01 sent'], [], []]);
+  });
+
+  it('joins the same id that came by another way meanwhile', async () => {
+    const { handle, writer, answers } = setUp();
+    await Promise.all([handle(send(1, { content: image })), handle(send(1, { content: image }))]);
+    writer.flush();
+    expect([answers(), writer.appends.length]).toEqual([['01 sent', '01 sent'], 1]);
   });
 });
 

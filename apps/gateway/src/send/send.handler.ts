@@ -1,24 +1,28 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import type { SendFrame } from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { isFresh } from '../domain/message-age';
 import { conversationKey, directKey, StickyRefusals } from '../domain/sticky-refusals';
+import type { MediaAccess } from '../media/media-access';
 import type { Connection } from '../socket/connection';
 import type { SendFrames } from '../socket/frame-router';
 import type { PreparedSend } from '../socket/inbound-frame';
 import { isoTime } from '../socket/iso-time';
-import { errorFrameText, sentFrameText } from '../socket/server-frames';
+import { errorFrameText, heldFrameText, sentFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
 import type { Membership } from './membership';
 import { contentHashOf } from './message-record';
 import {
+  isComplete,
   isSameMessage,
   type AdmittedMessage,
+  type CompleteMessage,
   type MessageLog,
   type SendReply,
 } from './message-log';
@@ -34,6 +38,7 @@ export interface SendHandlerParts {
   membership: Membership;
   directs: DirectConversations;
   firsts: FirstAppends;
+  media: Pick<MediaAccess, 'complete'>;
   writes: WriteQueue;
   counts: SendCounts;
   close(connection: Connection, code: number, reason: string): void;
@@ -42,8 +47,8 @@ export interface SendHandlerParts {
 }
 
 /**
- * The life of a `send` frame: sticky refusal, rate, membership, same id here, same id in storage
- * (only when it may not be the first), append. The common case runs through without a promise.
+ * The life of a `send` frame: sticky refusal, rate, membership and blocks, same id here, same id in
+ * storage (only when it may not be the first), append. The common case runs through without a promise.
  */
 export class SendHandler implements SendFrames {
   constructor(readonly parts: SendHandlerParts) {}
@@ -65,7 +70,7 @@ export class SendHandler implements SendFrames {
     const refusal = this.gate(connection);
     if (refusal) return this.refuse(connection, frame, refusal, key);
     const id = frame.conversationId ?? directs.known(connection.userId, frame.to ?? '');
-    if (id === undefined || !membership.isKnown(id, connection.userId)) {
+    if (id === undefined || !membership.maySend(id, connection.userId)) {
       return this.admit(connection, frame, first);
     }
     const send = new SocketSend(this, connection, frame, id);
@@ -121,11 +126,15 @@ export class SendHandler implements SendFrames {
     try {
       const { userId } = connection;
       const id = frame.conversationId ?? (await directs.resolve(userId, frame.to ?? ''));
-      if (!membership.isKnown(id, userId)) await membership.require(id, userId);
+      const again = this.mayBeAgain(frame);
+      if (!membership.maySend(id, userId)) {
+        // What was appended before a block is answered as ever.
+        await (again ? membership.require(id, userId) : membership.requireSender(id, userId));
+      }
       const send = new SocketSend(this, connection, frame, id);
       if (this.parts.log.join(send.message, send)) return;
-      if (this.mayBeAgain(frame)) await this.askFirst(send, first);
-      else this.append(send, false);
+      if (again) await this.askFirst(send, first);
+      else await this.append(send, false);
     } catch (error) {
       this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
     }
@@ -137,14 +146,43 @@ export class SendHandler implements SendFrames {
   ): Promise<void> {
     const { conversationId, messageId } = send.message;
     const first = await (asked ?? this.parts.firsts.lookUp(conversationId, messageId));
-    if (first === null) this.append(send, true);
+    if (first === null) await this.appendAgain(send);
     else if (isSameMessage(first, send.message))
       send.sent(first.position, Date.parse(first.sentAt));
     else send.refused(new TidingsError('message_id_conflict'));
   }
 
-  private append(send: SocketSend, again: boolean): void {
-    if (this.parts.log.append(send.message, send, { again, confirmMs: CONFIRM_MS })) return;
+  private async appendAgain(send: SocketSend): Promise<void> {
+    const { conversationId, senderId } = send.message;
+    const { membership } = this.parts;
+    try {
+      if (!membership.maySend(conversationId, senderId)) {
+        await membership.requireSender(conversationId, senderId);
+      }
+      await this.append(send, true);
+    } catch (error) {
+      send.refused(toTidingsError(error));
+    }
+  }
+
+  private append(send: SocketSend, again: boolean): Promise<void> | void {
+    if (!isComplete(send.message)) return this.complete(send, again);
+    return this.log(send.message, send, again);
+  }
+
+  /** An image or a file: storage knows what is to be said of it. */
+  private async complete(send: SocketSend, again: boolean): Promise<void> {
+    try {
+      const message = await this.parts.media.complete(send.message);
+      // The same id may have come by another connection meanwhile.
+      if (!this.parts.log.join(message, send)) this.log(message, send, again);
+    } catch (error) {
+      send.refused(toTidingsError(error));
+    }
+  }
+
+  private log(message: CompleteMessage, send: SocketSend, again: boolean): void {
+    if (this.parts.log.append(message, send, { again, confirmMs: CONFIRM_MS })) return;
     send.refused(new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
   }
 
@@ -165,13 +203,15 @@ class SocketSend implements SendReply {
     conversationId: string,
   ) {
     connection.unanswered += 1;
+    const extras = extrasOf(frame);
     this.message = {
       conversationId,
       messageId: frame.messageId,
       senderId: connection.userId,
       deviceId: connection.deviceId,
       content: frame.content,
-      contentHash: contentHashOf(frame.content),
+      extras,
+      contentHash: contentHashOf(frame.content, extras),
     };
   }
 
@@ -179,6 +219,11 @@ class SocketSend implements SendReply {
     if (!this.counted) return;
     this.counted = false;
     this.connection.unanswered -= 1;
+  }
+
+  held(): void {
+    this.logged();
+    this.handler.parts.writes.send(this.connection, heldFrameText(this.message.messageId));
   }
 
   sent(position: string, sentAtMs: number): void {

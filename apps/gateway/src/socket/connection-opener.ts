@@ -1,7 +1,9 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Tickets } from '@tidings/common/redis/tickets';
 import type { Logger } from '@tidings/common/runtime/logger';
+import type { SessionGate } from '../auth/session-gate';
 import type { BootKeeper } from '../directory/boot-keeper';
 import type { PresenceEvents } from '../directory/presence-events';
 import type { RouteCloser } from '../directory/route-closer';
@@ -23,6 +25,7 @@ export interface ConnectionOpenerParts {
   routes: Routes;
   routeCloser: RouteCloser;
   tickets: Tickets;
+  gate: Pick<SessionGate, 'requireNow'>;
   writes: WriteQueue;
   router: FrameRouter;
   closer: ConnectionCloser;
@@ -47,21 +50,38 @@ export class ConnectionOpener {
         closer.close(connection, REPLACED, ELSEWHERE);
         return;
       }
-      const { userId, deviceId, sessionGeneration, generation } = connection;
-      const resumeTicket = await this.parts.tickets.issueResume({
-        userId,
-        deviceId,
-        sessionGeneration,
-        connectionGeneration: generation,
-      });
+      const resumeTicket = await this.admit(connection);
       if (connection.ended) return;
       writes.welcome(connection, this.welcome(connection, resumeTicket));
       presence.opened(connection);
       router.release(connection);
     } catch (error) {
+      if (error instanceof TidingsError && error.code === 'unauthorized') {
+        closer.close(connection, CLOSE_CODES.loggedOut, 'logged out');
+        return;
+      }
       logger.warn({ err: error }, 'a connection could not be opened');
       closer.close(connection, CLOSE_CODES.draining, 'try again');
     }
+  }
+
+  /**
+   * Its resume ticket. Whoever ended the session before the route was written has not seen the
+   * route, so the session is checked once more; throws `unauthorized` then.
+   */
+  private async admit(connection: Connection): Promise<string> {
+    const { userId, deviceId, sessionGeneration, generation } = connection;
+    const { tickets, gate } = this.parts;
+    const [resumeTicket] = await Promise.all([
+      tickets.issueResume({
+        userId,
+        deviceId,
+        sessionGeneration,
+        connectionGeneration: generation,
+      }),
+      gate.requireNow(userId, deviceId, sessionGeneration),
+    ]);
+    return resumeTicket;
   }
 
   /** False when the device has a newer route. */

@@ -15,7 +15,8 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
   const prepared: string[] = [];
   const pending: (() => void)[] = [];
   const closes: number[] = [];
-  const textOf = (frame: SendFrame): string => frame.content.text;
+  const textOf = ({ content }: SendFrame): string =>
+    content.kind === 'text' ? content.text : content.kind;
   const parts: FrameRouterParts = {
     sends: {
       prepare: (frame) => {
@@ -28,6 +29,8 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
         return new Promise((resolve) => pending.push(resolve));
       },
     },
+    changes: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.changeId}`) },
+    receipts: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.position}`) },
     syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {
@@ -64,6 +67,17 @@ describe('FrameRouter', () => {
     expect(handled).toEqual(['now 1']);
   });
 
+  it.each(['received', 'read'])('hands a %s frame on', async (type) => {
+    const { router, connection, receive, handled, frames } = setUp();
+    router.release(connection);
+    await settle();
+    receive({ type, conversationId: 'c', position: '5' });
+    receive({ type, conversationId: 'c', position: '5', userId: ID });
+    await settle();
+    expect(handled).toEqual([`${type} 5`]);
+    expect(frames.map((f) => (JSON.parse(f) as { code: string }).code)).toEqual(['invalid_frame']);
+  });
+
   it('lets no frame overtake one that waits, of whatever type', async () => {
     const { router, connection, send, receive, handled, pending, prepared, frames } = setUp();
     router.release(connection);
@@ -86,6 +100,20 @@ describe('FrameRouter', () => {
     await settle();
     expect(handled).toEqual(['slow 1', 'now 2', 'sync r', 'slow 3', 'now 4']);
     expect(connection.waiting).toBeNull();
+  });
+
+  it('hands edits and deletions on, behind what came before them', async () => {
+    const { router, connection, send, receive, handled, pending } = setUp();
+    router.release(connection);
+    await settle();
+    send('slow');
+    const ids = { changeId: ID, messageId: ID, conversationId: 'c' };
+    receive({ type: 'edit', ...ids, content: { kind: 'text', text: 'x' } });
+    receive({ type: 'delete', ...ids });
+    expect(handled).toEqual(['slow']);
+    pending[0]!();
+    await settle();
+    expect(handled).toEqual(['slow', `edit ${ID}`, `delete ${ID}`]);
   });
 
   it('stops reading a socket with too many frames waiting, and goes on later', async () => {
@@ -134,6 +162,16 @@ describe('FrameRouter', () => {
       text: `{"type":"send","messageId":"${ID}"}`,
       code: 'invalid_frame',
       echo: { ref: ID, messageId: ID },
+    },
+    {
+      text: `{"type":"delete","changeId":"${ID}","messageId":"${ID}","conversationId":"c","x":1}`,
+      code: 'invalid_frame',
+      echo: { ref: ID, conversationId: 'c' },
+    },
+    {
+      text: `{"type":"edit","changeId":"${ID}","messageId":"${ID}","conversationId":"c"}`,
+      code: 'invalid_frame',
+      echo: { ref: ID },
     },
   ])('answers $text with $code', async ({ text, code, echo }) => {
     const { router, connection, frames } = setUp();

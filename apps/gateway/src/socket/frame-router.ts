@@ -1,5 +1,10 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { parseClientFrame, type SendFrame } from '@tidings/common/contracts/frames';
+import {
+  parseClientFrame,
+  type ChangeFrame,
+  type MarkFrame,
+  type SendFrame,
+} from '@tidings/common/contracts/frames';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
 import { pongFrameText, refusalFrameText } from './server-frames';
@@ -16,13 +21,25 @@ export interface SendFrames {
   handle(connection: Connection, send: PreparedSend): Promise<void> | void;
 }
 
+/** Answers `edit` and `delete` frames in their order; they do not hold up other frames. */
+export interface ChangeFrames {
+  handle(connection: Connection, frame: ChangeFrame): void;
+}
+
 /** Answers `sync` frames; they do not hold up the socket's other frames. */
 export interface SyncFrames {
   handle(connection: Connection, frame: SyncFrame): void;
 }
 
+/** Takes `received` and `read` frames; they do not hold up the socket's other frames. */
+export interface ReceiptFrames {
+  handle(connection: Connection, frame: MarkFrame): void;
+}
+
 export interface FrameRouterParts {
   sends: SendFrames;
+  changes: ChangeFrames;
+  receipts: ReceiptFrames;
   syncs: SyncFrames;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
@@ -70,6 +87,12 @@ export class FrameRouter {
     switch (frame.type) {
       case 'send':
         return { type: 'send', send: { frame, first: null } };
+      case 'edit':
+      case 'delete':
+        return { type: 'change', frame };
+      case 'received':
+      case 'read':
+        return { type: 'mark', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -93,10 +116,14 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, syncs, writes, wallClock } = this.parts;
+    const { sends, changes, receipts, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
+      case 'change':
+        return changes.handle(connection, inbound.frame);
+      case 'mark':
+        return receipts.handle(connection, inbound.frame);
       case 'sync':
         return syncs.handle(connection, inbound.frame);
       case 'ping':

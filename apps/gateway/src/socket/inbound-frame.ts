@@ -1,4 +1,10 @@
-import type { ClientFrame, FrameRefusal, SendFrame } from '@tidings/common/contracts/frames';
+import type {
+  ChangeFrame,
+  ClientFrame,
+  FrameRefusal,
+  MarkFrame,
+  SendFrame,
+} from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 
 export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
@@ -12,6 +18,8 @@ export interface PreparedSend {
 /** A parsed frame that waits for its turn. */
 export type InboundFrame =
   | { type: 'send'; send: PreparedSend }
+  | { type: 'change'; frame: ChangeFrame }
+  | { type: 'mark'; frame: MarkFrame }
   | { type: 'sync'; frame: SyncFrame }
   | { type: 'ping'; ref: string | undefined }
   | { type: 'refused'; refusal: FrameRefusal };

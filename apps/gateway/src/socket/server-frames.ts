@@ -1,4 +1,9 @@
-import { FEATURES, type FrameRefusal, type SyncedBody } from '@tidings/common/contracts/frames';
+import {
+  FEATURES,
+  type AccountPart,
+  type FrameRefusal,
+  type SyncedBody,
+} from '@tidings/common/contracts/frames';
 import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
 import type { GatewayAddress } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -41,6 +46,11 @@ export function sentFrameText(sent: {
   return `{"type":"sent","messageId":"${messageId}","conversationId":"${conversationId}","position":"${position}","sentAt":"${sentAt}"}`;
 }
 
+/** A `held` frame: the message is on this gateway's disk. */
+export function heldFrameText(messageId: string): string {
+  return `{"type":"held","messageId":"${messageId}"}`;
+}
+
 /** A `synced` frame. */
 export function syncedFrameText(ref: string, body: SyncedBody): string {
   return JSON.stringify({ type: 'synced', ref, ...body });
@@ -54,6 +64,11 @@ export function pongFrameText(ref: string | undefined, nowMs: number): string {
 /** A `resync` frame: send `sync` after a random delay within `withinMs`. */
 export function resyncFrameText(reason: string, withinMs: number): string {
   return JSON.stringify({ type: 'resync', reason, withinMs });
+}
+
+/** An `account` frame: fetch these parts again. */
+export function accountFrameText(changed: readonly AccountPart[]): string {
+  return JSON.stringify({ type: 'account', changed });
 }
 
 /** A `goodbye` frame before a planned close. */

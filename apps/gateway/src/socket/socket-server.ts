@@ -16,12 +16,16 @@ import type { FrameRouter } from './frame-router';
 export const SOCKET_PATH = '/v1/ws';
 /** A refused client should come back after this time, seconds. */
 const RETRY_AFTER_SECONDS = 2;
+/** Of a proxy's list of addresses so much is logged. */
+const MOST_ADDRESS_CHARS = 200;
 /** Fragments that one frame may consist of. */
 const MOST_FRAGMENTS = 1_024;
 
 export interface SocketServerParts {
-  /** Takes a ticket; throws `unauthorized` or `unavailable`. */
-  takeTicket: (ticket: string) => Promise<Owner>;
+  /** Takes a ticket that came from an address; throws `unauthorized` or `unavailable`. */
+  takeTicket: (ticket: string, address: string | undefined) => Promise<Owner>;
+  /** Behind a proxy that is trusted, the address is what the proxy says. */
+  behindProxy?: boolean;
   allowedOrigins: readonly string[];
   maxConnections: number;
   rates: ConnectionRates;
@@ -85,7 +89,7 @@ export class SocketServer {
     }
     this.upgrading += 1;
     try {
-      const owner = await this.parts.takeTicket(ticket);
+      const owner = await this.parts.takeTicket(ticket, this.addressOf(request));
       if (!socket.destroyed) this.accept(request, socket, head, owner);
     } catch (error) {
       refuseUpgrade(socket, toTidingsError(error).code);
@@ -106,6 +110,12 @@ export class SocketServer {
     if (!offer.version) return 'invalid_request';
     const full = this.parts.table.size + this.upgrading >= this.parts.maxConnections;
     return this.draining || full ? 'busy' : null;
+  }
+
+  private addressOf({ headers, socket }: IncomingMessage): string | undefined {
+    const forwarded = this.parts.behindProxy ? headers['x-forwarded-for'] : undefined;
+    if (forwarded === undefined) return socket.remoteAddress;
+    return String(forwarded).slice(0, MOST_ADDRESS_CHARS);
   }
 
   private accept(request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): void {

@@ -31,6 +31,7 @@ export async function startFakeGateway(
 ) {
   const answers: Answers = options.answers ?? {};
   const calls: RecordedCall[] = [];
+  const told: unknown[][] = [];
   const world = { generation: GENERATION as number | null };
   const call = (name: string, input: unknown): Promise<unknown> => {
     calls.push({ name, input });
@@ -64,6 +65,8 @@ export async function startFakeGateway(
     storage: service,
     presence: service,
     gate,
+    news: { tell: (...news: unknown[]) => void told.push(news) },
+    devicePresence: { online: () => Promise.resolve(new Set([DEVICE_ID])) },
     barrier: { take: () => Promise.resolve(['1', null]) },
     counts: new SendCounts(new Metrics({ service: 'gateway', node: 'g' })),
     ...options.parts,
@@ -81,7 +84,7 @@ export async function startFakeGateway(
   });
   await listen(app, 0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
-  return { app, answers, calls, world, port, url: `http://127.0.0.1:${port}/v1` };
+  return { app, answers, calls, told, world, port, url: `http://127.0.0.1:${port}/v1` };
 }
 
 export type FakeGateway = Awaited<ReturnType<typeof startFakeGateway>>;

@@ -1,4 +1,4 @@
-import { BASE, changeAt, messageAt, uuid } from '../../test/entries';
+import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
 import type { LogEntry } from './entry';
 import { membership, type Member } from './members';
@@ -87,6 +87,74 @@ describe('repeated ids', () => {
   });
 });
 
+describe('changes of messages', () => {
+  const begin = [changeAt(0, { users: [1, 2] }), messageAt(1)];
+
+  it('are steps of the chain, with their own position', () => {
+    const state = stateFrom(0);
+    expect(routed(state, ...begin, editAt(2, 1), messageAt(3))).toEqual([
+      [0, '0'],
+      [1, String(at(0))],
+      [2, String(at(1))],
+      [3, String(at(2))],
+    ]);
+  });
+
+  it.each([
+    ['the same id again', editAt(4, 1, { change: 3 }), 1, 0],
+    ['the same id for another text', editAt(4, 1, { change: 3, text: 'x' }), 1, 1],
+    ['the same id by somebody else', editAt(4, 1, { change: 3, user: 2 }), 1, 1],
+    ['the same id elsewhere', editAt(4, 1, { change: 3, talk: 'd' }), 0, 0],
+    ["a message's id", editAt(4, 1, { change: 1 }), 0, 0],
+    ['a later edit', editAt(4, 1), 0, 0],
+  ])('%s', (_name, second, duplicates, conflicts) => {
+    const state = stateFrom(0);
+    routed(state, ...begin, editAt(3, 1));
+    const draft = drafted(state, second);
+    expect(draft.counts.duplicates).toBe(duplicates);
+    expect(draft.conflicts).toHaveLength(conflicts);
+  });
+
+  it('end with the deletion, in its batch and behind it', () => {
+    const state = stateFrom(0);
+    const gone = editAt(2, 1, { text: null });
+    expect(routed(state, ...begin, gone, editAt(3, 1), messageAt(4)).slice(2)).toEqual([
+      [2, String(at(1))],
+      [4, String(at(2))],
+    ]);
+    expect(drafted(state, editAt(5, 1), editAt(6, 1, { text: null })).counts).toMatchObject({
+      live: 0,
+      duplicates: 2,
+    });
+    expect(drafted(state, editAt(5, 4)).counts).toMatchObject({ live: 1, duplicates: 0 });
+  });
+
+  it('a batch that is routed again keeps its own deletion', () => {
+    const state = stateFrom(0);
+    routed(state, ...begin);
+    const gone = editAt(2, 1, { text: null });
+    expect(drafted(state, gone).route()).toHaveLength(1);
+    expect(drafted(state, gone, editAt(3, 1)).route()).toHaveLength(1);
+  });
+
+  it('go to those who see the message, until they leave', () => {
+    const state = stateFrom(10);
+    const [stayed, joined, left] = [
+      { userId: uuid(1), from: 0n, until: null },
+      { userId: uuid(2), from: at(8), until: null },
+      { userId: uuid(3), from: 0n, until: at(9) },
+    ];
+    state.members.set('c', membership('group', 3, [stayed, joined, left]));
+    const pushes = drafted(state, editAt(10, 5), editAt(11, 9), messageAt(12)).route();
+    expect(pushes.map((p) => p.userIds)).toEqual([
+      [uuid(1)],
+      [uuid(1), uuid(2)],
+      [uuid(1), uuid(2)],
+    ]);
+    expect(pushes.map((p) => p.receiver)).toEqual([null, null, null]);
+  });
+});
+
 describe('previous', () => {
   it('comes from the chain, over batches and conversations', () => {
     const state = stateFrom(0);
@@ -172,5 +240,80 @@ describe('staged state', () => {
     expect([state.recentIds.size, state.chains.get('c'), state.next]).toEqual([2, at(1), 3n]);
     const repeated = drafted(state, ...batch, messageAt(3));
     expect(repeated.route().map((p) => p.entry.offset)).toEqual([3n]);
+  });
+});
+
+describe('groups', () => {
+  const change = (offset: number, version: number, kind: 'added' | 'removed', ...users: number[]) =>
+    changeAt(offset, {
+      ...{ users: [1], version, kind: 'group' },
+      change:
+        kind === 'added'
+          ? { kind, userIds: users.map(uuid), history: 'joined' }
+          : { kind, userIds: users.map(uuid) },
+    });
+  const told = (version: number, users: number[], provisional?: boolean) => ({
+    membership: membership(
+      'group',
+      version,
+      users.map((n): Member => ({ userId: uuid(n), from: 0n, until: null })),
+    ),
+    previous: 0n,
+    ...(provisional && { provisional }),
+  });
+  const recipients = (draft: Draft): number[][] =>
+    draft.route().map((push) => push.userIds.map((id) => Number(id.slice(-12))).sort());
+
+  it('each is sent the record about himself, and nothing above his removal', () => {
+    const draft = drafted(
+      stateFrom(0),
+      changeAt(0, { users: [1, 2], kind: 'group' }),
+      messageAt(1),
+      change(2, 2, 'added', 3),
+      messageAt(3),
+      change(4, 3, 'removed', 2),
+      messageAt(5),
+    );
+    expect(draft.missing()).toEqual([]);
+    expect(recipients(draft)).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 3],
+    ]);
+  });
+
+  it('a cold cache: storage tells, the records of the batch fill in what has no position yet', () => {
+    const state = stateFrom(10);
+    const entries = [messageAt(10), change(11, 4, 'removed', 2), messageAt(12)];
+    const draft = drafted(state, ...entries);
+    draft.learn('c', told(4, [1, 3], true));
+    expect(recipients(draft)).toEqual([
+      [1, 3],
+      [1, 2, 3],
+      [1, 3],
+    ]);
+    draft.commit(13n);
+    expect(state.members.get('c')).toBeUndefined();
+  });
+
+  it('a settled answer is remembered, and not applied twice', () => {
+    const state = stateFrom(10);
+    const draft = drafted(state, change(10, 4, 'added', 2));
+    draft.learn('c', told(4, [1, 2]));
+    draft.commit(11n);
+    expect(state.members.get('c')?.version).toBe(4);
+    expect(recipients(drafted(state, messageAt(11)))).toEqual([[1, 2]]);
+  });
+
+  it('waits when only a copy older than a change can be had', () => {
+    const draft = drafted(stateFrom(10), change(10, 4, 'removed', 2), messageAt(11));
+    draft.learn('c', told(2, [1, 2]));
+    expect(draft.blocked()).toBe(true);
+    draft.learn('c', told(3, [1, 2]));
+    expect(draft.blocked()).toBe(false);
+    expect(recipients(draft)).toEqual([[1, 2], [1]]);
   });
 });

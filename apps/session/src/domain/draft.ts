@@ -1,6 +1,16 @@
-import { fingerprint, idempotencyKey, type LogEntry, type MessageEntry } from './entry';
+import {
+  authorOf,
+  type ChangeEntry,
+  type ConversationEntry,
+  deletionKey,
+  fingerprint,
+  idempotencyKey,
+  isDeletion,
+  type LogEntry,
+  type MessageEntry,
+} from './entry';
 import { encodePush } from './frames';
-import { afterChange, recipientsAt, type Membership } from './members';
+import { afterChange, caughtUp, recipientsAt, type Membership } from './members';
 import type { PartitionState } from './partition-state';
 import type { SeenId } from './recent-ids';
 
@@ -19,6 +29,8 @@ export interface StorageAnswer {
   membership: Membership | null;
   /** Last position below the chains' floor; null when storage had not applied that far. */
   previous: bigint | null;
+  /** Some changes of members had no position yet: good for this batch, not to be remembered. */
+  provisional?: boolean;
 }
 
 /** What the state lacks of one conversation to route this batch. */
@@ -41,6 +53,8 @@ interface Thread {
   last: bigint | undefined;
   members: Membership | undefined;
   answer: StorageAnswer | undefined;
+  /** Changes of the conversation in this batch. */
+  changes: ConversationEntry[];
 }
 
 /** A record to push, with what was known when its turn came. */
@@ -63,8 +77,8 @@ export class Draft {
     previousUnknown: 0,
     conversationUnknown: 0,
   };
-  /** Dropped messages whose id stands for another message. */
-  readonly conflicts: MessageEntry[] = [];
+  /** Dropped messages and changes whose id stands for another one. */
+  readonly conflicts: (MessageEntry | ChangeEntry)[] = [];
   private readonly candidates: Candidate[] = [];
   private readonly newIds = new Map<string, SeenId>();
   private readonly threads = new Map<string, Thread>();
@@ -72,19 +86,27 @@ export class Draft {
 
   constructor(private readonly state: PartitionState) {}
 
-  /** Takes a record in, in log order; drops it when its id was seen at a lower position. */
+  /**
+   * Takes a record in, in log order; drops it when its id was seen at a lower position, and a change
+   * behind the deletion of its message.
+   */
   admit(entry: LogEntry): void {
     if (entry.offset < this.state.next) return;
     const live = entry.offset >= this.state.liveFrom;
     const key = idempotencyKey(entry);
-    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
-    if (first && first.position < entry.position) {
+    const first = this.seenBefore(key, entry);
+    if (first) {
       if (live) this.countDuplicate(entry, first);
+      return;
+    }
+    if (entry.kind === 'change' && this.isTooLate(entry)) {
+      if (live) this.counts.duplicates++;
       return;
     }
     this.noteId(key, entry);
     const thread = this.thread(entry.event.conversationId);
     if (entry.kind === 'conversation') {
+      thread.changes.push(entry);
       thread.members = afterChange(thread.members, entry.event, entry.position) ?? undefined;
     }
     const previous = thread.last ?? (isCreation(entry) ? 0n : undefined);
@@ -105,8 +127,15 @@ export class Draft {
   learn(conversationId: string, answer: StorageAnswer): void {
     const thread = this.threads.get(conversationId);
     if (!thread) return;
-    thread.answer = answer;
-    thread.members ??= answer.membership ?? undefined;
+    if (!answer.membership) {
+      thread.answer = answer;
+      return;
+    }
+    const now = caughtUp(answer.membership, thread.changes);
+    // A copy from before a change that is not here: who is in is still not known.
+    if (!now) return;
+    thread.answer = { ...answer, membership: now.membership };
+    if (now.exact && !answer.provisional) thread.members ??= now.membership;
   }
 
   /** Whether some record's recipients are still not known. */
@@ -139,7 +168,8 @@ export class Draft {
     if (previous === null) this.counts.previousUnknown++;
     const members = known.members ?? thread.answer?.membership ?? null;
     if (members === null) this.counts.conversationUnknown++;
-    const userIds = members ? recipientsAt(members, entry.position) : [];
+    const begun = entry.kind === 'change' ? BigInt(entry.event.position) : entry.position;
+    const userIds = members ? recipientsAt(members, entry.position, begun) : [];
     const direct = members?.kind === 'direct' && entry.kind === 'message';
     const receiver = direct ? userIds.find((id) => id !== entry.event.senderId) : undefined;
     return { entry, frame: encodePush(entry, previous), userIds, receiver: receiver ?? null };
@@ -150,17 +180,30 @@ export class Draft {
     if (!thread) {
       const last = this.state.chains.get(conversationId);
       const members = this.state.members.get(conversationId);
-      thread = { conversationId, last, members, answer: undefined };
+      thread = { conversationId, last, members, answer: undefined, changes: [] };
       this.threads.set(conversationId, thread);
     }
     return thread;
+  }
+
+  private seenBefore(key: string, entry: LogEntry): SeenId | undefined {
+    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
+    return first && first.position < entry.position ? first : undefined;
+  }
+
+  /** Whether a change comes behind the deletion of its message; a deletion is remembered. */
+  private isTooLate(entry: ChangeEntry): boolean {
+    const key = deletionKey(entry);
+    if (this.seenBefore(key, entry)) return true;
+    if (isDeletion(entry)) this.noteId(key, entry);
+    return false;
   }
 
   private noteId(key: string, entry: LogEntry): void {
     this.newIds.set(key, {
       key,
       position: entry.position,
-      senderId: entry.event.senderId,
+      senderId: authorOf(entry),
       contentHash: fingerprint(entry),
       recordedAtMs: entry.recordedAtMs,
       later: null,
@@ -177,9 +220,8 @@ export class Draft {
 
   private countDuplicate(entry: LogEntry, first: SeenId): void {
     this.counts.duplicates++;
-    const same =
-      first.senderId === entry.event.senderId && first.contentHash === fingerprint(entry);
-    if (!same && entry.kind === 'message') this.conflicts.push(entry);
+    const same = first.senderId === authorOf(entry) && first.contentHash === fingerprint(entry);
+    if (!same && entry.kind !== 'conversation') this.conflicts.push(entry);
   }
 }
 

@@ -1,4 +1,8 @@
-import type { ConversationChanged, MessageSent } from '@tidings/common/contracts/events';
+import type {
+  ConversationChanged,
+  MessageChanged,
+  MessageSent,
+} from '@tidings/common/contracts/events';
 
 interface Place {
   /** Kafka offset. */
@@ -21,18 +25,42 @@ export interface ConversationEntry extends Place {
   event: ConversationChanged;
 }
 
+/** An edit or deletion of a message in the conversation log; `event.position` is the message's. */
+export interface ChangeEntry extends Place {
+  kind: 'change';
+  event: MessageChanged;
+}
+
 /** A parsed record of the conversation log. */
-export type LogEntry = MessageEntry | ConversationEntry;
+export type LogEntry = MessageEntry | ChangeEntry | ConversationEntry;
 
 /** The content hash that stands for "written by the server" in comparisons. */
 const NO_CONTENT = '';
 
-/** What tells two records under one id apart, beside the sender. */
+/** What tells two records under one id apart, beside who made them. */
 export function fingerprint(entry: LogEntry): string {
-  return entry.kind === 'message' ? entry.event.contentHash : NO_CONTENT;
+  if (entry.kind === 'message') return entry.event.contentHash;
+  return entry.kind === 'change' ? entry.event.changeHash : NO_CONTENT;
 }
 
-/** Idempotency key of a record: conversation and message id. */
+/** Who made a record: the sender of a message, the changer of a change. */
+export function authorOf(entry: LogEntry): string {
+  return entry.kind === 'change' ? entry.event.userId : entry.event.senderId;
+}
+
+/** Idempotency key of a record: conversation and message id; changes have ids of their own. */
 export function idempotencyKey(entry: LogEntry): string {
-  return entry.event.conversationId + entry.event.messageId;
+  const { event } = entry;
+  if (entry.kind === 'change') return `${event.conversationId}:${entry.event.changeId}`;
+  return event.conversationId + event.messageId;
+}
+
+/** The key under which the window remembers that a message is deleted. */
+export function deletionKey({ event }: ChangeEntry): string {
+  return `${event.conversationId}!${event.messageId}`;
+}
+
+/** Whether a change deletes its message. */
+export function isDeletion({ event }: ChangeEntry): boolean {
+  return event.content.kind === 'deleted';
 }

@@ -121,3 +121,17 @@ describe('split', () => {
     expect(parts.map((p) => p.parcels.map((x) => x.frame.length + 40))).toEqual(expected);
   });
 });
+
+describe('a large group', () => {
+  it('costs one parcel per gateway, with the one frame, however many are online', () => {
+    const users = Array.from({ length: 1_000 }, (_, n) => n);
+    const online = Object.fromEntries(users.slice(0, 500).map((n) => [n, [device(n % 2, n)]]));
+    const message = push(1, users);
+    const boxes = fanOut([message], [], routes(online));
+    expect(boxes.map((box) => box.parcels.length)).toEqual([1, 1]);
+    for (const { parcels } of boxes) {
+      expect(parcels[0]!.connections).toHaveLength(250);
+      expect(parcels[0]!.frame).toBe(message.frame);
+    }
+  });
+});

@@ -1,6 +1,6 @@
 import type { Push } from './draft';
 import { encodeConflict, encodePending } from './frames';
-import type { MessageEntry } from './entry';
+import { authorOf, type ChangeEntry, type MessageEntry } from './entry';
 
 /** Where a device is connected. */
 export interface Address {
@@ -27,11 +27,14 @@ export interface Box {
 /** The routes of a user, as they were looked up for this batch. */
 export type RoutesOf = (userId: string) => readonly Address[];
 
+/** A dropped record whose id stands for another one. */
+export type Conflict = MessageEntry | ChangeEntry;
+
 /** The users whose routes a batch needs, each once. */
-export function usersOf(pushes: readonly Push[], conflicts: readonly MessageEntry[]): string[] {
+export function usersOf(pushes: readonly Push[], conflicts: readonly Conflict[]): string[] {
   const users = new Set<string>();
   for (const { userIds } of pushes) for (const userId of userIds) users.add(userId);
-  for (const { event } of conflicts) users.add(event.senderId);
+  for (const entry of conflicts) users.add(authorOf(entry));
   return [...users];
 }
 
@@ -41,7 +44,7 @@ export function usersOf(pushes: readonly Push[], conflicts: readonly MessageEntr
  */
 export function fanOut(
   pushes: readonly Push[],
-  conflicts: readonly MessageEntry[],
+  conflicts: readonly Conflict[],
   routesOf: RoutesOf,
 ): Box[] {
   const boxes = new Boxes();
@@ -52,8 +55,8 @@ export function fanOut(
     }
   }
   for (const entry of conflicts) {
-    const { senderId, deviceId } = entry.event;
-    const device = routesOf(senderId).filter((route) => route.deviceId === deviceId);
+    const { deviceId } = entry.event;
+    const device = routesOf(authorOf(entry)).filter((route) => route.deviceId === deviceId);
     if (device.length > 0) boxes.addAll(device, encodeConflict(entry));
   }
   return boxes.list();
@@ -75,6 +78,26 @@ export function fanOutUnreached(
     const routes = routesOf(push.receiver);
     if (routes.length === 0 || !routes.every((route) => names.has(nameOf(route)))) continue;
     addPending(boxes, push, push.receiver, routesOf);
+  }
+  return boxes.list();
+}
+
+/** A frame for the devices of users, all but one of them. */
+export interface Letter {
+  /** JSON text. */
+  frame: string;
+  userIds: readonly string[];
+  exceptDevice: string | null;
+}
+
+/** Sorts letters by gateway, in their order. */
+export function fanOutLetters(letters: readonly Letter[], routesOf: RoutesOf): Box[] {
+  const boxes = new Boxes();
+  for (const { frame, userIds, exceptDevice } of letters) {
+    for (const userId of userIds) {
+      const routes = routesOf(userId).filter(({ deviceId }) => deviceId !== exceptDevice);
+      boxes.addAll(routes, frame);
+    }
   }
   return boxes.list();
 }

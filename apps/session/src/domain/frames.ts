@@ -1,6 +1,14 @@
 import { ERRORS, type ErrorCode } from '@tidings/common/contracts/errors';
+import type { MessageChanged, MessageSent } from '@tidings/common/contracts/events';
+import { extrasFields } from '@tidings/common/contracts/extras';
 import type { ErrorFrame, MessageFrame, ServerFrame } from '@tidings/common/contracts/frames';
-import type { ConversationEntry, LogEntry, MessageEntry } from './entry';
+import {
+  type ChangeEntry,
+  type ConversationEntry,
+  isDeletion,
+  type LogEntry,
+  type MessageEntry,
+} from './entry';
 
 /** A message that was never changed. */
 const FIRST_VERSION: MessageFrame['version'] = '0';
@@ -10,21 +18,33 @@ const FIRST_VERSION: MessageFrame['version'] = '0';
  * null when unknown. Ids were checked at the edge and need no escaping.
  */
 export function encodePush(entry: LogEntry, previous: bigint | null): string {
-  return entry.kind === 'message' ? encodeMessage(entry, previous) : encodeChange(entry, previous);
+  if (entry.kind === 'message') return encodeMessage(entry, previous);
+  return entry.kind === 'change'
+    ? encodeChange(entry, previous)
+    : encodeConversation(entry, previous);
 }
 
 function encodeMessage({ event, position }: MessageEntry, previous: bigint | null): string {
-  const expires =
-    event.expiresAt === undefined ? '' : `,"expiresAt":${JSON.stringify(event.expiresAt)}`;
   return (
     `{"type":"message",${place(event.conversationId, position, previous)}` +
-    `,"messageId":"${event.messageId}","senderId":"${event.senderId}"` +
-    `,"content":${JSON.stringify(event.content)},"sentAt":${JSON.stringify(event.sentAt)}` +
-    `,"version":"${FIRST_VERSION}"${expires}}`
+    `,${body(event)},"version":"${FIRST_VERSION}"${ending(event)}}`
   );
 }
 
-function encodeChange({ event, position }: ConversationEntry, previous: bigint | null): string {
+function encodeChange(entry: ChangeEntry, previous: bigint | null): string {
+  const { event, position } = entry;
+  const deleted = isDeletion(entry) ? ',"deleted":true' : '';
+  return (
+    `{"type":"changed",${place(event.conversationId, event.position, previous)}` +
+    `,${body(event)},"version":"${position}"${ending(event)}${deleted}` +
+    `,"changeId":"${event.changeId}"}`
+  );
+}
+
+function encodeConversation(
+  { event, position }: ConversationEntry,
+  previous: bigint | null,
+): string {
   return (
     `{"type":"conversation",${place(event.conversationId, position, previous)}` +
     `,"messageId":"${event.messageId}","senderId":"${event.senderId}"` +
@@ -32,7 +52,20 @@ function encodeChange({ event, position }: ConversationEntry, previous: bigint |
   );
 }
 
-function place(conversationId: string, position: bigint, previous: bigint | null): string {
+function body({ messageId, senderId, content, sentAt }: MessageSent | MessageChanged): string {
+  return (
+    `"messageId":"${messageId}","senderId":"${senderId}"` +
+    `,"content":${JSON.stringify(content)},"sentAt":${JSON.stringify(sentAt)}`
+  );
+}
+
+function ending(event: MessageSent | MessageChanged): string {
+  const expires =
+    event.expiresAt === undefined ? '' : `,"expiresAt":${JSON.stringify(event.expiresAt)}`;
+  return expires + extrasFields(event);
+}
+
+function place(conversationId: string, position: bigint | string, previous: bigint | null): string {
   const before = previous === null ? 'null' : `"${previous}"`;
   return `"conversationId":"${conversationId}","position":"${position}","previous":${before}`;
 }
@@ -50,14 +83,15 @@ export function encodePending(entry: MessageEntry, offline: readonly string[]): 
   return JSON.stringify(frame);
 }
 
-/** Tells a device that its message was dropped: its id stands for another message already. */
-export function encodeConflict(entry: MessageEntry): string {
+/** Tells a device that its message or change was dropped: its id stands for another one already. */
+export function encodeConflict(entry: MessageEntry | ChangeEntry): string {
   const code: ErrorCode = 'message_id_conflict';
   const { conversationId, messageId } = entry.event;
+  const about =
+    entry.kind === 'message' ? { ref: messageId, messageId } : { ref: entry.event.changeId };
   const frame: ErrorFrame = {
     type: 'error',
-    ref: messageId,
-    messageId,
+    ...about,
     conversationId,
     code,
     detail: ERRORS[code].title,

@@ -9,6 +9,13 @@ export class ConversationCopies implements MembershipCopies {
 
   async find(conversationIds: readonly string[]): Promise<(StorageAnswer | null)[]> {
     const copies = await this.cache.get(conversationIds);
-    return copies.map((copy) => copy && { membership: membershipOf(copy), previous: null });
+    return copies.map(
+      (copy) =>
+        copy && {
+          membership: membershipOf(copy),
+          previous: null,
+          ...(copy.pending && { provisional: true }),
+        },
+    );
   }
 }

@@ -57,6 +57,13 @@ describe('ConversationSource', () => {
     expect(found.get('c')).toEqual({ membership: null, previous: null });
   });
 
+  it('says when changes of members have no position yet', async () => {
+    const items = [{ ...routing('c', '0'), pending: true }];
+    const { source } = setup(() => ({ items, applied: ['0', '60'] }));
+    const found = await source.find([{ conversationId: 'c', members: true }], state());
+    expect(found.get('c')).toMatchObject({ provisional: true });
+  });
+
   it('takes members from a copy when storage is away', async () => {
     const { source, log } = setup(() => {
       throw new Error('away');

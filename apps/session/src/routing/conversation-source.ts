@@ -77,7 +77,11 @@ export class ConversationSource {
     }
     for (const item of found.items) {
       const previous = exact ? BigInt(item.lastPosition) : null;
-      answers.set(item.conversationId, { membership: membershipOf(item), previous });
+      answers.set(item.conversationId, {
+        membership: membershipOf(item),
+        previous,
+        ...(item.pending && { provisional: true }),
+      });
     }
   }
 

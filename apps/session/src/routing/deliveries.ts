@@ -1,14 +1,16 @@
 import { encodeInbox } from '@tidings/common/redis/inbox-codec';
 import type { AppendResult, InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route, Routes } from '@tidings/common/redis/routes';
-import type { MessageEntry } from '../domain/entry';
 import type { Push } from '../domain/draft';
 import {
   fanOut,
+  fanOutLetters,
   fanOutUnreached,
   split,
   usersOf,
   type Box,
+  type Conflict,
+  type Letter,
   type RoutesOf,
 } from '../domain/fan-out';
 
@@ -38,7 +40,7 @@ export class Deliveries {
    * Resolves when every reachable gateway has the batch in its inbox. Throws `RedisUnavailable`:
    * then the whole batch is to be handed on again, which clients merge.
    */
-  async deliver(pushes: readonly Push[], conflicts: readonly MessageEntry[]): Promise<Delivery> {
+  async deliver(pushes: readonly Push[], conflicts: readonly Conflict[]): Promise<Delivery> {
     const routesOf = await this.lookup(usersOf(pushes, conflicts));
     const first = await this.append(fanOut(pushes, conflicts, routesOf));
     if (first.gone.length === 0) return first;
@@ -47,6 +49,12 @@ export class Deliveries {
       results: [...first.results, ...second.results],
       pushes: first.pushes + second.pushes,
     };
+  }
+
+  /** Hands letters to the inboxes of their users' gateways. Throws `RedisUnavailable`. */
+  async handOut(letters: readonly Letter[]): Promise<Delivery> {
+    const users = new Set(letters.flatMap((letter) => letter.userIds));
+    return this.append(fanOutLetters(letters, await this.lookup([...users])));
   }
 
   private async lookup(userIds: readonly string[]): Promise<RoutesOf> {

@@ -46,6 +46,10 @@ function readEntry(record: LogRecord, base: bigint): LogEntry | string | null {
       const event = parse(SCHEMAS[EVENT_TYPES.messageSent], record);
       return typeof event === 'string' ? event : { kind: 'message', ...place, event };
     }
+    case EVENT_TYPES.messageChanged: {
+      const event = parse(SCHEMAS[EVENT_TYPES.messageChanged], record);
+      return typeof event === 'string' ? event : { kind: 'change', ...place, event };
+    }
     case EVENT_TYPES.conversationChanged: {
       const event = parse(SCHEMAS[EVENT_TYPES.conversationChanged], record);
       return typeof event === 'string' ? event : { kind: 'conversation', ...place, event };

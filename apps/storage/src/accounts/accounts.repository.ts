@@ -50,12 +50,26 @@ export class AccountsRepository {
     return this.users.findBy({ id: In(ids) });
   }
 
+  /** Changes columns of a user; none: nothing happens. */
+  async change(id: string, changes: Partial<UserEntity>): Promise<void> {
+    if (Object.keys(changes).length > 0) await this.users.update({ id }, changes);
+  }
+
   /** A user with its password's hash, for a login. */
   withPassword(usernameKey: string): Promise<UserEntity | null> {
     return this.users
       .createQueryBuilder('user')
       .addSelect('user.passwordHash')
       .where({ usernameKey })
+      .getOne();
+  }
+
+  /** The same by id, for a change of the password. */
+  withPasswordById(id: string): Promise<UserEntity | null> {
+    return this.users
+      .createQueryBuilder('user')
+      .addSelect('user.passwordHash')
+      .where({ id })
       .getOne();
   }
 

@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Me, RegisterBody, User } from '@tidings/common/contracts/http';
+import type { Me, PatchMeBody, RegisterBody, User } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
+import { SecurityLog, type SecuritySubject } from '@tidings/common/runtime/security-log';
 import { passwordProblem } from '../domain/password-rules';
 import { emailKey, usernameKey, UsernameProblem } from '../domain/username';
 import { AccountsRepository, type NewUser } from './accounts.repository';
 import { PasswordHasher } from './password-hasher';
 import type { UserEntity } from './user.entity';
-import { toMe, toUser } from './user.mapper';
+import { toChanges, toMe, toUser } from './user.mapper';
 
 /** Registers users and checks their passwords. */
 @Injectable()
@@ -16,6 +17,7 @@ export class AccountsService {
   constructor(
     private readonly accounts: AccountsRepository,
     private readonly hasher: PasswordHasher,
+    private readonly security: SecurityLog,
   ) {}
 
   /**
@@ -48,16 +50,24 @@ export class AccountsService {
     return toUser(now);
   }
 
-  /** The user whose name and password these are. Throws `bad_credentials`, `busy`. */
-  async authenticate(username: string, password: string): Promise<UserEntity> {
+  /**
+   * The user whose name and password these are, with the password's hash. `from`: who tries, for
+   * the log. Throws `bad_credentials`, `busy`.
+   */
+  async authenticate(
+    username: string,
+    password: string,
+    from: SecuritySubject = {},
+  ): Promise<UserEntity> {
     const user = await this.candidate(username);
     const tooLong = utf8Bytes(password) > LIMITS.passwordMaxBytes;
     const fits = await this.hasher.verify(
       tooLong ? null : (user?.passwordHash ?? null),
       tooLong ? '' : password,
     );
-    if (!user || !fits) throw new TidingsError('bad_credentials');
-    return user;
+    if (user && fits) return user;
+    this.security.note('login_failed', { ...from, userId: user?.id });
+    throw new TidingsError('bad_credentials');
   }
 
   /** Throws `not_found`. */
@@ -65,6 +75,12 @@ export class AccountsService {
     const user = await this.accounts.byId(userId);
     if (!user) throw new TidingsError('not_found');
     return toMe(user);
+  }
+
+  /** Changes name and privacy. Throws `not_found`. */
+  async patch(userId: string, body: PatchMeBody): Promise<Me> {
+    await this.accounts.change(userId, toChanges(body));
+    return this.me(userId);
   }
 
   /** The account of this very call, when an earlier one made it. Throws when another has the names. */

@@ -36,9 +36,20 @@ export class SessionsRepository {
     return this.database.transaction('', work);
   }
 
-  /** Lets only one login of a user run at a time. */
-  async lockUser(sql: Sql, userId: string): Promise<void> {
-    await sql.rows({ text: 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE' }, [userId]);
+  /**
+   * Lets only one login or change of the password of a user run at a time. The hash of the password
+   * as it is now; null: no such user.
+   */
+  async lockUser(sql: Sql, userId: string): Promise<string | null> {
+    const [row] = await sql.rows<{ hash: string }>(
+      { text: 'SELECT password_hash AS hash FROM users WHERE id = $1 FOR UPDATE' },
+      [userId],
+    );
+    return row?.hash ?? null;
+  }
+
+  async setPassword(sql: Sql, userId: string, hash: string): Promise<void> {
+    await sql.rows({ text: 'UPDATE users SET password_hash = $2 WHERE id = $1' }, [userId, hash]);
   }
 
   /** Begins a new session on a device, made when unknown; null: the device is somebody else's. */
@@ -89,6 +100,23 @@ export class SessionsRepository {
                  ORDER BY last_seen DESC OFFSET $2)`,
       },
       [userId, LOGGED_OUT_KEPT],
+    );
+    return rows.map(withNumber);
+  }
+
+  /** Ends the sessions of a user's other devices; returns the ended ones. */
+  async endOthers(sql: Sql, userId: string, deviceId: string): Promise<SessionRow[]> {
+    const rows = await sql.rows<SessionRow>(
+      {
+        text: `UPDATE devices
+                  SET logged_in = false, session_generation = nextval('session_generations')
+                WHERE user_id = $1 AND id <> $2 AND logged_in RETURNING ${SESSION}`,
+      },
+      [userId, deviceId],
+    );
+    await this.forget(
+      sql,
+      rows.map((row) => row.deviceId),
     );
     return rows.map(withNumber);
   }
@@ -179,8 +207,12 @@ export class SessionsRepository {
   }
 
   /** The session of a device that is logged in. */
-  async current(userId: string, deviceId: string): Promise<SessionRow | null> {
-    const [row] = await this.database.rows<SessionRow>(
+  async current(
+    userId: string,
+    deviceId: string,
+    sql: Sql = this.database,
+  ): Promise<SessionRow | null> {
+    const [row] = await sql.rows<SessionRow>(
       {
         name: 'session-current',
         text: `SELECT ${SESSION} FROM devices WHERE id = $1 AND user_id = $2 AND logged_in`,

@@ -4,6 +4,7 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import type { DeviceSession, RpcInput, RpcOutput } from '@tidings/common/contracts/internal';
 import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { Sql } from '../database/database';
 import { judgeRefresh } from '../domain/refresh-rotation';
 import { AccountsService } from './accounts.service';
@@ -23,6 +24,7 @@ export class SessionsService {
     private readonly accounts: AccountsService,
     private readonly sessions: SessionsRepository,
     private readonly announcer: SessionAnnouncer,
+    private readonly security: SecurityLog,
   ) {}
 
   /**
@@ -31,14 +33,19 @@ export class SessionsService {
    * `invalid_request`.
    */
   async login(input: RpcInput<Rpc, 'accounts.login'>): Promise<RpcOutput<Rpc, 'accounts.login'>> {
-    const user = await this.accounts.authenticate(input.username, input.password);
+    const { username, password, address } = input;
+    const from = { address, deviceId: input.device?.id };
+    const user = await this.accounts.authenticate(username, password, from);
     const device = {
       id: input.device?.id ?? randomUUID(),
       userId: user.id,
       name: input.device?.name ?? null,
     };
     const { grant, ended } = await this.sessions.transaction(async (sql) => {
-      await this.sessions.lockUser(sql, user.id);
+      // A password that was changed while this one was being checked is wrong now.
+      if ((await this.sessions.lockUser(sql, user.id)) !== user.passwordHash) {
+        throw new TidingsError('bad_credentials');
+      }
       const opened = await this.sessions.open(sql, device);
       if (!opened) throw foreignDevice();
       return {
@@ -54,13 +61,15 @@ export class SessionsService {
    * A new pair for a refresh token. Throws `refresh_expired`; `refresh_reused` when the token was
    * spent, and then the device is logged out.
    */
-  async refresh(refreshToken: string): Promise<Grant> {
+  async refresh(refreshToken: string, address?: string): Promise<Grant> {
     const outcome = await this.sessions.transaction(async (sql) => {
       const token = await this.sessions.token(sql, hashOf(refreshToken));
       return token ? this.turn(sql, token) : null;
     });
     if (!outcome) throw new TidingsError('refresh_expired');
     if ('grant' in outcome) return outcome.grant;
+    const { userId, deviceId } = outcome.token;
+    this.security.note('refresh_reused', { userId, deviceId, address });
     await this.announcer.announce(outcome.revoked);
     throw new TidingsError('refresh_reused');
   }
@@ -88,7 +97,7 @@ export class SessionsService {
   private async turn(
     sql: Sql,
     token: TokenRow,
-  ): Promise<{ grant: Grant } | { revoked: SessionRow[] } | null> {
+  ): Promise<{ grant: Grant } | { revoked: SessionRow[]; token: TokenRow } | null> {
     const verdict = judgeRefresh(
       {
         loggedIn: token.loggedIn,
@@ -106,7 +115,7 @@ export class SessionsService {
     if (verdict.kind === 'expired') return null;
     if (verdict.kind === 'reused') {
       const ended = await this.sessions.end(sql, token.userId, token.deviceId);
-      return { revoked: ended ? [ended] : [] };
+      return { revoked: ended ? [ended] : [], token };
     }
     const grant = await this.issue(sql, token, verdict.sequence);
     await this.sessions.rotate(sql, token.deviceId, {

@@ -1,9 +1,13 @@
-import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+import type { Privacy } from '@tidings/common/contracts/http';
+import { Check, Column, Entity, PrimaryColumn, Unique } from 'typeorm';
 
 /** A person with an account. */
 @Entity('users')
 @Unique('users_username_key', ['usernameKey'])
 @Unique('users_email_key', ['emailKey'])
+@Check('users_privacy_last_seen_check', `privacy_last_seen IN ('everyone', 'contacts', 'nobody')`)
+@Check('users_privacy_messages_check', `privacy_messages IN ('everyone', 'contacts')`)
+@Check('users_privacy_groups_check', `privacy_groups IN ('everyone', 'contacts')`)
 export class UserEntity {
   @PrimaryColumn('uuid')
   id!: string;
@@ -37,6 +41,21 @@ export class UserEntity {
   /** Raised by what ends all sessions of a user (bigint as a decimal string). */
   @Column('bigint', { name: 'login_generation', default: 1 })
   loginGeneration!: string;
+
+  @Column({ type: 'text', name: 'privacy_last_seen', default: 'everyone' })
+  privacyLastSeen!: Privacy['lastSeen'];
+
+  @Column({ type: 'boolean', name: 'privacy_read_receipts', default: true })
+  privacyReadReceipts!: boolean;
+
+  @Column({ type: 'text', name: 'privacy_messages', default: 'everyone' })
+  privacyMessages!: Privacy['messages'];
+
+  @Column({ type: 'text', name: 'privacy_groups', default: 'everyone' })
+  privacyGroups!: Privacy['groups'];
+
+  @Column({ type: 'boolean', name: 'privacy_find_by_email', default: false })
+  privacyFindByEmail!: boolean;
 
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;

@@ -18,18 +18,22 @@ export class ContactsRepository {
     @InjectRepository(UserEntity) private readonly users: Repository<UserEntity>,
   ) {}
 
-  /** Adds a contact; adding it again changes nothing. */
-  async put(userId: string, contactId: string): Promise<void> {
-    await this.contacts
+  /** Adds a contact; false when it was there. */
+  async put(userId: string, contactId: string): Promise<boolean> {
+    const result = await this.contacts
       .createQueryBuilder()
       .insert()
       .values({ userId, contactId })
       .orIgnore()
+      .returning('user_id')
       .execute();
+    return (result.raw as unknown[]).length > 0;
   }
 
-  async delete(userId: string, contactId: string): Promise<void> {
-    await this.contacts.delete({ userId, contactId });
+  /** Removes a contact; false when there was none. */
+  async delete(userId: string, contactId: string): Promise<boolean> {
+    const { affected } = await this.contacts.delete({ userId, contactId });
+    return (affected ?? 0) > 0;
   }
 
   has(userId: string, contactId: string): Promise<boolean> {

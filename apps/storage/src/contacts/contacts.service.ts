@@ -31,19 +31,20 @@ export class ContactsService {
   }
 
   /** Throws `not_found` for an unknown user, `invalid_request` for oneself. */
-  async put(userId: string, contactId: string): Promise<Contact> {
+  async put(userId: string, contactId: string): Promise<Contact & { added: boolean }> {
     if (userId === contactId) {
       throw new TidingsError('invalid_request', { detail: 'You cannot be your own contact' });
     }
     const user = await this.accounts.byId(contactId);
     if (!user) throw new TidingsError('not_found');
-    await this.contacts.put(userId, contactId);
-    return { user: toUser(user), mutual: await this.contacts.has(contactId, userId) };
+    const added = await this.contacts.put(userId, contactId);
+    return { user: toUser(user), mutual: await this.contacts.has(contactId, userId), added };
   }
 
   /** Removes a contact; removing it again changes nothing. */
-  async delete(userId: string, contactId: string): Promise<void> {
-    await this.contacts.delete(userId, contactId);
+  async delete(userId: string, contactId: string): Promise<{ removed: boolean; mutual: boolean }> {
+    const removed = await this.contacts.delete(userId, contactId);
+    return { removed, mutual: await this.contacts.has(contactId, userId) };
   }
 }
 

@@ -12,6 +12,14 @@ export function isAlive(x: string, at: string): string {
   return `(${x}.expires_at IS NULL OR ${x}.expires_at > ${at})`;
 }
 
+/** Scalar: position of the conversation's last entry below `bound`, "0" when there is none. */
+export function positionBelow(conversationId: string, bound: string): string {
+  const last = (table: string): string => `(SELECT e.position FROM ${table} e
+    WHERE e.conversation_id = ${conversationId} AND e.position < ${bound}
+    ORDER BY e.position DESC LIMIT 1)`;
+  return `GREATEST(COALESCE(${last('messages')}, 0), COALESCE(${last('changes')}, 0))`;
+}
+
 /** Scalar: messages of others, above the member's read mark and up to `upTo`. Events do not count. */
 export function unreadCount(m: string, upTo: string): string {
   return `(SELECT count(*)::int FROM messages x
@@ -33,24 +41,55 @@ export function digestLines(
       ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) l ORDER BY l.position)`;
 }
 
-/** Scalar: members as JSON, one more than are shown when there are too many. Marks are capped. */
-export function membersJson(c: string): string {
+/** Scalar: a member's `delivered`, capped at the last entry. */
+export function deliveredMark(x: string, c: string): string {
+  return `LEAST(GREATEST(${x}.delivered, ${x}.read), ${c}.last_position)::text`;
+}
+
+/** Scalar: whether a user (SQL expression) shows others what he has read. */
+export function showsRead(userId: string): string {
+  return `(SELECT privacy_read_receipts FROM users WHERE id = ${userId}) IS NOT FALSE`;
+}
+
+/**
+ * Scalar: a member's `read` as the member `m` may see it, capped at the last entry: one's own, and
+ * that of others where both show theirs (`shows`: whether `x` does); else "0".
+ */
+export function readMark(x: string, c: string, m: string, shows: string): string {
+  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${shows} AND ${showsRead(`${m}.user_id`)})
+    THEN LEAST(${x}.read, ${c}.last_position)::text ELSE '0' END`;
+}
+
+/**
+ * Scalar: members as JSON, one more than are shown when there are too many, with their marks as the
+ * member `m` may see them.
+ */
+export function membersJson(c: string, m: string): string {
   return `(SELECT json_agg(json_build_object('userId', x.user_id, 'role', x.role,
-        'delivered', LEAST(GREATEST(x.delivered, x.read), ${c}.last_position)::text,
-        'read', LEAST(x.read, ${c}.last_position)::text) ORDER BY x.user_id)
+        'delivered', ${deliveredMark('x', c)},
+        'read', ${readMark('x', c, m, showsRead('x.user_id'))}) ORDER BY x.user_id)
     FROM (SELECT * FROM members y WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
           ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
 }
 
+/** Scalar: who of a direct conversation's users is blocked by the other one, as JSON; null: nobody. */
+function blockedJson(c: string): string {
+  const [one, other] = [1, 2].map((n) => `split_part(${c}.direct_key, ',', ${n})::uuid`);
+  return `CASE WHEN ${c}.direct_key IS NOT NULL THEN (SELECT json_agg(b.blocked_id) FROM (
+      SELECT blocked_id FROM blocks WHERE user_id = ${one} AND blocked_id = ${other}
+      UNION ALL SELECT blocked_id FROM blocks WHERE user_id = ${other} AND blocked_id = ${one}) b)
+    END`;
+}
+
 const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last_position,
   (extract(epoch FROM c.last_at) * 1000000)::int8 AS last_at_us, m.from_position,
-  ${membersJson('c')} AS members,
+  ${membersJson('c', 'm')} AS members,
   (SELECT count(*)::int FROM members x
     WHERE x.conversation_id = c.id AND ${isMember('x')}) AS member_count,
   ${unreadCount('m', 'c.last_position')} AS unread,
   ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })} AS lines,
   last.message_id, last.position, last.version, last.sender_id, last.sent_at, last.expires_at,
-  last.deleted, last.content`;
+  last.deleted, last.content, last.extras`;
 
 const LAST = `LEFT JOIN LATERAL (SELECT ${messageColumns('x')} FROM messages x
     WHERE x.conversation_id = c.id AND x.position > m.from_position
@@ -81,23 +120,29 @@ export const LIST_VIEWS = {
     ORDER BY page.last_at DESC, c.id DESC`,
 };
 
+/** Members, and those whose addition is on its way: who counts for the size of a group. */
+export function isComing(m: string): string {
+  return `${m}.until_position IS NULL AND (${m}.from_position IS NULL OR NOT ${m}.pending)`;
+}
+
 /**
- * $1 topic, $2 conversation ids, $3 upper bounds or nulls: routing data and, in every row and in
- * the same snapshot, the next offset to apply per partition.
+ * $1 topic, $2 conversation ids, $3 bounds or nulls: routing data and, in every row and in the same
+ * snapshot, the next offset to apply per partition. Former members only as far as they still saw
+ * something at or above the bound; without one none.
  */
 export const ROUTING = {
   name: 'conversation-routing',
-  text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members,
+  text: `SELECT progress.applied, c.id, c.kind, c.version, c.message_ttl_seconds, r.members, r.pending,
+      c.blocks_version, ${blockedJson('c')} AS blocked,
       CASE WHEN w.below IS NULL OR c.last_position < w.below THEN c.last_position
-           ELSE COALESCE((SELECT x.position FROM messages x
-             WHERE x.conversation_id = c.id AND x.position < w.below
-             ORDER BY x.position DESC LIMIT 1), 0) END AS last_position
+           ELSE ${positionBelow('c.id', 'w.below')} END AS last_position
     FROM (SELECT ARRAY(SELECT next::text FROM log_progress WHERE topic = $1 ORDER BY partition)
             AS applied) progress
     LEFT JOIN (unnest($2::text[], $3::int8[]) AS w (id, below)
       JOIN conversations c ON c.id = w.id
       CROSS JOIN LATERAL (SELECT json_agg(json_build_object('userId', x.user_id,
-          'from', x.from_position::text, 'until', x.until_position::text)) AS members
-        FROM members x WHERE x.conversation_id = c.id AND x.from_position IS NOT NULL
-          AND NOT x.pending) r) ON true`,
+          'from', x.from_position::text, 'until', x.until_position::text))
+            FILTER (WHERE NOT x.pending) AS members, bool_or(x.pending) AS pending
+        FROM members x WHERE x.conversation_id = c.id
+          AND (x.until_position IS NULL OR x.until_position >= w.below)) r) ON true`,
 };

@@ -1,9 +1,11 @@
 import { Check, Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import type { HistoryMode } from '@tidings/common/contracts/content';
 import type { ConversationKind } from '@tidings/common/contracts/events';
 
 /** A conversation. Positions are bigints as decimal strings. */
 @Entity('conversations')
 @Check('conversations_kind_check', `kind IN ('direct', 'group', 'everyone')`)
+@Check('conversations_history_check', `history IN ('joined', 'all')`)
 @Unique('conversations_direct_key', ['directKey'])
 @Index('conversations_request', ['createdBy', 'requestId'], {
   unique: true,
@@ -54,4 +56,12 @@ export class ConversationEntity {
 
   @Column('integer', { name: 'message_ttl_seconds', nullable: true })
   messageTtlSeconds!: number | null;
+
+  /** What members who are added later see. */
+  @Column('text', { default: 'joined' })
+  history!: HistoryMode;
+
+  /** Direct only: rises with each change of the blocks between its two users. */
+  @Column('integer', { name: 'blocks_version', default: 0 })
+  blocksVersion!: number;
 }

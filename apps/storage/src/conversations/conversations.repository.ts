@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { HistoryMode } from '@tidings/common/contracts/content';
 import type { Conversation, Member } from '@tidings/common/contracts/http';
 import type { ConversationKind } from '@tidings/common/contracts/events';
 import type { ConversationRouting, Interval } from '@tidings/common/contracts/internal';
@@ -15,8 +16,14 @@ export interface NewConversation {
   createdAt: Date;
   createdBy: string;
   directKey: string | null;
+  requestId: string | null;
+  title: string | null;
+  messageTtlSeconds: number | null;
+  history: HistoryMode;
   partition: number;
   memberIds: string[];
+  /** Null: all are plain members. */
+  ownerId: string | null;
   event: { messageId: string; json: string };
 }
 
@@ -49,6 +56,9 @@ interface RoutingRow {
   version: number;
   message_ttl_seconds: number | null;
   members: Interval[] | null;
+  pending: boolean | null;
+  blocks_version: number;
+  blocked: string[] | null;
   last_position: string;
 }
 
@@ -70,9 +80,25 @@ export class ConversationsRepository {
     return row ?? null;
   }
 
+  /** Id of the group that a user made under this request id. */
+  async requestedId(
+    createdBy: string,
+    requestId: string,
+  ): Promise<{ id: string; inLog: boolean } | null> {
+    const [row] = await this.database.rows<{ id: string; inLog: boolean }>(
+      {
+        name: 'conversation-requested',
+        text: `SELECT id, created_position IS NOT NULL AS "inLog" FROM conversations
+               WHERE created_by = $1 AND request_id = $2`,
+      },
+      [createdBy, requestId],
+    );
+    return row ?? null;
+  }
+
   /**
    * Writes a new conversation, its founders and the outbox row of its creation, or nothing: false
-   * when the pair has a conversation already.
+   * when the pair, or the creator under this request id, has a conversation already.
    */
   create(conversation: NewConversation): Promise<boolean> {
     return this.database.transaction('', async (sql) => {
@@ -80,9 +106,10 @@ export class ConversationsRepository {
       await sql.rows(
         {
           text: `INSERT INTO members (conversation_id, user_id, role, from_position)
-                 SELECT $1, unnest($2::uuid[]), 'member', 0`,
+                 SELECT $1, u, CASE WHEN u = $3 THEN 'owner' ELSE 'member' END, 0
+                 FROM unnest($2::uuid[]) u`,
         },
-        [conversation.id, conversation.memberIds],
+        [conversation.id, conversation.memberIds, conversation.ownerId],
       );
       await sql.rows(
         {
@@ -134,14 +161,20 @@ export class ConversationsRepository {
 
 async function insertConversation(sql: Sql, conversation: NewConversation): Promise<boolean> {
   const { id, kind, createdAt, createdBy, directKey, partition } = conversation;
+  const { requestId, title, messageTtlSeconds, history } = conversation;
   const rows = await sql.rows(
     {
       // Without a target: two instances may make the same id in the same millisecond.
       text: `INSERT INTO conversations
-               (id, kind, created_at, created_by, direct_key, version, partition, last_at)
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $3) ON CONFLICT DO NOTHING RETURNING id`,
+               (id, kind, created_at, created_by, direct_key, version, partition, last_at,
+                request_id, title, message_ttl_seconds, history)
+             VALUES ($1, $2, $3, $4, $5, 1, $6, $3, $7, $8, $9, $10)
+             ON CONFLICT DO NOTHING RETURNING id`,
     },
-    [id, kind, createdAt, createdBy, directKey, partition],
+    [
+      ...[id, kind, createdAt, createdBy, directKey, partition],
+      ...[requestId, title, messageTtlSeconds, history],
+    ],
   );
   return rows.length > 0;
 }
@@ -167,13 +200,17 @@ function toConversation(row: ViewRow): Conversation {
 }
 
 function toRouting(row: RoutingRow, conversationId: string): ConversationRouting {
-  const { kind, version, members, last_position, message_ttl_seconds } = row;
+  const { kind, version, members, pending, last_position, message_ttl_seconds } = row;
+  const { blocked, blocks_version } = row;
   return {
     conversationId,
     kind,
     version,
     members: members ?? [],
+    ...(pending && { pending }),
     lastPosition: last_position,
     ...(message_ttl_seconds !== null && { messageTtlSeconds: message_ttl_seconds }),
+    ...(blocked && { blocked }),
+    ...(blocks_version > 0 && { blocksVersion: blocks_version }),
   };
 }

@@ -1,22 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationChanged } from '@tidings/common/contracts/events';
 import type { Conversation, Page } from '@tidings/common/contracts/http';
-import { makeConversationId } from '@tidings/common/contracts/ids';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
-import { MemberCache } from '@tidings/common/redis/members';
-import { uuidv7 } from 'uuidv7';
 import { AccountsRepository } from '../accounts/accounts.repository';
+import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
-import { sha256 } from '../messages/message.mapper';
 import { OutboxService } from '../outbox/outbox.service';
-import {
-  ConversationsRepository,
-  type ListPosition,
-  type NewConversation,
-} from './conversations.repository';
+import { ConversationsRepository, type ListPosition } from './conversations.repository';
+import { newConversation } from './new-conversation';
 
 /** How long a new conversation's answer waits for its first entry to be readable, in milliseconds. */
 const READABLE_WITHIN_MS = 250;
@@ -30,12 +23,13 @@ export class ConversationsService {
     private readonly outbox: OutboxService,
     private readonly log: LogState,
     private readonly progress: Progress,
-    private readonly cache: MemberCache,
+    private readonly blocks: BlocksRepository,
   ) {}
 
   /**
    * The direct conversation of two users, made when absent. Answers when its creation is in the log,
-   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`.
+   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`, and `blocked`
+   * instead of making one with somebody who blocks the user.
    */
   async direct(
     userId: string,
@@ -51,8 +45,12 @@ export class ConversationsService {
       if ((await this.accounts.byIds([userId, otherId])).length < 2) {
         throw new TidingsError('not_found');
       }
+      if ((await this.blocks.blocking([otherId], userId)).length > 0) {
+        throw new TidingsError('blocked');
+      }
+      const founding = { creator: userId, memberIds: [userId, otherId], directKey };
       created = await this.conversations.create(
-        this.newDirect(userId, [userId, otherId], directKey),
+        newConversation({ kind: 'direct', ...founding }, (id) => this.log.partitionOf(id)),
       );
       found = await this.conversations.directId(directKey);
       if (!found) throw new TidingsError('unavailable');
@@ -62,7 +60,7 @@ export class ConversationsService {
       // It is in the log: whether it can be read yet only makes the answer richer.
       await this.progress.wait([appended], READABLE_WITHIN_MS);
     }
-    return { created, ...(await this.answer(userId, found.id, !found.inLog)) };
+    return { created, ...(await this.answer(userId, found.id)) };
   }
 
   /** The conversation as a member sees it. Throws `no_such_conversation`, for outsiders too. */
@@ -92,42 +90,14 @@ export class ConversationsService {
     return this.conversations.routing(this.log.topic, wanted);
   }
 
-  private async answer(userId: string, conversationId: string, fresh: boolean) {
+  private async answer(userId: string, conversationId: string) {
     const [conversation, routed] = await Promise.all([
       this.conversations.view(userId, conversationId),
       this.routing([{ conversationId }]),
     ]);
     const routing = routed.items[0];
     if (!conversation || !routing) throw new TidingsError('unavailable');
-    // Only a convenience: a gateway that misses it in Redis asks storage.
-    if (fresh) void this.cache.put(routing).catch(() => undefined);
     return { conversation, routing };
-  }
-
-  private newDirect(creator: string, memberIds: string[], directKey: string): NewConversation {
-    const createdAt = new Date();
-    const id = makeConversationId(sha256, createdAt.getTime(), memberIds);
-    const messageId = uuidv7();
-    const event: ConversationChanged = {
-      conversationId: id,
-      messageId,
-      senderId: creator,
-      sentAt: createdAt.toISOString(),
-      version: 1,
-      kind: 'direct',
-      members: memberIds,
-      change: { kind: 'created', conversationKind: 'direct', userIds: memberIds },
-    };
-    return {
-      id,
-      kind: 'direct',
-      createdAt,
-      createdBy: creator,
-      directKey,
-      partition: this.log.partitionOf(id),
-      memberIds,
-      event: { messageId, json: JSON.stringify(event) },
-    };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { MemberRole } from '@tidings/common/contracts/content';
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A member sees positions in (from, until]. Positions are bigints as decimal strings. */
@@ -12,7 +13,7 @@ export class MemberEntity {
   userId!: string;
 
   @Column('text')
-  role!: 'owner' | 'admin' | 'member';
+  role!: MemberRole;
 
   /** Null: the addition is not in the log yet. */
   @Column('bigint', { name: 'from_position', nullable: true })
@@ -25,6 +26,14 @@ export class MemberEntity {
   /** The last change of this row is not in the log yet. */
   @Column('boolean', { default: false })
   pending!: boolean;
+
+  /** Version of the conversation that began or ended this membership last: whose record settles it. */
+  @Column('integer', { name: 'changed_version', default: 1 })
+  changedVersion!: number;
+
+  /** Position of the record that added the member, "0" for founders; `from` may lie before it. */
+  @Column('bigint', { name: 'joined_position', default: 0 })
+  joinedPosition!: string;
 
   /** Watermark as the member sent it; capped when read. */
   @Column('bigint', { default: 0 })

@@ -2,13 +2,21 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { DeviceEntity } from '../accounts/device.entity';
 import { RefreshTokenEntity } from '../accounts/refresh-token.entity';
 import { UserEntity } from '../accounts/user.entity';
+import { BlockEntity } from '../blocks/block.entity';
 import { ContactEntity } from '../contacts/contact.entity';
 import { ConversationEntity } from '../conversations/conversation.entity';
 import { MemberEntity } from '../conversations/member.entity';
 import { LogProgressEntity } from '../log/log-progress.entity';
+import { MediaEntity, MediaUseEntity } from '../media/media.entity';
+import { ChangeEntity } from '../messages/change.entity';
 import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
-import { SharedBatches1764000000500 } from '../migrations/1764000000500-shared-batches';
+import { Groups1764000001000 } from '../migrations/1764000001000-groups';
+import { Privacy1764000002000 } from '../migrations/1764000002000-privacy';
+import { Changes1764000003000 } from '../migrations/1764000003000-changes';
+import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
+import { Media1764000005000 } from '../migrations/1764000005000-media';
+import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -28,13 +36,25 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       DeviceEntity,
       RefreshTokenEntity,
       ContactEntity,
+      BlockEntity,
       ConversationEntity,
       MemberEntity,
       MessageEntity,
+      ChangeEntity,
       OutboxEntity,
       LogProgressEntity,
+      MediaEntity,
+      MediaUseEntity,
     ],
-    migrations: [Initial1763700000000, SharedBatches1764000000500],
+    migrations: [
+      Initial1763700000000,
+      Groups1764000001000,
+      Privacy1764000002000,
+      Changes1764000003000,
+      Blocks1764000004000,
+      Media1764000005000,
+      SharedBatches1764000006000,
+    ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
     // An idle connection that the server ends is replaced at its next use.

@@ -19,7 +19,7 @@ const always = (): boolean => true;
 describe('sync bodies', () => {
   it('leaves a conversation that fits as it is', () => {
     const small = conversation(['a', 'b']);
-    expect(fitConversation(small, always).conversation).toBe(small);
+    expect(fitConversation(small, always, '0').conversation).toBe(small);
   });
 
   it.each([
@@ -28,7 +28,7 @@ describe('sync bodies', () => {
     ['text of three bytes each', '語'.repeat(LIMITS.textBytes / 3)],
   ])('leaves out the oldest new messages: %s', (_what, text) => {
     const big = conversation(Array.from({ length: 100 }, () => text));
-    const { conversation: fitted, bytes } = fitConversation(big, always);
+    const { conversation: fitted, bytes } = fitConversation(big, always, '0');
     expect(fitted.more).toBe(true);
     expect(fitted.messages.at(-1)!.position).toBe('100');
     expect(fitted.messages.length).toBeGreaterThan(0);
@@ -36,9 +36,33 @@ describe('sync bodies', () => {
     expect(bytes).toBeLessThan(BODY_BYTES);
   });
 
+  it.each([
+    ['changed ones alone', 400, 400, 1],
+    ['changed ones and new ones', 400, 300, 1],
+    ['few changed ones beside many new ones', 100, 2, 2],
+  ])('leaves out no changed message: %s', (_what, count, changed, fitting) => {
+    const whole = conversation(Array.from({ length: count }, () => 'x'.repeat(3_000)));
+    const isNew = (position: string): boolean => Number(position) > changed;
+    const fitted = fitConversation(whole, isNew, String(changed));
+    const bodies = packBodies([fitted], { complete: true });
+    for (const body of bodies) {
+      expect(utf8Bytes(JSON.stringify(body))).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
+    }
+    const parts = bodies.flatMap((body) => body.conversations);
+    const served = parts.flatMap((part) => part.messages.map((m) => Number(m.position)));
+    const first = count - (parts.at(-1)!.messages.length || 1);
+    expect(served.slice(0, changed)).toEqual(Array.from({ length: changed }, (_, i) => i + 1));
+    expect(served.slice(changed)).toEqual(
+      Array.from({ length: count - changed }, (_, i) => changed + i + 1).filter((p) => p > first),
+    );
+    expect(parts.slice(0, -1).every((part) => !part.more && part.upTo === `${changed}`)).toBe(true);
+    expect(parts.at(-1)).toMatchObject({ upTo: '99', more: served.length < count });
+    expect(answerLength([fitted, fitted])).toBe(fitting);
+  });
+
   it('packs every conversation, in order, into frames that fit', () => {
     const sized = Array.from({ length: 40 }, (_, i) =>
-      fitConversation({ ...conversation(['x'.repeat(16_000), 'y']), upTo: String(i) }, always),
+      fitConversation({ ...conversation(['x'.repeat(16_000), 'y']), upTo: String(i) }, always, '0'),
     );
     const bodies = packBodies(sized, { since: 's', complete: true });
     expect(bodies.length).toBeGreaterThan(1);

@@ -25,6 +25,7 @@ const member = (n: number, extra: Partial<Membership> = {}): Membership => ({
   from: 0n,
   until: null,
   leaving: false,
+  joined: 0n,
   created: 5n,
   last: 20n,
   ...extra,
@@ -77,6 +78,12 @@ describe('choice of conversations', () => {
       { have: 0n, fresh: true },
     ],
     ['since: joined after it', syncTask({}, since(10n)), { from: 11n }, { have: 11n, fresh: true }],
+    [
+      'since: joined after it, all history',
+      syncTask({}, since(10n)),
+      { joined: 12n },
+      { have: 0n, fresh: true },
+    ],
     [
       'since: joined before it',
       syncTask({}, since(10n)),
@@ -173,6 +180,8 @@ describe('plan of one conversation', () => {
       { state: 'new', newest: 10, more: true },
     ],
     ['only changed', {}, { changed: 2 }, { state: 'behind', changed: true, cost: 2 }],
+    ['many changed', {}, { changed: 400, above: 100 }, { state: 'behind', cost: 500 }],
+    ['one changed more', {}, { changed: 401 }, { state: 'reset', above: 0n, keep: 10, cost: 10 }],
     ['right digest', { digest: right }, { linesAtHave: lines }, { state: 'same' }],
     [
       'wrong digest',

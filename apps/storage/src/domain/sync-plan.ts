@@ -67,6 +67,8 @@ export interface Membership {
   until: bigint | null;
   /** A removal is on its way to the log: counts as done. */
   leaving: boolean;
+  /** Where the membership began; "from" may lie before it. */
+  joined: bigint;
   created: bigint;
   last: bigint;
 }
@@ -120,6 +122,11 @@ export function chooseConversations(
   return { candidates, gone };
 }
 
+/** Whether the client named the conversation, or it is owed from an earlier part. */
+export function isListed(task: SyncTask, conversationId: string): boolean {
+  return listing(task, conversationId).listed !== null;
+}
+
 function listing(
   task: SyncTask,
   conversationId: string,
@@ -138,7 +145,7 @@ function candidate(
   listed: Listed | null,
   bound: bigint | null,
 ): Candidate {
-  const begun = m.created > from + 1n ? m.created : from + 1n;
+  const begun = [m.created, m.joined, from + 1n].reduce((a, b) => (a > b ? a : b));
   const fresh = listed ? listed.have === null : bound === null || begun >= bound;
   const wanted = listed ? (listed.have ?? from) : fresh ? from : bound! - 1n;
   return {
@@ -157,7 +164,7 @@ function candidate(
 export interface Measured {
   /** Visible entries above `have`, counted up to one more than are served. */
   above: number;
-  /** Entries up to `have` that were changed above it. */
+  /** Entries up to `have` that were changed above it, counted up to one more than are served. */
   changed: number;
   /** Digest lines up to `have`; null when there is nothing to compare. */
   linesAtHave: DigestLines | null;
@@ -180,6 +187,9 @@ export interface Planned {
   cost: number;
 }
 
+/** Changed entries of one conversation that are served; with more it is begun anew. */
+export const CHANGED_MAX = LIMITS.syncMessages - LIMITS.syncNewestPerConversation;
+
 /** Most entries that the database counts above a client's position. */
 export function newestLimit(candidate: Candidate): number {
   return candidate.fresh ? LIMITS.syncFirstPerConversation : LIMITS.syncNewestPerConversation;
@@ -193,7 +203,11 @@ export function planConversation(
   appliedBelow: bigint,
 ): Planned {
   const { have, from, fresh } = candidate;
-  if (!fresh && measured.changed === 0 && differs(sha256, candidate, measured, appliedBelow)) {
+  const anew =
+    measured.changed === 0
+      ? differs(sha256, candidate, measured, appliedBelow)
+      : measured.changed > CHANGED_MAX;
+  if (!fresh && anew) {
     const keep = LIMITS.syncFirstPerConversation;
     return {
       ...{ candidate, state: 'reset', above: from, newest: keep + 1, keep, cost: keep },

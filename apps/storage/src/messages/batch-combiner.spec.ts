@@ -1,9 +1,9 @@
 import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
-import type { LogEntry } from './record-decoder';
+import type { LogItem } from './record-decoder';
 
-const batch = (partition: number, entries = 1): Batch => ({
-  ...{ partition, first: 0n, next: BigInt(entries) },
-  entries: Array.from({ length: entries }, () => ({}) as LogEntry),
+const batch = (partition: number, items = 1): Batch => ({
+  ...{ partition, first: 0n, next: BigInt(items) },
+  items: Array.from({ length: items }, () => ({}) as LogItem),
 });
 
 function setUp(judge: (batches: readonly Batch[]) => Applied | Error) {
@@ -31,7 +31,7 @@ function setUp(judge: (batches: readonly Batch[]) => Applied | Error) {
 }
 
 const all = (batches: readonly Batch[]): Applied => ({
-  inserted: batches.reduce((sum, b) => sum + b.entries.length, 0),
+  inserted: batches.reduce((sum, b) => sum + b.items.length, 0),
 });
 
 describe('BatchCombiner', () => {

@@ -1,24 +1,24 @@
-import type { LogEntry } from './record-decoder';
+import type { LogItem } from './record-decoder';
 
-/** Consecutive records of one partition: the entries among the offsets [first, next). */
+/** Consecutive records of one partition: the items among the offsets [first, next). */
 export interface Batch {
   partition: number;
   first: bigint;
   next: bigint;
-  entries: readonly LogEntry[];
+  items: readonly LogItem[];
 }
 
 /** What a batch did: null when the fence refused it (somebody else has applied it, or none of it). */
 export type Applied = { inserted: number } | null;
 
 /**
- * Applies all batches or none, in one statement, and tells how many entries were inserted. Null: the
+ * Applies all batches or none, in one statement, and tells how many items were new. Null: the
  * fence refused one of them.
  */
 export type ApplyAll = (batches: readonly Batch[]) => Promise<Applied>;
 
-/** Entries of one statement; a single batch may have more. */
-const STATEMENT_ENTRIES = 3_000;
+/** Items of one statement; a single batch may have more. */
+const STATEMENT_ITEMS = 3_000;
 
 interface Waiting {
   batch: Batch;
@@ -55,11 +55,11 @@ export class BatchCombiner {
   }
 
   private take(): Waiting[] {
-    let entries = 0;
+    let items = 0;
     let count = 0;
     for (const { batch } of this.waiting) {
-      entries += batch.entries.length;
-      if (count > 0 && entries > STATEMENT_ENTRIES) break;
+      items += batch.items.length;
+      if (count > 0 && items > STATEMENT_ITEMS) break;
       count++;
     }
     return this.waiting.splice(0, count);
@@ -77,11 +77,11 @@ export class BatchCombiner {
       for (const one of all) await this.alone(one);
       return;
     }
-    let missing = all.reduce((sum, { batch }) => sum + batch.entries.length, -applied.inserted);
+    let missing = all.reduce((sum, { batch }) => sum + batch.items.length, -applied.inserted);
     for (const { batch, resolve } of all) {
-      const known = Math.min(missing, batch.entries.length);
+      const known = Math.min(missing, batch.items.length);
       missing -= known;
-      resolve({ inserted: batch.entries.length - known });
+      resolve({ inserted: batch.items.length - known });
     }
   }
 

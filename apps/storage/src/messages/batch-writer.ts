@@ -10,7 +10,7 @@ import { sqlState } from '../database/database-errors';
 import { checkBounds, type LogState, LogMismatchError } from '../log/log-state';
 import type { Progress } from '../log/progress';
 import type { BatchRepository } from './batch.repository';
-import { decodeEntry, type LogEntry } from './record-decoder';
+import { decodeEntry, type LogItem } from './record-decoder';
 import type { WriterMetrics } from './writer-metrics';
 
 /** Entries of one statement. */
@@ -29,7 +29,7 @@ const DATA_ERRORS = ['22', '23', '54'];
 interface Step {
   first: bigint;
   next: bigint;
-  entries: LogEntry[];
+  entries: LogItem[];
   letters: { record: LogRecord; reason: string }[];
 }
 
@@ -123,6 +123,7 @@ export class BatchWriter implements PartitionLifecycle {
       const record = records[end]!;
       const decoded = decodeEntry(record, this.parts.log);
       if (decoded.kind === 'entry') step.entries.push(decoded.entry);
+      else if (decoded.kind === 'change') step.entries.push(decoded.change);
       else if (decoded.kind === 'poison') step.letters.push({ record, reason: decoded.reason });
       else this.ignore(record, decoded.why);
       step.next = record.offset + 1n;
@@ -141,7 +142,7 @@ export class BatchWriter implements PartitionLifecycle {
     partition: number,
     first: bigint,
     next: bigint,
-    entries: LogEntry[],
+    entries: LogItem[],
   ): Promise<bigint | null> {
     try {
       return await this.applyOnce(partition, first, next, entries);
@@ -162,7 +163,7 @@ export class BatchWriter implements PartitionLifecycle {
     partition: number,
     first: bigint,
     next: bigint,
-    entries: LogEntry[],
+    entries: LogItem[],
   ): Promise<bigint | null> {
     const { batches, metrics, progress } = this.parts;
     const startedAt = performance.now();

@@ -2,7 +2,7 @@ import type { Database } from '../database/database';
 import { sqlState } from '../database/database-errors';
 import type { LogState } from '../log/log-state';
 import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
-import type { LogEntry } from './record-decoder';
+import { isChange, type LogChange, type LogEntry, type LogItem } from './record-decoder';
 
 export type { Applied } from './batch-combiner';
 
@@ -18,14 +18,14 @@ export class BatchRepository {
     private readonly log: LogState,
   ) {}
 
-  /** Applies the entries among the offsets [first, next). */
+  /** Applies the items among the offsets [first, next). */
   apply(
     partition: number,
     first: bigint,
     next: bigint,
-    entries: readonly LogEntry[],
+    items: readonly LogItem[],
   ): Promise<Applied> {
-    return this.combiner.apply({ partition, first, next, entries });
+    return this.combiner.apply({ partition, first, next, items });
   }
 
   /** Epoch and next offset of a partition. */
@@ -41,13 +41,16 @@ export class BatchRepository {
   }
 
   private async applyAll(batches: readonly Batch[]): Promise<Applied> {
-    const entries = batches.length === 1 ? batches[0]!.entries : batches.flatMap((b) => b.entries);
+    const items = batches.length === 1 ? batches[0]!.items : batches.flatMap((b) => b.items);
+    const changes = items.filter(isChange);
+    const entries = items.filter((item): item is LogEntry => !isChange(item));
     try {
       const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
         {
           name: 'apply-log-batches',
           text: `SELECT applied, inserted FROM apply_log_batches(
-                   $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+                   $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                   $16, $17, $18, $19, $20, $21, $22)`,
         },
         [
           this.log.topic,
@@ -55,7 +58,8 @@ export class BatchRepository {
           batches.map((b) => b.partition),
           plainArray(batches.map((b) => b.first)),
           plainArray(batches.map((b) => b.next)),
-          ...columns(entries),
+          ...entryArrays(entries),
+          ...(changes.length > 0 ? changeArrays(changes) : NO_CHANGES),
         ],
       );
       return row?.applied ? { inserted: row.inserted } : null;
@@ -66,7 +70,7 @@ export class BatchRepository {
   }
 }
 
-function columns(entries: readonly LogEntry[]): unknown[] {
+function entryArrays(entries: readonly LogEntry[]): unknown[] {
   return [
     plainArray(entries.map((e) => e.conversationId)),
     plainArray(entries.map((e) => e.messageId)),
@@ -77,6 +81,21 @@ function columns(entries: readonly LogEntry[]): unknown[] {
     plainArray(entries.map((e) => e.kind)),
     plainArray(entries.map((e) => e.contentHash)),
     entries.map((e) => e.content),
+    entries.some((e) => e.extras !== null) ? entries.map((e) => e.extras) : null,
+  ];
+}
+
+const NO_CHANGES = [null, null, null, null, null, null, null];
+
+function changeArrays(changes: readonly LogChange[]): unknown[] {
+  return [
+    plainArray(changes.map((c) => c.conversationId)),
+    plainArray(changes.map((c) => c.changeId)),
+    plainArray(changes.map((c) => c.position)),
+    plainArray(changes.map((c) => c.messageId)),
+    plainArray(changes.map((c) => c.userId)),
+    plainArray(changes.map((c) => c.hash)),
+    changes.map((c) => c.content),
   ];
 }
 

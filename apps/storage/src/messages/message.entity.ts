@@ -37,11 +37,15 @@ export class MessageEntity {
   @Column('boolean', { default: false })
   deleted!: boolean;
 
-  /** Tells two contents under one id apart; null for events. */
+  /** Tells two first appends under one id apart; null for events and deleted messages. */
   @Column({ type: 'text', name: 'content_hash', nullable: true, collation: 'C' })
   contentHash!: string | null;
 
-  /** JSON text, as it was appended. */
+  /** JSON text, as it was appended; null when deleted. */
   @Column('text', { nullable: true })
   content!: string | null;
+
+  /** JSON text of `replyTo`, `mentions` and `meta`; null when there are none. */
+  @Column('text', { nullable: true })
+  extras!: string | null;
 }

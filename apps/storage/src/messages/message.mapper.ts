@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Message, MessageContent } from '@tidings/common/contracts/content';
+import type { Extras } from '@tidings/common/contracts/extras';
 import type { Sha256 } from '@tidings/common/contracts/ids';
 
-/** A row of `messages`, as the queries of this service select it ({@link MESSAGE_COLUMNS}). */
+/** A row of `messages`, as the queries of this service select it ({@link messageColumns}). */
 export interface MessageRow {
   conversation_id: string;
   message_id: string;
@@ -12,18 +13,22 @@ export interface MessageRow {
   sent_at: Date;
   expires_at: Date | null;
   deleted: boolean;
-  content: string;
+  /** Null: deleted. */
+  content: string | null;
+  extras: string | null;
 }
 
 /** The columns of {@link MessageRow}, of the table or alias `t`. */
 export function messageColumns(t: string): string {
   return [
     ...['conversation_id', 'message_id', 'position', 'version', 'sender_id', 'sent_at'],
-    ...['expires_at', 'deleted', 'content'],
+    ...['expires_at', 'deleted', 'content', 'extras'],
   ]
     .map((column) => `${t}.${column}`)
     .join(', ');
 }
+
+const DELETED: MessageContent = { kind: 'deleted' };
 
 /** A row as an entry of a conversation's history. */
 export function toMessage(row: MessageRow): Message {
@@ -32,11 +37,12 @@ export function toMessage(row: MessageRow): Message {
     position: row.position,
     messageId: row.message_id,
     senderId: row.sender_id,
-    content: JSON.parse(row.content) as MessageContent,
+    content: row.content === null ? DELETED : (JSON.parse(row.content) as MessageContent),
     sentAt: row.sent_at.toISOString(),
     version: row.version,
     ...(row.expires_at && { expiresAt: row.expires_at.toISOString() }),
     ...(row.deleted && { deleted: true }),
+    ...(row.extras !== null && (JSON.parse(row.extras) as Extras)),
   };
 }
 

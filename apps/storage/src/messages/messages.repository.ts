@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Message } from '@tidings/common/contracts/content';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
-import { isAlive, isMember } from '../conversations/conversation-views.sql';
+import type { ChangeTarget, FirstAppend } from '@tidings/common/contracts/internal';
+import { isAlive, isMember, positionBelow } from '../conversations/conversation-views.sql';
 import { Database } from '../database/database';
 import { messageColumns, type MessageRow, toMessage } from './message.mapper';
 
@@ -13,7 +13,9 @@ export interface HistoryRange {
 }
 
 const VISIBLE = `x.conversation_id = $1 AND x.position > GREATEST($2::int8, $3::int8)
-  AND x.position < $4::int8 AND ${isAlive('x', 'now()')}`;
+  AND x.position < $4::int8 AND ${isAlive('x', 'now()')}
+  AND EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = $1 AND m.user_id = $6
+    AND ${isMember('m')})`;
 
 /** Reads the histories of conversations. */
 @Injectable()
@@ -35,10 +37,13 @@ export class MessagesRepository {
     return row?.from ?? null;
   }
 
-  /** A page in ascending order, and whether more lie beyond it in the direction of reading. */
+  /**
+   * A page in ascending order, and whether more lie beyond it in the direction of reading; empty for
+   * somebody who has been removed meanwhile.
+   */
   async history(
+    reader: { userId: string; visibleFrom: string },
     conversationId: string,
-    visibleFrom: string,
     { before, after, limit }: HistoryRange,
   ): Promise<{ items: Message[]; more: boolean }> {
     const order = after === null ? 'DESC' : 'ASC';
@@ -48,10 +53,35 @@ export class MessagesRepository {
         text: `SELECT ${messageColumns('x')} FROM messages x WHERE ${VISIBLE}
                ORDER BY x.position ${order} LIMIT $5`,
       },
-      [conversationId, visibleFrom, after ?? '0', before ?? LAST_POSITION, limit + 1],
+      [
+        ...[conversationId, reader.visibleFrom, after ?? '0', before ?? LAST_POSITION],
+        ...[limit + 1, reader.userId],
+      ],
     );
     const items = rows.slice(0, limit).map(toMessage);
     return { items: after === null ? items.reverse() : items, more: rows.length > limit };
+  }
+
+  /** What a change of a message meets, and how far its partition is applied; null for outsiders. */
+  async changeTarget(
+    topic: string,
+    wanted: { userId: string; conversationId: string; messageId: string; changeId: string },
+  ): Promise<(Omit<ChangeTarget, 'applied'> & { appliedTo: bigint }) | null> {
+    const { userId, conversationId, messageId, changeId } = wanted;
+    const values = [userId, conversationId, messageId, changeId, topic];
+    const [row] = await this.database.rows<ChangeTargetRow>(CHANGE_TARGET, values);
+    if (!row) return null;
+    const { change_position: position } = row;
+    return {
+      message: row.message_id === null ? null : toMessage({ ...row, message_id: row.message_id }),
+      role: row.role,
+      change:
+        position === null
+          ? null
+          : { position, messageId: row.of_message, userId: row.user_id, hash: row.hash },
+      previous: row.previous,
+      appliedTo: BigInt(row.applied),
+    };
   }
 
   /** First appends of message ids, aligned, and how far the log is applied: one snapshot. */
@@ -71,6 +101,34 @@ export class MessagesRepository {
     );
     return rows.map((row) => ({ first: toFirst(row), applied: row.applied }));
   }
+}
+
+/** $1 user, $2 conversation, $3 message, $4 change, $5 topic; no row for outsiders. */
+const CHANGE_TARGET = {
+  name: 'change-target',
+  text: `SELECT m.role, ${messageColumns('x')}, h.position AS change_position,
+      h.message_id AS of_message, h.user_id, h.hash,
+      (SELECT next FROM log_progress WHERE topic = $5 AND partition = c.partition) AS applied,
+      CASE WHEN h.position IS NOT NULL THEN
+        ${positionBelow('c.id', 'CASE WHEN x.deleted THEN x.version ELSE h.position END')}
+      END AS previous
+    FROM members m JOIN conversations c ON c.id = m.conversation_id
+    LEFT JOIN messages x ON x.conversation_id = m.conversation_id AND x.message_id = $3
+      AND x.position > m.from_position AND ${isAlive('x', 'now()')}
+    LEFT JOIN changes h ON h.conversation_id = m.conversation_id AND h.change_id = $4
+    WHERE m.user_id = $1 AND m.conversation_id = $2 AND ${isMember('m')}
+      AND c.created_position IS NOT NULL`,
+};
+
+interface ChangeTargetRow extends Omit<MessageRow, 'message_id'> {
+  message_id: string | null;
+  role: ChangeTarget['role'];
+  change_position: string | null;
+  of_message: string;
+  user_id: string;
+  hash: string | null;
+  applied: string;
+  previous: string | null;
 }
 
 function toFirst(row: FirstRow): FirstAppend | null {

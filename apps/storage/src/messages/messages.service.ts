@@ -27,10 +27,10 @@ export class MessagesService {
     input: RpcInput<Rpc, 'messages.history'>,
   ): Promise<RpcOutput<Rpc, 'messages.history'>> {
     const { userId, conversationId, before, after, limit, barrier } = input;
-    const from = await this.messages.visibleFrom(userId, conversationId);
-    if (from === null) throw new TidingsError('no_such_conversation');
+    let visibleFrom = await this.visibleFrom(userId, conversationId);
     const late = barrier !== undefined && !(await this.reached(conversationId, barrier));
-    const page = await this.messages.history(conversationId, from, {
+    if (barrier !== undefined) visibleFrom = await this.visibleFrom(userId, conversationId);
+    const page = await this.messages.history({ userId, visibleFrom }, conversationId, {
       before: before ?? null,
       after: after ?? null,
       limit,
@@ -55,6 +55,24 @@ export class MessagesService {
         return { applied: reached, first };
       }),
     };
+  }
+
+  /** A message and the state of a change of it. Throws `no_such_conversation`, for outsiders too. */
+  async get(input: RpcInput<Rpc, 'messages.get'>): Promise<RpcOutput<Rpc, 'messages.get'>> {
+    const { conversationId, next, waitMs } = input;
+    const partition = this.log.partitionOf(conversationId);
+    const target = next === undefined ? null : { partition, next: BigInt(next) };
+    if (target) await this.progress.wait([target], waitMs ?? 0);
+    const found = await this.messages.changeTarget(this.log.topic, input);
+    if (!found) throw new TidingsError('no_such_conversation');
+    const { appliedTo, ...answer } = found;
+    return { ...answer, applied: !target || appliedTo >= target.next };
+  }
+
+  private async visibleFrom(userId: string, conversationId: string): Promise<string> {
+    const from = await this.messages.visibleFrom(userId, conversationId);
+    if (from === null) throw new TidingsError('no_such_conversation');
+    return from;
   }
 
   private async reached(conversationId: string, barrier: (string | null)[]): Promise<boolean> {

@@ -1,6 +1,12 @@
 import { LogState } from '../log/log-state';
 import { decodeEntry } from './record-decoder';
-import { createdRecord, PARTITIONS, sentRecord } from '../../testing/records';
+import {
+  changedRecord,
+  createdRecord,
+  messageIdOf,
+  PARTITIONS,
+  sentRecord,
+} from '../../testing/records';
 
 const log = new LogState(
   'chat.messages.v1',
@@ -18,11 +24,51 @@ describe('record of the conversation log', () => {
         kind: 'text',
         contentHash: 'AAAAAAAAAAAAAAAAAAAAAA',
         expiresAt: null,
+        extras: null,
       },
     });
     expect(decoded.kind === 'entry' && JSON.parse(decoded.entry.content)).toEqual({
       ...{ kind: 'text', text: 'hello' },
     });
+  });
+
+  it('of a rich message keeps all of it', () => {
+    const extras = { replyTo: messageIdOf(1), mentions: [messageIdOf(2)], meta: { a: 'x\u0000' } };
+    const content = { kind: 'custom', data: { b: [1] } };
+    const decoded = decodeEntry(sentRecord(1n, { content, ...extras }), log);
+    expect(decoded).toMatchObject({ kind: 'entry', entry: { kind: 'custom' } });
+    if (decoded.kind !== 'entry') return;
+    expect(JSON.parse(decoded.entry.content)).toEqual(content);
+    expect(JSON.parse(decoded.entry.extras!)).toEqual(extras);
+    expect(decoded.entry.extras).not.toContain('\u0000');
+  });
+
+  it('of an edit becomes a change at its own position', () => {
+    const decoded = decodeEntry(changedRecord(9n), log);
+    expect(decoded).toMatchObject({
+      kind: 'change',
+      change: { position: 109n, messageId: messageIdOf(0), hash: 'BBBBBBBBBBBBBBBBBBBBBB' },
+    });
+    if (decoded.kind !== 'change') return;
+    expect(JSON.parse(decoded.change.content!)).toEqual({ kind: 'text', text: 'better' });
+  });
+
+  it('of a deletion has no content', () => {
+    const decoded = decodeEntry(changedRecord(9n, { content: { kind: 'deleted' } }), log);
+    expect(decoded).toMatchObject({ kind: 'change', change: { content: null } });
+  });
+
+  it.each([
+    ['another ce_id', {}, { id: messageIdOf(0) }, /ce_id/],
+    ['another key', {}, { key: 'conversation-b' }, /key/],
+    ['a wrong partition', {}, { partition: (sentRecord(1n).partition + 1) % 4 }, /partition/],
+    ['no hash', { changeHash: '' }, {}, /changeHash/],
+    ['an event', { content: { kind: 'event', event: {} } }, {}, /content/],
+    ['NUL in the text', { content: { kind: 'text', text: '\u0000' } }, {}, /NUL/],
+    ['another version', {}, { type: 'tidings.message.changed.v2' }, /unknown version/],
+  ])('of a change with %s is poison', (_what, value, record, reason) => {
+    const decoded = decodeEntry(changedRecord(1n, value, record), log);
+    expect(decoded).toMatchObject({ kind: 'poison', reason: expect.stringMatching(reason) });
   });
 
   it('of a creation becomes an event without hash', () => {

@@ -1,6 +1,17 @@
 import type { z } from 'zod';
-import type { MessageContent } from '@tidings/common/contracts/content';
-import { conversationChanged, EVENT_TYPES, messageSent } from '@tidings/common/contracts/events';
+import {
+  contentText,
+  type deletedContent,
+  type MessageContent,
+  type SentContent,
+} from '@tidings/common/contracts/content';
+import {
+  conversationChanged,
+  EVENT_TYPES,
+  messageChanged,
+  messageSent,
+} from '@tidings/common/contracts/events';
+import { extrasOf } from '@tidings/common/contracts/extras';
 import { isStorable } from '@tidings/common/contracts/text';
 import type { LogRecord } from '@tidings/common/kafka/record';
 import type { LogState } from '../log/log-state';
@@ -18,11 +29,37 @@ export interface LogEntry {
   contentHash: string | null;
   /** JSON text. */
   content: string;
+  /** JSON text of an object; null: none. */
+  extras: string | null;
+}
+
+/** An edit or deletion of an entry. */
+export interface LogChange {
+  record: LogRecord;
+  conversationId: string;
+  changeId: string;
+  /** Position of the change. */
+  position: bigint;
+  messageId: string;
+  /** Who made it. */
+  userId: string;
+  hash: string;
+  /** JSON text of the content afterwards; null: deleted. */
+  content: string | null;
+}
+
+/** What the batch writer applies, in the order of the log. */
+export type LogItem = LogEntry | LogChange;
+
+/** Tells changes from entries. */
+export function isChange(item: LogItem): item is LogChange {
+  return 'changeId' in item;
 }
 
 /** What a record turned out to be. */
 export type Decoded =
   | { kind: 'entry'; entry: LogEntry }
+  | { kind: 'change'; change: LogChange }
   /** Not for this service: of another epoch, or of a type that it does not know. */
   | { kind: 'ignored'; why: 'epoch' | 'type' }
   /** It can never be applied. */
@@ -31,33 +68,42 @@ export type Decoded =
 /** ISO 8601 in UTC, as `Date.toISOString` writes it. */
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/;
 
-/** Types that are entries, without their version: another version of them cannot be left out. */
-const ENTRY_NAMES = [EVENT_TYPES.messageSent, EVENT_TYPES.conversationChanged].map((type) =>
-  type.slice(0, type.lastIndexOf('.') + 1),
-);
+/** How a value of each type is read. */
+const READERS: Readonly<
+  Record<string, (value: unknown, record: LogRecord, log: LogState) => Decoded>
+> = {
+  [EVENT_TYPES.messageSent]: sent,
+  [EVENT_TYPES.messageChanged]: changed,
+  [EVENT_TYPES.conversationChanged]: conversation,
+};
+
+/** Types that are read, without their version: another version of them cannot be left out. */
+const NAMES = Object.keys(READERS).map((type) => type.slice(0, type.lastIndexOf('.') + 1));
 
 /** Reads a record of the conversation log. Never throws. */
 export function decodeEntry(record: LogRecord, log: LogState): Decoded {
   const { type } = record;
   if (type === '') return poison('ce_type is missing');
   if (record.epoch !== log.epoch) return { kind: 'ignored', why: 'epoch' };
-  if (type !== EVENT_TYPES.messageSent && type !== EVENT_TYPES.conversationChanged) {
-    if (ENTRY_NAMES.some((name) => type.startsWith(name)))
-      return poison(`unknown version: ${type}`);
+  const read = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
+  if (!read) {
+    if (NAMES.some((name) => type.startsWith(name))) return poison(`unknown version: ${type}`);
     return { kind: 'ignored', why: 'type' };
   }
   const value = parseJson(record.value);
   if (value === undefined) return poison('the value is not JSON');
-  const decoded =
-    type === EVENT_TYPES.messageSent ? sent(value, record, log) : changed(value, record, log);
-  return decoded.kind === 'entry' ? checked(decoded.entry, log) : decoded;
+  const decoded = read(value, record, log);
+  const fault = faultOf(decoded, log);
+  return fault === null ? decoded : poison(fault);
 }
 
 function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = messageSent.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
   const event = parsed.data;
-  if (!isStorable(event.content.text)) return poison('content: NUL or a lone surrogate');
+  const { content } = event;
+  if (!isKept(content)) return poison('content: NUL or a lone surrogate');
+  const extras = extrasOf(event);
   const entry: LogEntry = {
     record,
     conversationId: event.conversationId,
@@ -66,14 +112,15 @@ function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
     senderId: event.senderId,
     sentAt: event.sentAt,
     expiresAt: event.expiresAt ?? null,
-    kind: event.content.kind,
+    kind: content.kind,
     contentHash: event.contentHash,
-    content: JSON.stringify(event.content),
+    content: JSON.stringify(content),
+    extras: extras && JSON.stringify(extras),
   };
   return { kind: 'entry', entry };
 }
 
-function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
+function conversation(value: unknown, record: LogRecord, log: LogState): Decoded {
   const parsed = conversationChanged.safeParse(value);
   if (!parsed.success) return poison(describe(parsed.error));
   const event = parsed.data;
@@ -89,18 +136,51 @@ function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
     kind: content.kind,
     contentHash: null,
     content: JSON.stringify(content),
+    extras: null,
   };
   return { kind: 'entry', entry };
 }
 
+function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
+  const parsed = messageChanged.safeParse(value);
+  if (!parsed.success) return poison(describe(parsed.error));
+  const { content, ...event } = parsed.data;
+  if (!isKept(content)) return poison('content: NUL or a lone surrogate');
+  const change: LogChange = {
+    record,
+    conversationId: event.conversationId,
+    changeId: event.changeId,
+    position: log.position(record.partition, record.offset),
+    messageId: event.messageId,
+    userId: event.userId,
+    hash: event.changeHash,
+    content: content.kind === 'deleted' ? null : JSON.stringify(content),
+  };
+  return { kind: 'change', change };
+}
+
+/** Custom data is JSON text in JSON text: nothing of it can harm. */
+function isKept(content: SentContent | z.infer<typeof deletedContent>): boolean {
+  return content.kind === 'deleted' || isStorable(contentText(content));
+}
+
 /** What the schemas cannot see: the record's frame, its place and its times. */
-function checked(entry: LogEntry, log: LogState): Decoded {
-  const { record, conversationId, messageId, sentAt, expiresAt } = entry;
-  if (record.key !== conversationId) return poison('the key is not the conversation');
-  if (record.id !== messageId) return poison('ce_id is not the message id');
-  if (log.partitionOf(conversationId) !== record.partition) return poison('in the wrong partition');
-  if (!isTime(sentAt) || (expiresAt !== null && !isTime(expiresAt))) return poison('not a time');
-  return { kind: 'entry', entry };
+function faultOf(decoded: Decoded, log: LogState): string | null {
+  if (decoded.kind === 'change') {
+    const { record, conversationId, changeId } = decoded.change;
+    if (record.id !== changeId) return 'ce_id is not the change id';
+    return placeFault(record, conversationId, log);
+  }
+  if (decoded.kind !== 'entry') return null;
+  const { record, conversationId, messageId, sentAt, expiresAt } = decoded.entry;
+  if (record.id !== messageId) return 'ce_id is not the message id';
+  if (!isTime(sentAt) || (expiresAt !== null && !isTime(expiresAt))) return 'not a time';
+  return placeFault(record, conversationId, log);
+}
+
+function placeFault(record: LogRecord, conversationId: string, log: LogState): string | null {
+  if (record.key !== conversationId) return 'the key is not the conversation';
+  return log.partitionOf(conversationId) === record.partition ? null : 'in the wrong partition';
 }
 
 function isTime(text: string): boolean {

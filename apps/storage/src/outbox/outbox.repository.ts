@@ -15,6 +15,29 @@ const LOCK_SEED = 7_301;
 /** How long the sweep leaves a row alone after attempt n: 2, 4, … at most 64 seconds. */
 const DUE_AFTER = `interval '2 seconds' * power(2, LEAST(attempts, 5))`;
 
+const CREATED = {
+  name: 'outbox-created',
+  text: `UPDATE conversations SET created_position = LEAST(created_position, $2::int8)
+         WHERE id = $1`,
+};
+
+/** $1 message id, $2 position. */
+const SETTLE = {
+  name: 'outbox-settle',
+  text: `WITH done AS (
+      DELETE FROM outbox WHERE message_id = $1 RETURNING conversation_id, version)
+    UPDATE members m
+       SET from_position = CASE WHEN m.from_position IS NOT NULL THEN m.from_position
+                                WHEN c.history = 'all' THEN 0 ELSE $2::int8 - 1 END,
+           until_position = CASE WHEN m.from_position IS NOT NULL THEN $2::int8 END,
+           joined_position = CASE WHEN m.from_position IS NOT NULL THEN m.joined_position
+                                  ELSE $2::int8 END,
+           pending = false
+      FROM done JOIN conversations c ON c.id = done.conversation_id
+     WHERE m.conversation_id = done.conversation_id AND m.pending
+       AND m.changed_version = done.version`,
+};
+
 /** Open changes of conversations. Has connections of its own: each holds a lock while Kafka answers. */
 @Injectable()
 export class OutboxRepository {
@@ -51,20 +74,18 @@ export class OutboxRepository {
     return rows.sort((a, b) => a.version - b.version);
   }
 
-  /** A creation's record is at this position, for the first time: the change is done. */
+  /**
+   * A change's record is at this position, for the first time: the change is done, and so is the
+   * membership that it began or ended. The batch writer does the same when it applies the record;
+   * whoever deletes the row first settles it.
+   */
   async done(
     sql: Sql,
     change: { messageId: string; conversationId: string; position: bigint; creates: boolean },
   ): Promise<void> {
-    await sql.rows(
-      {
-        text: `WITH filled AS (
-                 UPDATE conversations SET created_position = LEAST(created_position, $3)
-                 WHERE id = $2 AND $4)
-               DELETE FROM outbox WHERE message_id = $1`,
-      },
-      [change.messageId, change.conversationId, change.position, change.creates],
-    );
+    const { messageId, conversationId, position, creates } = change;
+    if (creates) await sql.rows(CREATED, [conversationId, position]);
+    await sql.rows(SETTLE, [messageId, position]);
   }
 
   /** Whether a conversation has no open change. */

@@ -4,6 +4,8 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import { EVENT_TYPES, type ConversationChanged } from '@tidings/common/contracts/events';
 import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
 import type { OutRecord } from '@tidings/common/kafka/record';
+import { MemberCache } from '@tidings/common/redis/members';
+import { ConversationsRepository } from '../conversations/conversations.repository';
 import type { Sql } from '../database/database';
 import { LogState } from '../log/log-state';
 import { Progress, type ProgressTarget } from '../log/progress';
@@ -14,70 +16,125 @@ export const PUBLISH_WITHIN_MS = 2_000;
 /** Pause before looking again at a change that another instance is appending. */
 const LOOK_AGAIN_MS = 15;
 
+/** What an instance brought into the log; `next`: what is to be applied for it to be read. */
+export interface Published extends ProgressTarget {
+  /** Positions of the changes that this instance appended and knows the position of, by message id. */
+  positions: ReadonlyMap<string, bigint>;
+}
+
+/** The work on one conversation, shared by everybody who wants its changes published. */
+interface Run extends Published {
+  positions: Map<string, bigint>;
+  deadline: number;
+  /** Somebody has come since it last looked whether there is something to do. */
+  asked: boolean;
+  work: Promise<Published>;
+}
+
+const NOTHING = Promise.resolve({ partition: 0, next: 0n, positions: new Map<string, bigint>() });
+
 /**
  * Brings changes of conversations from PostgreSQL into the log: written first with the id of their
  * record, then appended in version order by one instance at a time. However often a record is
- * appended, it is one entry, at its first position.
+ * appended, it is one entry, at its first position. Redis learns of a removal before its append, of
+ * everything else after it.
  */
 @Injectable()
 export class OutboxService {
-  private readonly running = new Map<string, Promise<ProgressTarget>>();
+  private readonly running = new Map<string, Run>();
 
   constructor(
     private readonly outbox: OutboxRepository,
     private readonly writer: LogWriter,
     private readonly log: LogState,
     private readonly progress: Progress,
+    private readonly conversations: ConversationsRepository,
+    private readonly cache: MemberCache,
   ) {}
 
   /**
-   * Resolves when all open changes of a conversation are in the log, with what is to be applied for
-   * them to be read (as far as this instance appended them). Throws `unavailable` when that takes more
-   * than two seconds; the changes stay and are appended later.
+   * Resolves when all changes of a conversation that were committed before the call are in the log.
+   * Throws `unavailable` when that takes more than two seconds; the changes stay and are appended
+   * later.
    */
-  publish(conversationId: string): Promise<ProgressTarget> {
+  publish(conversationId: string): Promise<Published> {
+    const deadline = performance.now() + PUBLISH_WITHIN_MS;
     const running = this.running.get(conversationId);
-    if (running) return running;
-    const work = this.publishAll(conversationId).finally(() => this.running.delete(conversationId));
-    this.running.set(conversationId, work);
-    return work;
+    if (running) {
+      Object.assign(running, { asked: true, deadline });
+      return running.work;
+    }
+    const partition = this.log.partitionOf(conversationId);
+    const shared = { deadline, asked: false, work: NOTHING };
+    const run: Run = { partition, next: 0n, positions: new Map(), ...shared };
+    this.running.set(conversationId, run);
+    run.work = this.publishAll(conversationId, run);
+    return run.work;
   }
 
-  private async publishAll(conversationId: string): Promise<ProgressTarget> {
-    const appended = { partition: this.log.partitionOf(conversationId), next: 0n };
-    const deadline = performance.now() + PUBLISH_WITHIN_MS;
-    const left = (): number => deadline - performance.now();
-    while (!(await this.outbox.isClear(conversationId))) {
-      if (left() <= 0) throw notInLog();
-      const unknown = await this.outbox.locked(conversationId, (sql) =>
-        this.append(sql, conversationId, { appended, left }),
-      );
-      // Appended again: the batch writer fills in the first position when it applies the record.
-      if (unknown) await this.progress.wait([appended], left());
-      else if (unknown === null) await sleep(LOOK_AGAIN_MS);
+  private async publishAll(conversationId: string, run: Run): Promise<Published> {
+    try {
+      for (;;) {
+        run.asked = false;
+        const clear = await this.outbox.isClear(conversationId);
+        // No turn between this look and the end of the run: whoever comes later begins another.
+        if (clear && !run.asked) break;
+        if (!clear) await this.publishOpen(conversationId, run);
+      }
+    } finally {
+      this.running.delete(conversationId);
     }
-    return appended;
+    // Only a convenience: a gateway that misses something in Redis asks storage.
+    if (run.next > 0n) void this.tellRedis(conversationId).catch(() => undefined);
+    return run;
+  }
+
+  private async publishOpen(conversationId: string, run: Run): Promise<void> {
+    if (left(run) <= 0) throw notInLog();
+    const unknown = await this.outbox.locked(conversationId, (sql) =>
+      this.append(sql, conversationId, run),
+    );
+    // Appended again: the batch writer fills in the first position when it applies the record.
+    if (unknown) await this.progress.wait([run], left(run));
+    else if (unknown === null) await sleep(LOOK_AGAIN_MS);
   }
 
   /** Appends what is open; true when the position of some of it is not known yet. */
-  private async append(
-    sql: Sql,
-    conversationId: string,
-    { appended, left }: { appended: ProgressTarget; left: () => number },
-  ): Promise<boolean> {
+  private async append(sql: Sql, conversationId: string, run: Run): Promise<boolean> {
     let unknown = false;
     for (const row of await this.outbox.take(sql, conversationId)) {
       const { messageId } = row;
-      const result = await this.appended(toRecord(conversationId, row), row.attempts > 1, left());
+      const event = JSON.parse(row.event) as ConversationChanged;
+      if (event.change.kind === 'removed') await this.announceRemoval(conversationId);
+      const record = toRecord(row, event);
+      const result = await this.appended(record, row.attempts > 1, left(run));
       if (!result?.ok) throw notInLog();
-      appended.next = result.offset + 1n;
+      run.next = result.offset + 1n;
       unknown ||= result.again;
       if (result.again) continue;
       const position = this.log.position(result.partition, result.offset);
+      run.positions.set(messageId, position);
       const creates = row.version === 1;
       await this.outbox.done(sql, { messageId, conversationId, position, creates });
     }
     return unknown;
+  }
+
+  /**
+   * Gateways must not find a removed member in Redis once the removal is answered: without Redis it
+   * waits.
+   */
+  private async announceRemoval(conversationId: string): Promise<void> {
+    try {
+      await this.tellRedis(conversationId);
+    } catch (error) {
+      throw notInLog(error);
+    }
+  }
+
+  private async tellRedis(conversationId: string): Promise<void> {
+    const { items } = await this.conversations.routing(this.log.topic, [{ conversationId }]);
+    if (items[0]) await this.cache.put(items[0]);
   }
 
   /** The outcome of one append; null when it is not known in time. */
@@ -93,19 +150,23 @@ export class OutboxService {
   }
 }
 
-function toRecord(conversationId: string, row: OutboxRow): OutRecord {
-  const { sentAt } = JSON.parse(row.event) as ConversationChanged;
+function left(run: Run): number {
+  return run.deadline - performance.now();
+}
+
+function toRecord(row: OutboxRow, event: ConversationChanged): OutRecord {
   return {
-    key: conversationId,
+    key: event.conversationId,
     type: EVENT_TYPES.conversationChanged,
     id: row.messageId,
-    time: sentAt,
+    time: event.sentAt,
     value: row.event,
   };
 }
 
-function notInLog(): TidingsError {
+function notInLog(cause?: unknown): TidingsError {
   return new TidingsError('unavailable', {
     detail: 'The change is kept, but it is not in the log yet; try again',
+    cause,
   });
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Member } from '@tidings/common/contracts/http';
+import type { Member, Receipt } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
@@ -19,6 +19,8 @@ export interface Measures extends Measured {
   lines: string[];
   unread: number;
   members: Member[] | null;
+  /** The asking user's own marks. */
+  own: Receipt;
 }
 
 interface MembershipRow {
@@ -27,6 +29,7 @@ interface MembershipRow {
   from_position: string | null;
   until_position: string | null;
   leaving: boolean;
+  joined_position: string;
   created_position: string;
   last_position: string;
 }
@@ -125,6 +128,7 @@ function toMembership(row: MembershipRow): Membership {
     from: row.from_position === null ? null : BigInt(row.from_position),
     until: row.until_position === null ? null : BigInt(row.until_position),
     leaving: row.leaving,
+    joined: BigInt(row.joined_position),
     created: BigInt(row.created_position),
     last: BigInt(row.last_position),
   };

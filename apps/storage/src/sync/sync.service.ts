@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import type { Receipt } from '@tidings/common/contracts/http';
 import type { Barrier } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { comparePositions } from '@tidings/common/contracts/positions';
@@ -8,11 +9,12 @@ import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
 import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
 import {
-  type Candidate,
   chooseConversations,
   continuationOf,
   cutToBudget,
   type Gone,
+  isListed,
+  type Membership,
   planConversation,
   type Planned,
   syncTask,
@@ -117,7 +119,7 @@ export class SyncService {
     const sized = cut.served.map((p, i) => synced(p, measured.get(p.candidate)!, rows[i]!));
     const length = answerLength(sized);
     const left = [...cut.served.slice(length), ...cut.left];
-    const others = { ids: unlistedIds(candidates), complete };
+    const others = { ids: unlistedIds(memberships, task), complete };
     const end = this.end(sync, { applied, delayed, rest: continuationOf(task, left, others) });
     return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
   }
@@ -157,8 +159,9 @@ function comparingTime(asOf: string | undefined, nowMs: number): Date {
   return new Date(Math.min(Math.max(wanted, low), nowMs + AS_OF_LIMIT_MS));
 }
 
-function unlistedIds(candidates: readonly Candidate[]): string[] {
-  return candidates.filter((c) => !c.listed).map((c) => c.conversationId);
+/** The ended ones count, too: the next part must not meet them again. */
+function unlistedIds(memberships: readonly Membership[], task: SyncTask): string[] {
+  return memberships.map((m) => m.conversationId).filter((id) => !isListed(task, id));
 }
 
 function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Sized {
@@ -169,7 +172,7 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
   const surplus = Math.max(0, fresh - keep);
   const changed = rows.length - fresh;
   const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
-  const { lines, unread, members } = measures;
+  const { lines, unread, members, own } = measures;
   const conversation: SyncedConversation = {
     conversationId: candidate.conversationId,
     state: planned.state,
@@ -178,20 +181,12 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     upTo: String(candidate.upTo),
     digest: stateDigest(sha256, lines),
     unread,
-    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [],
+    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
-  return fitConversation(conversation, isNew);
+  return fitConversation(conversation, isNew, bound);
 }
 
-function toReceipt({
-  userId,
-  delivered,
-  read,
-}: {
-  userId: string;
-  delivered: string;
-  read: string;
-}) {
+function toReceipt({ userId, delivered, read }: Receipt): Receipt {
   return { userId, delivered, read };
 }
 

@@ -1,5 +1,5 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
 import {
+  deliveredMark,
   digestLines,
   isAlive,
   isMember,
@@ -7,6 +7,7 @@ import {
   unreadCount,
 } from '../conversations/conversation-views.sql';
 import { PREFIX_CHARS } from '../domain/since';
+import { CHANGED_MAX } from '../domain/sync-plan';
 import { messageColumns } from '../messages/message.mapper';
 
 /** $1 user: the partitions of the user's conversations. */
@@ -17,7 +18,8 @@ export const USER_PARTITIONS = {
 };
 
 const MEMBERSHIP = `m.conversation_id, c.partition, m.from_position, m.until_position,
-  m.pending AND m.from_position IS NOT NULL AS leaving, c.created_position, c.last_position`;
+  m.pending AND m.from_position IS NOT NULL AS leaving, m.joined_position,
+  c.created_position, c.last_position`;
 
 const LISTED = `(m.conversation_id = ANY ($2) OR left(m.conversation_id, ${PREFIX_CHARS}) = ANY ($3))`;
 
@@ -39,6 +41,7 @@ export const MEMBERSHIPS_SINCE = {
     (SELECT * FROM mine WHERE NOT listed AND $5::text IS NOT NULL
         AND conversation_id > $5::text COLLATE "C"
         AND last_position >= ($4::int8[])[partition + 1]
+        AND (until_position IS NULL OR until_position >= ($4::int8[])[partition + 1])
       ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1})
     ORDER BY conversation_id`,
 };
@@ -71,13 +74,15 @@ export const MEASURE = {
       (SELECT count(*)::int FROM (SELECT 1 FROM messages x
         WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.have
           AND x.position > w.visible_from AND x.position <= w.have
-          AND ${isAlive('x', 'now()')} LIMIT ${LIMITS.syncMessages}) n) AS changed,
+          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) AS changed,
       CASE WHEN w.compare THEN
         ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.have', at: '$2::timestamptz' })}
       END AS compared,
       ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.up_to', at: 'now()' })} AS lines,
       ${unreadCount('m', 'w.up_to')} AS unread,
-      ${membersJson('c')} AS members
+      ${membersJson('c', 'm')} AS members,
+      json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
+        'read', LEAST(m.read, c.last_position)::text) AS own
     FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[])
       WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, n)
     JOIN conversations c ON c.id = w.id
@@ -102,6 +107,6 @@ export const MESSAGES = {
       (SELECT ${messageColumns('x')} FROM messages x
         WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.above
           AND x.position > w.visible_from AND x.position <= w.above
-          AND ${isAlive('x', 'now()')} LIMIT ${LIMITS.syncMessages})
+          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX})
     ) x ORDER BY w.n, x.position`,
 };

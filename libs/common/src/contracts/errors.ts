@@ -14,6 +14,7 @@ export const ERRORS = {
   logged_in_elsewhere: { status: 409, retryable: true, title: 'Logged in on another device' },
   forbidden: { status: 403, retryable: false, title: 'Not allowed for this role' },
   not_found: { status: 404, retryable: false, title: 'Not found' },
+  method_not_allowed: { status: 405, retryable: false, title: 'Not with this method' },
   no_such_conversation: { status: 404, retryable: false, title: 'No such conversation' },
   blocked: { status: 403, retryable: false, title: 'Blocked' },
   message_id_conflict: {
@@ -56,6 +57,8 @@ export interface ErrorExtras {
   errors?: FieldError[];
   /** When a retry makes sense, in milliseconds from now. */
   retryAfterMs?: number;
+  /** HTTP status, where another one says more than the code's own. */
+  status?: number;
   cause?: unknown;
 }
 
@@ -64,6 +67,8 @@ export class TidingsError extends Error {
   readonly code: ErrorCode;
   readonly errors?: FieldError[];
   readonly retryAfterMs?: number;
+  /** HTTP status; normally that of the code. */
+  readonly status: number;
 
   constructor(code: ErrorCode, extras: ErrorExtras = {}) {
     super(extras.detail ?? ERRORS[code].title, { cause: extras.cause });
@@ -71,11 +76,7 @@ export class TidingsError extends Error {
     this.code = code;
     this.errors = extras.errors;
     this.retryAfterMs = extras.retryAfterMs;
-  }
-
-  /** HTTP status of the code. */
-  get status(): number {
-    return ERRORS[this.code].status;
+    this.status = extras.status ?? ERRORS[code].status;
   }
 
   /** Whether the same request may succeed later. */

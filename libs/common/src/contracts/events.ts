@@ -1,12 +1,22 @@
 import { z } from 'zod';
-import { content, conversationChange } from './content';
+import {
+  conversationChange,
+  customContent,
+  deletedContent,
+  sentContent,
+  textContent,
+} from './content';
+import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
+import { position } from './positions';
 import { TOPICS } from './topics';
 
 /** `ce_type` of every record (CloudEvents 1.0, Kafka binding, binary mode). */
 export const EVENT_TYPES = {
   messageSent: 'tidings.message.sent.v1',
+  messageChanged: 'tidings.message.changed.v1',
   conversationChanged: 'tidings.conversation.changed.v1',
+  receipt: 'tidings.receipt.v1',
   connectionOpened: 'tidings.connection.opened.v1',
   connectionClosed: 'tidings.connection.closed.v1',
 } as const;
@@ -37,16 +47,43 @@ export const messageSent = z.object({
   messageId: uuid,
   senderId: uuid,
   deviceId: uuid,
-  content,
+  content: sentContent,
   contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),
+  ...extrasShape,
 });
 export type MessageSent = z.infer<typeof messageSent>;
 
 /**
+ * A message was edited or deleted. Topic `chat.messages.v1`, key: conversation id, `ce_id`: change
+ * id. It carries the message as it is afterwards, so that no reader looks anything up; the record's
+ * own position becomes its version.
+ */
+export const messageChanged = z.object({
+  conversationId,
+  changeId: uuid,
+  /** Who changed it, and on which device. */
+  userId: uuid,
+  deviceId: uuid,
+  /** Hash of `changeHashText`: what was asked for. */
+  changeHash: contentHash,
+  messageId: uuid,
+  /** Position of the message. */
+  position,
+  /** Author of the message. */
+  senderId: uuid,
+  content: z.discriminatedUnion('kind', [textContent, customContent, deletedContent]),
+  sentAt: z.string(),
+  expiresAt: z.string().optional(),
+  ...extrasShape,
+});
+export type MessageChanged = z.infer<typeof messageChanged>;
+
+/**
  * A conversation was created or changed. Topic `chat.messages.v1`, key: conversation id. `members`
- * are all member ids after the change (up to 32), so that routing needs no look-up.
+ * are all member ids after the change when they are fewer than `LIMITS.membersInline`, else none:
+ * the change itself tells what it did.
  */
 export const conversationChanged = z.object({
   conversationId,
@@ -60,6 +97,20 @@ export const conversationChanged = z.object({
   change: conversationChange,
 });
 export type ConversationChanged = z.infer<typeof conversationChanged>;
+
+/**
+ * A device has received or read a conversation up to a position (watermarks; merged by maximum).
+ * Topic `chat.receipts.v1`, key: conversation id.
+ */
+export const receiptMarked = z.object({
+  conversationId,
+  userId: uuid,
+  deviceId: uuid,
+  delivered: position.optional(),
+  read: position.optional(),
+  at: z.string(),
+});
+export type ReceiptMarked = z.infer<typeof receiptMarked>;
 
 /** A device's socket is open and its route written. Topic `chat.presence.v1`, key: user id. */
 export const connectionOpened = z.object({
@@ -83,7 +134,11 @@ export type ConnectionClosed = z.infer<typeof connectionClosed>;
 export const EVENT_SCHEMAS = {
   [TOPICS.messages]: {
     [EVENT_TYPES.messageSent]: messageSent,
+    [EVENT_TYPES.messageChanged]: messageChanged,
     [EVENT_TYPES.conversationChanged]: conversationChanged,
+  },
+  [TOPICS.receipts]: {
+    [EVENT_TYPES.receipt]: receiptMarked,
   },
   [TOPICS.presence]: {
     [EVENT_TYPES.connectionOpened]: connectionOpened,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { content, contentProblem, conversationChange, message } from './content';
+import { content, contentProblem, conversationChange, message, PROBLEM_DETAILS } from './content';
 import type { ErrorCode } from './errors';
+import { extrasProblem, extrasShape } from './extras';
+import { receipt } from './http';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
@@ -18,9 +20,18 @@ export const sendFrame = z.strictObject({
   conversationId: conversationId.optional(),
   to: uuid.optional(),
   content,
+  ...extrasShape,
   retry: z.literal(true).optional(),
 });
 export type SendFrame = z.infer<typeof sendFrame>;
+
+const changeShape = { changeId: uuid, messageId: uuid, conversationId };
+
+/** Client → server: another content for an own message, of the same kind. */
+export const editFrame = z.strictObject({ type: z.literal('edit'), ...changeShape, content });
+/** Client → server: a message is to be deleted for everybody. */
+export const deleteFrame = z.strictObject({ type: z.literal('delete'), ...changeShape });
+export type ChangeFrame = z.infer<typeof editFrame> | z.infer<typeof deleteFrame>;
 
 /** What a client holds of one conversation. */
 export const syncEntry = z.strictObject({
@@ -38,9 +49,26 @@ export const syncRequest = z.strictObject({
 export type SyncRequest = z.infer<typeof syncRequest>;
 
 export const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
+/** Client → server: everything up to `position` was received; or read. */
+export const receivedFrame = z.strictObject({
+  type: z.literal('received'),
+  conversationId,
+  position,
+});
+export const readFrame = z.strictObject({ type: z.literal('read'), conversationId, position });
+export type MarkFrame = z.infer<typeof receivedFrame> | z.infer<typeof readFrame>;
+
 export const pingFrame = z.strictObject({ type: z.literal('ping'), ref: ref.optional() });
 
-export const clientFrame = z.discriminatedUnion('type', [sendFrame, syncFrame, pingFrame]);
+export const clientFrame = z.discriminatedUnion('type', [
+  sendFrame,
+  editFrame,
+  deleteFrame,
+  receivedFrame,
+  readFrame,
+  syncFrame,
+  pingFrame,
+]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 const CLIENT_TYPES: ReadonlySet<string> = new Set(
@@ -78,6 +106,17 @@ const previous = position.nullable();
 export const messageFrame = message.extend({ type: z.literal('message'), previous });
 export type MessageFrame = z.infer<typeof messageFrame>;
 
+/**
+ * A message was edited or deleted: whole, as it is now. `position` is the message's, `version` and
+ * `previous` are the change's.
+ */
+export const changedFrame = message.extend({
+  type: z.literal('changed'),
+  changeId: uuid,
+  previous,
+});
+export type ChangedFrame = z.infer<typeof changedFrame>;
+
 export const conversationFrame = z.object({
   type: z.literal('conversation'),
   conversationId,
@@ -98,6 +137,22 @@ export const pendingFrame = z.object({
   offline: z.array(uuid),
 });
 
+/**
+ * A member's watermarks have risen. Merge by maximum; `read` is "0" where privacy hides it. On the
+ * reader's own other devices `unread` counts the messages of others in (`read`, `upTo`]; both are
+ * left out when storage cannot say.
+ */
+export const receiptFrame = z.object({
+  type: z.literal('receipt'),
+  conversationId,
+  userId: uuid,
+  delivered: position,
+  read: position,
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptFrame = z.infer<typeof receiptFrame>;
+
 export const syncedConversation = z.object({
   conversationId,
   state: z.enum(['same', 'behind', 'reset', 'gone', 'new']),
@@ -106,7 +161,8 @@ export const syncedConversation = z.object({
   upTo: position,
   digest: z.string(),
   unread: z.number().int(),
-  receipts: z.array(z.object({ userId: uuid, delivered: position, read: position })),
+  /** Complete up to 32 members; above that only the asking user's own. */
+  receipts: z.array(receipt),
 });
 export type SyncedConversation = z.infer<typeof syncedConversation>;
 
@@ -131,6 +187,9 @@ export const accountFrame = z.object({
   type: z.literal('account'),
   changed: z.array(z.enum(['contacts', 'incoming', 'blocks', 'devices', 'settings', 'me'])),
 });
+/** A part of the account that clients show and fetch. */
+export type AccountPart = z.infer<typeof accountFrame>['changed'][number];
+export type AccountFrame = z.infer<typeof accountFrame>;
 
 export const goodbyeFrame = z.object({
   type: z.literal('goodbye'),
@@ -163,8 +222,10 @@ export const serverFrame = z.discriminatedUnion('type', [
   sentFrame,
   heldFrame,
   messageFrame,
+  changedFrame,
   conversationFrame,
   pendingFrame,
+  receiptFrame,
   syncedFrame,
   resyncFrame,
   accountFrame,
@@ -175,7 +236,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = [];
+export const FEATURES: readonly string[] = ['extras', 'changes', 'receipts'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {
@@ -216,24 +277,35 @@ export function parseClientFrame(text: string): ParsedFrame {
     return { refusal: { code: 'invalid_frame', detail, ...echo } };
   }
   const frame = parsed.data;
-  const problem = frame.type === 'send' ? sendProblem(frame) : null;
+  const problem = problemOf(frame);
   return problem ? { refusal: { ...problem, ...echo } } : { frame };
+}
+
+function problemOf(frame: ClientFrame): { code: ErrorCode; detail: string } | null {
+  if (frame.type === 'send') return sendProblem(frame);
+  return frame.type === 'edit' ? refusalOf(contentProblem(frame.content)) : null;
 }
 
 function sendProblem(frame: SendFrame): { code: ErrorCode; detail: string } | null {
   if ((frame.conversationId === undefined) === (frame.to === undefined)) {
     return { code: 'invalid_frame', detail: 'exactly one of conversationId and to is expected' };
   }
-  const code = contentProblem(frame.content);
-  if (code === null) return null;
-  return code === 'text_too_long'
-    ? { code, detail: `text: at most ${LIMITS.textBytes} bytes` }
-    : { code: 'invalid_frame', detail: 'text: NUL and lone surrogates cannot be stored' };
+  return refusalOf(contentProblem(frame.content) ?? extrasProblem(frame));
+}
+
+/** In a frame, what cannot be stored is a fault of the frame. */
+function refusalOf(problem: ErrorCode | null): { code: ErrorCode; detail: string } | null {
+  if (problem === null) return null;
+  const code = problem === 'invalid_request' ? 'invalid_frame' : problem;
+  return { code, detail: PROBLEM_DETAILS[problem] ?? problem };
 }
 
 function echoOf(raw: Record<string, unknown>): Partial<FrameRefusal> {
   const echo: Partial<FrameRefusal> = {};
-  if (uuid.safeParse(raw['messageId']).success) {
+  if (raw['type'] === 'edit' || raw['type'] === 'delete') {
+    // without the message's id: the message itself was not refused
+    if (uuid.safeParse(raw['changeId']).success) echo.ref = raw['changeId'] as string;
+  } else if (uuid.safeParse(raw['messageId']).success) {
     echo.messageId = raw['messageId'] as string;
     if (raw['type'] === 'send') echo.ref = echo.messageId;
   }

@@ -1,8 +1,22 @@
 import { z } from 'zod';
-import { message } from './content';
+import { memberRole, message } from './content';
 import { contentHash, conversationKind } from './events';
 import { syncRequest, syncedBody } from './frames';
-import { contact, conversation, me, presence, registerBody, user } from './http';
+import {
+  block,
+  changedConversation,
+  contact,
+  conversation,
+  device,
+  groupBody,
+  me,
+  member,
+  patchMeBody,
+  presence,
+  receipt,
+  registerBody,
+  user,
+} from './http';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
 
@@ -40,7 +54,16 @@ export const conversationRouting = z.object({
   kind: conversationKind,
   version: z.number().int(),
   members: z.array(interval),
+  /**
+   * Some changes of members have no position yet: who is being removed is left out of `members`
+   * already, who is being added is not in it yet.
+   */
+  pending: z.boolean().optional(),
   messageTtlSeconds: z.number().int().optional(),
+  /** Direct only: who of the members may not send, because the other one blocks them. */
+  blocked: z.array(uuid).optional(),
+  /** Rises whenever `blocked` may have changed; orders data of the same `version`. */
+  blocksVersion: z.number().int().optional(),
   /** Position of the last entry that storage has applied below `below` (or at all); "0": none. */
   lastPosition: position,
 });
@@ -49,6 +72,9 @@ export type ConversationRouting = z.infer<typeof conversationRouting>;
 /** The session of one device: a token is valid while its generation equals the device's. */
 export const deviceSession = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
 export type DeviceSession = z.infer<typeof deviceSession>;
+
+/** Network address of the client, for the log of security events. */
+const address = z.string().max(200).optional();
 
 /** `sequence` counts the refreshes of a device's session; access tokens carry it. */
 const grant = deviceSession.extend({ refreshToken: z.string(), sequence: z.number().int() });
@@ -62,6 +88,52 @@ export const firstAppend = z.object({
 });
 export type FirstAppend = z.infer<typeof firstAppend>;
 
+/** A message before a change, the user who wants it, and what is known of the change's id. */
+export const changeTarget = z.object({
+  /** Null: it does not exist, has expired or is not visible to the user. */
+  message: message.nullable(),
+  role: z.enum(['owner', 'admin', 'member']),
+  /** The first change under this id; `hash` null: its message is deleted since. */
+  change: z
+    .object({ position, messageId: uuid, userId: uuid, hash: contentHash.nullable() })
+    .nullable(),
+  /** Of the entry that the change's answer names (the change, or the deletion): the one before it. */
+  previous: position.nullable(),
+  /** Storage has applied up to `next`. */
+  applied: z.boolean(),
+});
+export type ChangeTarget = z.infer<typeof changeTarget>;
+
+/** What session pushes of one member's marks. */
+export const receiptView = z.object({
+  /** The other present members and whether each may see `read`; empty: too many to be told. */
+  others: z.array(z.object({ userId: uuid, seesRead: z.boolean() })),
+  delivered: position,
+  read: position,
+  /** `delivered` as it was stored: tells those who may not see `read` whether there is news. */
+  deliveredBefore: position,
+  /** Messages of others in (`read`, `upTo`]; left out when `read` was not asked about. */
+  unread: z.number().int().optional(),
+  upTo: position.optional(),
+});
+export type ReceiptView = z.infer<typeof receiptView>;
+
+const mediaKind = z.enum(['image', 'file']);
+
+/** What is known of an upload. `width` and `height` (pixels as shown) belong to images. */
+const mediaFacts = z.object({
+  kind: mediaKind,
+  type: z.string().max(127),
+  size: z.number().int().nonnegative(),
+  width: z.number().int().positive().optional(),
+  height: z.number().int().positive().optional(),
+});
+export type MediaFacts = z.infer<typeof mediaFacts>;
+
+/** An upload that somebody may read; `etag` tells its bytes from others. */
+export const mediaRecord = mediaFacts.extend({ mediaId: uuid, etag: z.string() });
+export type MediaRecord = z.infer<typeof mediaRecord>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -71,10 +143,11 @@ export const STORAGE_RPC = {
       username: z.string(),
       password: z.string(),
       device: z.object({ id: uuid.optional(), name: z.string().optional() }).optional(),
+      address,
     }),
     login,
   ),
-  'accounts.refresh': rpc(z.object({ refreshToken: z.string() }), grant),
+  'accounts.refresh': rpc(z.object({ refreshToken: z.string(), address }), grant),
   /**
    * A token of this refresh was used for the first time: the refresh token before it ends, and its
    * re-use revokes the family from now on.
@@ -87,6 +160,25 @@ export const STORAGE_RPC = {
   /** Generation of a device's session; `not_found` when it is logged out or unknown. */
   'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
+  /**
+   * Changes the password and ends all devices but the calling one; those that this call ended are
+   * answered. A repetition, whose `next` is the password already, succeeds.
+   */
+  'accounts.password': rpc(
+    deviceSession.extend({ current: z.string(), next: z.string(), address }),
+    z.object({ ended: z.array(deviceSession) }),
+  ),
+  /** Devices that are logged in, the last used first. */
+  'devices.list': rpc(
+    z.object({ userId: uuid }),
+    z.object({ items: z.array(device.omit({ current: true, online: true })) }),
+  ),
+  /** Logs a device of the user out; its session as it is now. `by`: the device that asks. */
+  'devices.remove': rpc(
+    z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
+    deviceSession,
+  ),
+  'accounts.patch': rpc(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
   'users.search': rpc(
     z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
@@ -94,15 +186,66 @@ export const STORAGE_RPC = {
   ),
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
-  'contacts.put': rpc(z.object({ userId: uuid, contactId: uuid }), contact),
-  'contacts.delete': rpc(z.object({ userId: uuid, contactId: uuid }), empty),
+  /** `added`: it was not there before. */
+  'contacts.put': rpc(
+    z.object({ userId: uuid, contactId: uuid }),
+    contact.extend({ added: z.boolean() }),
+  ),
+  /** `mutual`: the other one still has the user. */
+  'contacts.delete': rpc(
+    z.object({ userId: uuid, contactId: uuid }),
+    z.object({ removed: z.boolean(), mutual: z.boolean() }),
+  ),
+  'blocks.list': rpc(z.object({ userId: uuid, cursor, limit }), page(block)),
+  /** Answered when the gateways' copy in Redis says so, else `unavailable`; so is `blocks.delete`. */
+  'blocks.put': rpc(
+    z.object({ userId: uuid, blockedId: uuid }),
+    z.object({ block, added: z.boolean() }),
+  ),
+  'blocks.delete': rpc(
+    z.object({ userId: uuid, blockedId: uuid }),
+    z.object({ removed: z.boolean() }),
+  ),
+  /** Who of these users blocks the viewer: their presence is not his to see. */
+  'blocks.hiding': rpc(
+    z.object({ viewerId: uuid, userIds: z.array(uuid).max(500) }),
+    z.object({ items: z.array(uuid) }),
+  ),
   /**
-   * The direct conversation of two users, made when absent; answered once its creation is in the
-   * log, within 2 s, else `unavailable`.
+   * The direct conversation of two users, made when absent (`blocked` when the other one blocks the
+   * user); answered once its creation is in the log, within 2 s, else `unavailable`.
    */
   'conversations.direct': rpc(
     z.object({ userId: uuid, otherId: uuid }),
     z.object({ created: z.boolean(), conversation, routing: conversationRouting }),
+  ),
+  /** A group, made once per creator and `requestId`. Answered as `conversations.direct`. */
+  'conversations.group': rpc(
+    groupBody.omit({ kind: true }).extend({ userId: uuid }),
+    z.object({ created: z.boolean(), conversation }),
+  ),
+  /**
+   * Changes of a conversation by one of its members; answered once they are in the log, else
+   * `unavailable`. Repeating one changes nothing.
+   */
+  'conversations.change': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      title: z.string().optional(),
+      messageTtlSeconds: z.number().int().nullable().optional(),
+    }),
+    changedConversation,
+  ),
+  'members.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(member)),
+  'members.add': rpc(
+    z.object({ userId: uuid, conversationId, memberIds: z.array(uuid) }),
+    changedConversation,
+  ),
+  'members.remove': rpc(z.object({ userId: uuid, conversationId, memberId: uuid }), empty),
+  'members.role': rpc(
+    z.object({ userId: uuid, conversationId, memberId: uuid, role: memberRole }),
+    changedConversation,
   ),
   'conversations.list': rpc(z.object({ userId: uuid, cursor, limit }), page(conversation)),
   'conversations.get': rpc(z.object({ userId: uuid, conversationId }), conversation),
@@ -116,6 +259,18 @@ export const STORAGE_RPC = {
       conversations: z.array(z.object({ conversationId, below: position.optional() })).max(1000),
     }),
     z.object({ items: z.array(conversationRouting), applied: z.array(z.string()) }),
+  ),
+  /** Watermarks of the present members, by user id, as far as the asking member may see. */
+  'receipts.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(receipt)),
+  /**
+   * For session: members' marks raised to what their records say, and who is to be told. Null for
+   * one who is no present member.
+   */
+  'receipts.view': rpc(
+    z.object({
+      items: z.array(receipt.extend({ conversationId })).max(1000),
+    }),
+    z.object({ items: z.array(receiptView.nullable()) }),
   ),
   'messages.history': rpc(
     z.object({
@@ -142,6 +297,39 @@ export const STORAGE_RPC = {
       waitMs: z.number().int().min(0).max(2000),
     }),
     z.object({ items: z.array(z.object({ applied: z.boolean(), first: firstAppend.nullable() })) }),
+  ),
+  /**
+   * What a change of a message needs to know, for a member (else `no_such_conversation`). `next`:
+   * wait (≤ `waitMs`) until every offset below it is applied in the conversation's partition.
+   */
+  'messages.get': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      messageId: uuid,
+      changeId: uuid,
+      next: z.string().optional(),
+      waitMs: z.number().int().min(0).max(2000).optional(),
+    }),
+    changeTarget,
+  ),
+  /**
+   * Notes an upload before its bytes are kept, so that none are ever left without an owner. It is
+   * removed after a day in which no message came to use it.
+   */
+  'media.create': rpc(mediaRecord.extend({ conversationId, ownerId: uuid }), empty),
+  /**
+   * A medium that the user may read now: a member, who uploaded it or sees a message that shows it;
+   * `media_not_found` otherwise. With `barrier`, after that much of the log has been applied (or 2 s).
+   */
+  'media.get': rpc(
+    z.object({ userId: uuid, mediaId: uuid, barrier: barrier.optional() }),
+    mediaRecord,
+  ),
+  /** The facts for a message that is about to show an upload of its sender; keeps it for a day. */
+  'media.use': rpc(
+    z.object({ userId: uuid, conversationId, mediaId: uuid, kind: mediaKind }),
+    mediaFacts,
   ),
   /** The answer of one `sync`, already cut into frames' bodies (the last has `since`). */
   sync: rpc(

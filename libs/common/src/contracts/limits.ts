@@ -5,9 +5,16 @@ export const LIMITS = {
   clientFrameBytes: 64 * 1024,
   serverFrameBytes: 256 * 1024,
   refChars: 64,
+  /** JSON text of `meta`, and of the `data` of a custom content. */
+  metaBytes: 2048,
+  customBytes: 16_384,
+  /** Levels of arrays and objects in either. */
+  jsonDepth: 16,
+  mentions: 50,
   imageBytes: 10 * 1024 * 1024,
   imagePixels: 40_000_000,
   fileBytes: 50 * 1024 * 1024,
+  fileNameChars: 255,
   groupMembers: 1_000,
   membersInline: 32,
   watch: 500,
@@ -44,4 +51,6 @@ export const TIMINGS = {
   refreshTokenSeconds: 60 * 24 * 3600,
   backoffBaseMs: 250,
   backoffMaxMs: 30_000,
+  /** Longest life of a signed media URL. */
+  mediaUrlSeconds: 5 * 60,
 } as const;

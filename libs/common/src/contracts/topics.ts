@@ -19,6 +19,8 @@ export const TOPICS = {
 export const GROUPS = {
   sessionRouting: 'session-routing',
   storageWriter: 'storage-writer',
+  sessionReceipts: 'session-receipts',
+  storageReceipts: 'storage-receipts',
   presenceTracker: 'presence-tracker',
 } as const;
 
@@ -68,6 +70,8 @@ export function topicSpecs(options: {
     topic(TOPICS.signals, partitions, 10 * 60 * 1000, { 'segment.ms': String(10 * 60 * 1000) }),
     topic(deadLetterTopic(TOPICS.messages, GROUPS.storageWriter), 1, 30 * DAY_MS),
     topic(deadLetterTopic(TOPICS.messages, GROUPS.sessionRouting), 1, 30 * DAY_MS),
+    topic(deadLetterTopic(TOPICS.receipts, GROUPS.storageReceipts), 1, 30 * DAY_MS),
+    topic(deadLetterTopic(TOPICS.receipts, GROUPS.sessionReceipts), 1, 30 * DAY_MS),
     topic(deadLetterTopic(TOPICS.presence, GROUPS.presenceTracker), 1, 30 * DAY_MS),
   ];
 }

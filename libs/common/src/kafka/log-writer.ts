@@ -132,10 +132,13 @@ export class LogWriter {
 
   /**
    * Hands over all records of a partition with their callbacks, in order: first those that are out
-   * (marked `again`, they may be in the log), then the queue. The writer forgets them.
+   * (marked `again`, they may be in the log), then the queue. The writer forgets them, and what
+   * waits from now on may stall anew.
    */
   takeWaiting(partition: number): Pending[] {
-    const taken = this.queue(partition).drain();
+    const queue = this.queue(partition);
+    const taken = queue.drain();
+    queue.stalled = false;
     this.settled();
     return taken;
   }

@@ -34,7 +34,7 @@ export const KEYS = {
   sessions: (userId: string) => `{u:${id(userId)}}:sessions`,
   /** String: the grant of a directory ticket, under the ticket's SHA-256. TTL `ticket`. */
   ticket: (hash: string) => `{t:${id(hash)}}:ticket`,
-  /** String: `<version> <ConversationRouting as JSON>`. TTL `members`. */
+  /** String: `<version>[.<blocks version>] <ConversationRouting as JSON>`. TTL `members`. */
   members: (conversationId: string) => `{c:${id(conversationId)}}:members`,
   /** String: the boot id that holds the gateway id. TTL by the gateway. */
   lease: (gatewayId: string) => `{g:${id(gatewayId)}}:lease`,

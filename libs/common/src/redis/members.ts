@@ -19,13 +19,17 @@ export class MemberCache {
   }
 
   /**
-   * Stores a conversation's routing data; false when a higher version is stored. An equal version
-   * is overwritten (positions of its members may have been filled in). Throws `RedisUnavailable`.
+   * Stores a conversation's routing data; false when a higher version is stored, or the same with
+   * a higher version of its blocks. Equal ones are overwritten (positions of its members may have
+   * been filled in). Throws `RedisUnavailable`.
    */
   async put(routing: ConversationRouting): Promise<boolean> {
+    const { version, blocksVersion = 0 } = routing;
+    const head = blocksVersion > 0 ? `${version}.${blocksVersion}` : `${version}`;
     return putMembers(this.client, KEYS.members(routing.conversationId), {
-      version: routing.version,
-      value: `${routing.version} ${JSON.stringify(routing)}`,
+      version,
+      blocksVersion,
+      value: `${head} ${JSON.stringify(routing)}`,
       ttlMs: TTL.members * 1000,
     });
   }

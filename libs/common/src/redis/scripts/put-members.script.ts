@@ -3,17 +3,22 @@ import { Script } from './script';
 
 /*
  * KEYS[1] routing data of a conversation
- * ARGV[1] version  [2] value, beginning with the version  [3] time to live, ms
+ * ARGV[1] version  [2] version of its blocks  [3] value, beginning with both (see keys.ts)
+ * ARGV[4] time to live, ms
  * Returns 1 when written; 0 when a higher version is stored.
  */
 const script = new Script(
   'put-members',
   `
-local version = string.match(redis.call('GETRANGE', KEYS[1], 0, 20), '^%d+')
-if version and tonumber(version) > tonumber(ARGV[1]) then
-  return 0
+local head = redis.call('GETRANGE', KEYS[1], 0, 40)
+local version, blocks = string.match(head, '^(%d+)%.?(%d*)')
+if version then
+  local ahead = tonumber(version) - tonumber(ARGV[1])
+  if ahead > 0 or (ahead == 0 and (tonumber(blocks) or 0) > tonumber(ARGV[2])) then
+    return 0
+  end
 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 `,
 );
@@ -22,11 +27,11 @@ return 1
 export async function putMembers(
   client: RedisClient,
   membersKey: string,
-  routing: { version: number; value: string; ttlMs: number },
+  routing: { version: number; blocksVersion: number; value: string; ttlMs: number },
 ): Promise<boolean> {
   const reply = await script.run(client, {
     keys: [membersKey],
-    args: [routing.version, routing.value, routing.ttlMs],
+    args: [routing.version, routing.blocksVersion, routing.value, routing.ttlMs],
   });
   return reply === 1;
 }

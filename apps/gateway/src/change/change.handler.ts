@@ -1,0 +1,84 @@
+import { isEditable } from '@tidings/common/contracts/content';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ChangeFrame } from '@tidings/common/contracts/frames';
+import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import type { ChangeRequest } from '../domain/change-rules';
+import type { SendCounts } from '../send/send-counts';
+import type { Connection } from '../socket/connection';
+import type { ChangeFrames } from '../socket/frame-router';
+import { errorFrameText } from '../socket/server-frames';
+import type { WriteQueue } from '../socket/write-queue';
+import type { ChangeService } from './change.service';
+
+/** Changes of one socket that may wait behind each other. */
+export const MOST_CHANGES = 32;
+const BUSY_RETRY_MS = 1_000;
+
+export interface ChangeHandlerParts {
+  service: Pick<ChangeService, 'change'>;
+  writes: WriteQueue;
+  counts: SendCounts;
+  /** Monotonic milliseconds. */
+  clock: () => number;
+}
+
+/**
+ * Answers `edit` and `delete` frames: one after the other per socket, without holding up its other
+ * frames. Each takes a token of the socket's sends.
+ */
+export class ChangeHandler implements ChangeFrames {
+  private readonly waiting = new Map<Connection, ChangeFrame[]>();
+
+  constructor(private readonly parts: ChangeHandlerParts) {}
+
+  /** Takes one change; never throws. */
+  handle(connection: Connection, frame: ChangeFrame): void {
+    const waiting = this.waiting.get(connection);
+    const refusal = this.gate(connection, waiting?.length ?? 0);
+    if (refusal) return this.refuse(connection, frame, refusal);
+    if (waiting) {
+      waiting.push(frame);
+      return;
+    }
+    this.waiting.set(connection, [frame]);
+    void this.work(connection);
+  }
+
+  private gate(connection: Connection, waiting: number): TidingsError | null {
+    if (waiting >= MOST_CHANGES) return new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
+    const now = this.parts.clock();
+    if (connection.sends.take(now)) return null;
+    return new TidingsError('rate_limited', { retryAfterMs: connection.sends.waitMs(now) });
+  }
+
+  private async work(connection: Connection): Promise<void> {
+    const waiting = this.waiting.get(connection) ?? [];
+    for (let frame = waiting[0]; frame && !connection.ended; frame = waiting[0]) {
+      await this.answer(connection, frame);
+      waiting.shift();
+    }
+    this.waiting.delete(connection);
+  }
+
+  private async answer(connection: Connection, frame: ChangeFrame): Promise<void> {
+    try {
+      const changed = await this.parts.service.change(requestOf(connection, frame));
+      if (changed) this.parts.writes.send(connection, JSON.stringify(changed));
+    } catch (error) {
+      this.refuse(connection, frame, toTidingsError(error));
+    }
+  }
+
+  private refuse(connection: Connection, frame: ChangeFrame, error: TidingsError): void {
+    const { changeId, conversationId } = frame;
+    this.parts.counts.refused(error.code);
+    this.parts.writes.send(connection, errorFrameText(error, { ref: changeId, conversationId }));
+  }
+}
+
+function requestOf({ userId, deviceId }: Connection, frame: ChangeFrame): ChangeRequest {
+  const { conversationId, messageId, changeId } = frame;
+  const content = frame.type === 'edit' ? frame.content : null;
+  if (content !== null && !isEditable(content)) throw new TidingsError('not_allowed');
+  return { conversationId, messageId, changeId, userId, deviceId, content };
+}

@@ -1,0 +1,29 @@
+import type { EditableContent } from '@tidings/common/contracts/content';
+import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ChangeTarget } from '@tidings/common/contracts/internal';
+
+/** A change as a client asks for it. */
+export interface ChangeRequest {
+  conversationId: string;
+  messageId: string;
+  changeId: string;
+  userId: string;
+  deviceId: string;
+  /** Null: delete. */
+  content: EditableContent | null;
+}
+
+/**
+ * Why a user may not change a message, as an error code; null when it is allowed. Its author may
+ * edit and delete; owners and admins may delete. What is deleted already is not found.
+ */
+export function changeProblem(
+  { message, role }: Pick<ChangeTarget, 'message' | 'role'>,
+  { userId, content }: Pick<ChangeRequest, 'userId' | 'content'>,
+): ErrorCode | null {
+  if (!message || message.deleted) return 'not_found';
+  if (message.content.kind === 'event') return 'not_allowed';
+  const own = message.senderId === userId;
+  if (content === null) return own || role !== 'member' ? null : 'not_allowed';
+  return own && content.kind === message.content.kind ? null : 'not_allowed';
+}

@@ -1,0 +1,33 @@
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
+import { passwordBody, type PasswordBody } from '@tidings/common/contracts/http';
+import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import { Caller, type Principal } from '../auth/principal';
+import { SessionEnder } from '../auth/session-ender';
+import { StorageClient } from '../service-clients';
+import { AuthRate } from './address-rate.guard';
+
+/** Hashing two passwords takes its time, and waits for its turn; milliseconds. */
+const PASSWORD_TIMEOUT_MS = 10_000;
+
+@Controller('me/password')
+export class PasswordController {
+  constructor(
+    private readonly storage: StorageClient,
+    private readonly ender: SessionEnder,
+  ) {}
+
+  /** Only the calling device stays logged in. */
+  @AuthRate()
+  @HttpCode(204)
+  @Post()
+  async change(
+    @Caller() { userId, deviceId, generation }: Principal,
+    @Body(new ZodPipe(passwordBody)) body: PasswordBody,
+    @Ip() address: string,
+  ): Promise<void> {
+    const input = { userId, deviceId, generation, ...body, address };
+    const options = { timeoutMs: PASSWORD_TIMEOUT_MS };
+    const { ended } = await this.storage.call('accounts.password', input, options);
+    await this.ender.end(userId, ended, (id) => id !== deviceId);
+  }
+}

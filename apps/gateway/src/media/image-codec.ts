@@ -1,0 +1,113 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import sharp, { type OutputInfo, type Sharp } from 'sharp';
+import type { ImageType } from '../domain/media-type';
+import { Turns } from './upload-slots';
+
+/** Longest edge of a thumbnail, pixels. */
+export const THUMBNAIL_EDGE = 320;
+/** The only decoders of libvips that may run. */
+const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif'].map((name) => `VipsForeignLoad${name}File`);
+/** A picture that takes longer is given up, seconds. */
+const PATIENCE_SECONDS = 20;
+/** Images worked on at a time; one thread each, so that sockets keep theirs. */
+const AT_ONCE = 2;
+
+sharp.cache(false);
+sharp.concurrency(1);
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: LOADERS });
+
+/** An image as it is kept: pixels as shown. */
+export interface CleanImage {
+  width: number;
+  height: number;
+}
+
+/**
+ * Decodes images of strangers within limits and encodes them anew, in the same format: what was
+ * beside the pixels (EXIF, position, profiles, appended bytes) is gone, the orientation is applied.
+ */
+export class ImageCodec {
+  private readonly turns = new Turns(AT_ONCE);
+
+  /**
+   * Writes the clean image and its thumbnail (WebP). Throws `payload_too_large` for too many pixels,
+   * all frames counted, `unsupported_media` with status 422 when it cannot be decoded.
+   */
+  clean(
+    source: string,
+    type: ImageType,
+    target: { original: string; thumbnail: string },
+  ): Promise<CleanImage> {
+    return this.turns.run(async () => {
+      try {
+        const frames = await checkedFrames(source);
+        const info = await encoded(pixels(source, frames), type).toFile(target.original);
+        await thumbnail(source).toFile(target.thumbnail);
+        return sizeOf(info, frames);
+      } catch (error) {
+        throw refusal(error);
+      }
+    });
+  }
+}
+
+/** Number of frames. Reads the header only; throws when there are too many pixels. */
+async function checkedFrames(source: string): Promise<number> {
+  const options = { limitInputPixels: false, pages: -1 } as const;
+  const found = await sharp(source, options).metadata();
+  const frames = found.pages ?? 1;
+  const total = found.width * (found.pageHeight ?? found.height) * frames;
+  if (total > LIMITS.imagePixels) {
+    const detail = `at most ${LIMITS.imagePixels / 1e6} megapixels, all frames counted`;
+    throw new TidingsError('payload_too_large', { detail });
+  }
+  return frames;
+}
+
+function pixels(source: string, frames: number): Sharp {
+  const image = sharp(source, {
+    limitInputPixels: LIMITS.imagePixels,
+    pages: frames > 1 ? -1 : 1,
+    sequentialRead: true,
+    // Cameras write JPEGs that libjpeg warns about.
+    failOn: 'error',
+  }).timeout({ seconds: PATIENCE_SECONDS });
+  // Frames lie below each other: turning them would mix them up.
+  return frames > 1 ? image : image.autoOrient();
+}
+
+function encoded(image: Sharp, type: ImageType): Sharp {
+  switch (type) {
+    case 'image/jpeg':
+      return image.jpeg({ quality: 85 });
+    case 'image/png':
+      return image.png({ compressionLevel: 6 });
+    case 'image/webp':
+      return image.webp({ quality: 85 });
+    case 'image/gif':
+      return image.gif({ effort: 3 });
+  }
+}
+
+function thumbnail(source: string): Sharp {
+  const size = { width: THUMBNAIL_EDGE, height: THUMBNAIL_EDGE };
+  return pixels(source, 1)
+    .resize({ ...size, fit: 'inside', withoutEnlargement: true })
+    .webp({ quality: 75 });
+}
+
+function sizeOf(info: OutputInfo, frames: number): CleanImage {
+  const { width, height, pageHeight } = info;
+  return { width, height: frames > 1 ? (pageHeight ?? Math.round(height / frames)) : height };
+}
+
+function refusal(error: unknown): TidingsError {
+  if (error instanceof TidingsError) return error;
+  if (error instanceof Error && /pixel limit/i.test(error.message)) {
+    return new TidingsError('payload_too_large', { detail: 'Too many pixels', cause: error });
+  }
+  const detail = 'The image cannot be decoded';
+  return new TidingsError('unsupported_media', { detail, status: 422, cause: error });
+}

@@ -1,0 +1,55 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Content, SentContent } from '@tidings/common/contracts/content';
+import type { MediaRecord } from '@tidings/common/contracts/internal';
+import { isComplete, type AdmittedMessage, type CompleteMessage } from '../send/message-log';
+import type { StorageClient } from '../service-clients';
+import type { ReadBarrier } from '../sync/read-barrier';
+
+const TIMEOUT_MS = 2_000;
+/** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
+const WAITING_MS = 4_000;
+
+/** Asks storage who may read which upload, and what a message may show. */
+export class MediaAccess {
+  constructor(
+    private readonly storage: Pick<StorageClient, 'call'>,
+    private readonly barrier: Pick<ReadBarrier, 'take'>,
+  ) {}
+
+  /**
+   * An upload that the user may read now. A push can be faster than storage: before it says no, it
+   * has applied all that was in the log. Throws `media_not_found`, `unavailable`.
+   */
+  async find(userId: string, mediaId: string): Promise<MediaRecord> {
+    const question = { userId, mediaId };
+    try {
+      return await this.storage.call('media.get', question, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      if (!(error instanceof TidingsError) || error.code !== 'media_not_found') throw error;
+    }
+    const barrier = await this.barrier.take();
+    if (barrier === null) throw new TidingsError('unavailable');
+    const options = { timeoutMs: WAITING_MS };
+    return this.storage.call('media.get', { ...question, barrier }, options);
+  }
+
+  /**
+   * Adds to a message what its record needs: what it shows must be the sender's own upload for this
+   * conversation. Throws `media_not_found`, `unavailable`.
+   */
+  async complete(message: AdmittedMessage): Promise<CompleteMessage> {
+    if (isComplete(message)) return message;
+    return { ...message, content: await this.filled(message, message.content) };
+  }
+
+  private async filled(message: AdmittedMessage, content: Content): Promise<SentContent> {
+    if (content.kind === 'text' || content.kind === 'custom') return content;
+    const { conversationId, senderId: userId } = message;
+    const { kind, mediaId } = content;
+    const question = { userId, conversationId, mediaId, kind };
+    const facts = await this.storage.call('media.use', question, { timeoutMs: TIMEOUT_MS });
+    const { type, size, width = 0, height = 0 } = facts;
+    if (content.kind === 'file') return { ...content, type, size };
+    return { ...content, type, size, width, height };
+  }
+}

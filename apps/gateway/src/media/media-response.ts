@@ -1,0 +1,117 @@
+import { pipeline } from 'node:stream/promises';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { MediaVariant } from '@tidings/common/contracts/http';
+import type { MediaRecord } from '@tidings/common/contracts/internal';
+import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
+import type { Request, Response } from 'express';
+import { matchesEtag, readRange, type RangeAnswer } from '../domain/byte-range';
+import { servedType } from '../domain/media-type';
+
+/** A reader that takes nothing for this time is cut off, milliseconds. */
+const STALL_MS = 30_000;
+const BUSY_RETRY_MS = 1_000;
+/** Bytes of uploads never run as a page: no scripts, no frames, no origin. */
+const NOTHING_ALLOWED = "default-src 'none'; sandbox; frame-ancestors 'none'";
+
+/** Sends the bytes of uploads: whole or a range, with an entity tag, to a bounded number of readers. */
+export class MediaResponder {
+  private reading = 0;
+
+  constructor(
+    private readonly driver: Pick<MediaDriver, 'open' | 'stat'>,
+    private readonly atOnce: number,
+  ) {}
+
+  /**
+   * Answers a GET or HEAD. `caching`: what `Cache-Control` says. Throws, before anything is sent,
+   * `media_not_found`, `busy`, and `invalid_request` (416) for a range outside.
+   */
+  async send(
+    medium: MediaRecord,
+    variant: MediaVariant,
+    caching: string,
+    { request, response }: { request: Request; response: Response },
+  ): Promise<void> {
+    const key = keyOf(medium, variant);
+    const stat = await this.driver.stat(key).catch(away);
+    if (!stat) throw new TidingsError('media_not_found');
+    const etag = variant === 'original' ? `"${medium.etag}"` : `"${medium.etag}-t"`;
+    const range = rangeOf(request, etag, stat.size);
+    if (range === 'unsatisfiable') {
+      response.setHeader('Content-Range', `bytes */${stat.size}`);
+      throw new TidingsError('invalid_request', { detail: 'Range: outside', status: 416 });
+    }
+    setHeaders(response, medium, variant);
+    response.setHeader('ETag', etag);
+    response.setHeader('Cache-Control', caching);
+    if (matchesEtag(request.headers['if-none-match'], etag)) {
+      response.removeHeader('Content-Type');
+      response.status(304).end();
+      return;
+    }
+    const { start, end } = range === 'whole' ? { start: 0, end: stat.size - 1 } : range;
+    if (range !== 'whole') {
+      response.status(206).setHeader('Content-Range', `bytes ${start}-${end}/${stat.size}`);
+    }
+    response.setHeader('Content-Length', end - start + 1);
+    if (request.method === 'HEAD') response.end();
+    else await this.stream(key, range, response);
+  }
+
+  private async stream(key: string, range: RangeAnswer, response: Response): Promise<void> {
+    if (this.reading >= this.atOnce) {
+      throw unsent(response, new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
+    }
+    this.reading += 1;
+    try {
+      const part = typeof range === 'object' ? range : undefined;
+      const bytes = await this.driver.open(key, part).catch((error: unknown) => {
+        throw unsent(response, new TidingsError('unavailable', { cause: error }));
+      });
+      if (!bytes) throw unsent(response, new TidingsError('media_not_found'));
+      response.setTimeout(STALL_MS, () => response.destroy());
+      // A reader that has left, or bytes that end too early, show as a cut connection.
+      await pipeline(bytes, response).catch(() => response.destroy());
+    } finally {
+      this.reading -= 1;
+    }
+  }
+}
+
+function away(error: unknown): never {
+  throw new TidingsError('unavailable', { cause: error });
+}
+
+function keyOf(medium: MediaRecord, variant: MediaVariant): string {
+  if (variant === 'original') return originalKey(medium.mediaId);
+  if (medium.kind === 'image') return thumbnailKey(medium.mediaId);
+  throw new TidingsError('media_not_found');
+}
+
+function rangeOf({ headers }: Request, etag: string, size: number): RangeAnswer {
+  const condition = headers['if-range'];
+  if (condition !== undefined && condition !== etag) return 'whole';
+  return readRange(headers.range, size);
+}
+
+function setHeaders(response: Response, medium: MediaRecord, variant: MediaVariant): void {
+  const isImage = medium.kind === 'image';
+  const thumbnail = variant === 'thumbnail';
+  const type = isImage ? medium.type : servedType(medium.type);
+  // Not by Express, which would add a charset.
+  response.setHeader('Content-Type', thumbnail ? 'image/webp' : type);
+  response.setHeader('Content-Disposition', isImage ? 'inline' : 'attachment');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Content-Security-Policy', NOTHING_ALLOWED);
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+  response.setHeader('Accept-Ranges', 'bytes');
+}
+
+/** Takes back what was said about a body that does not come. */
+function unsent(response: Response, error: TidingsError): TidingsError {
+  for (const name of ['Content-Length', 'Content-Range', 'ETag', 'Content-Disposition']) {
+    response.removeHeader(name);
+  }
+  response.status(200).setHeader('Cache-Control', 'no-store');
+  return error;
+}

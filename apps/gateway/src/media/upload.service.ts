@@ -1,0 +1,185 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import { CONVERSATION_HEADER, type MediaAnswer } from '@tidings/common/contracts/http';
+import { conversationId } from '@tidings/common/contracts/ids';
+import type { MediaFacts } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
+import {
+  declaredType,
+  SNIFF_BYTES,
+  sniffImage,
+  UNKNOWN_TYPE,
+  type ImageType,
+} from '../domain/media-type';
+import type { Membership } from '../send/membership';
+import type { StorageClient } from '../service-clients';
+import type { ImageCodec } from './image-codec';
+import { receiveBody, type Received } from './receive-body';
+import type { UploadSlots } from './upload-slots';
+
+/** What a refused sender may still be sending is thrown away for so long, milliseconds. */
+const LINGER_MS = 3_000;
+
+export interface UploadParts {
+  driver: MediaDriver;
+  codec: Pick<ImageCodec, 'clean'>;
+  slots: UploadSlots;
+  membership: Pick<Membership, 'isKnown' | 'require'>;
+  storage: Pick<StorageClient, 'call'>;
+  /** Takes the error code of each refused upload, or `ok`. */
+  count: (outcome: string) => void;
+}
+
+/** Files of one upload in the making. */
+interface Scratch {
+  received: string;
+  original: string;
+  thumbnail: string;
+}
+
+/** Takes uploads: streamed to the disk, judged, cleaned, noted in storage, then kept. */
+export class UploadService {
+  constructor(private readonly parts: UploadParts) {}
+
+  /**
+   * One upload. Throws `invalid_request`, `no_such_conversation`, `payload_too_large`,
+   * `unsupported_media` (415; 422 when it cannot be decoded), `busy`, `unavailable`; then nothing of
+   * it is left.
+   */
+  async take(request: IncomingMessage, userId: string): Promise<MediaAnswer> {
+    try {
+      const answer = await this.admit(request, userId);
+      this.parts.count('ok');
+      return answer;
+    } catch (error) {
+      cutOff(request);
+      this.parts.count(error instanceof TidingsError ? error.code : 'internal');
+      throw error;
+    }
+  }
+
+  private async admit(request: IncomingMessage, userId: string): Promise<MediaAnswer> {
+    const place = conversationId.safeParse(request.headers[CONVERSATION_HEADER]);
+    if (!place.success) {
+      const detail = 'X-Conversation-Id: a conversation id is expected';
+      throw new TidingsError('invalid_request', { detail });
+    }
+    checkHeaders(request);
+    const { membership, slots } = this.parts;
+    const free = slots.take(userId);
+    try {
+      if (!membership.isKnown(place.data, userId)) await membership.require(place.data, userId);
+      return await this.scratched((files) => this.process(request, files, userId, place.data));
+    } finally {
+      free();
+    }
+  }
+
+  /** Runs `work` with names for files that are gone afterwards, whatever happens. */
+  private async scratched<T>(work: (files: Scratch) => Promise<T>): Promise<T> {
+    const { scratchDir } = this.parts.driver;
+    await mkdir(scratchDir, { recursive: true, mode: 0o750 });
+    const path = join(scratchDir, randomUUID());
+    const files = { received: path, original: `${path}.original`, thumbnail: `${path}.thumb` };
+    try {
+      return await work(files);
+    } finally {
+      await Promise.all(Object.values(files).map((file) => rm(file, { force: true })));
+    }
+  }
+
+  private async process(
+    request: IncomingMessage,
+    files: Scratch,
+    userId: string,
+    conversation: string,
+  ): Promise<MediaAnswer> {
+    const declared = declaredType(request.headers['content-type']);
+    let image: ImageType | null = null;
+    const received = await receiveBody(request, {
+      path: files.received,
+      headBytes: SNIFF_BYTES,
+      limit: (head) => {
+        image = sniffImage(head);
+        if (image) return LIMITS.imageBytes;
+        if (declared.startsWith('image/')) throw new TidingsError('unsupported_media');
+        return LIMITS.fileBytes;
+      },
+    });
+    if (received.size === 0) {
+      throw new TidingsError('invalid_request', { detail: 'The body is empty' });
+    }
+    const { facts, etag } = await this.judged(image, declared, received, files);
+    const mediaId = randomUUID();
+    const note = { mediaId, etag, conversationId: conversation, ownerId: userId, ...facts };
+    await this.parts.storage.call('media.create', note);
+    await this.keep(mediaId, facts, files);
+    const { width, height, size, type } = facts;
+    return { mediaId, width, height, size, type };
+  }
+
+  /** Cleans an image; a file stays as it came. */
+  private async judged(
+    image: ImageType | null,
+    declared: string,
+    received: Received,
+    files: Scratch,
+  ): Promise<{ facts: MediaFacts; etag: string }> {
+    if (!image) {
+      const type = declared.startsWith('image/') ? UNKNOWN_TYPE : declared;
+      return { facts: { kind: 'file', type, size: received.size }, etag: received.hash };
+    }
+    const pixels = await this.parts.codec.clean(files.received, image, files);
+    const { size } = await stat(files.original);
+    const etag = await hashOf(files.original);
+    return { facts: { kind: 'image', type: image, size, ...pixels }, etag };
+  }
+
+  /** Thumbnail first: who can read the original can read both. */
+  private async keep(mediaId: string, facts: MediaFacts, files: Scratch): Promise<void> {
+    const { driver } = this.parts;
+    const path = facts.kind === 'image' ? files.original : files.received;
+    try {
+      if (facts.kind === 'image') {
+        await driver.put(thumbnailKey(mediaId), files.thumbnail, 'image/webp');
+      }
+      await driver.put(originalKey(mediaId), path, facts.type);
+    } catch (error) {
+      const keys = [originalKey(mediaId), thumbnailKey(mediaId)];
+      await Promise.allSettled(keys.map((key) => driver.remove(key)));
+      throw new TidingsError('unavailable', { cause: error });
+    }
+  }
+}
+
+/** What can be told before a byte is read. */
+function checkHeaders({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    const detail = 'Content-Encoding: send the bytes as they are';
+    throw new TidingsError('unsupported_media', { detail });
+  }
+  if (Number(headers['content-length'] ?? 0) > LIMITS.fileBytes) {
+    throw new TidingsError('payload_too_large');
+  }
+}
+
+/** Lets a refused sender read the answer, then ends what does not end by itself. */
+function cutOff(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+  request.resume();
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('base64url');
+}

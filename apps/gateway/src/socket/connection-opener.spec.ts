@@ -1,0 +1,59 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import { createLogger } from '@tidings/common/runtime/logger';
+import { fakeConnection } from '../testing/fake-connection';
+import { ConnectionOpener, type ConnectionOpenerParts } from './connection-opener';
+import { ConnectionTable } from './connection-table';
+import { WriteQueue } from './write-queue';
+
+function setUp(session: 'valid' | 'unauthorized' | 'unavailable') {
+  const fake = fakeConnection({ id: 'c1' });
+  const done: string[] = [];
+  const note = (what: string): void => void done.push(what);
+  const parts = {
+    gatewayId: 'g1',
+    heartbeatSeconds: 25,
+    table: new ConnectionTable(),
+    boot: { bootId: 'b1' },
+    routes: {
+      put: () => {
+        note('route');
+        return Promise.resolve({ written: true, replaced: null });
+      },
+    },
+    routeCloser: { close: () => note('closed a replaced one') },
+    tickets: { issueResume: () => Promise.resolve('r-ticket') },
+    gate: {
+      requireNow: () => {
+        note('session');
+        return session === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(session));
+      },
+    },
+    writes: new WriteQueue({ overflow: jest.fn() }),
+    router: { release: () => note('released') },
+    closer: { close: (_connection: unknown, code: number) => note(`closed ${code}`) },
+    presence: { opened: () => note('opened') },
+    logger: createLogger({ service: 'gateway', nodeId: 'g1', level: 'silent' }),
+    wallClock: () => 0,
+  };
+  const opener = new ConnectionOpener(parts as unknown as ConnectionOpenerParts);
+  return { ...fake, done, open: () => opener.open(fake.connection) };
+}
+
+describe('ConnectionOpener', () => {
+  it('looks at the session once more when the route stands, then welcomes', async () => {
+    const { open, done, frames } = setUp('valid');
+    await open();
+    expect(done).toEqual(['route', 'session', 'opened', 'released']);
+    expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'welcome', resumeTicket: 'r-ticket' });
+  });
+
+  it.each([
+    { session: 'unauthorized', code: 4502 },
+    { session: 'unavailable', code: 4000 },
+  ] as const)('closes with $code without a welcome: $session', async ({ session, code }) => {
+    const { open, done, frames } = setUp(session);
+    await open();
+    expect(done).toEqual(['route', 'session', `closed ${code}`]);
+    expect(frames).toEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+import { TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { FIRST_SENT_AT, heldId, heldRecord, SENDER } from '../testing/held-records';
+import { DrainJudge } from './drain-judge';
+import { spooledMessage, type SpooledMessage } from './spooled-message';
+
+const FIRST: FirstAppend = {
+  position: '7',
+  senderId: SENDER,
+  contentHash: null,
+  sentAt: '2026-01-01T00:00:00.000Z',
+};
+
+function message(n: number, over: Partial<SpooledMessage> = {}): SpooledMessage {
+  return { ...spooledMessage(heldRecord(n))!, ...over };
+}
+
+function setUp(
+  world: { member?: ErrorCode; remembered?: boolean; known?: readonly string[] } = {},
+) {
+  const asked: string[] = [];
+  const judge = new DrainJudge({
+    membership: {
+      maySend: () => world.remembered === true,
+      requireSender: (conversationId, userId) => {
+        asked.push(`${conversationId} ${userId}`);
+        return world.member ? Promise.reject(new TidingsError(world.member)) : Promise.resolve();
+      },
+    },
+    firsts: {
+      lookUp: (_conversationId, id) => Promise.resolve(world.known?.includes(id) ? FIRST : null),
+    },
+    wallClock: () => FIRST_SENT_AT,
+  });
+  const codes = async (...messages: SpooledMessage[]) => {
+    const verdicts = await judge.judge(messages);
+    return verdicts?.map((v) => ('refused' in v ? v.refused.code : Object.keys(v)[0]));
+  };
+  return { codes, asked };
+}
+
+describe('a held message', () => {
+  it.each([
+    { name: 'is appended while its sender is a member', world: {}, verdict: 'append' },
+    { name: 'is asked about by memory first', world: { remembered: true }, verdict: 'append' },
+    {
+      name: 'is refused when its sender has left',
+      world: { member: 'no_such_conversation' },
+      verdict: 'no_such_conversation',
+    },
+    {
+      name: 'is not appended when storage has it, whoever may send now',
+      world: { known: [heldId(0)], member: 'no_such_conversation' },
+      verdict: 'known',
+    },
+  ] as const)('$name', async ({ world, verdict }) => {
+    expect(await setUp(world).codes(message(0))).toEqual([verdict]);
+  });
+
+  it.each(['unavailable', 'internal'] as const)('waits when membership is %s', async (member) => {
+    expect(await setUp({ member }).codes(message(0), message(1))).toBeUndefined();
+  });
+
+  it.each([
+    { expiresAtMs: FIRST_SENT_AT, verdict: 'content_expired' },
+    { expiresAtMs: FIRST_SENT_AT + 1, verdict: 'append' },
+    { expiresAtMs: null, verdict: 'append' },
+  ])('whose life ends at $expiresAtMs: $verdict', async ({ expiresAtMs, verdict }) => {
+    expect(await setUp().codes(message(0, { expiresAtMs }))).toEqual([verdict]);
+  });
+
+  it('is judged with others in one question per sender and conversation', async () => {
+    const { codes, asked } = setUp();
+    const other = message(2, { senderId: 'other' });
+    expect(await codes(message(0), message(1), other)).toEqual(['append', 'append', 'append']);
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe('spooledMessage', () => {
+  it('reads what a message is judged by', () => {
+    expect(spooledMessage(heldRecord(0))).toMatchObject({
+      messageId: heldId(0),
+      senderId: SENDER,
+      sentAtMs: FIRST_SENT_AT,
+      expiresAtMs: null,
+    });
+  });
+
+  it.each([{ type: 'tidings.other.v1' }, { value: '{' }, { value: '{}' }])(
+    'is null for %j',
+    (over) => {
+      expect(spooledMessage({ ...heldRecord(0), ...over })).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,64 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import type { FirstAppends } from '../send/first-appends';
+import type { Membership } from '../send/membership';
+import type { SpooledMessage } from './spooled-message';
+
+/** What is to be done with a held message: append it, or it is known, or its sender may not send it. */
+export type Verdict = { append: true } | { known: FirstAppend } | { refused: TidingsError };
+
+const APPEND: Verdict = { append: true };
+
+export interface DrainJudgeParts {
+  membership: Pick<Membership, 'maySend' | 'requireSender'>;
+  firsts: Pick<FirstAppends, 'lookUp'>;
+  /** Unix milliseconds. */
+  wallClock: () => number;
+}
+
+/** Judges held messages once more before they go to the log. */
+export class DrainJudge {
+  constructor(private readonly parts: DrainJudgeParts) {}
+
+  /** A verdict for each; null when nobody can tell who is a member: later again. Never rejects. */
+  async judge(messages: readonly SpooledMessage[]): Promise<Verdict[] | null> {
+    const rights = new Map<string, Promise<TidingsError | null>>();
+    const verdicts = messages.map((message) => {
+      const { conversationId, senderId } = message;
+      const key = senderId + conversationId;
+      const right = rights.get(key) ?? this.refusal(conversationId, senderId);
+      rights.set(key, right);
+      return this.one(message, right);
+    });
+    const judged = await Promise.all(verdicts);
+    const unclear = judged.some((verdict) => 'refused' in verdict && verdict.refused.retryable);
+    return unclear ? null : judged;
+  }
+
+  private async one(
+    message: SpooledMessage,
+    right: Promise<TidingsError | null>,
+  ): Promise<Verdict> {
+    const { conversationId, messageId, expiresAtMs } = message;
+    // what is in the log counts, whatever happened since
+    const known = await this.parts.firsts.lookUp(conversationId, messageId);
+    if (known) return { known };
+    if (expiresAtMs !== null && expiresAtMs <= this.parts.wallClock()) {
+      return { refused: new TidingsError('content_expired') };
+    }
+    const refused = await right;
+    return refused ? { refused } : APPEND;
+  }
+
+  private async refusal(conversationId: string, senderId: string): Promise<TidingsError | null> {
+    const { membership } = this.parts;
+    if (membership.maySend(conversationId, senderId)) return null;
+    try {
+      await membership.requireSender(conversationId, senderId);
+      return null;
+    } catch (error) {
+      return toTidingsError(error);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { FirstAppend } from '@tidings/common/contracts/internal';
+import type { OutRecord } from '@tidings/common/kafka/record';
+import type { Logger } from '@tidings/common/runtime/logger';
+import type { Appended } from './drain-attempt';
+import type { DrainJudge, Verdict } from './drain-judge';
+import type { StoredEntry } from './partition-spool';
+import { isBlank } from './spool-format';
+import { spooledMessage, type SpooledMessage } from './spooled-message';
+
+/** Tells the senders what became of messages that have left the spool. */
+export interface DrainAnswers {
+  /** They are in the log, in this order. */
+  drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void;
+  /** Storage knew the id already. */
+  known(message: SpooledMessage, first: FirstAppend): void;
+  refused(message: SpooledMessage, error: TidingsError): void;
+}
+
+export interface DrainerParts {
+  judge: Pick<DrainJudge, 'judge'>;
+  answers: DrainAnswers;
+  logger: Pick<Logger, 'warn' | 'error'>;
+}
+
+/** Entries with their verdicts; `message` null: nothing that this version can send. */
+export interface Judged {
+  message: SpooledMessage | null;
+  record: OutRecord;
+  verdict: Verdict;
+}
+
+const UNKNOWN: Verdict = { refused: new TidingsError('invalid_request') };
+
+/** Decides what of a spool goes to the log, and tells what became of it. */
+export class Drainer {
+  constructor(private readonly parts: DrainerParts) {}
+
+  /** Verdicts in the order of the entries; null: nobody can tell now. Never rejects. */
+  async judge(entries: readonly StoredEntry[]): Promise<Judged[] | null> {
+    const messages = entries.map(({ record }) => spooledMessage(record));
+    const verdicts = await this.parts.judge.judge(messages.filter((message) => message !== null));
+    if (!verdicts) return null;
+    let next = 0;
+    return messages.map((message, i) => ({
+      message,
+      record: entries[i]!.record,
+      verdict: message === null ? UNKNOWN : verdicts[next++]!,
+    }));
+  }
+
+  /** Takes the answers of what was appended; gives how many entries from the first on are done with. */
+  settle(judged: readonly Judged[], answers: readonly Appended[]): number {
+    const appended: { message: SpooledMessage; offset: bigint }[] = [];
+    let done = 0;
+    let next = 0;
+    for (const { message, record, verdict } of judged) {
+      if ('append' in verdict) {
+        const answer = answers[next++];
+        if (!answer) break;
+        if ('offset' in answer) appended.push({ message: message!, offset: answer.offset });
+        else this.refuse(message, record, new TidingsError('payload_too_large'));
+      } else if ('known' in verdict) {
+        this.parts.answers.known(message!, verdict.known);
+      } else if (!isBlank(record)) {
+        this.refuse(message, record, verdict.refused);
+      }
+      done++;
+    }
+    if (appended.length > 0) this.parts.answers.drained(appended);
+    return done;
+  }
+
+  /** Its life ended in the spool, and it was cut out. */
+  expired(record: OutRecord): void {
+    const message = spooledMessage(record);
+    if (message) this.parts.answers.refused(message, new TidingsError('content_expired'));
+  }
+
+  private refuse(message: SpooledMessage | null, record: OutRecord, error: TidingsError): void {
+    const { key: conversationId, id: messageId, type } = record;
+    const dropped = { conversationId, messageId, code: error.code };
+    if (message) {
+      this.parts.logger.warn(dropped, 'a held message was not sent');
+      this.parts.answers.refused(message, error);
+    } else {
+      this.parts.logger.error({ ...dropped, type }, 'a held record is none that can be sent');
+    }
+  }
+}

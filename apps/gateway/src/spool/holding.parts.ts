@@ -1,0 +1,56 @@
+import type { LogWriter } from '@tidings/common/kafka/log-writer';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { dataDir, type GatewayEnv } from '../gateway.env';
+import type { MessageLog } from '../send/message-log';
+import { DrainJudge, type DrainJudgeParts } from './drain-judge';
+import { Drainer } from './drainer';
+import { HeldMessages } from './held-messages';
+import { HoldingWriter } from './holding-writer';
+import { SpoolStore } from './spool-store';
+import { spooledMessage } from './spooled-message';
+
+/** What a node holds on its disk, and the ids of it. */
+export interface Spool {
+  store: SpoolStore;
+  held: HeldMessages;
+}
+
+/** Takes this node's spool and reads what an earlier run left. Throws when it cannot be used. */
+export async function openSpool(env: GatewayEnv, logger: Logger): Promise<Spool> {
+  const held = new HeldMessages();
+  const store = await SpoolStore.open({
+    dataDir: dataDir(env),
+    partitions: env.KAFKA_PARTITIONS,
+    maxBytes: env.SPOOL_MAX_BYTES,
+    logger,
+    found: (partition, sequence, record) => {
+      const message = spooledMessage(record);
+      if (!message) return;
+      const { conversationId, messageId, senderId, contentHash } = message;
+      const found = { senderId, contentHash, partition, sequence, waiters: null };
+      held.add(conversationId, messageId, found);
+    },
+    lost: (partition, from, to) => held.lost(partition, from, to),
+  });
+  return { store, held };
+}
+
+/** The writer that holds sends while the log is away. `log`: who tells the senders. */
+export function makeHolding(
+  context: { spool: Spool; logger: Logger; clock: () => number; wallClock: () => number },
+  writer: LogWriter,
+  rights: Pick<DrainJudgeParts, 'membership' | 'firsts'>,
+  log: () => MessageLog,
+): HoldingWriter {
+  const { spool, logger, clock, wallClock } = context;
+  const drainer = new Drainer({
+    judge: new DrainJudge({ ...rights, wallClock }),
+    answers: {
+      drained: (appended) => log().drained(appended),
+      known: (message, first) => log().notDrained(message, first),
+      refused: (message, error) => log().notDrained(message, error),
+    },
+    logger,
+  });
+  return new HoldingWriter({ writer, store: spool.store, drainer, logger, clock, wallClock });
+}

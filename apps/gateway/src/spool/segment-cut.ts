@@ -1,0 +1,54 @@
+import type { OutRecord } from '@tidings/common/kafka/record';
+import type { Segment } from './segment-writer';
+import { readPart, replaceFile } from './spool-files';
+import { blankEntry, isBlank, scanEntries } from './spool-format';
+import { expiryOf } from './spooled-message';
+
+/** A spool file without what has expired. */
+export interface CutSegment {
+  data: Buffer;
+  /** Offset of the entry with the index that was asked for. */
+  offset: number;
+  /** Records that were cut out, in order. */
+  cut: OutRecord[];
+  /** When the next of its records expires, Unix milliseconds; Infinity: none does. */
+  expiresAt: number;
+}
+
+/** Cuts what has expired out of a file that nothing is appended to any more. */
+export async function cutSegment(
+  segment: Segment,
+  from: number,
+  now: number,
+): Promise<Pick<CutSegment, 'offset' | 'cut'>> {
+  const before = await readPart(segment.path, 0, segment.bytes);
+  const { data, expiresAt, ...found } = cutExpired(before, from, now);
+  await replaceFile(segment.path, data);
+  segment.bytes = data.length;
+  segment.expiresAt = expiresAt;
+  return found;
+}
+
+/**
+ * Puts a blank entry in the place of each one that has expired at `now` (Unix milliseconds), so that
+ * all keep their sequence numbers. `from`: index of the first entry that is not done with.
+ */
+export function cutExpired(data: Buffer, from: number, now: number): CutSegment {
+  const parts: Buffer[] = [];
+  const result: CutSegment = { data, offset: 0, cut: [], expiresAt: Infinity };
+  let start = 0;
+  let written = 0;
+  for (const [index, { record, end }] of scanEntries(data).entries()) {
+    if (index === from) result.offset = written;
+    const expiresAt = isBlank(record) ? Infinity : expiryOf(record);
+    const expired = expiresAt <= now;
+    const part = expired ? blankEntry(record.time) : data.subarray(start, end);
+    if (expired && index >= from) result.cut.push(record);
+    if (!expired && index >= from) result.expiresAt = Math.min(result.expiresAt, expiresAt);
+    parts.push(part);
+    written += part.length;
+    start = end;
+  }
+  result.data = Buffer.concat(parts);
+  return result;
+}

@@ -1,0 +1,45 @@
+import type { ReceiptFrame } from '@tidings/common/contracts/frames';
+import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Letter } from './fan-out';
+
+/** Whose marks rose; `deviceId`: the device that raised them, null for several. */
+export interface Reader {
+  conversationId: string;
+  userId: string;
+  deviceId: string | null;
+}
+
+/** What stands for a `read` that privacy hides. */
+const HIDDEN = '0';
+
+/**
+ * The frames about one member's marks: to his own other devices with what is unread now, to the
+ * others with `read` or without it, as privacy says. Those without hear nothing when only `read` has
+ * risen: the frame itself would tell. `pushedBefore`: the `delivered` of the last push, when known.
+ */
+export function receiptLetters(
+  reader: Reader,
+  view: ReceiptView,
+  pushedBefore: string | undefined,
+): Letter[] {
+  const { conversationId, userId, deviceId } = reader;
+  const { others, delivered, read, unread, upTo } = view;
+  const frame: ReceiptFrame = { type: 'receipt', conversationId, userId, delivered, read };
+  const counted = unread === undefined || upTo === undefined ? frame : { ...frame, unread, upTo };
+  const letters: Letter[] = [
+    { frame: JSON.stringify(counted), userIds: [userId], exceptDevice: deviceId },
+  ];
+  const told = (seesRead: boolean): string[] =>
+    others.filter((o) => o.seesRead === seesRead).map((o) => o.userId);
+  const [open, closed] = [told(true), told(false)];
+  if (open.length > 0) {
+    letters.push({ frame: JSON.stringify(frame), userIds: open, exceptDevice: null });
+  }
+  const before = pushedBefore ?? view.deliveredBefore;
+  if (closed.length > 0 && comparePositions(delivered, before) > 0) {
+    const text = JSON.stringify({ ...frame, read: HIDDEN });
+    letters.push({ frame: text, userIds: closed, exceptDevice: null });
+  }
+  return letters;
+}

@@ -1,0 +1,68 @@
+import type { ReceiptView } from '@tidings/common/contracts/internal';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import { readReceipts, type MemberMarks } from '@tidings/common/kafka/receipt-batch';
+import type { LogRecord } from '@tidings/common/kafka/record';
+import { within } from '@tidings/common/runtime/lifecycle';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { receiptLetters } from '../domain/receipt-letters';
+import type { Deliveries } from '../routing/deliveries';
+import type { ReceiptSource } from './receipt-source';
+import type { ReceiptPushMetrics } from './receipt.metrics';
+
+/** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
+const BATCH_MS = 2_000;
+const RETRY_MS = 500;
+
+export interface ReceiptRouterParts {
+  source: ReceiptSource;
+  deliveries: Pick<Deliveries, 'handOut'>;
+  deadLetter: (record: LogRecord, reason: string) => Promise<void>;
+  metrics: ReceiptPushMetrics;
+  logger: Logger;
+}
+
+/** Pushes the watermarks of the receipt log to whom they concern. A batch that cannot be is tried again. */
+export class ReceiptRouter {
+  private readonly troubled = new Set<number>();
+
+  constructor(private readonly parts: ReceiptRouterParts) {}
+
+  /** Routes one batch. Never throws, and never takes much longer than {@link BATCH_MS}. */
+  async handle(batch: LogBatch): Promise<HandleOutcome> {
+    const { metrics, logger } = this.parts;
+    const { partition } = batch;
+    try {
+      const commit = await within(this.route(batch), BATCH_MS);
+      this.troubled.delete(partition);
+      return { done: true, commit };
+    } catch (error) {
+      metrics.putOff();
+      if (!this.troubled.has(partition)) logger.warn({ err: error, partition }, 'receipts wait');
+      this.troubled.add(partition);
+      return { retryAfterMs: RETRY_MS };
+    }
+  }
+
+  private async route(batch: LogBatch): Promise<bigint> {
+    const { source, deliveries, deadLetter, metrics } = this.parts;
+    const { members, bad, next } = readReceipts(batch.records);
+    for (const { record, reason } of bad) await deadLetter(record, reason);
+    const views = await source.find(members);
+    const news: { member: MemberMarks; view: ReceiptView }[] = [];
+    let untold = 0;
+    members.forEach((member, i) => {
+      const view = views[i] ?? null;
+      if (view === null) untold++;
+      else if (!source.isOld(member, view)) news.push({ member, view });
+    });
+    const letters = news.flatMap(({ member, view }) =>
+      receiptLetters(member, view, source.pushedBefore(member)),
+    );
+    const { pushes } = await deliveries.handOut(letters);
+    for (const { member, view } of news) source.pushed(member, view);
+    const old = members.length - untold - news.length;
+    const latencyMs = Date.now() - batch.records[0]!.timestamp;
+    metrics.routed({ told: news.length, old, untold, pushes, latencyMs });
+    return next;
+  }
+}

@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { DeviceSession, RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { utf8Bytes } from '@tidings/common/contracts/text';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
+import { passwordProblem } from '../domain/password-rules';
+import { AccountsRepository } from './accounts.repository';
+import { PasswordHasher } from './password-hasher';
+import { SessionAnnouncer } from './session-announcer';
+import { SessionsRepository } from './sessions.repository';
+import type { UserEntity } from './user.entity';
+
+type Change = RpcInput<typeof STORAGE_RPC, 'accounts.password'>;
+
+/** Changes passwords. */
+@Injectable()
+export class PasswordService {
+  constructor(
+    private readonly accounts: AccountsRepository,
+    private readonly hasher: PasswordHasher,
+    private readonly sessions: SessionsRepository,
+    private readonly announcer: SessionAnnouncer,
+    private readonly security: SecurityLog,
+  ) {}
+
+  /**
+   * Changes the password and ends every device but the calling one; returns those that it ended.
+   * A repetition (`next` is the password already) succeeds, so that a lost answer does no harm.
+   * Throws `weak_password`, `invalid_request`, `bad_credentials`, `unauthorized` when the calling
+   * device is logged out, `busy`.
+   */
+  async change(input: Change): Promise<{ ended: DeviceSession[] }> {
+    // Somebody may change the password while it is being checked here; then it is checked once more.
+    const ended = (await this.attempt(input)) ?? (await this.attempt(input));
+    if (!ended) throw new TidingsError('unavailable');
+    const { userId, deviceId, address } = input;
+    this.security.note('password_changed', { userId, deviceId, address });
+    await this.announcer.announce(ended);
+    return { ended };
+  }
+
+  /** Null: the password that was checked is not the user's any more. */
+  private async attempt(input: Change): Promise<DeviceSession[] | null> {
+    const { userId, deviceId, generation, next } = input;
+    const user = await this.accounts.withPasswordById(userId);
+    if (!user) throw new TidingsError('unauthorized');
+    const problem = passwordProblem(next, user);
+    if (problem) throw new TidingsError(problem.code, { detail: problem.detail });
+    const hash = await this.nextHash(user, input);
+    return this.sessions.transaction(async (sql) => {
+      const present = await this.sessions.lockUser(sql, userId);
+      if (present !== user.passwordHash) return null;
+      const caller = await this.sessions.current(userId, deviceId, sql);
+      if (caller?.generation !== generation) throw new TidingsError('unauthorized');
+      if (hash !== null) await this.sessions.setPassword(sql, userId, hash);
+      return this.sessions.endOthers(sql, userId, deviceId);
+    });
+  }
+
+  /** The new password's hash; null: it is the user's password already. */
+  private async nextHash(user: UserEntity, input: Change): Promise<string | null> {
+    const { current, next, userId, deviceId, address } = input;
+    const tooLong = utf8Bytes(current) > LIMITS.passwordMaxBytes;
+    if (!tooLong && (await this.hasher.verify(user.passwordHash, current))) {
+      return this.hasher.hash(next);
+    }
+    if (await this.hasher.verify(user.passwordHash, next)) return null;
+    this.security.note('password_refused', { userId, deviceId, address });
+    throw new TidingsError('bad_credentials');
+  }
+}

@@ -1,0 +1,52 @@
+import { createLogger } from '@tidings/common/runtime/logger';
+import { MediaSweep, type MediaSweepParts } from './media-sweep';
+
+const REMOVALS = ['one', 'two'].map((mediaId) => ({ conversationId: 'c', mediaId }));
+
+function setUp(over: Partial<MediaSweepParts> = {}) {
+  const done: string[] = [];
+  const parts: MediaSweepParts = {
+    media: {
+      beginRemovals: () => Promise.resolve(REMOVALS),
+      unwatchShown: () => Promise.resolve(),
+      remove: ({ mediaId }) => Promise.resolve(void done.push(`row ${mediaId}`)),
+    },
+    driver: { remove: (key) => Promise.resolve(void done.push(key)) },
+    isLeader: () => true,
+    caughtUp: () => Promise.resolve(true),
+    everyMs: 1,
+    logger: createLogger({ service: 'test', nodeId: 't', level: 'silent' }),
+    ...over,
+  };
+  return { sweep: new MediaSweep(parts), done };
+}
+
+describe('MediaSweep', () => {
+  it('removes bytes first, then the row', async () => {
+    const { sweep, done } = setUp();
+    await sweep.sweep();
+    expect(done).toEqual(['one.thumb', 'one', 'row one', 'two.thumb', 'two', 'row two']);
+  });
+
+  it('leaves the row when the bytes could not be removed', async () => {
+    const { sweep, done } = setUp({ driver: { remove: () => Promise.reject(new Error('away')) } });
+    await expect(sweep.sweep()).rejects.toThrow('away');
+    expect(done).toEqual([]);
+  });
+
+  it.each([
+    ['it does not lead', { isLeader: () => false }],
+    ['storage is behind the log', { caughtUp: () => Promise.resolve(false) }],
+  ])('does nothing when %s', async (_, over) => {
+    const { sweep, done } = setUp(over);
+    await sweep.sweep();
+    expect(done).toEqual([]);
+  });
+
+  it('stops between two uploads when it leads no more', async () => {
+    let asked = 0;
+    const { sweep, done } = setUp({ isLeader: () => ++asked <= 2 });
+    await sweep.sweep();
+    expect(done).toEqual(['one.thumb', 'one', 'row one']);
+  });
+});

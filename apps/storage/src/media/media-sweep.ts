@@ -1,0 +1,63 @@
+import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
+import type { Logger } from '@tidings/common/runtime/logger';
+import type { MediaRepository } from './media.repository';
+
+/** Uploads per round. */
+const ROUND = 100;
+
+export interface MediaSweepParts {
+  media: Pick<MediaRepository, 'beginRemovals' | 'remove' | 'unwatchShown'>;
+  driver: Pick<MediaDriver, 'remove'>;
+  isLeader: () => boolean;
+  /**
+   * Whether everything that is in the log now is applied: a message that shows an upload may wait
+   * there. May reject.
+   */
+  caughtUp: () => Promise<boolean>;
+  everyMs: number;
+  logger: Logger;
+}
+
+/**
+ * The leader's duty: removes uploads that no message shows (any more). Bytes first, then the row, so
+ * that a round that ends half-way is taken up by the next, of whichever leader.
+ */
+export class MediaSweep {
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(private readonly parts: MediaSweepParts) {}
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.round = this.sweep()
+        .catch((error: unknown) => this.parts.logger.warn({ err: error }, 'media sweep failed'))
+        .finally(() => {
+          if (!this.stopped) this.start();
+        });
+    }, this.parts.everyMs);
+    this.timer.unref();
+  }
+
+  /** Ends after the round that runs. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.round;
+  }
+
+  /** One round; public for tests. */
+  async sweep(): Promise<void> {
+    const { media, driver, isLeader, caughtUp, logger } = this.parts;
+    if (!isLeader() || !(await caughtUp())) return;
+    await media.unwatchShown(ROUND);
+    for (const removal of await media.beginRemovals(ROUND)) {
+      if (this.stopped || !isLeader()) return;
+      await driver.remove(thumbnailKey(removal.mediaId));
+      await driver.remove(originalKey(removal.mediaId));
+      await media.remove(removal);
+      logger.debug({ mediaId: removal.mediaId }, 'an upload that nothing shows is removed');
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { Receipt } from '@tidings/common/contracts/http';
+import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Sql } from '../database/database';
+import { Database } from '../database/database';
+import { LIST, RAISE, VIEW } from './receipts.sql';
+
+/** Marks of one member; positions. */
+export interface MarkRow extends Receipt {
+  conversationId: string;
+}
+
+interface ViewRow {
+  n: number;
+  delivered: string;
+  read: string;
+  delivered_before: string;
+  unread: number | null;
+  up_to: string | null;
+  members: { userId: string; seesRead: boolean }[];
+}
+
+/** Raises the marks of present members; unknown ones are left out. Gives how many rose. */
+export async function raiseMarks(sql: Sql, rows: readonly MarkRow[]): Promise<number> {
+  // One order for everybody, so that two instances do not wait for each other's rows.
+  const sorted = [...rows].sort((a, b) => compare(keyOf(a), keyOf(b)));
+  const raised = await sql.rows(RAISE, columns(sorted));
+  return raised.length;
+}
+
+/** Reads watermarks. */
+@Injectable()
+export class ReceiptsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Marks of the members behind `after`, by user id, as the user may see them. */
+  list(
+    userId: string,
+    conversationId: string,
+    after: string | null,
+    limit: number,
+  ): Promise<Receipt[]> {
+    return this.database.rows<Receipt>(LIST, [userId, conversationId, after, limit]);
+  }
+
+  /** What session pushes, aligned; null for no present member. `topic`: the conversation log. */
+  async view(topic: string, rows: readonly MarkRow[]): Promise<(ReceiptView | null)[]> {
+    const found = await this.database.rows<ViewRow>(VIEW, [topic, ...columns(rows)]);
+    const views: (ReceiptView | null)[] = rows.map(() => null);
+    for (const row of found) views[row.n - 1] = toView(row, rows[row.n - 1]!.userId);
+    return views;
+  }
+}
+
+function toView(row: ViewRow, userId: string): ReceiptView {
+  const { delivered, read, unread, up_to, members } = row;
+  const told = members.length <= LIMITS.membersInline ? members : [];
+  return {
+    others: told.filter((m) => m.userId !== userId),
+    delivered,
+    read,
+    deliveredBefore: row.delivered_before,
+    ...(unread !== null && up_to !== null && { unread, upTo: up_to }),
+  };
+}
+
+function columns(rows: readonly MarkRow[]): unknown[] {
+  return [
+    rows.map((r) => r.conversationId),
+    rows.map((r) => r.userId),
+    rows.map((r) => r.delivered),
+    rows.map((r) => r.read),
+  ];
+}
+
+function keyOf({ conversationId, userId }: MarkRow): string {
+  return conversationId + userId;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Page, Receipt } from '@tidings/common/contracts/http';
+import { uuid } from '@tidings/common/contracts/ids';
+import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { decodeCursor, encodeCursor } from '../domain/cursor';
+import { LogState } from '../log/log-state';
+import { type MarkRow, ReceiptsRepository } from './receipts.repository';
+
+/** Tells who has received and read how much. */
+@Injectable()
+export class ReceiptsService {
+  constructor(
+    private readonly receipts: ReceiptsRepository,
+    private readonly log: LogState,
+  ) {}
+
+  /** The members' marks, by user id. Throws `no_such_conversation`, for outsiders too. */
+  async list(
+    userId: string,
+    conversationId: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<Page<Receipt>> {
+    const after = cursor === undefined ? null : userOf(cursor);
+    const rows = await this.receipts.list(userId, conversationId, after, limit + 1);
+    // A member sees at least himself.
+    if (rows.length === 0 && after === null) throw new TidingsError('no_such_conversation');
+    const items = rows.slice(0, limit);
+    const last = rows.length > limit ? items.at(-1) : undefined;
+    return last ? { items, cursor: encodeCursor([last.userId]) } : { items };
+  }
+
+  /** See the call `receipts.view`. */
+  async view(items: readonly MarkRow[]): Promise<{ items: (ReceiptView | null)[] }> {
+    return { items: await this.receipts.view(this.log.topic, items) };
+  }
+}
+
+function userOf(cursor: string): string {
+  const parsed = uuid.safeParse(decodeCursor(cursor, 1)[0]);
+  if (parsed.success) return parsed.data;
+  throw new TidingsError('invalid_request', { detail: 'cursor: not one of ours' });
+}

@@ -1,0 +1,137 @@
+import type { Block, Contact, Device, Me, Page, User } from '@tidings/common/contracts/http';
+import type { PageOptions, TidingsApi } from './api';
+
+/** The parts of an account that are kept here. */
+export interface AccountLists {
+  contacts: Contact[];
+  /** People who have this user among their contacts and are not among his. */
+  incoming: User[];
+  blocks: Block[];
+  devices: Device[];
+  me: Me;
+}
+
+type Part = keyof AccountLists;
+
+/** Parts that have changed; those that this client has read before come along, read again. */
+export type AccountEvent = { changed: string[] } & Partial<AccountLists>;
+
+/** A list is read to at most so many pages. */
+const MOST_PAGES = 100;
+const PARTS: readonly Part[] = ['contacts', 'incoming', 'blocks', 'devices', 'me'];
+
+/**
+ * The user's own lists. What was read once is read again when the server says that it changed, and
+ * after a connection was lost (what was said meanwhile has not been heard); the news are told when
+ * it is there. One reading at a time.
+ */
+export class Account {
+  private readonly seen = new Map<Part, string>();
+  private readonly stale = new Set<Part>();
+  private readonly told = new Set<string>();
+  private reading = false;
+
+  constructor(
+    private readonly api: TidingsApi,
+    private readonly tell: (event: AccountEvent) => void,
+  ) {}
+
+  contacts(): Promise<Contact[]> {
+    return this.read('contacts');
+  }
+
+  incoming(): Promise<User[]> {
+    return this.read('incoming');
+  }
+
+  blocks(): Promise<Block[]> {
+    return this.read('blocks');
+  }
+
+  devices(): Promise<Device[]> {
+    return this.read('devices');
+  }
+
+  me(): Promise<Me> {
+    return this.read('me');
+  }
+
+  /** The server says that these parts have changed. */
+  changed(parts: readonly string[]): void {
+    for (const part of parts) {
+      this.told.add(part);
+      if (isPart(part) && this.seen.has(part)) this.stale.add(part);
+    }
+    void this.refresh();
+  }
+
+  /** A connection stands anew: whatever was read may have changed meanwhile. */
+  reconnected(): void {
+    for (const part of this.seen.keys()) this.stale.add(part);
+    void this.refresh();
+  }
+
+  private async read<P extends Part>(part: P): Promise<AccountLists[P]> {
+    const list = await this.fetch(part);
+    this.seen.set(part, JSON.stringify(list));
+    return list;
+  }
+
+  private async refresh(): Promise<void> {
+    if (this.reading) return;
+    this.reading = true;
+    while (this.told.size > 0 || this.stale.size > 0) {
+      const told = [...this.told];
+      const stale = [...this.stale];
+      this.told.clear();
+      this.stale.clear();
+      await this.renew(told, stale);
+    }
+    this.reading = false;
+  }
+
+  /** What cannot be read now is told all the same; it is read after the next connection. */
+  private async renew(told: readonly string[], stale: readonly Part[]): Promise<void> {
+    const changed = new Set(told);
+    const lists: Partial<AccountLists> = {};
+    for (const part of stale) {
+      const before = this.seen.get(part);
+      try {
+        Object.assign(lists, { [part]: await this.read(part) });
+        if (this.seen.get(part) !== before) changed.add(part);
+        else if (!changed.has(part)) delete lists[part];
+      } catch {
+        this.seen.set(part, '');
+      }
+    }
+    if (changed.size > 0) this.tell({ changed: [...changed], ...lists });
+  }
+
+  private async fetch<P extends Part>(part: P): Promise<AccountLists[P]> {
+    const { api } = this;
+    const readers: { [K in Part]: () => Promise<AccountLists[K]> } = {
+      contacts: () => everyPage((page) => api.contacts(page)),
+      incoming: () => everyPage((page) => api.incomingContacts(page)),
+      blocks: () => everyPage((page) => api.blocks(page)),
+      devices: async () => (await api.devices()).items,
+      me: () => api.me(),
+    };
+    return readers[part]();
+  }
+}
+
+function isPart(part: string): part is Part {
+  return (PARTS as readonly string[]).includes(part);
+}
+
+async function everyPage<T>(read: (page: PageOptions) => Promise<Page<T>>): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const page = await read({ cursor });
+    all.push(...page.items);
+    cursor = page.cursor;
+    if (cursor === undefined) break;
+  }
+  return all;
+}

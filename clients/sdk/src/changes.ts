@@ -1,0 +1,146 @@
+import type { Content, Message } from '@tidings/common/contracts/content';
+import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ChangeFrame, ErrorFrame } from '@tidings/common/contracts/frames';
+import { fullJitter } from './backoff';
+import type { Cancel, Clock, Random } from './clock';
+import { OutboxFullError, StoppedError } from './errors';
+
+/** A change of a message that this client asks for. `content` null: delete it. */
+export interface WantedChange {
+  changeId: string;
+  conversationId: string;
+  messageId: string;
+  content: Content | null;
+}
+
+/** What asking for changes needs. */
+export interface ChangesDeps {
+  clock: Clock;
+  random: Random;
+  /** Puts a frame on the wire; false: there is no connection. */
+  send(frame: string): boolean;
+}
+
+interface Asked extends WantedChange {
+  resolve(message: Message): void;
+  reject(error: Error): void;
+  /** By the client's clock: when it goes out (again). */
+  dueAt: number;
+  tries: number;
+}
+
+/** How many changes may wait for their answers. */
+export const CHANGES_LIMIT = 1_000;
+/** How long an answer may take before a change is asked for again, in milliseconds. */
+const ANSWER_MS = 10_000;
+const CHECK_MS = 1_000;
+const RETRY = { baseMs: 500, maxMs: 10_000 };
+
+/**
+ * Edits and deletions on their way: each is asked for with the same id until the server has answered
+ * it; those of one message one after the other. They live as long as the client.
+ */
+export class Changes {
+  /** By message; only the first of each is on the wire. */
+  private readonly lanes = new Map<string, Asked[]>();
+  private readonly byId = new Map<string, Asked>();
+  private online = false;
+  private timer: Cancel | null = null;
+
+  constructor(private readonly deps: ChangesDeps) {}
+
+  /**
+   * Asks for a change; settles with the message as it is afterwards.
+   *
+   * @throws OutboxFullError when {@link CHANGES_LIMIT} changes wait
+   */
+  ask(wanted: WantedChange): Promise<Message> {
+    if (this.byId.size >= CHANGES_LIMIT) return Promise.reject(new OutboxFullError(CHANGES_LIMIT));
+    return new Promise((resolve, reject) => {
+      const asked: Asked = { ...wanted, resolve, reject, dueAt: 0, tries: 0 };
+      this.byId.set(asked.changeId, asked);
+      const lane = this.lanes.get(asked.messageId);
+      if (lane) lane.push(asked);
+      else this.lanes.set(asked.messageId, [asked]);
+      this.pump();
+    });
+  }
+
+  /** Connected: what has no answer yet is asked for again. */
+  connected(): void {
+    this.online = true;
+    for (const asked of this.byId.values()) asked.dueAt = 0;
+    this.pump();
+  }
+
+  disconnected(): void {
+    this.online = false;
+    this.timer?.();
+    this.timer = null;
+  }
+
+  /** A change came back, as an answer or as a push. */
+  changed(changeId: string, message: Message): void {
+    const asked = this.settle(changeId);
+    asked?.resolve(message);
+  }
+
+  /** Takes an error that answers a change; false: it is about something else. */
+  refused(error: ErrorFrame): boolean {
+    const asked = error.ref === undefined ? undefined : this.byId.get(error.ref);
+    if (!asked) return false;
+    if (error.retryable) {
+      const pause = fullJitter(asked.tries++, RETRY, this.deps.random);
+      asked.dueAt = this.deps.clock.now() + Math.max(error.retryAfterMs ?? 0, pause);
+      return true;
+    }
+    const code = error.code as TidingsError['code'];
+    this.settle(asked.changeId)?.reject(new TidingsError(code, { detail: error.detail }));
+    return true;
+  }
+
+  /** Ends everything that waits; whether it was done is not known. */
+  stop(): void {
+    this.disconnected();
+    for (const asked of this.byId.values()) asked.reject(new StoppedError());
+    this.byId.clear();
+    this.lanes.clear();
+  }
+
+  private settle(changeId: string): Asked | undefined {
+    const asked = this.byId.get(changeId);
+    if (!asked) return undefined;
+    this.byId.delete(changeId);
+    const lane = (this.lanes.get(asked.messageId) ?? []).filter((one) => one !== asked);
+    if (lane.length > 0) this.lanes.set(asked.messageId, lane);
+    else this.lanes.delete(asked.messageId);
+    this.pump();
+    return asked;
+  }
+
+  private pump(): void {
+    if (!this.online) return;
+    const now = this.deps.clock.now();
+    for (const [first] of this.lanes.values()) {
+      if (!first || first.dueAt > now) continue;
+      first.dueAt = now + ANSWER_MS;
+      if (!this.deps.send(encodeChange(first))) return;
+    }
+    if (this.byId.size === 0) {
+      this.timer?.();
+      this.timer = null;
+    } else {
+      this.timer ??= this.deps.clock.after(CHECK_MS, () => {
+        this.timer = null;
+        this.pump();
+      });
+    }
+  }
+}
+
+function encodeChange({ changeId, messageId, conversationId, content }: WantedChange): string {
+  const ids = { changeId, messageId, conversationId };
+  const frame: ChangeFrame =
+    content === null ? { type: 'delete', ...ids } : { type: 'edit', ...ids, content };
+  return JSON.stringify(frame);
+}

@@ -1,0 +1,88 @@
+import type { Conversation } from '@tidings/common/contracts/http';
+
+/** Most conversations that are kept fresh; the one that was asked for least recently is let go. */
+const KEPT = 200;
+
+/** What is known of one conversation, and how fresh that is. */
+interface Kept {
+  conversation: Conversation | null;
+  /** The read under way. */
+  reading: Promise<Conversation> | null;
+  /** Something changed since that read began. */
+  stale: boolean;
+}
+
+/**
+ * The conversations that an application looks at, as the server shows them. An event of one of them
+ * has it read again: once for many, and once more when another came meanwhile.
+ */
+export class Details {
+  private readonly kept = new Map<string, Kept>();
+
+  constructor(
+    private readonly read: (conversationId: string) => Promise<Conversation>,
+    /** Told whenever a conversation was read again. */
+    private readonly renewed: (conversation: Conversation) => void,
+  ) {}
+
+  /** The conversation, read from the server the first time. Rejects as that does. */
+  get(conversationId: string): Promise<Conversation> {
+    const kept = this.kept.get(conversationId) ?? {
+      conversation: null,
+      reading: null,
+      stale: false,
+    };
+    this.keep(conversationId, kept);
+    if (kept.reading) return kept.reading;
+    if (kept.conversation && !kept.stale) return Promise.resolve(kept.conversation);
+    return this.readAgain(conversationId, kept);
+  }
+
+  /** Takes an answer of the server; keeps it when the conversation is looked at. */
+  learn(conversation: Conversation): void {
+    const kept = this.kept.get(conversation.id);
+    if (kept && !kept.reading) kept.conversation = conversation;
+  }
+
+  /** The conversation is not what it was. */
+  changed(conversationId: string): void {
+    const kept = this.kept.get(conversationId);
+    if (!kept) return;
+    kept.stale = true;
+    // A failure leaves it stale: the next look or event reads it again.
+    if (!kept.reading) void this.readAgain(conversationId, kept).catch(() => undefined);
+  }
+
+  /** Nobody may look at the conversation any more. */
+  forget(conversationId: string): void {
+    this.kept.delete(conversationId);
+  }
+
+  private keep(conversationId: string, kept: Kept): void {
+    this.kept.delete(conversationId);
+    this.kept.set(conversationId, kept);
+    if (this.kept.size <= KEPT) return;
+    const [oldest] = this.kept.keys();
+    this.kept.delete(oldest!);
+  }
+
+  private readAgain(conversationId: string, kept: Kept): Promise<Conversation> {
+    kept.reading = this.readUntilFresh(conversationId, kept).finally(() => (kept.reading = null));
+    return kept.reading;
+  }
+
+  private async readUntilFresh(conversationId: string, kept: Kept): Promise<Conversation> {
+    for (;;) {
+      kept.stale = false;
+      try {
+        kept.conversation = await this.read(conversationId);
+      } catch (error) {
+        kept.stale = true;
+        throw error;
+      }
+      if (kept.stale) continue;
+      if (this.kept.get(conversationId) === kept) this.renewed(kept.conversation);
+      return kept.conversation;
+    }
+  }
+}

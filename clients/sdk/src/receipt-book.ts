@@ -1,0 +1,118 @@
+import type { Message } from '@tidings/common/contracts/content';
+import type { Receipt } from '@tidings/common/contracts/http';
+import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import {
+  coversMarks,
+  mergeMarks,
+  NO_MARKS,
+  type Marks,
+} from '@tidings/common/contracts/receipt-marks';
+
+/** A member's marks rose; positions. A `read` that privacy hides stays where it was, or "0". */
+export interface ReceiptNews extends Receipt {
+  conversationId: string;
+  own: boolean;
+}
+
+/** What the server counted: messages of others in (read, upTo]. */
+interface Counted {
+  read: string;
+  upTo: string;
+  unread: number;
+}
+
+/** Held messages above a position; `whole`: nothing that is visible there is missing. */
+export interface Above {
+  messages: Message[];
+  whole: boolean;
+}
+
+/** The watermarks of one conversation's members: pure, merged by maximum. */
+export class ReceiptBook {
+  private readonly marks = new Map<string, Marks>();
+  private counted: Counted | null = null;
+  /** Up to where this device wants to have read. */
+  private wantedRead = '0';
+
+  constructor(private readonly userId: string) {}
+
+  /** The own marks as the server knows them. */
+  get confirmed(): Marks {
+    return this.marks.get(this.userId) ?? NO_MARKS;
+  }
+
+  /** The own marks, with what this device has read and the server may not know yet. */
+  get own(): Marks {
+    return mergeMarks(this.confirmed, { read: this.wantedRead });
+  }
+
+  /** Everybody's marks, as far as they may be seen. */
+  all(): Receipt[] {
+    const others = [...this.marks].filter(([userId]) => userId !== this.userId);
+    return [...others, [this.userId, this.own] as const].map(([userId, marks]) => ({
+      userId,
+      ...marks,
+    }));
+  }
+
+  /** Takes one member's marks; true when they rose. */
+  merge(userId: string, marks: Marks): boolean {
+    const known = this.marks.get(userId) ?? NO_MARKS;
+    const fresh = !this.marks.has(userId);
+    if (!fresh && coversMarks(known, marks)) return false;
+    this.marks.set(userId, mergeMarks(known, marks));
+    return !fresh || !coversMarks(NO_MARKS, marks);
+  }
+
+  /**
+   * Takes the marks of an answer of `sync`; gives whose rose. A list that names others is complete:
+   * who is not in it is no member any more.
+   */
+  serve(receipts: readonly Receipt[], counted: { upTo: string; unread: number }): string[] {
+    const present = new Set(receipts.map((r) => r.userId));
+    if (present.size > 1) {
+      for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
+    }
+    const raised = receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
+    const own = receipts.find((r) => r.userId === this.userId);
+    this.count({ ...counted, read: own?.read ?? '0' });
+    return raised;
+  }
+
+  /** Takes the server's count, unless it is about an older mark than the own one. */
+  count(counted: Counted): void {
+    if (comparePositions(counted.read, this.own.read) < 0) return;
+    this.counted = counted;
+  }
+
+  /** This device has read up to a position; true when that is further than before. */
+  readUpTo(position: string): boolean {
+    if (comparePositions(position, this.own.read) <= 0) return false;
+    this.wantedRead = position;
+    return true;
+  }
+
+  /**
+   * How many messages of others are unread: counted here where everything above the own mark is held,
+   * else by the server and from there on here. `above`: what is held above a position; `now`: Unix
+   * milliseconds on the server.
+   */
+  unread(above: (position: string) => Above, now: number): number {
+    const { read } = this.own;
+    const countable = (m: Message): boolean => this.counts(m, now);
+    const { messages, whole } = above(read);
+    if (whole || this.counted === null) return messages.filter(countable).length;
+    const { upTo, unread } = this.counted;
+    const later = above(maxPosition(upTo, read)).messages.filter(countable).length;
+    const since = above(this.counted.read).messages.filter(
+      (m) => countable(m) && comparePositions(m.position, read) <= 0,
+    ).length;
+    return Math.max(0, unread - since) + later;
+  }
+
+  private counts(message: Message, now: number): boolean {
+    const { senderId, content, deleted, expiresAt } = message;
+    if (senderId === this.userId || content.kind === 'event' || deleted) return false;
+    return expiresAt === undefined || Date.parse(expiresAt) > now;
+  }
+}

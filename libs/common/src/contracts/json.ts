@@ -1,0 +1,35 @@
+import { isStorable } from './text';
+
+/**
+ * Whether a parsed value is JSON that every service can keep: nested at most `depth` levels (a
+ * scalar has none), numbers finite, no NUL or lone surrogate in any text or key.
+ */
+export function isPlainJson(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      return isStorable(value);
+    case 'number':
+      return Number.isFinite(value);
+    case 'boolean':
+      return true;
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isPlainJson(item, depth - 1));
+  return Object.entries(value).every(
+    ([key, item]) => isStorable(key) && isPlainJson(item, depth - 1),
+  );
+}
+
+/** JSON text with sorted keys: the same value gives the same text, whoever wrote it. */
+export function canonicalJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { FilesystemDriver } from './filesystem-driver';
+import type { MediaDriver } from './media-driver';
+import { S3Driver } from './s3-driver';
+
+/** Where the bytes of uploads lie: the same place for all gateways and storage. */
+export const mediaEnv = z.object({
+  /** Folder of the filesystem driver; used unless a bucket is named. */
+  MEDIA_DIR: z.string().min(1).default('.data/media'),
+  /** Bucket of the S3 driver. */
+  MEDIA_S3_BUCKET: z.string().min(3).optional(),
+  MEDIA_S3_REGION: z.string().default('us-east-1'),
+  /** Address of a server that speaks S3; default: Amazon's. */
+  MEDIA_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** Both or none; none: what the environment of the AWS SDK says. */
+  MEDIA_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  MEDIA_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+});
+export type MediaEnv = z.output<typeof mediaEnv>;
+
+/** The driver that the environment names. */
+export function createMediaDriver(env: MediaEnv): MediaDriver {
+  if (env.MEDIA_S3_BUCKET === undefined) return new FilesystemDriver(env.MEDIA_DIR);
+  const accessKeyId = env.MEDIA_S3_ACCESS_KEY_ID;
+  const secretAccessKey = env.MEDIA_S3_SECRET_ACCESS_KEY;
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    throw new Error('MEDIA_S3_ACCESS_KEY_ID and MEDIA_S3_SECRET_ACCESS_KEY go together');
+  }
+  return new S3Driver({
+    bucket: env.MEDIA_S3_BUCKET,
+    region: env.MEDIA_S3_REGION,
+    endpoint: env.MEDIA_S3_ENDPOINT,
+    credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
+  });
+}

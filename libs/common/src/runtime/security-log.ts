@@ -1,0 +1,58 @@
+import type { Logger } from './logger';
+
+/** What happened. */
+export type SecurityEvent =
+  | 'login_failed'
+  | 'refresh_reused'
+  | 'password_changed'
+  | 'password_refused'
+  | 'device_removed'
+  | 'ticket_refused';
+
+/** Whom it concerns, as far as known. Nothing secret belongs here. */
+export interface SecuritySubject {
+  userId?: string;
+  deviceId?: string;
+  /** The client's network address. */
+  address?: string;
+  /** The device that asked for it. */
+  by?: string;
+}
+
+/** Lines that may be written at once, and per second. */
+const BURST = 100;
+const PER_SECOND = 20;
+
+/**
+ * Events that tell of an attack or of its end, one structured line `security` each. An attacker
+ * must not fill the disk: lines above a rate are counted, and the next line tells how many.
+ */
+export class SecurityLog {
+  private tokens = BURST;
+  private refilledAt: number;
+  private suppressed = 0;
+
+  constructor(
+    private readonly logger: Pick<Logger, 'warn'>,
+    /** Monotonic milliseconds. */
+    private readonly clock: () => number = () => performance.now(),
+  ) {
+    this.refilledAt = clock();
+  }
+
+  /** Writes one line, or counts it. Never throws. */
+  note(event: SecurityEvent, { userId, deviceId, address, by }: SecuritySubject): void {
+    const now = this.clock();
+    const earned = ((now - this.refilledAt) / 1000) * PER_SECOND;
+    this.tokens = Math.min(BURST, this.tokens + earned);
+    this.refilledAt = now;
+    if (this.tokens < 1) {
+      this.suppressed += 1;
+      return;
+    }
+    this.tokens -= 1;
+    const suppressed = this.suppressed > 0 ? this.suppressed : undefined;
+    this.suppressed = 0;
+    this.logger.warn({ event, userId, deviceId, address, by, suppressed }, 'security');
+  }
+}

@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Conversation } from '@tidings/common/contracts/http';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { Holding } from '../support/holding';
+import { startTestStack } from '../support/test-stack';
+import type { TestSocket } from '../support/test-socket';
+
+const PAUSE_MS = 50;
+const DOWN_MS = 10_000;
+/** Kafka starts, the groups join again, storage catches up. */
+const BACK_MS = 60_000;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('sends while Kafka is away', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let conversation: Conversation;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack());
+    ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
+    bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
+    conversation = await ann.direct(bob);
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  async function metric(gateway: string, name: string): Promise<number> {
+    const text = await (await fetch(`${stack.node(gateway).url}/metrics`)).text();
+    const line = new RegExp(`^tidings_${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text);
+    if (!line) throw new Error(`${gateway} has no ${name}`);
+    return Number(line[1]);
+  }
+
+  const spoolIsEmpty = (gateway: string) =>
+    eventually(async () => {
+      expect(await metric(gateway, 'spool_entries')).toBe(0);
+      expect(await metric(gateway, 'spool_bytes')).toBe(0);
+    }, BACK_MS);
+
+  const answers = (socket: TestSocket, type: string): string[] =>
+    socket.of(type).map((frame) => frame['messageId'] as string);
+
+  const answered = (socket: TestSocket, type: string, ids: readonly string[]) =>
+    eventually(() => {
+      const of = new Set(answers(socket, type));
+      expect(ids.filter((id) => !of.has(id))).toEqual([]);
+    }, BACK_MS);
+
+  /** Sends a line every 50 ms until told to stop; the ids in order. */
+  function chat(socket: TestSocket, name: string) {
+    const ids: string[] = [];
+    const timer = setInterval(() => {
+      const frame = textSend({ conversationId: conversation.id }, `${name} ${ids.length}`);
+      ids.push(frame.messageId);
+      socket.send(frame);
+    }, PAUSE_MS);
+    return { ids, stop: () => clearInterval(timer) };
+  }
+
+  it('are held, then sent: none is lost or doubled, and everybody sees one order', async () => {
+    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    const views = [a, b].map((socket) => {
+      const view = new Holding();
+      socket.onFrame = (frame) => view.take(frame);
+      return view;
+    });
+    await Promise.all([views[0]!.sync(a), views[1]!.sync(b)]);
+    const chats = [chat(a, 'ann'), chat(b, 'bob')];
+    let put: { status: number; body: unknown } | null = null;
+    const putId = textSend({ conversationId: conversation.id }, '').messageId;
+    try {
+      await sleep(1_000);
+      await stack.kafka.stop();
+      await sleep(DOWN_MS / 2);
+      put = await ann.http('PUT', `/v1/conversations/${conversation.id}/messages/${putId}`, {
+        content: { kind: 'text', text: 'by HTTP' },
+      });
+      await sleep(DOWN_MS / 2);
+      await stack.kafka.restart();
+      await sleep(2_000);
+    } finally {
+      for (const one of chats) one.stop();
+    }
+    expect([put.status, put.body]).toEqual([202, { messageId: putId }]);
+    await answered(a, 'sent', chats[0]!.ids);
+    await answered(b, 'sent', chats[1]!.ids);
+    for (const [i, socket] of [a, b].entries()) {
+      const held = answers(socket, 'held');
+      expect(held.length).toBeGreaterThan((DOWN_MS / PAUSE_MS) * 0.8);
+      // held comes before sent, and those that were held were held in their order
+      expect(held).toEqual(chats[i]!.ids.filter((id) => held.includes(id)));
+      expect(socket.of('error')).toEqual([]);
+    }
+    await Promise.all(['gateway-1', 'gateway-2'].map(spoolIsEmpty));
+    expect(await metric('gateway-1', 'held_total')).toBe(answers(a, 'held').length + 1);
+
+    const all = [...chats.flatMap(({ ids }) => ids), putId];
+    const history = await eventually(async () => {
+      const found = (await bob.history(conversation.id)).filter((m) => m.content.kind === 'text');
+      expect(found).toHaveLength(all.length);
+      return found;
+    }, BACK_MS);
+    expect(history.map((m) => m.messageId).sort()).toEqual([...all].sort());
+    for (const { ids } of chats) {
+      expect(history.map((m) => m.messageId).filter((id) => ids.includes(id))).toEqual(ids);
+    }
+    const order = history.map((m) => m.messageId);
+    for (const [i, view] of views.entries()) {
+      await view.sync([a, b][i]!);
+      const seen = view.ordered(conversation.id).map((m) => m.messageId);
+      expect(seen.filter((id) => all.includes(id))).toEqual(order);
+      const sent = [a, b][i]!.of('sent');
+      const places = new Map(history.map((m) => [m.messageId, m.position]));
+      for (const one of sent) expect(one['position']).toBe(places.get(one['messageId'] as string));
+    }
+    await Promise.all([a.end(), b.end()]);
+  }, 180_000);
+
+  it('survive a kill of their gateway and a torn tail, and are one message when sent elsewhere too', async () => {
+    const a = await ann.connect('gateway-1');
+    const texts = ['left behind', 'sent on both', 'torn'];
+    const frames = texts.map((text) => textSend({ conversationId: conversation.id }, text));
+    const ids = frames.map((frame) => frame.messageId);
+    await stack.kafka.stop();
+    for (const frame of frames) a.send(frame);
+    await answered(a, 'held', ids);
+
+    a.send({ ...frames[0], retry: true });
+    await eventually(() => expect(answers(a, 'held')).toHaveLength(4));
+    a.send(textSend({ conversationId: conversation.id }, 'other words', ids[0]));
+    expect(await a.next('error')).toMatchObject({ code: 'message_id_conflict', messageId: ids[0] });
+    expect(await metric('gateway-1', 'spool_entries')).toBe(3);
+    expect(await metric('gateway-1', 'spool_age_seconds')).toBeGreaterThan(0);
+    expect((await fetch(`${stack.node('gateway-1').url}/health/ready`)).status).toBe(200);
+
+    await stack.node('gateway-1').kill('SIGKILL');
+    tearSpool('gateway-1');
+    const elsewhere = new ChatUser([stack.gatewayUrls[1]!], ann.username);
+    await elsewhere.login();
+    const other = await elsewhere.connect('gateway-2');
+    for (const frame of frames.slice(1)) other.send({ ...frame, retry: true });
+    await answered(other, 'held', ids.slice(1));
+    await stack.kafka.restart();
+    await answered(other, 'sent', ids.slice(1));
+    await stack.node('gateway-1').restart();
+    expect(readFileSync(stack.node('gateway-1').logPath, 'utf8')).toContain('torn or damaged end');
+    await Promise.all(['gateway-1', 'gateway-2'].map(spoolIsEmpty));
+
+    const stored = await eventually(async () => {
+      const history = await bob.history(conversation.id);
+      const found = history.filter((m) => ids.includes(m.messageId));
+      expect(found).toHaveLength(3);
+      return found;
+    }, BACK_MS);
+    expect(stored.map((m) => m.messageId).sort()).toEqual([...ids].sort());
+    for (const frame of frames) {
+      const at = other.frames.length;
+      other.send({ ...frame, retry: true });
+      const sent = await other.find(
+        (f) =>
+          other.frames.indexOf(f) >= at && f.type === 'sent' && f['messageId'] === frame.messageId,
+        BACK_MS,
+      );
+      const place = stored.find((m) => m.messageId === frame.messageId)!.position;
+      expect(sent['position']).toBe(place);
+    }
+    await other.end();
+  }, 180_000);
+
+  /** Cuts the last bytes off the newest spool file of a node, as a power cut may. */
+  function tearSpool(gateway: string): void {
+    const root = join(stack.dir, 'nodes', gateway, 'spool');
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.spool'))
+      .sort();
+    const path = join(root, files.at(-1)!);
+    truncateSync(path, statSync(path).size - 5);
+  }
+});

@@ -1,0 +1,472 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import type { Message } from '@tidings/common/contracts/content';
+import { digestText } from '@tidings/common/contracts/digest';
+import type { MessageSent } from '@tidings/common/contracts/events';
+import type { SyncedConversation } from '@tidings/common/contracts/frames';
+import { TOPICS } from '@tidings/common/contracts/topics';
+import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { uuidv7 } from 'uuidv7';
+import { Database } from '../../apps/storage/src/database/database';
+import { LogState } from '../../apps/storage/src/log/log-state';
+import { BatchRepository } from '../../apps/storage/src/messages/batch.repository';
+import { decodeEntry, type LogItem } from '../../apps/storage/src/messages/record-decoder';
+import { changedRecord, messageIdOf, sentRecord } from '../../apps/storage/testing/records';
+import {
+  changeOf,
+  codeOf,
+  eventually,
+  messageOf,
+  newUser,
+  PARTITIONS,
+  type RunningStorage,
+  StorageFixture,
+  type TestUser,
+} from './storage-support';
+
+const PATIENT = { timeoutMs: 30_000 };
+const SENDER = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+describe('storage: changes in the batch function', () => {
+  let fixture: StorageFixture;
+  let database: Database;
+  let batches: BatchRepository;
+  let next = 0n;
+  const bases = Array.from({ length: PARTITIONS }, () => 1n);
+  const log = new LogState(TOPICS.messages, 1, bases);
+
+  beforeAll(async () => {
+    fixture = await StorageFixture.start();
+    const options = { url: fixture.servers.databaseUrl, name: 'test', connections: 2 };
+    database = new Database(options, () => undefined);
+    batches = new BatchRepository(database, log);
+  }, 240_000);
+
+  afterAll(async () => {
+    await database?.close();
+    await fixture?.stop();
+  }, 60_000);
+
+  /** A conversation in partition 0. */
+  const conversation = async (): Promise<string> => {
+    for (;;) {
+      const id = `changes-${uuidv7()}`;
+      if (partitionOf(id, PARTITIONS) !== 0) continue;
+      await fixture.rows(
+        `INSERT INTO conversations (id, kind, created_at, created_by, version, partition, last_at)
+         VALUES ($1, 'direct', now(), $2, 1, 0, '2020-01-01T00:00:00Z')`,
+        [id, SENDER],
+      );
+      return id;
+    }
+  };
+
+  /** What one record does; numbers name messages and changes. */
+  type Step =
+    | { what: 'send'; message: number }
+    | { what: 'edit' | 'delete'; message: number; change: number };
+
+  const itemsOf = (conversationId: string, steps: readonly Step[]): LogItem[] => {
+    const placed = new Map<number, bigint>();
+    return steps.map((step, i) => {
+      const offset = next + BigInt(i);
+      const messageId = messageIdOf(step.message);
+      if (step.what === 'send' && !placed.has(step.message)) placed.set(step.message, offset + 1n);
+      const position = String(placed.get(step.message) ?? 0n);
+      const content =
+        step.what === 'delete' ? { kind: 'deleted' } : { kind: 'text', text: `${step.what} ${i}` };
+      const value = { conversationId, messageId, content };
+      const record =
+        step.what === 'send'
+          ? sentRecord(offset, { ...value, meta: { n: i } })
+          : changedRecord(offset, {
+              ...value,
+              position,
+              changeId: messageIdOf(500_000 + step.change),
+            });
+      const decoded = decodeEntry(record, log);
+      if (decoded.kind === 'entry') return decoded.entry;
+      if (decoded.kind === 'change') return decoded.change;
+      throw new Error(JSON.stringify(decoded));
+    });
+  };
+
+  /** Applies items in batches of `size`; each batch twice when `replayed`, as after a crash. */
+  const apply = async (items: readonly LogItem[], size: number): Promise<void> => {
+    for (let i = 0; i < items.length; i += size) {
+      const batch = items.slice(i, i + size);
+      const end = next + BigInt(batch.length);
+      expect(await batches.apply(0, next, end, batch)).not.toBeNull();
+      expect(await batches.apply(0, next, end, batch)).toBeNull();
+      next = end;
+    }
+  };
+
+  interface Row {
+    message_id: string;
+    position: string;
+    version: string;
+    deleted: boolean;
+    content: string | null;
+    extras: string | null;
+    content_hash: string | null;
+  }
+
+  const rowsOf = (id: string): Promise<Row[]> =>
+    fixture.rows<Row>(
+      `SELECT message_id, position, version, deleted, content, extras, content_hash
+       FROM messages WHERE conversation_id = $1 ORDER BY position`,
+      [id],
+    );
+
+  /** State of a conversation, with positions counted from where it began. */
+  const stateOf = async (id: string, began: bigint) => {
+    const [row] = await fixture.rows<{ last_position: string }>(
+      'SELECT last_position FROM conversations WHERE id = $1',
+      [id],
+    );
+    const changes = await fixture.rows<{ change_id: string; position: string; hash: string }>(
+      'SELECT change_id, position, hash FROM changes WHERE conversation_id = $1 ORDER BY position',
+      [id],
+    );
+    const from = (position: string): number => Number(BigInt(position) - began);
+    return {
+      last: from(row!.last_position),
+      messages: (await rowsOf(id)).map((m) => ({
+        ...m,
+        position: from(m.position),
+        version: m.version === '0' ? 0 : from(m.version),
+      })),
+      changes: changes.map((c) => ({ ...c, position: from(c.position) })),
+    };
+  };
+
+  /** What must come out, by the rules of docs/PROTOCOL.md. */
+  const expected = (steps: readonly Step[]) => {
+    const messages = new Map<number, { at: number; version: number; text: string | null }>();
+    const seen = new Set<number>();
+    let last = -1;
+    steps.forEach((step, i) => {
+      const held = messages.get(step.message);
+      if (step.what === 'send') {
+        if (held) return;
+        messages.set(step.message, { at: i + 1, version: 0, text: `send ${i}` });
+      } else {
+        if (seen.has(step.change)) return;
+        seen.add(step.change);
+        if (held && held.text !== null) {
+          held.version = i + 1;
+          held.text = step.what === 'delete' ? null : `edit ${i}`;
+        }
+      }
+      last = i + 1;
+    });
+    return { last, messages: [...messages.values()] };
+  };
+
+  const message = fc.nat(3);
+  const change = fc.nat(8);
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ what: fc.constant('send' as const), message }) },
+    { weight: 4, arbitrary: fc.record({ what: fc.constant('edit' as const), message, change }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('delete' as const), message, change }) },
+  );
+
+  it('come out the same, however the log is cut into batches', async () => {
+    const scripts = fc.array(step, { minLength: 1, maxLength: 24 });
+    await fc.assert(
+      fc.asyncProperty(scripts, fc.integer({ min: 2, max: 5 }), async (steps, size) => {
+        const wanted = expected(steps);
+        const states = [];
+        for (const batch of [steps.length, 1, size]) {
+          const id = await conversation();
+          const began = next;
+          await apply(itemsOf(id, steps), batch);
+          states.push(await stateOf(id, began));
+        }
+        for (const state of states) {
+          expect(state).toEqual(states[0]);
+          expect(
+            state.messages.map(({ position, version, content }) => [
+              position,
+              version,
+              content && (JSON.parse(content) as { text: string }).text,
+            ]),
+          ).toEqual(wanted.messages.map(({ at, version, text }) => [at, version, text]));
+          for (const m of state.messages) {
+            expect(m.deleted).toBe(m.content === null);
+            expect([m.extras === null, m.content_hash === null]).toEqual([m.deleted, m.deleted]);
+          }
+          if (wanted.last > 0) expect(state.last).toBe(wanted.last);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }, 120_000);
+
+  it('a deletion takes the hashes of earlier edits along', async () => {
+    const id = await conversation();
+    const began = next;
+    const steps: Step[] = [
+      { what: 'send', message: 1 },
+      { what: 'send', message: 2 },
+      { what: 'edit', message: 1, change: 1 },
+      { what: 'edit', message: 2, change: 2 },
+      { what: 'delete', message: 1, change: 3 },
+    ];
+    await apply(itemsOf(id, steps), 1);
+    const { changes } = await stateOf(id, began);
+    expect(changes.map((c) => c.hash === null)).toEqual([true, false, true]);
+  });
+
+  it('move neither the time of the last entry nor an event', async () => {
+    const id = await conversation();
+    await apply(itemsOf(id, [{ what: 'send', message: 1 }]), 1);
+    const time = () => fixture.rows('SELECT last_at FROM conversations WHERE id = $1', [id]);
+    const before = await time();
+    await fixture.rows(`UPDATE messages SET kind = 'event' WHERE conversation_id = $1`, [id]);
+    await apply(itemsOf(id, [{ what: 'delete', message: 1, change: 1 }]), 1);
+    expect(await time()).toEqual(before);
+    expect(await rowsOf(id)).toMatchObject([{ version: '0', deleted: false }]);
+  });
+});
+
+describe('storage: changed messages as they are served', () => {
+  let fixture: StorageFixture;
+  let one: RunningStorage;
+  let two: RunningStorage;
+  let ann: TestUser;
+  let bob: TestUser;
+  let turn = 0;
+
+  beforeAll(async () => {
+    fixture = await StorageFixture.start();
+    [one, two] = await Promise.all([fixture.storage('storage-1'), fixture.storage('storage-2')]);
+    ann = await newUser(one.rpc, 'ann');
+    bob = await newUser(one.rpc, 'bob');
+  }, 240_000);
+
+  afterAll(() => fixture?.stop(), 60_000);
+
+  const rpc = () => (turn++ % 2 ? one : two).rpc;
+  const pair = async (): Promise<string> => {
+    const other = await newUser(one.rpc, 'other');
+    const input = { userId: ann.id, otherId: other.id };
+    const { conversation } = await one.rpc.call('conversations.direct', input, PATIENT);
+    await fixture.rows('UPDATE members SET user_id = $1 WHERE user_id = $2', [bob.id, other.id]);
+    return conversation.id;
+  };
+  /** Texts of ann, in the log, with their positions. */
+  const say = async (id: string, ...texts: string[]) => {
+    const messages = texts.map((text) => messageOf(id, ann.id, text, { meta: { text } }));
+    const positions = await fixture.append(messages);
+    return messages.map((message, i) => ({ message, position: positions[i]! }));
+  };
+  const sync = async (userId: string, id: string, position: string, digest?: string) => {
+    const request = { conversations: [{ conversationId: id, position, digest }] };
+    const input = { userId, request, barrier: await fixture.barrier() };
+    const { bodies } = await rpc().call('sync', input, PATIENT);
+    return bodies[0]!.conversations[0]!;
+  };
+  const history = async (userId: string, id: string): Promise<Message[]> => {
+    const input = { userId, conversationId: id, limit: 200, barrier: await fixture.barrier() };
+    return (await rpc().call('messages.history', input, PATIENT)).items;
+  };
+  const textOf = ({ content }: Message): string =>
+    content.kind === 'text' ? content.text : content.kind;
+  const get = (message: MessageSent, userId: string, changeId: string, next?: string) =>
+    rpc().call(
+      'messages.get',
+      {
+        ...{ userId, conversationId: message.conversationId, messageId: message.messageId },
+        ...{ changeId, next, waitMs: 2_000 },
+      },
+      PATIENT,
+    );
+  const digestOf = (messages: readonly Message[]): string =>
+    createHash('sha256').update(digestText(messages)).digest('base64url');
+
+  it('a client that was away gets an old edit and a deletion, with their versions', async () => {
+    const id = await pair();
+    const said = await say(id, ...Array.from({ length: 40 }, (_, i) => `text ${i}`));
+    const before = await sync(bob.id, id, '0');
+    const [edited, deleted] = [said[10]!, said[35]!];
+    const [v1, v2] = await fixture.appendChanges([
+      changeOf(edited.message, edited.position, 'edited'),
+      changeOf(deleted.message, deleted.position, null),
+    ]);
+    const answer = await sync(bob.id, id, before.upTo, before.digest);
+    expect(answer).toMatchObject({ state: 'behind', more: false, upTo: v2, unread: 39 });
+    expect(answer.messages).toEqual([
+      expect.objectContaining({
+        messageId: edited.message.messageId,
+        position: edited.position,
+        version: v1,
+        content: { kind: 'text', text: 'edited' },
+        meta: { text: 'text 10' },
+      }),
+      {
+        ...{ conversationId: id, messageId: deleted.message.messageId, senderId: ann.id },
+        ...{ position: deleted.position, version: v2, sentAt: deleted.message.sentAt },
+        ...{ content: { kind: 'deleted' }, deleted: true },
+      },
+    ]);
+    const whole = await history(bob.id, id);
+    expect(answer.digest).toBe(digestOf(whole));
+    expect(whole.map(textOf)[11]).toBe('edited');
+    expect(whole.map(textOf)[36]).toBe('deleted');
+    const same = await sync(bob.id, id, answer.upTo, answer.digest);
+    expect(same).toMatchObject({ state: 'same', messages: [] });
+    const since = await rpc().call(
+      'sync',
+      { userId: bob.id, request: {}, barrier: await fixture.barrier() },
+      PATIENT,
+    );
+    const fresh = since.bodies[0]!.conversations.find((c) => c.conversationId === id);
+    expect(fresh?.messages).toEqual(whole.slice(-10));
+    expect(fresh?.digest).toBe(answer.digest);
+  });
+
+  it('leaves out no edit, however large they are together, and begins anew beyond that', async () => {
+    const id = await pair();
+    const said = await say(id, ...Array.from({ length: 401 }, (_, i) => `text ${i}`));
+    const { upTo } = await sync(bob.id, id, '0');
+    const long = (i: number): string => `${i} ${'x'.repeat(8_000)}`;
+    const edit = (some: typeof said) =>
+      fixture.appendChanges(
+        some.map(({ message, position }, i) => changeOf(message, position, long(i))),
+      );
+    const versions = await edit(said.slice(0, 80));
+    const answer = async () => {
+      const request = { conversations: [{ conversationId: id, position: upTo }] };
+      const input = { userId: bob.id, request, barrier: await fixture.barrier() };
+      return (await rpc().call('sync', input, PATIENT)).bodies;
+    };
+    const bodies = await answer();
+    expect(bodies.length).toBeGreaterThan(2);
+    for (const body of bodies) expect(JSON.stringify(body).length).toBeLessThan(256 * 1024);
+    const parts = bodies.flatMap((body) => body.conversations);
+    expect(parts.flatMap((part) => part.messages.map((m) => m.version))).toEqual(versions);
+    expect(parts.map((part) => part.upTo)).toEqual([
+      ...parts.slice(1).map(() => upTo),
+      versions.at(-1),
+    ]);
+    await edit(said);
+    const [body] = await answer();
+    expect(body!.conversations).toMatchObject([{ conversationId: id, state: 'reset', more: true }]);
+    expect(body!.conversations[0]!.messages.map(textOf)).toEqual(
+      said.slice(-10).map((_, i) => long(391 + i)),
+    );
+  }, 60_000);
+
+  it('shows the last message as it is now', async () => {
+    const id = await pair();
+    const [last] = await say(id, 'secret words');
+    const view = () => rpc().call('conversations.get', { userId: bob.id, conversationId: id });
+    await fixture.appendChanges([changeOf(last!.message, last!.position, 'better')]);
+    await eventually(async () => {
+      expect((await view()).lastMessage).toMatchObject({ content: { text: 'better' } });
+    });
+    const [gone] = await fixture.appendChanges([changeOf(last!.message, last!.position, null)]);
+    await eventually(async () => {
+      const { lastMessage, lastPosition, unread } = await view();
+      expect([lastPosition, unread]).toEqual([gone, 0]);
+      expect(lastMessage).toMatchObject({ content: { kind: 'deleted' }, deleted: true });
+      expect(JSON.stringify(lastMessage)).not.toContain('words');
+    });
+  });
+
+  it('hides a message and its changes from who came later', async () => {
+    const id = await pair();
+    const [old] = await say(id, 'old');
+    const [joined] = await say(id, 'boundary');
+    await eventually(async () => expect(await history(bob.id, id)).toHaveLength(3));
+    const from = joined!.position;
+    await fixture.rows(
+      'UPDATE members SET from_position = $3 WHERE conversation_id = $1 AND user_id = $2',
+      [id, bob.id, from],
+    );
+    const change = changeOf(old!.message, old!.position, 'edited');
+    const [at] = await fixture.appendChanges([change]);
+    const answer: SyncedConversation = await sync(bob.id, id, from);
+    expect([answer.messages, answer.upTo]).toEqual([[], at]);
+    expect(await history(bob.id, id)).toEqual([]);
+    expect(await get(old!.message, bob.id, uuidv7())).toMatchObject({ message: null });
+    expect((await get(old!.message, ann.id, uuidv7())).message).toMatchObject({ version: at });
+  });
+
+  it('tells what a change meets: message, role, the id before it, the entry before it', async () => {
+    const id = await pair();
+    const [first, second] = await say(id, 'one', 'two');
+    const changeId = uuidv7();
+    const change = changeOf(first!.message, first!.position, 'edited', { changeId });
+    const [at] = await fixture.appendChanges([change]);
+    const next = String(BigInt(at!));
+    const found = await get(first!.message, bob.id, changeId, next);
+    expect(found).toMatchObject({
+      message: { position: first!.position, version: at, content: { text: 'edited' } },
+      role: 'member',
+      change: {
+        position: at,
+        userId: ann.id,
+        messageId: change.messageId,
+        hash: change.changeHash,
+      },
+      previous: second!.position,
+      applied: true,
+    });
+    const [last] = await fixture.appendChanges([changeOf(first!.message, first!.position, null)]);
+    const gone = await get(first!.message, ann.id, changeId, String(BigInt(last!)));
+    expect(gone).toMatchObject({
+      message: { deleted: true, version: last },
+      change: { position: at, hash: null },
+      previous: at,
+    });
+    const nothing = await get(messageOf(id, ann.id, 'never'), ann.id, uuidv7());
+    expect(nothing).toMatchObject({ message: null, change: null, previous: null, applied: true });
+    const far = await rpc().call(
+      'messages.get',
+      {
+        ...{ userId: ann.id, conversationId: id, messageId: uuidv7(), changeId: uuidv7() },
+        ...{ next: String(BigInt(last!) + 1_000n), waitMs: 50 },
+      },
+      PATIENT,
+    );
+    expect(far.applied).toBe(false);
+    const eve = await newUser(one.rpc, 'eve');
+    expect(await codeOf(get(first!.message, eve.id, changeId))).toBe('no_such_conversation');
+  });
+
+  it('counts changes in the chain that routing asks for', async () => {
+    const id = await pair();
+    const [first] = await say(id, 'one');
+    const [at] = await fixture.appendChanges([changeOf(first!.message, first!.position, 'two')]);
+    const [last] = await say(id, 'three');
+    await eventually(async () => expect(await history(ann.id, id)).toHaveLength(3));
+    const below = async (bound: string) => {
+      const conversations = [{ conversationId: id, below: bound }];
+      const { items } = await rpc().call('conversations.routing', { conversations }, PATIENT);
+      return items[0]!.lastPosition;
+    };
+    expect(await below(last!.position)).toBe(at);
+    expect(await below(at!)).toBe(first!.position);
+    expect(await below(String(BigInt(last!.position) + 1n))).toBe(last!.position);
+  });
+
+  it('a send that comes again after an edit is the first one still', async () => {
+    const id = await pair();
+    const [first] = await say(id, 'one');
+    await fixture.appendChanges([changeOf(first!.message, first!.position, 'two')]);
+    await eventually(async () => expect((await history(ann.id, id)).map(textOf)[1]).toBe('two'));
+    await fixture.append([first!.message]);
+    const after = await history(ann.id, id);
+    expect(after.map(textOf)).toEqual(['event', 'two']);
+    const { items } = await rpc().call(
+      'messages.first',
+      { ids: [{ conversationId: id, messageId: first!.message.messageId }], waitMs: 0 },
+      PATIENT,
+    );
+    const { contentHash } = first!.message;
+    expect(items[0]!.first).toMatchObject({ position: first!.position, contentHash });
+  });
+});

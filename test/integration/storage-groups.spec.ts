@@ -1,0 +1,425 @@
+import { Redis } from 'ioredis';
+import { changedConversation } from '@tidings/common/contracts/http';
+import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { KEYS } from '@tidings/common/redis/keys';
+import { uuidv7 } from 'uuidv7';
+import {
+  codeOf,
+  eventually,
+  messageOf,
+  newUser,
+  type RunningStorage,
+  StorageFixture,
+  type TestUser,
+} from './storage-support';
+
+/** The machine is shared: an answer may take longer than a client would wait. */
+const PATIENT = { timeoutMs: 20_000 };
+
+type Rpc = typeof STORAGE_RPC;
+
+interface MemberRow {
+  user_id: string;
+  role: string;
+  from_position: string | null;
+  until_position: string | null;
+  pending: boolean;
+}
+
+/** An event with its position. */
+type Entry = Record<string, unknown> & { position: string };
+
+describe('storage: groups', () => {
+  let fixture: StorageFixture;
+  let one: RunningStorage;
+  let two: RunningStorage;
+  let ann: TestUser;
+  let bob: TestUser;
+  let carol: TestUser;
+  let dave: TestUser;
+  let requests = 0;
+
+  beforeAll(async () => {
+    fixture = await StorageFixture.start();
+    [one, two] = await Promise.all([fixture.storage('storage-1'), fixture.storage('storage-2')]);
+    [ann, bob, carol, dave] = (await Promise.all(
+      ['ann', 'bob', 'carol', 'dave'].map((name) => newUser(one.rpc, name)),
+    )) as [TestUser, TestUser, TestUser, TestUser];
+  }, 240_000);
+
+  afterAll(() => fixture?.stop(), 60_000);
+
+  const create = (
+    storage: RunningStorage,
+    founder: TestUser,
+    others: readonly TestUser[],
+    extra: Partial<RpcInput<Rpc, 'conversations.group'>> = {},
+  ) =>
+    storage.rpc.call(
+      'conversations.group',
+      {
+        ...{ userId: founder.id, requestId: `r${requests++}`, title: 'A group' },
+        ...{ userIds: others.map((o) => o.id), ...extra },
+      },
+      PATIENT,
+    );
+  const newGroup = async (founder: TestUser, ...others: TestUser[]): Promise<string> =>
+    (await create(one, founder, others)).conversation.id;
+  const change = (storage: RunningStorage, user: TestUser, conversationId: string, patch: object) =>
+    storage.rpc.call(
+      'conversations.change',
+      { userId: user.id, conversationId, ...patch },
+      PATIENT,
+    );
+  const add = (storage: RunningStorage, user: TestUser, conversationId: string, ids: string[]) =>
+    storage.rpc.call('members.add', { userId: user.id, conversationId, memberIds: ids }, PATIENT);
+  const remove = (
+    storage: RunningStorage,
+    user: TestUser,
+    conversationId: string,
+    member: TestUser,
+  ) =>
+    storage.rpc.call(
+      'members.remove',
+      { userId: user.id, conversationId, memberId: member.id },
+      PATIENT,
+    );
+  const setRole = (user: TestUser, conversationId: string, member: TestUser, role: 'admin') =>
+    one.rpc.call(
+      'members.role',
+      { userId: user.id, conversationId, memberId: member.id, role },
+      PATIENT,
+    );
+  const rows = async (conversationId: string): Promise<Map<string, MemberRow>> => {
+    const found = await fixture.rows<MemberRow>(
+      'SELECT * FROM members WHERE conversation_id = $1',
+      [conversationId],
+    );
+    return new Map(found.map((row) => [row.user_id, row]));
+  };
+  /** The events of a conversation once storage has applied all of it, oldest first. */
+  const events = (conversationId: string, count: number): Promise<Entry[]> =>
+    eventually(async () => {
+      const found = await fixture.rows<{ position: string; content: string }>(
+        `SELECT position, content FROM messages WHERE conversation_id = $1 AND kind = 'event'
+         ORDER BY position`,
+        [conversationId],
+      );
+      const open = await fixture.rows('SELECT 1 FROM outbox WHERE conversation_id = $1', [
+        conversationId,
+      ]);
+      expect([found.length, open.length]).toEqual([count, 0]);
+      return found.map(({ position, content }) => ({
+        position,
+        ...(JSON.parse(content) as { event: Record<string, unknown> }).event,
+      }));
+    });
+
+  describe('creation', () => {
+    it('20 times at once with one request id, on two instances: one group, one creation', async () => {
+      const requestId = 'the-same';
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          create(i % 2 ? one : two, ann, [bob], { requestId, title: `title ${i}` }),
+        ),
+      );
+      const ids = new Set(answers.map((a) => a.conversation.id));
+      expect([ids.size, answers.filter((a) => a.created).length]).toEqual([1, 1]);
+      const [id] = [...ids] as [string];
+      expect(await events(id, 1)).toMatchObject([{ kind: 'created', conversationKind: 'group' }]);
+      const other = await create(one, bob, [ann], { requestId });
+      expect([other.created, ids.has(other.conversation.id)]).toEqual([true, false]);
+    }, 60_000);
+
+    it('has an owner, a title, a lifetime, and everybody once', async () => {
+      const given = { messageTtlSeconds: 60, history: 'all' as const };
+      const { conversation } = await create(one, ann, [bob, ann, bob], given);
+      expect(conversation).toMatchObject({
+        ...{ kind: 'group', title: 'A group', messageTtlSeconds: 60, memberCount: 2 },
+        visibleFrom: '0',
+      });
+      const roles = conversation.members!.map((m) => [m.userId, m.role]);
+      expect(new Map(roles as [string, string][])).toEqual(
+        new Map([
+          [ann.id, 'owner'],
+          [bob.id, 'member'],
+        ]),
+      );
+      const { items } = await one.rpc.call('conversations.routing', {
+        conversations: [{ conversationId: conversation.id }],
+      });
+      expect(items).toMatchObject([{ messageTtlSeconds: 60, version: 1 }]);
+    });
+
+    it('with somebody unknown is refused and leaves nothing', async () => {
+      const requestId = 'unknown-user';
+      const userIds = [bob.id, uuidv7()];
+      expect(await codeOf(create(one, ann, [], { requestId, userIds }))).toBe('not_found');
+      expect(
+        await fixture.rows('SELECT 1 FROM conversations WHERE request_id = $1', [requestId]),
+      ).toEqual([]);
+    });
+  });
+
+  describe('changes', () => {
+    it('are entries in the order of their versions, with the position that is answered', async () => {
+      const id = await newGroup(ann, bob);
+      const title = await change(one, ann, id, { title: 'Another' });
+      const both = await change(two, ann, id, { title: 'A third', messageTtlSeconds: 60 });
+      const none = await change(one, ann, id, { title: 'A third', messageTtlSeconds: 60 });
+      const off = await change(two, ann, id, { messageTtlSeconds: null });
+      expect(changedConversation.parse(off)).toEqual(off);
+      expect(none.position).toBeUndefined();
+      const [, first, second, third, last] = await events(id, 5);
+      expect([first, second, third, last]).toMatchObject([
+        { kind: 'title', title: 'Another', position: title.position },
+        { kind: 'title', title: 'A third' },
+        { kind: 'ttl', messageTtlSeconds: 60, position: both.position },
+        { kind: 'ttl', messageTtlSeconds: null, position: off.position },
+      ]);
+      expect(off.title).toBe('A third');
+      expect(off).not.toHaveProperty('messageTtlSeconds');
+    });
+
+    it('give members intervals: who is added, removed and added again sees the last one', async () => {
+      const id = await newGroup(ann, bob);
+      const joined = await add(one, ann, id, [carol.id, bob.id]);
+      const from = BigInt(joined.position!) - 1n;
+      expect((await rows(id)).get(carol.id)).toMatchObject({
+        ...{ from_position: String(from), until_position: null, pending: false },
+      });
+      await remove(two, ann, id, carol);
+      const [, , removal] = await events(id, 3);
+      expect(removal).toMatchObject({ kind: 'removed', userIds: [carol.id] });
+      expect((await rows(id)).get(carol.id)).toMatchObject({
+        ...{ from_position: String(from), until_position: removal!.position, pending: false },
+      });
+      const [between] = await fixture.append([messageOf(id, ann.id, 'without carol')]);
+      const back = await add(two, ann, id, [carol.id]);
+      expect(back.memberCount).toBe(3);
+      expect(BigInt(back.position!)).toBeGreaterThan(BigInt(between!));
+      expect((await rows(id)).get(carol.id)).toMatchObject({
+        ...{ from_position: String(BigInt(back.position!) - 1n), until_position: null },
+      });
+    });
+
+    it('with all history begin at the beginning, and are new at the next sync', async () => {
+      const { conversation } = await create(one, ann, [bob], { history: 'all' });
+      const conversationId = conversation.id;
+      await fixture.append([messageOf(conversationId, ann.id, 'before carol')]);
+      const sync = async (since?: string) => {
+        const request = since === undefined ? {} : { since };
+        const input = { userId: carol.id, request, barrier: await fixture.barrier() };
+        const { bodies } = await two.rpc.call('sync', input, PATIENT);
+        return { last: bodies.at(-1)!, all: bodies.flatMap((body) => body.conversations) };
+      };
+      const { last } = await sync();
+      await add(one, ann, conversationId, [carol.id]);
+      const { all } = await sync(last.since);
+      expect(all).toMatchObject([{ conversationId, state: 'new', more: false }]);
+      expect(all[0]!.messages.map((m) => m.content.kind)).toEqual(['event', 'text', 'event']);
+    });
+
+    it('many at once on two instances: every one an entry, versions without a hole', async () => {
+      const id = await newGroup(ann, bob, carol);
+      const answers = await Promise.all(
+        Array.from({ length: 30 }, (_, i) =>
+          change(i % 2 ? one : two, ann, id, { title: `t${i}` }),
+        ),
+      );
+      const entries = await events(id, 31);
+      const positions = new Set(entries.slice(1).map((e) => e.position));
+      expect(new Set(answers.map((a) => a.position))).toEqual(positions);
+      const [row] = await fixture.rows<{ version: number; title: string }>(
+        'SELECT version, title FROM conversations WHERE id = $1',
+        [id],
+      );
+      expect(row).toMatchObject({ version: 31, title: entries.at(-1)!['title'] });
+    }, 60_000);
+
+    it('two admins who remove each other: one is removed, by the other', async () => {
+      for (let round = 0; round < 5; round++) {
+        const id = await newGroup(ann, bob, carol);
+        await setRole(ann, id, bob, 'admin');
+        await setRole(ann, id, carol, 'admin');
+        const outcomes = await Promise.all([
+          codeOf(remove(one, bob, id, carol)),
+          codeOf(remove(two, carol, id, bob)),
+        ]);
+        expect([...outcomes].sort()).toEqual(['no_such_conversation', 'ok']);
+        const gone = outcomes[0] === 'ok' ? carol : bob;
+        const removals = (await events(id, 4)).filter((e) => e['kind'] === 'removed');
+        expect(removals).toMatchObject([{ userIds: [gone.id] }]);
+      }
+    }, 60_000);
+
+    it('adding and removing the same one at once ends as the entries say', async () => {
+      const id = await newGroup(ann, bob);
+      for (let round = 0; round < 10; round++) {
+        await Promise.all([
+          add(one, ann, id, [carol.id]),
+          add(two, ann, id, [carol.id]),
+          codeOf(remove(two, ann, id, carol)),
+        ]);
+      }
+      await eventually(async () => {
+        const entries = await fixture.rows<{ content: string }>(
+          `SELECT content FROM messages WHERE conversation_id = $1 AND kind = 'event'
+           ORDER BY position OFFSET 1`,
+          [id],
+        );
+        const kinds = entries.map(
+          (e) => (JSON.parse(e.content) as { event: { kind: string } }).event.kind,
+        );
+        kinds.forEach((kind, i) => expect(kind).toBe(i % 2 ? 'removed' : 'added'));
+        const row = (await rows(id)).get(carol.id)!;
+        expect(row.pending).toBe(false);
+        expect(row.until_position === null).toBe(kinds.at(-1) === 'added');
+      });
+    }, 60_000);
+
+    it('while messages flow lock nobody out, and every row is settled at its entry', async () => {
+      const id = await newGroup(ann, bob);
+      let flowing = true;
+      const flow = (async () => {
+        while (flowing) {
+          await fixture.append(Array.from({ length: 20 }, () => messageOf(id, ann.id, 'x')));
+        }
+      })();
+      for (let round = 0; round < 25; round++) {
+        await Promise.all([
+          add(one, ann, id, [carol.id]),
+          add(two, ann, id, [dave.id]),
+          change(round % 2 ? one : two, ann, id, { title: `round ${round}` }),
+        ]);
+        await Promise.all([remove(one, ann, id, carol), remove(two, ann, id, dave)]);
+      }
+      flowing = false;
+      await flow;
+      const entries = await events(id, 1 + 25 * 5);
+      for (const user of [carol, dave]) {
+        const own = entries.filter((e) => (e['userIds'] as string[] | undefined)?.[0] === user.id);
+        const [added, removed] = own.slice(-2);
+        expect((await rows(id)).get(user.id)).toMatchObject({
+          from_position: String(BigInt(added!.position) - 1n),
+          until_position: removed!.position,
+          pending: false,
+        });
+      }
+      const [database] = await fixture.rows<{ deadlocks: string }>(
+        'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+      );
+      expect(database!.deadlocks).toBe('0');
+    }, 90_000);
+
+    it('a leaving owner is followed by the oldest admin, else the oldest member, else nobody', async () => {
+      const id = await newGroup(ann, bob);
+      await add(one, ann, id, [carol.id]);
+      await add(one, ann, id, [dave.id]);
+      await setRole(ann, id, dave, 'admin');
+      await remove(one, ann, id, ann);
+      expect((await rows(id)).get(dave.id)?.role).toBe('owner');
+      await remove(one, dave, id, dave);
+      expect((await rows(id)).get(bob.id)?.role).toBe('owner');
+      await remove(one, bob, id, bob);
+      expect((await rows(id)).get(carol.id)?.role).toBe('owner');
+      await remove(one, carol, id, carol);
+      const removals = (await events(id, 8)).filter((e) => e['kind'] === 'removed');
+      expect(removals.map((e) => e['owner'])).toEqual([dave.id, bob.id, carol.id, undefined]);
+      expect(await codeOf(change(one, carol, id, { title: 'x' }))).toBe('no_such_conversation');
+    });
+  });
+
+  describe('without a position', () => {
+    it('a removal counts as done and an addition as not yet; both are there when the log is', async () => {
+      const id = await newGroup(ann, bob, carol);
+      const members = async (): Promise<string[]> => {
+        const wanted = { conversations: [{ conversationId: id }] };
+        const { items } = await two.rpc.call('conversations.routing', wanted, PATIENT);
+        return items[0]!.members.map((m) => m.userId).sort();
+      };
+      const everybody = await members();
+      await fixture.servers.kafka.kill();
+      const codes = await Promise.all([
+        codeOf(remove(one, ann, id, bob)),
+        codeOf(add(two, ann, id, [dave.id])),
+      ]);
+      expect(codes).toEqual(['unavailable', 'unavailable']);
+      expect(await members()).toEqual(everybody.filter((userId) => userId !== bob.id));
+      const read = (user: TestUser) =>
+        codeOf(one.rpc.call('conversations.get', { userId: user.id, conversationId: id }, PATIENT));
+      expect([await read(bob), await read(dave), await read(carol)]).toEqual([
+        'no_such_conversation',
+        'no_such_conversation',
+        'ok',
+      ]);
+      await fixture.servers.kafka.restart();
+      await eventually(async () => expect(await read(dave)).toBe('ok'), 90_000);
+      expect((await events(id, 3)).map((e) => e['kind']).sort()).toEqual([
+        ...['added', 'created', 'removed'],
+      ]);
+      const after = await rows(id);
+      expect([...after.values()].map((row) => row.pending)).toEqual([false, false, false, false]);
+      expect(after.get(bob.id)!.until_position).not.toBeNull();
+      expect(await read(bob)).toBe('no_such_conversation');
+    }, 180_000);
+
+    it('a removal waits for Redis, so that no gateway finds the member there', async () => {
+      const id = await newGroup(ann, bob, carol);
+      const cached = async (): Promise<string[]> => {
+        const redis = new Redis(fixture.servers.redisUrl);
+        try {
+          const text = await redis.get(KEYS.members(id));
+          const routing = JSON.parse(text!.slice(text!.indexOf(' '))) as {
+            members: { userId: string }[];
+          };
+          return routing.members.map((m) => m.userId);
+        } finally {
+          redis.disconnect();
+        }
+      };
+      await eventually(async () => expect(await cached()).toContain(bob.id));
+      await fixture.servers.redis.kill();
+      expect(await codeOf(remove(one, ann, id, bob))).toBe('unavailable');
+      const appended = await fixture.rows(
+        `SELECT 1 FROM messages WHERE conversation_id = $1 AND content LIKE '%removed%'`,
+        [id],
+      );
+      expect(appended).toEqual([]);
+      await fixture.servers.redis.restart();
+      await eventually(async () => {
+        expect(await codeOf(remove(one, ann, id, bob))).toBe('ok');
+      }, 30_000);
+      expect(await cached()).not.toContain(bob.id);
+    }, 120_000);
+  });
+
+  it('a group of the most members is made, listed page by page, and full', async () => {
+    const ids = Array.from({ length: LIMITS.groupMembers }, () => uuidv7());
+    await fixture.rows(
+      `INSERT INTO users (id, username, username_key, email, email_key, first_name, password_hash)
+       SELECT u, u, u, u, u, 'Many', '' FROM unnest($1::uuid[]) u`,
+      [ids],
+    );
+    expect(await codeOf(create(one, ann, [], { userIds: ids }))).toBe('group_full');
+    const { conversation } = await create(one, ann, [], { userIds: ids.slice(1) });
+    expect(conversation.memberCount).toBe(LIMITS.groupMembers);
+    expect(conversation.members).toBeUndefined();
+    expect(await codeOf(add(two, ann, conversation.id, [ids[0]!]))).toBe('group_full');
+    const asked = { userId: ann.id, conversationId: conversation.id };
+    await one.rpc.call('members.remove', { ...asked, memberId: ids[1]! }, PATIENT);
+    const added = await add(two, ann, conversation.id, [ids[0]!, ids[2]!]);
+    expect(added.memberCount).toBe(LIMITS.groupMembers);
+    const seen: string[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await one.rpc.call('members.list', { ...asked, cursor, limit: 200 }, PATIENT);
+      seen.push(...page.items.map((m) => m.userId));
+      if (page.cursor === undefined) break;
+      cursor = page.cursor;
+    }
+    expect(seen).toEqual([ann.id, ids[0]!, ...ids.slice(2)].sort());
+    const bad = one.rpc.call('members.list', { ...asked, cursor: 'bm9uc2Vuc2U', limit: 9 });
+    expect(await codeOf(bad)).toBe('invalid_request');
+  }, 60_000);
+});
