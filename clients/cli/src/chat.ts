@@ -7,6 +7,7 @@ import {
   messageLines,
   outgoingText,
   presenceText,
+  tickOf,
   TICKS,
 } from './message-lines';
 import type { Files } from './files';
@@ -45,6 +46,7 @@ export class Chat {
   private readonly notedAbsent = new Set<string>();
   private settled = false;
   private saidHeld = false;
+  private saidRead: string | null = null;
   private offline = false;
   private offlineTimer: NodeJS.Timeout | null = null;
   private printing: Promise<void> | null = null;
@@ -62,6 +64,7 @@ export class Chat {
     client.on('held', () => this.held());
     client.on('outgoing', () => this.prompt());
     client.on('state', (event) => this.stateChanged(event));
+    client.on('receipt', (event) => this.receipt(event));
   }
 
   /** The user of the chat on the screen. */
@@ -185,7 +188,9 @@ export class Chat {
       {
         time: clockTime(message.sentAt),
         author: own ? 'you' : this.people.name(message.senderId),
-        tick: own ? TICKS.sent : undefined,
+        tick: own
+          ? tickOf(this.client.readBy(message.conversationId, message.position))
+          : undefined,
         text: contentText(message.content, message.deleted, this.files.number(message)),
         own,
       },
@@ -254,6 +259,18 @@ export class Chat {
       this.screen.style,
     );
     this.done(outgoing, here ? lines : [this.elsewhere(conversationId), ...lines]);
+  }
+
+  /** The newest own line of the open chat has been read: said once. */
+  private receipt({ conversationId, userId, own }: ClientEvents['receipt']): void {
+    const peer = this.peer;
+    if (own || !peer || peer.conversationId !== conversationId) return;
+    const me = this.client.session?.user.id;
+    const newest = this.texts(peer).findLast((m) => m.senderId === me);
+    if (!newest || newest.messageId === this.saidRead) return;
+    if (this.client.readBy(conversationId, newest.position).read === 0) return;
+    this.saidRead = newest.messageId;
+    this.status(`✔✔ read by ${this.people.name(userId)}`);
   }
 
   private held(): void {

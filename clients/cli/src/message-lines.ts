@@ -49,6 +49,12 @@ export const TICKS: Record<OutgoingState, string> = {
   failed: '✗',
 };
 
+/** How far an own message has come, by how many of the others have it and have read it. */
+export function tickOf({ delivered, read }: { delivered: number; read: number }): string {
+  if (read > 0) return '✔✔';
+  return delivered > 0 ? '✓✓' : TICKS.sent;
+}
+
 /** A message with its time and author; further lines are indented below its first word. */
 export function messageLines(
   message: { time: string; author: string; tick?: string; text: string; own: boolean },
