@@ -140,6 +140,10 @@ export class ConversationModel {
     const from = this.servedFrom(answer, asked);
     // An answer for a new device says nothing about changes of what was held before it connected.
     if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
+    // Nor of what was pushed since, when the chain of pushes does not reach its end.
+    if (answer.state === 'new' && comparePositions(this.have, answer.upTo) < 0) {
+      this.spans.forgetBelow(from);
+    }
     if (comparePositions(from, answer.upTo) <= 0) this.spans.add(from, answer.upTo);
     this.catchUp();
     return changes;
