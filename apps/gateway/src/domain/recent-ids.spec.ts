@@ -1,6 +1,6 @@
 import { RecentIds } from './recent-ids';
 
-const MESSAGE = { senderId: 's', contentHash: 'h', sentAtMs: 1 };
+const MESSAGE = { senderId: 's', contentHash: 'h', sentAtMs: 1, expiresAtMs: null };
 
 describe('RecentIds', () => {
   it('knows ids by conversation and message', () => {

@@ -4,6 +4,8 @@ export interface RecentId<W> {
   contentHash: string;
   /** Unix milliseconds that the record carries. */
   sentAtMs: number;
+  /** When the message's life ends, Unix milliseconds; null: never. */
+  expiresAtMs: number | null;
   /** Position of the first append; null while it is not known. */
   position: string | null;
   /** Who waits for the position beside the first sender; null when nobody does. */

@@ -15,8 +15,8 @@ const MESSAGE: CompleteMessage = {
   extras: null,
   contentHash: 'hash',
 };
-const ONCE = { again: false, confirmMs: 100 };
-const AGAIN = { again: true, confirmMs: 100 };
+const ONCE = { again: false, confirmMs: 100, ttlSeconds: null };
+const AGAIN = { ...ONCE, again: true };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function recorder(log: string[]): SendReply {
@@ -31,6 +31,7 @@ function recorder(log: string[]): SendReply {
 
 function setUp(first: FirstAppend | null = null) {
   const writer = new FakeWriter();
+  const now = { ms: 5 };
   const asked: string[] = [];
   const held = new HeldMessages();
   const log = new MessageLog({
@@ -44,10 +45,10 @@ function setUp(first: FirstAppend | null = null) {
       },
     },
     clock: () => 0,
-    wallClock: () => 5,
+    wallClock: () => now.ms,
   });
   const outcomes: string[] = [];
-  return { writer, held, log, asked, outcomes, reply: recorder(outcomes) };
+  return { writer, held, log, asked, now, outcomes, reply: recorder(outcomes) };
 }
 
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
@@ -68,6 +69,30 @@ describe('MessageLog', () => {
     writer.flush();
     expect(outcomes).toEqual(['sent 1000 5']);
     expect(asked).toEqual([]);
+  });
+
+  it.each([
+    { ttlSeconds: null, expiresAt: undefined },
+    { ttlSeconds: 10, expiresAt: new Date(10_005).toISOString() },
+  ])('stamps the end of its life: $ttlSeconds s', ({ ttlSeconds, expiresAt }) => {
+    const { log, writer, reply } = setUp();
+    log.append(MESSAGE, reply, { ...ONCE, ttlSeconds });
+    const value = JSON.parse(writer.appends[0]!.record.value as string) as Record<string, unknown>;
+    expect([value['sentAt'], value['expiresAt']]).toEqual([new Date(5).toISOString(), expiresAt]);
+  });
+
+  it.each([
+    { when: 'while it lives', ms: 10_004, other: 'message_id_conflict' },
+    { when: 'when it has expired', ms: 10_005, other: 'sent 1000 5' },
+  ])('$when, other content under its id: $other', ({ ms, other }) => {
+    const { log, writer, now, outcomes, reply } = setUp();
+    log.append(MESSAGE, reply, { ...ONCE, ttlSeconds: 10 });
+    writer.flush();
+    now.ms = ms;
+    log.join(MESSAGE, reply);
+    log.join({ ...MESSAGE, contentHash: 'other' }, reply);
+    log.join({ ...MESSAGE, senderId: 'other' }, reply);
+    expect(outcomes.slice(1)).toEqual(['sent 1000 5', other, 'message_id_conflict']);
   });
 
   it('answers a second send of the id from the first, before and after its append', () => {

@@ -48,6 +48,16 @@ export interface MessageLogParts {
   wallClock: () => number;
 }
 
+/** How a message is appended. */
+export interface AppendOptions {
+  /** It may have been appended before: its position is asked from storage. */
+  again: boolean;
+  /** For how long storage is asked, milliseconds. */
+  confirmMs: number;
+  /** How long the message lives, seconds; null: for good. */
+  ttlSeconds: number | null;
+}
+
 /** Most appends that wait for storage's word at a time. */
 const MOST_CONFIRMING = 20_000;
 /** How long senders of drained messages wait for storage's word: then they ask again themselves. */
@@ -86,7 +96,7 @@ export class MessageLog {
     if (held.size > 0 && held.join(message, reply)) return true;
     const entry = this.recent.get(message.conversationId, message.messageId);
     if (!entry || entry.doubtful) return false;
-    if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
+    if (!this.isSame(entry, message)) {
       reply.refused(new TidingsError('message_id_conflict'));
     } else if (entry.position !== null) {
       reply.sent(entry.position, entry.sentAtMs);
@@ -97,22 +107,21 @@ export class MessageLog {
     return true;
   }
 
-  /**
-   * Appends a message. `again`: it may have been appended before, so its position is asked from
-   * storage for up to `confirmMs`. Returns false, and answers nothing, when the queue is full.
-   */
-  append(
-    message: CompleteMessage,
-    reply: SendReply,
-    options: { again: boolean; confirmMs: number },
-  ): boolean {
+  /** Appends a message. Returns false, and answers nothing, when the queue is full. */
+  append(message: CompleteMessage, reply: SendReply, options: AppendOptions): boolean {
     const { conversationId, messageId, senderId, contentHash } = message;
+    const { ttlSeconds } = options;
     const sentAtMs = this.parts.wallClock();
-    const record = messageRecord({ ...message, sentAt: isoTime(sentAtMs) });
+    const expiresAtMs = ttlSeconds === null ? null : sentAtMs + ttlSeconds * 1000;
+    const record = messageRecord({
+      ...message,
+      sentAt: isoTime(sentAtMs),
+      ...(expiresAtMs !== null && { expiresAt: isoTime(expiresAtMs) }),
+    });
     const entry = this.recent.add(
       conversationId,
       messageId,
-      { senderId, contentHash, sentAtMs },
+      { senderId, contentHash, sentAtMs, expiresAtMs },
       this.parts.clock(),
     );
     const accepted = this.parts.writer.append(
@@ -128,10 +137,10 @@ export class MessageLog {
   drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void {
     const drained: Drained[] = [];
     for (const { message, offset } of appended) {
-      const { conversationId, messageId, senderId, contentHash, sentAtMs } = message;
+      const { conversationId, messageId, senderId, contentHash, sentAtMs, expiresAtMs } = message;
       const waiters = this.parts.held.take(conversationId, messageId)?.waiters;
       if (!waiters) continue;
-      const id = { senderId, contentHash, sentAtMs };
+      const id = { senderId, contentHash, sentAtMs, expiresAtMs };
       const entry = this.recent.add(conversationId, messageId, id, this.parts.clock());
       entry.waiters = waiters;
       drained.push({ message, entry, offset });
@@ -148,6 +157,13 @@ export class MessageLog {
         waiter.refused(new TidingsError('message_id_conflict'));
       } else waiter.sent(outcome.position, Date.parse(outcome.sentAt));
     }
+  }
+
+  /** As {@link isSameMessage}, of what is remembered here. */
+  private isSame(entry: RecentId<SendReply>, message: AdmittedMessage): boolean {
+    const { senderId, expiresAtMs } = entry;
+    const expired = expiresAtMs !== null && expiresAtMs <= this.parts.wallClock();
+    return isSameMessage({ senderId, contentHash: expired ? null : entry.contentHash }, message);
   }
 
   private appended(
@@ -239,7 +255,7 @@ export class MessageLog {
 
 /** Whether an id's first append is this message; a tombstone knows its sender only. */
 export function isSameMessage(
-  first: FirstAppend,
+  first: Pick<FirstAppend, 'senderId' | 'contentHash'>,
   message: Pick<AdmittedMessage, 'senderId' | 'contentHash'>,
 ): boolean {
   if (first.senderId !== message.senderId) return false;

@@ -6,6 +6,7 @@ import {
   fingerprint,
   idempotencyKey,
   isDeletion,
+  isExpired,
   type LogEntry,
   type MessageEntry,
 } from './entry';
@@ -146,9 +147,12 @@ export class Draft {
     return false;
   }
 
-  /** The pushes of the batch in log order. */
-  route(): Push[] {
-    return this.candidates.map((candidate) => this.push(candidate));
+  /**
+   * The pushes of the batch in log order. What has expired at `nowMs` (Unix milliseconds) is a step of
+   * the chain, but goes to nobody: whoever misses it asks storage, whose clock decides.
+   */
+  route(nowMs: number): Push[] {
+    return this.candidates.map((candidate) => this.push(candidate, nowMs));
   }
 
   /** Makes the batch part of the state. `next`: the offset after it. */
@@ -163,13 +167,14 @@ export class Draft {
     if (next > state.next) state.next = next;
   }
 
-  private push({ entry, thread, ...known }: Candidate): Push {
+  private push({ entry, thread, ...known }: Candidate, nowMs: number): Push {
     const previous = known.previous ?? thread.answer?.previous ?? null;
     if (previous === null) this.counts.previousUnknown++;
     const members = known.members ?? thread.answer?.membership ?? null;
     if (members === null) this.counts.conversationUnknown++;
     const begun = entry.kind === 'change' ? BigInt(entry.event.position) : entry.position;
-    const userIds = members ? recipientsAt(members, entry.position, begun) : [];
+    const shown = members !== null && !isExpired(entry, nowMs);
+    const userIds = shown ? recipientsAt(members, entry.position, begun) : [];
     const direct = members?.kind === 'direct' && entry.kind === 'message';
     const receiver = direct ? userIds.find((id) => id !== entry.event.senderId) : undefined;
     return { entry, frame: encodePush(entry, previous), userIds, receiver: receiver ?? null };

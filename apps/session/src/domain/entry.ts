@@ -64,3 +64,10 @@ export function deletionKey({ event }: ChangeEntry): string {
 export function isDeletion({ event }: ChangeEntry): boolean {
   return event.content.kind === 'deleted';
 }
+
+/** Whether a message's life, or that of the message that a change is about, is over at this time. */
+export function isExpired(entry: LogEntry, nowMs: number): boolean {
+  if (entry.kind === 'conversation') return false;
+  const { expiresAt } = entry.event;
+  return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
+}
