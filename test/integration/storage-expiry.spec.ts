@@ -76,6 +76,7 @@ describe('storage: expiry', () => {
     );
   /** Everything that a member can ask for, as he sees it. */
   const views = async (user: TestUser) => {
+    const read = await history(user);
     const input = { userId: user.id, conversationId: chat };
     const conversation = await one.rpc.call('conversations.get', input, PATIENT);
     const device = await sync(user, {});
@@ -85,7 +86,7 @@ describe('storage: expiry', () => {
       digests: [conversation.digest, device.digest],
       ...{ synced: device.messages, unreadBySync: device.unread },
       resynced: (await sync(user, { conversations: [listed] })).messages,
-      history: await history(user),
+      history: read,
     };
   };
   const expire = (messages: readonly MessageSent[], age = '0 seconds') =>
@@ -299,6 +300,9 @@ describe('storage: expiry', () => {
     await expire(passing);
     await expiry.clear(1_000);
     await fixture.rows('VACUUM ANALYZE messages');
+    // So few rows are quickest read one and all.
+    await fixture.rows('SET enable_seqscan = off');
+    await fixture.rows('SET enable_bitmapscan = off');
     const plan = await fixture.rows<{ 'QUERY PLAN': string }>(
       `EXPLAIN (ANALYZE, TIMING OFF) SELECT position FROM messages x
        WHERE x.conversation_id = '${chat}' AND x.position > 0
