@@ -85,6 +85,15 @@ export class ReceiptBook {
     this.counted = counted;
   }
 
+  /** A message is gone: whatever the server counted, it does not count it any more. */
+  uncount(message: Message): void {
+    if (!this.counted || !this.counts(message, -Infinity)) return;
+    const { read, upTo, unread } = this.counted;
+    const { position } = message;
+    if (comparePositions(position, read) <= 0 || comparePositions(position, upTo) > 0) return;
+    this.counted = { read, upTo, unread: Math.max(0, unread - 1) };
+  }
+
   /** This device has read up to a position; true when that is further than before. */
   readUpTo(position: string): boolean {
     if (comparePositions(position, this.own.read) <= 0) return false;

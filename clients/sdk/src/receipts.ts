@@ -1,3 +1,4 @@
+import type { Message } from '@tidings/common/contracts/content';
 import type {
   ErrorFrame,
   ReceiptFrame,
@@ -90,6 +91,12 @@ export class Receipts {
     this.book(conversationId);
     this.recount(conversationId);
     this.sender.note(conversationId);
+  }
+
+  /** Messages that were held are gone: their time is over. */
+  expired(conversationId: string, messages: readonly Message[]): void {
+    for (const message of messages) this.book(conversationId).uncount(message);
+    this.recount(conversationId);
   }
 
   /** Takes an error that answers a mark; false: it is about something else. */
