@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { completeCommand } from './commands';
+import { completeCommand } from './help';
 import { PipeScreen } from './pipe-screen';
 import { TerminalScreen } from './terminal-screen';
 
