@@ -30,8 +30,8 @@ export function eventLine(
       return `${author} named the group ${safeLine(event.title)}`;
     case 'ttl':
       return event.messageTtlSeconds === null
-        ? `${author} lets messages stay from now on`
-        : `${author} lets messages disappear after ${lifetimeText(event.messageTtlSeconds)}`;
+        ? `${author} set messages to stay from now on`
+        : `${author} set messages to disappear after ${lifetimeText(event.messageTtlSeconds)}`;
     case 'added':
       return `${author} added ${names(event.userIds)}`;
     case 'removed':

@@ -27,8 +27,10 @@ export class IncomingLines {
     const past = source === 'history' || source === 'sent' || !this.settled;
     if (past || !transcript.shows(message)) return;
     if (own && this.isMine(message.messageId)) return;
-    const { conversationId } = message;
+    const { conversationId, content } = message;
     const here = this.here(message);
+    // What one does in another chat oneself is no news.
+    if (own && !here && content.kind === 'event') return;
     const known = transcript.knows(message) && (here || rooms.knows(conversationId));
     if (!this.printing && known) return this.show(message);
     this.after(

@@ -26,7 +26,7 @@ export class ReadNotes {
     const newest = this.lastOwn();
     if (!newest) return;
     if (!room.user && this.floor.screen.interactive) return this.floor.prompt();
-    const { read } = this.floor.client.readBy(conversationId, newest.position);
+    const { read } = this.floor.transcript.progress(newest);
     if (read === 0) return;
     const line = room.user
       ? `✔✔ read by ${this.floor.people.name(userId)}`
@@ -37,8 +37,8 @@ export class ReadNotes {
     this.floor.status(line);
   }
 
-  private sentence({ conversationId, position }: Message): string | null {
-    const { delivered, read, of } = this.floor.client.readBy(conversationId, position);
+  private sentence(message: Message): string | null {
+    const { delivered, read, of } = this.floor.transcript.progress(message);
     if (of === 0) return null;
     if (read > 0) return `${read === of ? '✔✔' : TICKS.sent} read by ${read} of ${of}`;
     return delivered > 0

@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/sdk';
+import type { Message, ReadBy } from '@tidings/sdk';
 import type { ChatParts } from './chat-parts';
 import { eventLine, eventUsers } from './event-lines';
 import { clockTime, contentText, messageLines, tickOf } from './message-lines';
@@ -23,6 +23,14 @@ export class Transcript {
   /** Whether there is something to show of a message. */
   shows({ content, senderId }: Message): boolean {
     return content.kind !== 'event' || eventLine(content.event, senderId, this.name) !== null;
+  }
+
+  /** How many of the others have a message and have read it; in large groups as far as is known. */
+  progress({ conversationId, position }: Pick<Message, 'conversationId' | 'position'>): ReadBy {
+    const { client, rooms } = this.parts;
+    const marks = client.readBy(conversationId, position);
+    const others = (rooms.get(conversationId)?.memberCount ?? 0) - 1;
+    return { ...marks, of: Math.max(marks.of, others) };
   }
 
   /** The lines of messages, which are on the screen from now on. */
@@ -71,8 +79,8 @@ export class Transcript {
   }
 
   private linesOf(message: Message): string[] {
-    const { client, screen, files, people } = this.parts;
-    const { content, senderId, conversationId, position, version, deleted } = message;
+    const { screen, files, people } = this.parts;
+    const { content, senderId, version, deleted } = message;
     if (content.kind === 'event') {
       const line = eventLine(content.event, senderId, this.name);
       return line === null ? [] : [screen.style.dim(`${clockTime(message.sentAt)}  · ${line}`)];
@@ -83,7 +91,7 @@ export class Transcript {
       {
         time: clockTime(message.sentAt),
         author: own ? 'you' : people.name(senderId),
-        tick: own ? tickOf(client.readBy(conversationId, position)) : undefined,
+        tick: own ? tickOf(this.progress(message)) : undefined,
         text: contentText(content, deleted, files.number(message)) + changed,
         own,
       },

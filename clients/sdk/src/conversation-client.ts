@@ -177,8 +177,7 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
   }
 
   protected learned<T extends Conversation>(conversation: T): T {
-    this.live?.details.learn(conversation);
-    this.live?.lifetimes.conversation(conversation);
+    this.live?.learn(conversation);
     return conversation;
   }
 }

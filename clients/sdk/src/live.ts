@@ -5,44 +5,23 @@ import {
   type MessageContent,
 } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Conversation } from '@tidings/common/contracts/http';
 import { V7Generator } from 'uuidv7';
-import type { TidingsApi } from './api';
 import { Changes } from './changes';
-import type { ClientEvents } from './client-events';
-import type { Clock, Random } from './clock';
-import { Connection, type StopReason, type WelcomeFrame } from './connection';
+import { Connection, type WelcomeFrame } from './connection';
 import { Details } from './details';
 import { Expiry } from './expiry';
 import { StoppedError } from './errors';
 import type { IncomingFrame } from './frames';
 import { Lifetimes } from './lifetimes';
-import type { OutboxStore } from './outbox-store';
+import type { LiveDeps } from './live-deps';
 import type { Outgoing } from './outgoing';
 import { Receipts } from './receipts';
 import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import { Sending } from './sending';
-import type { ServerTime } from './server-time';
-import type { Hash } from './sha256';
 import { SyncRunner } from './sync-runner';
-import type { Transport } from './transport';
 import { Waiters } from './waiters';
-
-/** What the live part of a client is made of. */
-export interface LiveDeps {
-  userId: string;
-  deviceId: string;
-  api: TidingsApi;
-  transport: Transport;
-  sha256: Hash;
-  store: OutboxStore;
-  serverTime: ServerTime;
-  clock: Clock;
-  random: Random;
-  emit<K extends keyof ClientEvents>(name: K, event: ClientEvents[K]): void;
-  /** The server ended the connection for good. */
-  ended(reason: StopReason): void;
-}
 
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
@@ -68,7 +47,7 @@ export class Live {
     this.details = new Details(
       (id) => deps.api.conversation(id),
       (conversation) => {
-        this.lifetimes.conversation(conversation);
+        this.learn(conversation);
         deps.emit('details', { conversation });
       },
     );
@@ -85,6 +64,13 @@ export class Live {
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
     this.connection = this.makeConnection();
+  }
+
+  /** Takes a conversation as the server shows it. */
+  learn(conversation: Conversation): void {
+    this.details.learn(conversation);
+    this.lifetimes.conversation(conversation);
+    this.receipts.conversation(conversation);
   }
 
   /** Takes over what an earlier run left, then connects. */

@@ -69,14 +69,22 @@ export class ReceiptBook {
    * who is not in it is no member any more.
    */
   serve(receipts: readonly Receipt[], counted: { upTo: string; unread: number }): string[] {
-    const present = new Set(receipts.map((r) => r.userId));
-    if (present.size > 1) {
-      for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
-    }
-    const raised = receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
+    const raised = receipts.length > 1 ? this.mergeAll(receipts) : this.mergeSome(receipts);
     const own = receipts.find((r) => r.userId === this.userId);
     this.count({ ...counted, read: own?.read ?? '0' });
     return raised;
+  }
+
+  /** Takes the marks of all members; gives whose rose. Whoever is not among them is none any more. */
+  mergeAll(receipts: readonly Receipt[]): string[] {
+    const present = new Set(receipts.map((r) => r.userId));
+    for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
+    return this.mergeSome(receipts);
+  }
+
+  /** Takes the marks of some members; gives whose rose. */
+  mergeSome(receipts: readonly Receipt[]): string[] {
+    return receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
   }
 
   /** Takes the server's count, unless it is about an older mark than the own one. */

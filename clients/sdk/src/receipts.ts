@@ -4,7 +4,7 @@ import type {
   ReceiptFrame,
   SyncedConversation,
 } from '@tidings/common/contracts/frames';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { Conversation, Receipt } from '@tidings/common/contracts/http';
 import { comparePositions } from '@tidings/common/contracts/positions';
 import { NO_MARKS, type Marks } from '@tidings/common/contracts/receipt-marks';
 import type { ClientEvents } from './client-events';
@@ -121,9 +121,15 @@ export class Receipts {
 
   /** Takes marks that were read over HTTP. */
   learn(conversationId: string, receipts: readonly Receipt[]): void {
-    const book = this.book(conversationId);
-    for (const one of receipts)
-      if (book.merge(one.userId, one)) this.tell(conversationId, one.userId);
+    const raised = this.book(conversationId).mergeSome(receipts);
+    for (const userId of raised) this.tell(conversationId, userId);
+  }
+
+  /** Takes a conversation as the server shows it: up to 32 members it lists the marks of all. */
+  conversation({ id, members }: Conversation): void {
+    if (!members) return;
+    const all = members.map(({ userId, delivered, read }) => ({ userId, delivered, read }));
+    for (const userId of this.book(id).mergeAll(all)) this.tell(id, userId);
   }
 
   /** How many others have got so far; `except`: who does not count, e.g. the sender. */
