@@ -1,92 +1,7 @@
 import { PassThrough } from 'node:stream';
-import type { ReadStream, WriteStream } from 'node:tty';
-import { completeCommand } from './commands';
+import { ESC, openTerminal as open, tick } from '../testing/fake-terminal';
+import { completeCommand } from './help';
 import { PipeScreen } from './pipe-screen';
-import { TerminalScreen } from './terminal-screen';
-
-const ESC = '\u001b';
-const tick = () => new Promise((resolve) => setImmediate(resolve));
-
-/** What a terminal shows: enough of its control sequences for what readline writes. */
-class FakeTerminal extends PassThrough {
-  readonly isTTY = true;
-  rows: string[] = [''];
-  private row = 0;
-  private column = 0;
-
-  constructor(readonly columns: number) {
-    super();
-    this.on('data', (chunk: Buffer) => this.show(chunk.toString()));
-  }
-
-  get lines(): string[] {
-    return this.rows.map((row) => row.trimEnd());
-  }
-
-  private show(text: string): void {
-    const tokens = new RegExp(`${ESC}\\[(\\d*)([A-Za-z])|[\\s\\S]`, 'gu');
-    for (const [all, count, command] of text.matchAll(tokens)) {
-      if (command !== undefined) this.control(command, Number(count || '1'));
-      else if (all === '\r') this.column = 0;
-      else if (all === '\n') this.down();
-      else this.put(all);
-    }
-  }
-
-  private control(command: string, n: number): void {
-    if (command === 'A') this.row = Math.max(0, this.row - n);
-    else if (command === 'G') this.column = n - 1;
-    else if (command === 'C') this.column += n;
-    else if (command === 'D') this.column = Math.max(0, this.column - n);
-    else if (command === 'J') {
-      this.rows = this.rows.slice(0, this.row + 1);
-      this.rows[this.row] = (this.rows[this.row] ?? '').slice(0, this.column);
-    }
-  }
-
-  private put(character: string): void {
-    if (this.column >= this.columns) {
-      this.column = 0;
-      this.down();
-    }
-    const row = (this.rows[this.row] ?? '').padEnd(this.column);
-    this.rows[this.row] = row.slice(0, this.column) + character + row.slice(this.column + 1);
-    this.column++;
-  }
-
-  private down(): void {
-    this.row++;
-    this.column = 0;
-    this.rows[this.row] ??= '';
-  }
-}
-
-class FakeKeyboard extends PassThrough {
-  readonly isTTY = true;
-  raw = false;
-
-  setRawMode(raw: boolean): this {
-    this.raw = raw;
-    return this;
-  }
-}
-
-function open(columns = 40) {
-  const keyboard = new FakeKeyboard();
-  const terminal = new FakeTerminal(columns);
-  let interrupts = 0;
-  const screen = new TerminalScreen(
-    keyboard as unknown as ReadStream,
-    terminal as unknown as WriteStream,
-    () => interrupts++,
-    completeCommand,
-  );
-  const type = async (text: string): Promise<void> => {
-    keyboard.write(text);
-    await tick();
-  };
-  return { keyboard, terminal, screen, type, interrupts: () => interrupts };
-}
 
 describe('terminal screen', () => {
   it('prints above the line that is being typed', async () => {
@@ -144,6 +59,34 @@ describe('terminal screen', () => {
     screen.setPrompt([], 'bob> ');
     screen.print('✓ one');
     expect(terminal.lines).toEqual(['✓ one', 'bob>']);
+    screen.close();
+  });
+
+  it('is drawn anew with other lines, and keeps what is being typed', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt(['· waiting'], 'bob> ');
+    void screen.nextLine();
+    screen.print('12:03  bob  secret', '12:04  bob  stays');
+    await type('typed');
+    screen.redraw(['12:04  bob  stays']);
+    expect(terminal.lines).toEqual(['12:04  bob  stays', '· waiting', 'bob> typed']);
+    await type('!');
+    expect(terminal.lines.at(-1)).toBe('bob> typed!');
+    screen.close();
+  });
+
+  it('is drawn anew after a password, when that is due meanwhile', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt([], 'bob> ');
+    void screen.nextLine();
+    screen.print('12:03  bob  secret');
+    const secret = screen.askSecret('Password:');
+    screen.print('12:04  bob  another');
+    screen.redraw(['12:05  bob  stays']);
+    screen.print('12:06  bob  new');
+    await type('s3cret\r');
+    expect(await secret).toBe('s3cret');
+    expect(terminal.lines).toEqual(['12:05  bob  stays', '12:06  bob  new', 'bob>']);
     screen.close();
   });
 
