@@ -32,6 +32,30 @@ describe('the listener', () => {
     expect(headers.get('access-control-allow-credentials')).toBeNull();
   });
 
+  it.each([
+    ['what is no HTTP', 'hello\r\n\r\n', 400],
+    [
+      'a length that is no number',
+      'POST /v1/media HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n',
+      400,
+    ],
+    [
+      'endless headers',
+      `GET /v1 HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
+  ])('answers %s with a problem, too, and closes', async (_what, request, status) => {
+    const socket = connect(gateway.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString()));
+    socket.write(request);
+    await once(socket, 'close');
+    expect(text).toContain(`HTTP/1.1 ${status} `);
+    expect(text).toContain('application/problem+json');
+    const [, body] = text.split('\r\n\r\n');
+    expect(JSON.parse(body!)).toMatchObject({ status, code: 'invalid_request', retryable: false });
+  });
+
   it('ends a request whose headers come too slowly', async () => {
     const server = gateway.app.getHttpServer() as {
       headersTimeout: number;
