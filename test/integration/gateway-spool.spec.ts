@@ -51,7 +51,10 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
   const drained: string[] = [];
   const drainer = new Drainer({
     judge: new DrainJudge({
-      membership: { maySend: () => true, requireSender: () => Promise.resolve() },
+      membership: {
+        maySend: () => true,
+        requireSender: () => Promise.resolve({ ttlSeconds: null }),
+      },
       firsts: { lookUp: () => Promise.resolve(null) },
       wallClock: () => Date.now(),
     }),

@@ -76,8 +76,8 @@ export class StorageFixture {
   }
 
   /** Starts an instance and waits until it is ready. */
-  async storage(nodeId: string): Promise<RunningStorage> {
-    const env = storageEnv.parse(this.environment(nodeId));
+  async storage(nodeId: string, more: Record<string, string> = {}): Promise<RunningStorage> {
+    const env = storageEnv.parse({ ...this.environment(nodeId), ...more });
     const logger = createLogger({ service: 'storage', nodeId, level: logLevel() });
     const metrics = new Metrics({ service: 'storage', node: nodeId });
     const readiness = new Readiness();

@@ -171,7 +171,7 @@ export class RunningStack implements Stack {
   }
 
   private async startOwn(own: Record<'kafka' | 'redis' | 'postgres', boolean>): Promise<Servers> {
-    const { dir, ports, abort, kafkaAdvertisedPort } = this.options;
+    const { dir, ports, abort, kafkaAdvertisedPort, kafkaProperties } = this.options;
     const { forTests } = this;
     return startServers({
       ...own,
@@ -179,7 +179,7 @@ export class RunningStack implements Stack {
       ports: ports === 'default' ? await this.serverPorts() : {},
       smallHeap: forTests,
       durable: !forTests,
-      kafkaAdvertisedPort,
+      ...{ kafkaAdvertisedPort, kafkaProperties },
       abort,
       log: this.log,
       onUnexpectedExit: this.supervisor.ended,

@@ -28,6 +28,8 @@ export interface StackOptions {
   forTests?: boolean;
   /** Port that Kafka tells its clients, when a proxy stands in front. */
   kafkaAdvertisedPort?: number;
+  /** further lines for Kafka's server.properties */
+  kafkaProperties?: Record<string, string>;
   log?: Log;
   /** calls the start off: what runs is stopped and the start fails */
   abort?: AbortSignal;

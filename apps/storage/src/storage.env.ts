@@ -15,7 +15,9 @@ export const storageEnv = commonEnv.extend({
     .min(1)
     .default(24 * 3600),
   /** How often uploads that nothing shows are looked for, in seconds. */
-  MEDIA_SWEEP_SECONDS: z.coerce.number().min(0.1).default(60),
+  MEDIA_SWEEP_SECONDS: z.coerce.number().min(0.1).default(20),
+  /** How often expired messages are cleared, in seconds. */
+  EXPIRY_SWEEP_SECONDS: z.coerce.number().min(0.1).default(5),
 });
 export type StorageEnv = z.output<typeof storageEnv>;
 

@@ -25,6 +25,8 @@ import { SessionAnnouncer } from './accounts/session-announcer';
 import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
+import { ExpirySweep } from './expiry/expiry-sweep';
+import { ExpiryRepository } from './expiry/expiry.repository';
 import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
 import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
@@ -80,6 +82,7 @@ export class Storage {
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
   private mediaSweep: MediaSweep | null = null;
+  private expirySweep: ExpirySweep | null = null;
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
@@ -131,6 +134,11 @@ export class Storage {
         name: 'outbox sweep',
         start: () => this.sweep?.start(),
         stop: () => this.sweep?.stop(),
+      },
+      {
+        name: 'expiry sweep',
+        start: () => this.expirySweep?.start(),
+        stop: () => this.expirySweep?.stop(),
       },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
     ];
@@ -222,6 +230,12 @@ export class Storage {
       ...{ isLeader, logger, media: app.get(MediaRepository), driver: this.media },
       caughtUp: () => caughtUp(this.watermarks, progress),
       everyMs: env.MEDIA_SWEEP_SECONDS * 1000,
+    });
+    const cleared = metrics.counter('storage_expired_total', 'Messages whose content has expired');
+    this.expirySweep = new ExpirySweep({
+      ...{ isLeader, logger, expiry: new ExpiryRepository(database) },
+      ...{ clock: () => performance.now(), cleared: (messages) => cleared.inc(messages) },
+      everyMs: env.EXPIRY_SWEEP_SECONDS * 1000,
     });
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: receipts });

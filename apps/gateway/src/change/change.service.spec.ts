@@ -60,7 +60,7 @@ function setUp(...replies: Reply[]) {
   const calls: { next?: string }[] = [];
   let now = 0;
   const service = new ChangeService({
-    membership: { maySend: () => true, requireSender: () => Promise.resolve() },
+    membership: { maySend: () => true, requireSender: () => Promise.resolve({ ttlSeconds: null }) },
     storage: {
       call: ((_name: string, input: { next?: string }) => {
         calls.push(input);

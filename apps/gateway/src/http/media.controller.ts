@@ -11,11 +11,12 @@ import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { Request, Response } from 'express';
 import { Open } from '../auth/jwt-auth.guard';
 import { Caller, type Principal } from '../auth/principal';
+import { secondsLeft } from '../domain/seconds-left';
 import { MediaParts } from '../media/media.parts';
 
 const MEDIA_ID = new ZodPipe(uuid);
-/** The bytes never change; a deleted image shall not outlive its message for long in a cache. */
-const PRIVATE = 'private, max-age=3600, immutable';
+/** The bytes never change; a deleted image shall not outlive its message for long in a cache, seconds. */
+const PRIVATE_SECONDS = 3600;
 
 @Controller('media')
 export class MediaController {
@@ -51,9 +52,9 @@ export class MediaController {
     @Caller() { userId: user }: Principal,
     @Param('id', MEDIA_ID) id: string,
   ): Promise<MediaUrlAnswer> {
-    const { kind } = await this.media.access.find(user, id);
+    const { kind, expiresAt } = await this.media.access.find(user, id);
     const { urls, wallClock } = this.media;
-    const expires = urls.expiry(wallClock());
+    const expires = urls.expiry(wallClock(), expiresAt);
     const sign = (variant: MediaVariant): string => urls.sign(id, { variant, user, expires });
     return {
       url: sign('original'),
@@ -75,7 +76,8 @@ export class MediaController {
     const { urls, access, responder, wallClock } = this.media;
     const left = urls.check(id, query, wallClock());
     const medium = await access.find(query.user, id);
-    const caching = `public, max-age=${left}, immutable`;
+    const seconds = secondsLeft(left, medium.expiresAt, wallClock());
+    const caching = `public, max-age=${seconds}, immutable`;
     await responder.send(medium, query.variant, caching, { request, response });
   }
 
@@ -86,6 +88,8 @@ export class MediaController {
     exchange: { request: Request; response: Response },
   ): Promise<void> {
     const medium = await this.media.access.find(userId, id);
-    await this.media.responder.send(medium, variant, PRIVATE, exchange);
+    const seconds = secondsLeft(PRIVATE_SECONDS, medium.expiresAt, this.media.wallClock());
+    const caching = `private, max-age=${seconds}, immutable`;
+    await this.media.responder.send(medium, variant, caching, exchange);
   }
 }

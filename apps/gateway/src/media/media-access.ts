@@ -1,6 +1,6 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Content, SentContent } from '@tidings/common/contracts/content';
-import type { MediaRecord } from '@tidings/common/contracts/internal';
+import type { ReadableMedia } from '@tidings/common/contracts/internal';
 import { isComplete, type AdmittedMessage, type CompleteMessage } from '../send/message-log';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
@@ -20,7 +20,7 @@ export class MediaAccess {
    * An upload that the user may read now. A push can be faster than storage: before it says no, it
    * has applied all that was in the log. Throws `media_not_found`, `unavailable`.
    */
-  async find(userId: string, mediaId: string): Promise<MediaRecord> {
+  async find(userId: string, mediaId: string): Promise<ReadableMedia> {
     const question = { userId, mediaId };
     try {
       return await this.storage.call('media.get', question, { timeoutMs: TIMEOUT_MS });

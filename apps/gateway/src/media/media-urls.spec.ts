@@ -21,6 +21,13 @@ describe('MediaUrls', () => {
     expect(() => urls.check(MEDIA, query, NOW + 300_000)).toThrow('not valid');
   });
 
+  it('end with what they show', () => {
+    const inTenSeconds = new Date(NOW + 10_000).toISOString();
+    expect(urls.expiry(NOW, inTenSeconds)).toBe(Math.floor(NOW / 1000) + 10);
+    const query = signed(urls.expiry(NOW, inTenSeconds));
+    expect(() => urls.check(MEDIA, query, NOW + 10_000)).toThrow('not valid');
+  });
+
   it.each([
     ['another medium', OTHER, {}],
     ['another variant', MEDIA, { variant: 'thumbnail' as const }],

@@ -1,6 +1,7 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { MediaVariant, SignedMediaQuery } from '@tidings/common/contracts/http';
 import { clusterMac, sameMac } from '@tidings/common/runtime/credentials';
+import { secondsLeft } from '../domain/seconds-left';
 
 export interface MediaUrlOptions {
   /** Secret that all gateways share. */
@@ -17,9 +18,9 @@ export interface MediaUrlOptions {
 export class MediaUrls {
   constructor(private readonly options: MediaUrlOptions) {}
 
-  /** Unix seconds at which a URL made at `nowMs` ends. */
-  expiry(nowMs: number): number {
-    return Math.floor(nowMs / 1000) + this.options.lifeSeconds;
+  /** Unix seconds at which a URL made at `nowMs` ends: with what it shows (`expiresAt`) at the latest. */
+  expiry(nowMs: number, expiresAt?: string): number {
+    return Math.floor(nowMs / 1000) + secondsLeft(this.options.lifeSeconds, expiresAt, nowMs);
   }
 
   sign(mediaId: string, query: Omit<SignedMediaQuery, 'signature'>): string {

@@ -5,7 +5,7 @@ import { extrasProblem } from '@tidings/common/contracts/extras';
 import { MediaParts } from '../media/media.parts';
 import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
-import { Membership } from './membership';
+import { Membership, type SendTerms } from './membership';
 import {
   isSameMessage,
   MessageLog,
@@ -69,20 +69,27 @@ export class HttpSendService {
     const first = await this.firsts.lookUp(conversationId, messageId);
     if (first === null) {
       // Only here: what was appended before a block is answered as ever.
-      if (!this.membership.maySend(conversationId, senderId)) {
-        await this.membership.requireSender(conversationId, senderId);
-      }
-      return this.append(await this.media.access.complete(message));
+      await this.terms(message);
+      const complete = await this.media.access.complete(message);
+      return this.append(complete, await this.terms(message));
     }
     if (!isSameMessage(first, message)) throw new TidingsError('message_id_conflict');
     return { messageId, conversationId, position: first.position, sentAt: first.sentAt };
   }
 
-  private append(message: CompleteMessage): Promise<SentBody | HeldBody> {
+  private async terms({ conversationId, senderId }: AdmittedMessage): Promise<SendTerms> {
+    const known = this.membership.terms(conversationId, senderId);
+    return known ?? this.membership.requireSender(conversationId, senderId);
+  }
+
+  private append(
+    message: CompleteMessage,
+    { ttlSeconds }: SendTerms,
+  ): Promise<SentBody | HeldBody> {
     return new Promise((resolve, reject) => {
       const reply = new HttpReply(message, resolve, reject);
       if (this.log.join(message, reply)) return;
-      if (this.log.append(message, reply, { again: true, confirmMs: WAIT_MS })) return;
+      if (this.log.append(message, reply, { again: true, confirmMs: WAIT_MS, ttlSeconds })) return;
       reply.refused(new TidingsError('busy'));
     });
   }

@@ -19,6 +19,9 @@ function routing(source: Source): ConversationRouting {
 
 function setUp(sources: { redis: Source; storage: Source }) {
   let now = 0;
+  const world = { ttlSeconds: undefined as number | undefined };
+  const found = (source: Source): ConversationRouting | null =>
+    source === 'nothing' ? null : { ...routing(source), messageTtlSeconds: world.ttlSeconds };
   const asked: string[] = [];
   const filled: string[] = [];
   const membership = new Membership(
@@ -43,11 +46,7 @@ function setUp(sources: { redis: Source; storage: Source }) {
     },
     () => now,
   );
-  return { membership, asked, filled, sources, at: (ms: number) => (now = ms) };
-}
-
-function found(source: Source): ConversationRouting | null {
-  return source === 'nothing' ? null : routing(source);
+  return { membership, asked, filled, sources, world, at: (ms: number) => (now = ms) };
 }
 
 describe('Membership.require', () => {
@@ -136,6 +135,27 @@ describe('Membership.requireSender', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(membership.maySend('c', 'user')).toBe(false);
     expect(membership.isKnown('c', 'user')).toBe(true);
+  });
+});
+
+describe('Membership.terms', () => {
+  it('are those of the conversation, for a second at most after they have changed', async () => {
+    const { membership, at, world } = setUp({ redis: 'member', storage: 'away' });
+    expect(membership.terms('c', 'user')).toBeNull();
+    expect(await membership.requireSender('c', 'user')).toMatchObject({ ttlSeconds: null });
+    world.ttlSeconds = 10;
+    at(1_000);
+    expect(membership.terms('c', 'user')).toMatchObject({ ttlSeconds: null });
+    at(1_001);
+    expect(membership.terms('c', 'user')).toBeNull();
+    expect(await membership.requireSender('c', 'user')).toMatchObject({ ttlSeconds: 10 });
+    expect(membership.terms('c', 'user')).toMatchObject({ ttlSeconds: 10 });
+  });
+
+  it('are asked from storage when Redis is away', async () => {
+    const { membership, world } = setUp({ redis: 'away', storage: 'member' });
+    world.ttlSeconds = 10;
+    expect(await membership.requireSender('c', 'user')).toMatchObject({ ttlSeconds: 10 });
   });
 });
 

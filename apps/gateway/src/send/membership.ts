@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';
 import { CallBatch } from './call-batch';
 
-/** How long a positive answer is used: the documented grace after a removal, milliseconds. */
+/** How long a positive answer is used: the documented grace after a change, milliseconds. */
 const GRACE_MS = 1_000;
 /** From this age on, an answer in use is asked anew in the background, milliseconds. */
 const REFRESH_MS = 500;
@@ -15,7 +15,13 @@ const MOST_CONVERSATIONS = 50_000;
 const COPY_MS = 300;
 const STORAGE_TIMEOUT_MS = 2_000;
 
-interface Known {
+/** What a send to a conversation is subject to. */
+export interface SendTerms {
+  /** How long its messages live, seconds; null: for good. */
+  readonly ttlSeconds: number | null;
+}
+
+interface Known extends SendTerms {
   members: ReadonlySet<string>;
   /** The members but those who are blocked: mostly the same set. */
   senders: ReadonlySet<string>;
@@ -25,7 +31,7 @@ interface Known {
 }
 
 /**
- * Who is in which conversation and may send to it: answers from memory for up to a second, then
+ * Who is in which conversation and may send to it, and on which terms: answers from memory for up to a second, then
  * Redis' copy, then storage, which alone may say that somebody is no member.
  */
 export class Membership {
@@ -49,7 +55,13 @@ export class Membership {
 
   /** Whether memory says that the user is a member and not blocked; false says nothing. */
   maySend(conversationId: string, userId: string): boolean {
-    return this.fresh(conversationId)?.senders.has(userId) ?? false;
+    return this.terms(conversationId, userId) !== null;
+  }
+
+  /** The terms of a sender whom memory knows as a member and not blocked; null says nothing. */
+  terms(conversationId: string, userId: string): SendTerms | null {
+    const known = this.fresh(conversationId);
+    return known?.senders.has(userId) ? known : null;
   }
 
   /**
@@ -60,11 +72,12 @@ export class Membership {
     await this.find(conversationId, userId);
   }
 
-  /** The same for a sender: throws `blocked` as well. */
-  async requireSender(conversationId: string, userId: string): Promise<void> {
+  /** The same for a sender, with the terms of his sends: throws `blocked` as well. */
+  async requireSender(conversationId: string, userId: string): Promise<SendTerms> {
     const fresh = this.fresh(conversationId);
     const known = fresh?.members.has(userId) ? fresh : await this.find(conversationId, userId);
     if (!known.senders.has(userId)) throw new TidingsError('blocked');
+    return known;
   }
 
   /** Takes over what Redis or storage said when it was asked at this time: the grace runs from then. */
@@ -72,7 +85,8 @@ export class Membership {
     const members = new Set<string>();
     for (const { userId, until } of routing.members) if (until === null) members.add(userId);
     const senders = routing.blocked ? without(members, routing.blocked) : members;
-    const known = { members, senders, at, refreshing: false };
+    const ttlSeconds = routing.messageTtlSeconds ?? null;
+    const known = { members, senders, ttlSeconds, at, refreshing: false };
     this.known.set(routing.conversationId, known);
     return known;
   }

@@ -6,17 +6,19 @@ import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
 import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
+const SENDER = '01890a5d-ac96-774b-bcce-000000000001';
+const OTHER = '01890a5d-ac96-774b-bcce-000000000002';
 const MESSAGE: CompleteMessage = {
   conversationId: 'c',
   messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
-  senderId: 'sender',
+  senderId: SENDER,
   deviceId: 'device',
   content: { kind: 'text', text: 'x' },
   extras: null,
   contentHash: 'hash',
 };
-const ONCE = { again: false, confirmMs: 100 };
-const AGAIN = { again: true, confirmMs: 100 };
+const ONCE = { again: false, confirmMs: 100, ttlSeconds: null };
+const AGAIN = { ...ONCE, again: true };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function recorder(log: string[]): SendReply {
@@ -31,6 +33,7 @@ function recorder(log: string[]): SendReply {
 
 function setUp(first: FirstAppend | null = null) {
   const writer = new FakeWriter();
+  const now = { ms: 5 };
   const asked: string[] = [];
   const held = new HeldMessages();
   const log = new MessageLog({
@@ -44,16 +47,16 @@ function setUp(first: FirstAppend | null = null) {
       },
     },
     clock: () => 0,
-    wallClock: () => 5,
+    wallClock: () => now.ms,
   });
   const outcomes: string[] = [];
-  return { writer, held, log, asked, outcomes, reply: recorder(outcomes) };
+  return { writer, held, log, asked, now, outcomes, reply: recorder(outcomes) };
 }
 
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
   return {
     position: '7',
-    senderId: 'sender',
+    senderId: SENDER,
     contentHash: 'hash',
     sentAt: new Date(3).toISOString(),
     ...over,
@@ -70,6 +73,30 @@ describe('MessageLog', () => {
     expect(asked).toEqual([]);
   });
 
+  it.each([
+    { ttlSeconds: null, expiresAt: undefined },
+    { ttlSeconds: 10, expiresAt: new Date(10_005).toISOString() },
+  ])('stamps the end of its life: $ttlSeconds s', ({ ttlSeconds, expiresAt }) => {
+    const { log, writer, reply } = setUp();
+    log.append(MESSAGE, reply, { ...ONCE, ttlSeconds });
+    const value = JSON.parse(writer.appends[0]!.record.value as string) as Record<string, unknown>;
+    expect([value['sentAt'], value['expiresAt']]).toEqual([new Date(5).toISOString(), expiresAt]);
+  });
+
+  it.each([
+    { when: 'while it lives', ms: 10_004, other: 'message_id_conflict' },
+    { when: 'when it has expired', ms: 10_005, other: 'sent 1000 5' },
+  ])('$when, other content under its id: $other', ({ ms, other }) => {
+    const { log, writer, now, outcomes, reply } = setUp();
+    log.append(MESSAGE, reply, { ...ONCE, ttlSeconds: 10 });
+    writer.flush();
+    now.ms = ms;
+    log.join(MESSAGE, reply);
+    log.join({ ...MESSAGE, contentHash: 'other' }, reply);
+    log.join({ ...MESSAGE, senderId: MESSAGE.messageId }, reply);
+    expect(outcomes.slice(1)).toEqual(['sent 1000 5', other, 'message_id_conflict']);
+  });
+
   it('answers a second send of the id from the first, before and after its append', () => {
     const { log, writer, outcomes, reply } = setUp();
     log.append(MESSAGE, reply, ONCE);
@@ -81,7 +108,7 @@ describe('MessageLog', () => {
   });
 
   it.each([
-    { name: 'another sender', over: { senderId: 'other' } },
+    { name: 'another sender', over: { senderId: OTHER } },
     { name: 'other content', over: { contentHash: 'other' } },
   ])('refuses the same id with $name', ({ over }) => {
     const { log, writer, outcomes, reply } = setUp();
@@ -129,7 +156,7 @@ describe('MessageLog', () => {
     same.writer.flush();
     await settle();
     expect(same.outcomes.at(-1)).toBe('sent 7 3');
-    const other = setUp(firstAppend({ contentHash: null, senderId: 'other' }));
+    const other = setUp(firstAppend({ contentHash: null, senderId: OTHER }));
     other.log.append(MESSAGE, other.reply, AGAIN);
     other.writer.flush();
     await settle();
@@ -167,7 +194,7 @@ describe('MessageLog', () => {
 
   describe('with the log away', () => {
     const message = {
-      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: 'sender' },
+      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: SENDER },
       ...{ contentHash: 'hash', sentAtMs: 5, expiresAtMs: null },
     };
 
@@ -202,7 +229,7 @@ describe('MessageLog', () => {
     it('asks about the last of many first', async () => {
       const { log, asked } = held();
       const other = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8058' };
-      const index = { senderId: 'sender', contentHash: 'hash', partition: 0, sequence: 4 };
+      const index = { senderId: SENDER, contentHash: 'hash', partition: 0, sequence: 4 };
       log['parts'].held.add('c', other.messageId, { ...index, waiters: [recorder([])] });
       const second = { ...message, messageId: other.messageId };
       log.drained([
@@ -223,7 +250,7 @@ describe('MessageLog', () => {
 
     it.each([
       { outcome: firstAppend(), said: 'sent 7 3' },
-      { outcome: firstAppend({ senderId: 'other' }), said: 'message_id_conflict' },
+      { outcome: firstAppend({ senderId: OTHER }), said: 'message_id_conflict' },
       { outcome: new TidingsError('no_such_conversation'), said: 'no_such_conversation' },
     ])('says $said when that is what came out', ({ outcome, said }) => {
       const { log, outcomes, reply } = held();

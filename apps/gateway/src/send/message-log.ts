@@ -48,6 +48,16 @@ export interface MessageLogParts {
   wallClock: () => number;
 }
 
+/** How a message is appended. */
+export interface AppendOptions {
+  /** It may have been appended before: its position is asked from storage. */
+  again: boolean;
+  /** For how long storage is asked, milliseconds. */
+  confirmMs: number;
+  /** How long the message lives, seconds; null: for good. */
+  ttlSeconds: number | null;
+}
+
 /** Most appends that wait for storage's word at a time. */
 const MOST_CONFIRMING = 20_000;
 /** How long senders of drained messages wait for storage's word: then they ask again themselves. */
@@ -73,54 +83,53 @@ interface Drained {
  * here, or was appended here lately, joins the first one.
  */
 export class MessageLog {
-  private readonly recent: RecentIds<SendReply>;
+  private readonly recent = new RecentIds<SendReply>();
   private confirming = 0;
 
-  constructor(private readonly parts: MessageLogParts) {
-    this.recent = new RecentIds(parts.clock());
-  }
+  constructor(private readonly parts: MessageLogParts) {}
 
   /** Answers from an earlier send of the same id, now or later; false when none is known here. */
   join(message: AdmittedMessage, reply: SendReply): boolean {
     const { held } = this.parts;
     if (held.size > 0 && held.join(message, reply)) return true;
-    const entry = this.recent.get(message.conversationId, message.messageId);
-    if (!entry || entry.doubtful) return false;
-    if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
-      reply.refused(new TidingsError('message_id_conflict'));
-    } else if (entry.position !== null) {
-      reply.sent(entry.position, entry.sentAtMs);
-    } else {
-      entry.waiters ??= [];
-      entry.waiters.push(reply);
+    const { conversationId, messageId } = message;
+    const entry = this.recent.get(conversationId, messageId);
+    if (entry) {
+      if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
+        reply.refused(new TidingsError('message_id_conflict'));
+      } else {
+        entry.waiters ??= [];
+        entry.waiters.push(reply);
+      }
+      return true;
     }
+    const now = this.parts.wallClock();
+    const known = this.recent.known(conversationId, messageId, message, now);
+    if (!known) return false;
+    if (known.same) reply.sent(known.position, known.sentAtMs);
+    else reply.refused(new TidingsError('message_id_conflict'));
     return true;
   }
 
-  /**
-   * Appends a message. `again`: it may have been appended before, so its position is asked from
-   * storage for up to `confirmMs`. Returns false, and answers nothing, when the queue is full.
-   */
-  append(
-    message: CompleteMessage,
-    reply: SendReply,
-    options: { again: boolean; confirmMs: number },
-  ): boolean {
+  /** Appends a message. Returns false, and answers nothing, when the queue is full. */
+  append(message: CompleteMessage, reply: SendReply, options: AppendOptions): boolean {
     const { conversationId, messageId, senderId, contentHash } = message;
+    const { ttlSeconds } = options;
     const sentAtMs = this.parts.wallClock();
-    const record = messageRecord({ ...message, sentAt: isoTime(sentAtMs) });
-    const entry = this.recent.add(
-      conversationId,
-      messageId,
-      { senderId, contentHash, sentAtMs },
-      this.parts.clock(),
-    );
+    const expiresAtMs = ttlSeconds === null ? null : sentAtMs + ttlSeconds * 1000;
+    const record = messageRecord({
+      ...message,
+      sentAt: isoTime(sentAtMs),
+      ...(expiresAtMs !== null && { expiresAt: isoTime(expiresAtMs) }),
+    });
+    const id = { senderId, contentHash, sentAtMs, expiresAtMs };
+    const entry = this.recent.add(conversationId, messageId, id);
     const accepted = this.parts.writer.append(
       record,
       (result) => this.appended(message, entry, reply, result, options.confirmMs),
       options,
     );
-    if (!accepted) this.recent.forget(conversationId, messageId);
+    if (!accepted) this.recent.forget(conversationId, messageId, entry);
     return accepted;
   }
 
@@ -128,11 +137,11 @@ export class MessageLog {
   drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void {
     const drained: Drained[] = [];
     for (const { message, offset } of appended) {
-      const { conversationId, messageId, senderId, contentHash, sentAtMs } = message;
+      const { conversationId, messageId, senderId, contentHash, sentAtMs, expiresAtMs } = message;
       const waiters = this.parts.held.take(conversationId, messageId)?.waiters;
       if (!waiters) continue;
-      const id = { senderId, contentHash, sentAtMs };
-      const entry = this.recent.add(conversationId, messageId, id, this.parts.clock());
+      const id = { senderId, contentHash, sentAtMs, expiresAtMs };
+      const entry = this.recent.add(conversationId, messageId, id);
       entry.waiters = waiters;
       drained.push({ message, entry, offset });
     }
@@ -157,15 +166,15 @@ export class MessageLog {
     result: SendResult,
     confirmMs: number,
   ): void {
+    const { conversationId, messageId } = message;
     if (!result.ok) {
-      this.recent.forget(message.conversationId, message.messageId);
+      this.recent.forget(conversationId, messageId, entry);
       if (result.reason === 'held') return this.held(message, entry, reply, result);
       const error = new TidingsError(REFUSALS[result.reason]);
-      this.settle(entry, reply, (one) => one.refused(error));
+      this.tellAll(entry, reply, (one) => one.refused(error));
     } else if (!result.again) {
-      entry.position = this.parts.positions.position(result.partition, result.offset);
-      reply.sent(entry.position, entry.sentAtMs);
-      if (entry.waiters) this.settle(entry, null, (one) => this.tell(one, entry));
+      const position = this.parts.positions.position(result.partition, result.offset);
+      this.settle(message, entry, reply, position);
     } else {
       reply.logged();
       void this.confirm(message, entry, reply, { after: result.offset, confirmMs });
@@ -208,31 +217,37 @@ export class MessageLog {
       first = await this.parts.firsts.confirm(conversationId, messageId, after, confirmMs);
       this.confirming -= 1;
     }
-    if (first === null) {
-      entry.doubtful = true;
-      this.settle(entry, reply, (one) => one.unknown());
-    } else if (isSameMessage(first, message)) {
-      entry.position = first.position;
+    if (first !== null && isSameMessage(first, message)) {
       entry.sentAtMs = Date.parse(first.sentAt);
-      this.settle(entry, reply, (one) => this.tell(one, entry));
-    } else {
-      this.recent.forget(conversationId, messageId);
-      this.settle(entry, reply, (one) => one.refused(new TidingsError('message_id_conflict')));
+      this.settle(message, entry, reply, first.position);
+      return;
     }
+    this.recent.forget(conversationId, messageId, entry);
+    const error = new TidingsError('message_id_conflict');
+    this.tellAll(entry, reply, (one) => (first === null ? one.unknown() : one.refused(error)));
   }
 
-  private tell(reply: SendReply, entry: RecentId<SendReply>): void {
-    reply.sent(entry.position ?? '0', entry.sentAtMs);
-  }
-
+  /** The first position of a message is known: everybody who waits for it hears of it. */
   private settle(
+    { conversationId, messageId }: Pick<AdmittedMessage, 'conversationId' | 'messageId'>,
+    entry: RecentId<SendReply>,
+    reply: SendReply | null,
+    position: string,
+  ): void {
+    const now = this.parts.clock();
+    this.recent.settle(conversationId, messageId, entry, { position, now });
+    this.tellAll(entry, reply, (one) => one.sent(position, entry.sentAtMs));
+  }
+
+  private tellAll(
     entry: RecentId<SendReply>,
     first: SendReply | null,
     tell: (reply: SendReply) => void,
   ): void {
-    const waiters = entry.waiters ?? [];
-    entry.waiters = null;
     if (first) tell(first);
+    if (!entry.waiters) return;
+    const { waiters } = entry;
+    entry.waiters = null;
     for (const waiter of waiters) tell(waiter);
   }
 }

@@ -42,6 +42,15 @@ describe('messageRecord', () => {
     });
   });
 
+  it('says when the message ends', () => {
+    const expiresAt = '2026-01-02T03:04:15.678Z';
+    const record = messageRecord({ ...message, expiresAt, extras: null });
+    expect(messageSent.parse(JSON.parse(record.value as string))).toEqual({
+      ...message,
+      expiresAt,
+    });
+  });
+
   it('carries what a message has beside its content', () => {
     const extras = { replyTo: message.senderId, mentions: [message.senderId], meta: { 'k"': 1 } };
     const data = { a: ['"'] };

@@ -21,9 +21,11 @@ export type RecordedMessage = Omit<MessageSent, keyof Extras> & { extras: Extras
 
 /** The log record of a message. All but content and extras is known to need no escaping. */
 export function messageRecord(message: RecordedMessage): OutRecord {
-  const { conversationId, messageId, senderId, deviceId, contentHash, sentAt, extras } = message;
+  const { conversationId, messageId, senderId, deviceId, contentHash, sentAt } = message;
+  const { expiresAt, extras } = message;
   const content = JSON.stringify(message.content);
-  const more = extras === null ? '' : extrasFields(extras);
+  const expires = expiresAt === undefined ? '' : `,"expiresAt":"${expiresAt}"`;
+  const more = expires + (extras === null ? '' : extrasFields(extras));
   return {
     key: conversationId,
     type: EVENT_TYPES.messageSent,

@@ -40,19 +40,23 @@ function send(n: number, over: Partial<SendFrame> = {}): SendFrame {
 
 interface World {
   known: boolean;
+  ttlSeconds: number | null;
   membership: 'ok' | 'no_such_conversation' | 'blocked' | 'unavailable';
   direct: 'd' | 'not_found' | 'unavailable';
   first: FirstAppend | null;
   media: 'ok' | 'media_not_found' | 'unavailable';
 }
 
-function settled(membership: World['membership']): Promise<void> {
-  return membership === 'ok' ? Promise.resolve() : Promise.reject(new TidingsError(membership));
+function settled<T>(membership: World['membership'], value: T): Promise<T> {
+  return membership === 'ok'
+    ? Promise.resolve(value)
+    : Promise.reject(new TidingsError(membership));
 }
 
 function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnection>[0] = {}) {
   const world: World = {
     known: true,
+    ttlSeconds: null,
     membership: 'ok',
     direct: 'd',
     first: null,
@@ -72,9 +76,9 @@ function setUp(over: Partial<World> = {}, options: Parameters<typeof fakeConnect
     confirm: () => Promise.resolve(world.first),
   } as unknown as FirstAppends;
   const membership = {
-    maySend: () => world.known,
-    require: () => settled(world.membership === 'blocked' ? 'ok' : world.membership),
-    requireSender: () => settled(world.membership),
+    terms: () => (world.known ? { ttlSeconds: world.ttlSeconds } : null),
+    require: () => settled(world.membership === 'blocked' ? 'ok' : world.membership, undefined),
+    requireSender: () => settled(world.membership, { ttlSeconds: world.ttlSeconds }),
   } as unknown as Membership;
   const directs = {
     known: () => directKnown,
@@ -196,6 +200,31 @@ describe('a send that may not be the first', () => {
     expect(answers()).toEqual(['01 sent', '01 sent']);
     expect(writer.appends).toHaveLength(1);
     expect(lookups).toEqual([]);
+  });
+});
+
+describe('the end of its life', () => {
+  const image = { kind: 'image', mediaId: TO } as const;
+  it.each<[string, Partial<World>, SendFrame]>([
+    ['the common send', {}, send(1)],
+    ['a send that memory cannot admit', { known: false }, send(1)],
+    ['a send that may have come before', {}, send(1, { retry: true })],
+    ['the same when memory cannot admit it', { known: false }, send(1, { retry: true })],
+    ['a send to a user', {}, send(1, { to: TO })],
+    ['an image', {}, send(1, { content: image })],
+  ])('is in the record of %s', async (_, world, frame) => {
+    const { handle, writer } = setUp({ ...world, ttlSeconds: 10 });
+    await handle(frame);
+    const value = JSON.parse(writer.appends[0]!.record.value as string) as Record<string, unknown>;
+    expect(value['expiresAt']).toBe(new Date(NOW + 10_000).toISOString());
+  });
+
+  it('is that of the time at which an image can go to the log', async () => {
+    const { handle, writer, world } = setUp({ ttlSeconds: null });
+    const handled = handle(send(1, { content: image }));
+    world.ttlSeconds = 10;
+    await handled;
+    expect(String(writer.appends[0]!.record.value)).toContain('"expiresAt"');
   });
 });
 

@@ -16,7 +16,7 @@ import { errorFrameText, heldFrameText, sentFrameText } from '../socket/server-f
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
-import type { Membership } from './membership';
+import type { Membership, SendTerms } from './membership';
 import { contentHashOf } from './message-record';
 import {
   isComplete,
@@ -70,12 +70,11 @@ export class SendHandler implements SendFrames {
     const refusal = this.gate(connection);
     if (refusal) return this.refuse(connection, frame, refusal, key);
     const id = frame.conversationId ?? directs.known(connection.userId, frame.to ?? '');
-    if (id === undefined || !membership.maySend(id, connection.userId)) {
-      return this.admit(connection, frame, first);
-    }
+    const terms = id === undefined ? null : membership.terms(id, connection.userId);
+    if (id === undefined || terms === null) return this.admit(connection, frame, first);
     const send = new SocketSend(this, connection, frame, id);
     if (this.parts.log.join(send.message, send)) return;
-    if (!this.mayBeAgain(frame)) return this.append(send, false);
+    if (!this.mayBeAgain(frame)) return this.append(send, terms, false);
     return this.askFirst(send, first);
   }
 
@@ -127,14 +126,14 @@ export class SendHandler implements SendFrames {
       const { userId } = connection;
       const id = frame.conversationId ?? (await directs.resolve(userId, frame.to ?? ''));
       const again = this.mayBeAgain(frame);
-      if (!membership.maySend(id, userId)) {
-        // What was appended before a block is answered as ever.
-        await (again ? membership.require(id, userId) : membership.requireSender(id, userId));
-      }
+      let terms = membership.terms(id, userId);
+      // What was appended before a block is answered as ever.
+      if (!terms && again) await membership.require(id, userId);
+      else terms ??= await membership.requireSender(id, userId);
       const send = new SocketSend(this, connection, frame, id);
       if (this.parts.log.join(send.message, send)) return;
-      if (again) await this.askFirst(send, first);
-      else await this.append(send, false);
+      if (again || !terms) await this.askFirst(send, first);
+      else await this.append(send, terms, false);
     } catch (error) {
       this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
     }
@@ -153,36 +152,46 @@ export class SendHandler implements SendFrames {
   }
 
   private async appendAgain(send: SocketSend): Promise<void> {
-    const { conversationId, senderId } = send.message;
-    const { membership } = this.parts;
     try {
-      if (!membership.maySend(conversationId, senderId)) {
-        await membership.requireSender(conversationId, senderId);
-      }
-      await this.append(send, true);
+      await this.append(send, await this.termsNow(send), true);
     } catch (error) {
       send.refused(toTidingsError(error));
     }
   }
 
-  private append(send: SocketSend, again: boolean): Promise<void> | void {
+  /** Throws what {@link Membership.requireSender} does. */
+  private async termsNow({ message }: SocketSend): Promise<SendTerms> {
+    const { conversationId, senderId } = message;
+    const { membership } = this.parts;
+    const known = membership.terms(conversationId, senderId);
+    return known ?? membership.requireSender(conversationId, senderId);
+  }
+
+  private append(send: SocketSend, terms: SendTerms, again: boolean): Promise<void> | void {
     if (!isComplete(send.message)) return this.complete(send, again);
-    return this.log(send.message, send, again);
+    return this.log(send.message, send, { ttlSeconds: terms.ttlSeconds, again });
   }
 
   /** An image or a file: storage knows what is to be said of it. */
   private async complete(send: SocketSend, again: boolean): Promise<void> {
     try {
       const message = await this.parts.media.complete(send.message);
+      const terms = await this.termsNow(send);
       // The same id may have come by another connection meanwhile.
-      if (!this.parts.log.join(message, send)) this.log(message, send, again);
+      if (!this.parts.log.join(message, send))
+        this.log(message, send, { ttlSeconds: terms.ttlSeconds, again });
     } catch (error) {
       send.refused(toTidingsError(error));
     }
   }
 
-  private log(message: CompleteMessage, send: SocketSend, again: boolean): void {
-    if (this.parts.log.append(message, send, { again, confirmMs: CONFIRM_MS })) return;
+  private log(
+    message: CompleteMessage,
+    send: SocketSend,
+    { ttlSeconds, again }: SendTerms & { again: boolean },
+  ): void {
+    const options = { again, confirmMs: CONFIRM_MS, ttlSeconds };
+    if (this.parts.log.append(message, send, options)) return;
     send.refused(new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
   }
 

@@ -24,7 +24,8 @@ function setUp(
       maySend: () => world.remembered === true,
       requireSender: (conversationId, userId) => {
         asked.push(`${conversationId} ${userId}`);
-        return world.member ? Promise.reject(new TidingsError(world.member)) : Promise.resolve();
+        if (world.member) return Promise.reject(new TidingsError(world.member));
+        return Promise.resolve({ ttlSeconds: null });
       },
     },
     firsts: {

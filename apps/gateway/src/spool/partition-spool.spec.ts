@@ -261,6 +261,19 @@ describe('what has expired', () => {
     expect(await drained(spool)).toEqual(['', ...ids(1, 30)]);
   });
 
+  it('is cut out also when it was done with before, and others after it were not', async () => {
+    const { spool } = await opened();
+    await putExpiring(spool, 0, EXPIRES_AT + 1);
+    await putExpiring(spool, 1);
+    await put(spool, 2);
+    await spool.advance((await spool.peek({ ...ALL, records: 1 })).at(-1)!);
+    expect(await spool.cut(EXPIRES_AT)).toHaveLength(1);
+    expect(onDisk().join('').split(SECRET)).toHaveLength(2);
+    expect(await spool.cut(EXPIRES_AT + 1)).toEqual([]);
+    expect(onDisk().join('')).not.toContain(SECRET);
+    expect(await drained(spool)).toEqual(['', heldId(2)]);
+  });
+
   it('is known to a process that finds it', async () => {
     await putExpiring((await opened()).spool, 0);
     const { spool } = await opened();

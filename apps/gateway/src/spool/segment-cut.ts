@@ -44,7 +44,8 @@ export function cutExpired(data: Buffer, from: number, now: number): CutSegment 
     const expired = expiresAt <= now;
     const part = expired ? blankEntry(record.time) : data.subarray(start, end);
     if (expired && index >= from) result.cut.push(record);
-    if (!expired && index >= from) result.expiresAt = Math.min(result.expiresAt, expiresAt);
+    // also of one that is done with: it is in the file until all of the file is
+    if (!expired) result.expiresAt = Math.min(result.expiresAt, expiresAt);
     parts.push(part);
     written += part.length;
     start = end;

@@ -1,6 +1,6 @@
 import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
-import type { LogEntry } from './entry';
+import type { ChangeEntry, LogEntry, MessageEntry } from './entry';
 import { membership, type Member } from './members';
 import { emptyState, type PartitionState } from './partition-state';
 
@@ -30,7 +30,7 @@ function drafted(state: PartitionState, ...entries: LogEntry[]): Draft {
 /** Routes and commits; `[offset, previous]` of what was pushed. */
 function routed(state: PartitionState, ...entries: LogEntry[]): [number, unknown][] {
   const draft = drafted(state, ...entries);
-  const pushes = draft.route();
+  const pushes = draft.route(0);
   draft.commit(entries.at(-1)!.offset + 1n);
   return pushes.map(({ entry, frame }) => [
     Number(entry.offset),
@@ -59,7 +59,7 @@ describe('repeated ids', () => {
     const draft = drafted(state, messageAt(11, { id: 10 }), messageAt(12, { id: 10, text: 'x' }));
     expect(draft.counts).toMatchObject({ live: 0, duplicates: 1 });
     expect(draft.conflicts.map((c) => c.offset)).toEqual([12n]);
-    expect(draft.route()).toEqual([]);
+    expect(draft.route(0)).toEqual([]);
   });
 
   it('drops across a window of two minutes, not beyond it', () => {
@@ -133,8 +133,8 @@ describe('changes of messages', () => {
     const state = stateFrom(0);
     routed(state, ...begin);
     const gone = editAt(2, 1, { text: null });
-    expect(drafted(state, gone).route()).toHaveLength(1);
-    expect(drafted(state, gone, editAt(3, 1)).route()).toHaveLength(1);
+    expect(drafted(state, gone).route(0)).toHaveLength(1);
+    expect(drafted(state, gone, editAt(3, 1)).route(0)).toHaveLength(1);
   });
 
   it('go to those who see the message, until they leave', () => {
@@ -145,7 +145,7 @@ describe('changes of messages', () => {
       { userId: uuid(3), from: 0n, until: at(9) },
     ];
     state.members.set('c', membership('group', 3, [stayed, joined, left]));
-    const pushes = drafted(state, editAt(10, 5), editAt(11, 9), messageAt(12)).route();
+    const pushes = drafted(state, editAt(10, 5), editAt(11, 9), messageAt(12)).route(0);
     expect(pushes.map((p) => p.userIds)).toEqual([
       [uuid(1)],
       [uuid(1), uuid(2)],
@@ -180,7 +180,7 @@ describe('previous', () => {
       expect(draft.blocked()).toBe(true);
       draft.learn('c', { membership: direct(1, 2), previous });
       expect(draft.blocked()).toBe(false);
-      const frames = draft.route().map((p) => JSON.parse(p.frame) as { previous: unknown });
+      const frames = draft.route(0).map((p) => JSON.parse(p.frame) as { previous: unknown });
       expect(frames.map((f) => f.previous)).toEqual([
         previous === null ? null : String(previous),
         String(at(10)),
@@ -195,7 +195,7 @@ describe('previous', () => {
     const draft = drafted(state, messageAt(10));
     expect(draft.missing()).toEqual([{ conversationId: 'c', members: false }]);
     expect(draft.blocked()).toBe(false);
-    expect(JSON.parse(draft.route()[0]!.frame)).toMatchObject({ previous: null });
+    expect(JSON.parse(draft.route(0)[0]!.frame)).toMatchObject({ previous: null });
   });
 });
 
@@ -203,7 +203,7 @@ describe('members', () => {
   it('come from the log itself when it has them', () => {
     const draft = drafted(stateFrom(0), changeAt(0, { users: [1, 2] }), messageAt(1));
     expect(draft.missing()).toEqual([]);
-    expect(draft.route().map((p) => [p.userIds, p.receiver])).toEqual([
+    expect(draft.route(0).map((p) => [p.userIds, p.receiver])).toEqual([
       [[uuid(1), uuid(2)], null],
       [[uuid(1), uuid(2)], uuid(2)],
     ]);
@@ -214,7 +214,7 @@ describe('members', () => {
     const draft = drafted(state, messageAt(0));
     draft.learn('c', { membership: null, previous: null });
     expect(draft.blocked()).toBe(false);
-    expect(draft.route()[0]).toMatchObject({ userIds: [], receiver: null });
+    expect(draft.route(0)[0]).toMatchObject({ userIds: [], receiver: null });
     expect(draft.counts.conversationUnknown).toBe(1);
     draft.commit(1n);
     expect(drafted(state, messageAt(1)).missing()).toEqual([
@@ -228,9 +228,9 @@ describe('staged state', () => {
 
   it('a draft that is given up leaves no trace', () => {
     const state = stateFrom(0);
-    const first = drafted(state, ...batch).route();
+    const first = drafted(state, ...batch).route(0);
     expect([state.recentIds.size, state.chains.get('c'), state.next]).toEqual([0, undefined, 0n]);
-    const again = drafted(state, ...batch).route();
+    const again = drafted(state, ...batch).route(0);
     expect(again.map((p) => p.frame)).toEqual(first.map((p) => p.frame));
   });
 
@@ -239,7 +239,7 @@ describe('staged state', () => {
     routed(state, ...batch);
     expect([state.recentIds.size, state.chains.get('c'), state.next]).toEqual([2, at(1), 3n]);
     const repeated = drafted(state, ...batch, messageAt(3));
-    expect(repeated.route().map((p) => p.entry.offset)).toEqual([3n]);
+    expect(repeated.route(0).map((p) => p.entry.offset)).toEqual([3n]);
   });
 });
 
@@ -262,7 +262,7 @@ describe('groups', () => {
     ...(provisional && { provisional }),
   });
   const recipients = (draft: Draft): number[][] =>
-    draft.route().map((push) => push.userIds.map((id) => Number(id.slice(-12))).sort());
+    draft.route(0).map((push) => push.userIds.map((id) => Number(id.slice(-12))).sort());
 
   it('each is sent the record about himself, and nothing above his removal', () => {
     const draft = drafted(
@@ -315,5 +315,44 @@ describe('groups', () => {
     draft.learn('c', told(3, [1, 2]));
     expect(draft.blocked()).toBe(false);
     expect(recipients(draft)).toEqual([[1, 2], [1]]);
+  });
+});
+
+describe('what has expired', () => {
+  const EXPIRES_MS = Date.parse('2026-01-02T03:04:15.678Z');
+  const expiring = <E extends MessageEntry | ChangeEntry>(entry: E): E => ({
+    ...entry,
+    event: { ...entry.event, expiresAt: new Date(EXPIRES_MS).toISOString() },
+  });
+
+  it('goes to nobody, but is a step of the chain', () => {
+    const state = stateFrom(0);
+    const batch = [
+      changeAt(0, { users: [1, 2] }),
+      expiring(messageAt(1)),
+      expiring(editAt(2, 1)),
+      messageAt(3),
+    ];
+    const reach = (nowMs: number) =>
+      drafted(state, ...batch)
+        .route(nowMs)
+        .map(({ userIds, receiver, frame }) => [
+          userIds.length,
+          receiver !== null,
+          (JSON.parse(frame) as { previous: string }).previous,
+        ]);
+    const previous = ['0', 0, 1, 2].map((n) => (n === '0' ? n : String(at(Number(n)))));
+    expect(reach(EXPIRES_MS - 1)).toEqual([
+      [2, false, previous[0]],
+      [2, true, previous[1]],
+      [2, false, previous[2]],
+      [2, true, previous[3]],
+    ]);
+    expect(reach(EXPIRES_MS)).toEqual([
+      [2, false, previous[0]],
+      [0, false, previous[1]],
+      [0, false, previous[2]],
+      [2, true, previous[3]],
+    ]);
   });
 });

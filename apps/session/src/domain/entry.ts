@@ -48,19 +48,14 @@ export function authorOf(entry: LogEntry): string {
   return entry.kind === 'change' ? entry.event.userId : entry.event.senderId;
 }
 
-/** Idempotency key of a record: conversation and message id; changes have ids of their own. */
-export function idempotencyKey(entry: LogEntry): string {
-  const { event } = entry;
-  if (entry.kind === 'change') return `${event.conversationId}:${entry.event.changeId}`;
-  return event.conversationId + event.messageId;
-}
-
-/** The key under which the window remembers that a message is deleted. */
-export function deletionKey({ event }: ChangeEntry): string {
-  return `${event.conversationId}!${event.messageId}`;
-}
-
 /** Whether a change deletes its message. */
 export function isDeletion({ event }: ChangeEntry): boolean {
   return event.content.kind === 'deleted';
+}
+
+/** Whether a message's life, or that of the message that a change is about, is over at this time. */
+export function isExpired(entry: LogEntry, nowMs: number): boolean {
+  if (entry.kind === 'conversation') return false;
+  const { expiresAt } = entry.event;
+  return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
 }

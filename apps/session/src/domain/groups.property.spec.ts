@@ -146,7 +146,7 @@ function run(group: Group, meet: readonly Meeting[], begin: number): void {
     for (const { conversationId } of draft.missing()) draft.learn(conversationId, told);
     expect(draft.blocked()).toBe(false);
     const asked = draft.missing().some((m) => m.members);
-    for (const { entry, userIds } of draft.route()) {
+    for (const { entry, userIds } of draft.route(0)) {
       const sent = userIds.map((id) => Number(id.slice(-12)));
       expect(new Set(sent).size).toBe(sent.length);
       for (const user of USERS) {

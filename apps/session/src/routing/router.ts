@@ -118,7 +118,7 @@ export class Router {
     const draft = new Draft(state);
     for (const entry of read.entries) draft.admit(entry);
     await this.complete(draft, state);
-    const pushes = draft.route();
+    const pushes = draft.route(Date.now());
     const delivery = await this.parts.deliveries.deliver(pushes, draft.conflicts);
     if (assigned.attempt !== attempt) return;
     draft.commit(batch.nextOffset);

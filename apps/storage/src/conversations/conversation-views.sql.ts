@@ -7,17 +7,29 @@ export function isMember(m: string): string {
   return `${m}.from_position IS NOT NULL AND ${m}.until_position IS NULL AND NOT ${m}.pending`;
 }
 
-/** Messages that have not expired at this SQL time. */
-export function isAlive(x: string, at: string): string {
-  return `(${x}.expires_at IS NULL OR ${x}.expires_at > ${at})`;
+/** Entries that are no tombstones of expired messages: the predicate of the index by position. */
+function isLasting(x: string): string {
+  return `(${x}.content IS NOT NULL OR ${x}.deleted)`;
 }
 
-/** Scalar: position of the conversation's last entry below `bound`, "0" when there is none. */
+/**
+ * Messages that have not expired at this SQL time and can be shown: one that expired while a
+ * statement ran may have lost its content already.
+ */
+export function isAlive(x: string, at: string): string {
+  return `${isLasting(x)} AND (${x}.expires_at IS NULL OR ${x}.expires_at > ${at})`;
+}
+
+/**
+ * Scalar: position of the conversation's last entry below `bound`, "0" when there is none. Tombstones
+ * do not count: nobody misses them.
+ */
 export function positionBelow(conversationId: string, bound: string): string {
-  const last = (table: string): string => `(SELECT e.position FROM ${table} e
-    WHERE e.conversation_id = ${conversationId} AND e.position < ${bound}
+  const last = (table: string, more = ''): string => `(SELECT e.position FROM ${table} e
+    WHERE e.conversation_id = ${conversationId} AND e.position < ${bound}${more}
     ORDER BY e.position DESC LIMIT 1)`;
-  return `GREATEST(COALESCE(${last('messages')}, 0), COALESCE(${last('changes')}, 0))`;
+  const message = last('messages', ` AND ${isLasting('e')}`);
+  return `GREATEST(COALESCE(${message}, 0), COALESCE(${last('changes')}, 0))`;
 }
 
 /** Scalar: messages of others, above the member's read mark and up to `upTo`. Events do not count. */
@@ -29,16 +41,32 @@ export function unreadCount(m: string, upTo: string): string {
       AND ${isAlive('x', 'now()')})`;
 }
 
-/** Scalar: the lines of the state digest up to `upTo`, oldest first. */
+/**
+ * Scalar: the lines of the state digest up to `upTo`, oldest first. At a time other than `now()`
+ * tombstones of messages that lived then are among them.
+ */
 export function digestLines(
   conversationId: string,
   { from, upTo, at }: { from: string; upTo: string; at: string },
 ): string {
-  return `ARRAY(SELECT l.position || ':' || l.message_id || ':' || l.version FROM (
-      SELECT x.position, x.message_id, x.version FROM messages x
+  const newest = (condition: string): string => `(SELECT x.position, x.message_id, x.version
+      FROM messages x
       WHERE x.conversation_id = ${conversationId}
-        AND x.position > ${from} AND x.position <= ${upTo} AND ${isAlive('x', at)}
-      ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) l ORDER BY l.position)`;
+        AND x.position > ${from} AND x.position <= ${upTo} AND ${condition}
+      ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH})`;
+  const alive = newest(isAlive('x', at));
+  const all =
+    at === 'now()'
+      ? alive
+      : `(SELECT * FROM (${alive} UNION ALL ${newest(isTombstone('x', at))}) u
+          ORDER BY u.position DESC LIMIT ${DIGEST_LENGTH})`;
+  return `ARRAY(SELECT l.position || ':' || l.message_id || ':' || l.version
+    FROM ${all} l ORDER BY l.position)`;
+}
+
+/** Tombstones of messages that had not expired at this SQL time. */
+function isTombstone(x: string, at: string): string {
+  return `${x}.content IS NULL AND NOT ${x}.deleted AND ${x}.expires_at > ${at}`;
 }
 
 /** Scalar: a member's `delivered`, capped at the last entry. */

@@ -28,6 +28,21 @@ describe('MediaSweep', () => {
     expect(done).toEqual(['one.thumb', 'one', 'row one', 'two.thumb', 'two', 'row two']);
   });
 
+  it('goes on until nothing is left, asking about the log each time', async () => {
+    const left = Array.from({ length: 250 }, (_, n) => ({ conversationId: 'c', mediaId: `${n}` }));
+    let asked = 0;
+    const { sweep, done } = setUp({
+      media: {
+        beginRemovals: (limit) => Promise.resolve(left.slice(0, limit)),
+        unwatchShown: () => Promise.resolve(),
+        remove: () => Promise.resolve(void left.shift()),
+      },
+      caughtUp: () => Promise.resolve(++asked > 0),
+    });
+    await sweep.sweep();
+    expect([left.length, done.length, asked]).toEqual([0, 500, 3]);
+  });
+
   it('leaves the row when the bytes could not be removed', async () => {
     const { sweep, done } = setUp({ driver: { remove: () => Promise.reject(new Error('away')) } });
     await expect(sweep.sweep()).rejects.toThrow('away');

@@ -2,7 +2,7 @@ import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/med
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { MediaRepository } from './media.repository';
 
-/** Uploads per round. */
+/** Uploads of one statement; a sweep goes on until none is left. */
 const ROUND = 100;
 
 export interface MediaSweepParts {
@@ -47,17 +47,24 @@ export class MediaSweep {
     await this.round;
   }
 
-  /** One round; public for tests. */
+  /** Until nothing is left to be removed; public for tests. */
   async sweep(): Promise<void> {
+    while (await this.step());
+  }
+
+  /** Removes some; true when there are more. */
+  private async step(): Promise<boolean> {
     const { media, driver, isLeader, caughtUp, logger } = this.parts;
-    if (!isLeader() || !(await caughtUp())) return;
+    if (this.stopped || !isLeader() || !(await caughtUp())) return false;
     await media.unwatchShown(ROUND);
-    for (const removal of await media.beginRemovals(ROUND)) {
-      if (this.stopped || !isLeader()) return;
+    const removals = await media.beginRemovals(ROUND);
+    for (const removal of removals) {
+      if (this.stopped || !isLeader()) return false;
       await driver.remove(thumbnailKey(removal.mediaId));
       await driver.remove(originalKey(removal.mediaId));
       await media.remove(removal);
       logger.debug({ mediaId: removal.mediaId }, 'an upload that nothing shows is removed');
     }
+    return removals.length === ROUND;
   }
 }

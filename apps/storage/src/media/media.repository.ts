@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { MediaFacts, MediaRecord } from '@tidings/common/contracts/internal';
+import type { MediaFacts, MediaRecord, ReadableMedia } from '@tidings/common/contracts/internal';
 import { isAlive, isMember } from '../conversations/conversation-views.sql';
 import { Database } from '../database/database';
 
@@ -23,17 +23,23 @@ interface FactsRow {
   height: number | null;
 }
 
-/** $1 user, $2 medium: the row `m` and the membership `p` through which the user may look at it. */
+/** $1 user: the row `m` and the membership `p` through which the user may look at it. */
 const OF_MEMBER = `FROM media m
-  JOIN members p ON p.conversation_id = m.conversation_id AND p.user_id = $1 AND ${isMember('p')}
-  WHERE m.id = $2 AND NOT m.removing`;
+  JOIN members p ON p.conversation_id = m.conversation_id AND p.user_id = $1 AND ${isMember('p')}`;
+/** $2 medium. */
+const WANTED = 'WHERE m.id = $2 AND NOT m.removing';
 
-/** A living message shows it: to its uploader, and to whoever sees that message. */
-const SHOWN = `EXISTS (SELECT 1 FROM media_uses u JOIN messages x
+/**
+ * The living messages that show it, to its uploader and to whoever sees them: whether there are any,
+ * and when the last of them ends (null: never).
+ */
+const SHOWN = `CROSS JOIN LATERAL (SELECT count(*) > 0 AS alive,
+    CASE WHEN bool_and(x.expires_at IS NOT NULL) THEN max(x.expires_at) END AS until
+  FROM media_uses u JOIN messages x
     ON x.conversation_id = u.conversation_id AND x.message_id = u.message_id
   WHERE u.conversation_id = m.conversation_id AND u.media_id = m.id
     AND (m.owner_id = $1 OR x.position > p.from_position)
-    AND NOT x.deleted AND ${isAlive('x', 'now()')})`;
+    AND NOT x.deleted AND ${isAlive('x', 'now()')}) shown`;
 
 const UNUSED = `NOT EXISTS (SELECT 1 FROM media_uses u
   WHERE u.conversation_id = m.conversation_id AND u.media_id = m.id)`;
@@ -62,22 +68,25 @@ export class MediaRepository {
   }
 
   /** An upload that the user may read now; null otherwise. */
-  async readable(userId: string, mediaId: string): Promise<MediaRecord | null> {
-    const [row] = await this.database.rows<FactsRow & { etag: string }>(
+  async readable(userId: string, mediaId: string): Promise<ReadableMedia | null> {
+    const [row] = await this.database.rows<FactsRow & { etag: string; until: Date | null }>(
       {
         name: 'media-readable',
-        text: `SELECT m.kind, m.type, m.size, m.width, m.height, m.etag ${OF_MEMBER}
-                 AND (${SHOWN} OR (m.owner_id = $1 AND ${UNUSED}))`,
+        text: `SELECT m.kind, m.type, m.size, m.width, m.height, m.etag, shown.until
+               ${OF_MEMBER} ${SHOWN} ${WANTED}
+                 AND (shown.alive OR (m.owner_id = $1 AND ${UNUSED}))`,
       },
       [userId, mediaId],
     );
-    return row ? { ...toFacts(row), mediaId, etag: row.etag } : null;
+    if (!row) return null;
+    const expires = row.until && { expiresAt: row.until.toISOString() };
+    return { ...toFacts(row), mediaId, etag: row.etag, ...expires };
   }
 
   /** The conversation of an upload, to its members only. */
   async conversationOf(userId: string, mediaId: string): Promise<string | null> {
     const [row] = await this.database.rows<{ id: string }>(
-      { name: 'media-conversation', text: `SELECT m.conversation_id AS id ${OF_MEMBER}` },
+      { name: 'media-conversation', text: `SELECT m.conversation_id AS id ${OF_MEMBER} ${WANTED}` },
       [userId, mediaId],
     );
     return row?.id ?? null;

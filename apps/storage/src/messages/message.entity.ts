@@ -1,11 +1,11 @@
-import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /**
  * An entry of a conversation's history; hash-partitioned by conversation. Written by the batch
- * function, read by hand-written SQL: this class documents the columns.
+ * function, read by hand-written SQL: this class documents the columns. Without content and not
+ * deleted: the tombstone of an expired message. Tombstones are in no index by position.
  */
 @Entity('messages', { synchronize: false })
-@Unique('messages_position', ['conversationId', 'position'])
 export class MessageEntity {
   @PrimaryColumn('text', { name: 'conversation_id', collation: 'C' })
   conversationId!: string;
@@ -37,11 +37,11 @@ export class MessageEntity {
   @Column('boolean', { default: false })
   deleted!: boolean;
 
-  /** Tells two first appends under one id apart; null for events and deleted messages. */
+  /** Tells two first appends under one id apart; null for events, deleted and expired messages. */
   @Column({ type: 'text', name: 'content_hash', nullable: true, collation: 'C' })
   contentHash!: string | null;
 
-  /** JSON text, as it was appended; null when deleted. */
+  /** JSON text, as it was appended; null when deleted or expired. */
   @Column('text', { nullable: true })
   content!: string | null;
 

@@ -84,7 +84,10 @@ export class MessagesRepository {
     };
   }
 
-  /** First appends of message ids, aligned, and how far the log is applied: one snapshot. */
+  /**
+   * First appends of message ids, aligned, and how far the log is applied: one snapshot. Of an
+   * expired message only its sender is known, whether it has been cleared yet or not.
+   */
   async first(
     topic: string,
     wanted: readonly { conversationId: string; messageId: string }[],
@@ -92,7 +95,8 @@ export class MessagesRepository {
     const rows = await this.database.rows<FirstRow>(
       {
         name: 'messages-first',
-        text: `SELECT x.position, x.sender_id, x.content_hash, x.sent_at,
+        text: `SELECT x.position, x.sender_id, x.sent_at,
+                 CASE WHEN x.expires_at <= now() THEN NULL ELSE x.content_hash END AS content_hash,
                  ARRAY(SELECT next::text FROM log_progress WHERE topic = $3 ORDER BY partition) AS applied
                FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, n)
                LEFT JOIN messages x USING (conversation_id, message_id) ORDER BY w.n`,

@@ -31,7 +31,7 @@ export class SharedBatches1764000006000 implements MigrationInterface {
  * behind its message in the log, so messages go first. Of the changes of a message the first deletion
  * counts, else the last edit; a deletion is final.
  */
-const APPLY_LOG_BATCHES = `CREATE FUNCTION apply_log_batches(
+export const APPLY_LOG_BATCHES = `CREATE FUNCTION apply_log_batches(
   batch_topic text, batch_epoch integer,
   batch_partitions smallint[], first_offsets bigint[], next_offsets bigint[],
   conversation_ids text[], message_ids uuid[], positions bigint[], sender_ids uuid[],

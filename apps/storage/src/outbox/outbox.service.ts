@@ -22,6 +22,9 @@ export interface Published extends ProgressTarget {
   positions: ReadonlyMap<string, bigint>;
 }
 
+/** Changes that Redis learns of before their append: what it said before must not be used after it. */
+const ANNOUNCED: ReadonlySet<string> = new Set(['removed', 'ttl']);
+
 /** The work on one conversation, shared by everybody who wants its changes published. */
 interface Run extends Published {
   positions: Map<string, bigint>;
@@ -36,8 +39,8 @@ const NOTHING = Promise.resolve({ partition: 0, next: 0n, positions: new Map<str
 /**
  * Brings changes of conversations from PostgreSQL into the log: written first with the id of their
  * record, then appended in version order by one instance at a time. However often a record is
- * appended, it is one entry, at its first position. Redis learns of a removal before its append, of
- * everything else after it.
+ * appended, it is one entry, at its first position. Redis learns of a removal and of a new lifetime
+ * before the append, of everything else after it.
  */
 @Injectable()
 export class OutboxService {
@@ -105,7 +108,7 @@ export class OutboxService {
     for (const row of await this.outbox.take(sql, conversationId)) {
       const { messageId } = row;
       const event = JSON.parse(row.event) as ConversationChanged;
-      if (event.change.kind === 'removed') await this.announceRemoval(conversationId);
+      if (ANNOUNCED.has(event.change.kind)) await this.announce(conversationId);
       const record = toRecord(row, event);
       const result = await this.appended(record, row.attempts > 1, left(run));
       if (!result?.ok) throw notInLog();
@@ -121,10 +124,10 @@ export class OutboxService {
   }
 
   /**
-   * Gateways must not find a removed member in Redis once the removal is answered: without Redis it
-   * waits.
+   * Gateways must not find a removed member, or a lifetime that is no more, in Redis once the change
+   * is answered: without Redis it waits.
    */
-  private async announceRemoval(conversationId: string): Promise<void> {
+  private async announce(conversationId: string): Promise<void> {
     try {
       await this.tellRedis(conversationId);
     } catch (error) {

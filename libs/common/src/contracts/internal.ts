@@ -134,6 +134,10 @@ export type MediaFacts = z.infer<typeof mediaFacts>;
 export const mediaRecord = mediaFacts.extend({ mediaId: uuid, etag: z.string() });
 export type MediaRecord = z.infer<typeof mediaRecord>;
 
+/** `expiresAt`: when the last message that shows it to the reader ends; left out: none of these does. */
+export const readableMedia = mediaRecord.extend({ expiresAt: z.string().optional() });
+export type ReadableMedia = z.infer<typeof readableMedia>;
+
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
@@ -324,7 +328,7 @@ export const STORAGE_RPC = {
    */
   'media.get': rpc(
     z.object({ userId: uuid, mediaId: uuid, barrier: barrier.optional() }),
-    mediaRecord,
+    readableMedia,
   ),
   /** The facts for a message that is about to show an upload of its sender; keeps it for a day. */
   'media.use': rpc(

@@ -29,7 +29,8 @@ export function deadLetterTopic(topic: string, group: string): string {
   return `${topic}.${group}.dlq`;
 }
 
-const DAY_MS = 24 * 3600 * 1000;
+const HOUR_MS = 3600 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Every topic that the project creates. Partition counts are fixed at creation and checked at each
@@ -58,18 +59,20 @@ export function topicSpecs(options: {
     config: { ...safe, 'retention.ms': String(retentionMs), 'retention.bytes': '-1', ...config },
   });
   const { partitions } = options;
+  // old records leave within an hour after their time: lifetimes of messages are counted on it
+  const hourly = { 'segment.ms': String(HOUR_MS) };
   return [
     // the broker's time: session's window of recent ids goes by it
     topic(TOPICS.messages, partitions, 7 * DAY_MS, {
-      'segment.ms': String(3600 * 1000),
+      ...hourly,
       'message.timestamp.type': 'LogAppendTime',
     }),
     topic(TOPICS.receipts, partitions, DAY_MS),
     topic(TOPICS.presence, partitions, DAY_MS),
     topic(TOPICS.presenceChanges, partitions, DAY_MS),
     topic(TOPICS.signals, partitions, 10 * 60 * 1000, { 'segment.ms': String(10 * 60 * 1000) }),
-    topic(deadLetterTopic(TOPICS.messages, GROUPS.storageWriter), 1, 30 * DAY_MS),
-    topic(deadLetterTopic(TOPICS.messages, GROUPS.sessionRouting), 1, 30 * DAY_MS),
+    topic(deadLetterTopic(TOPICS.messages, GROUPS.storageWriter), 1, 30 * DAY_MS, hourly),
+    topic(deadLetterTopic(TOPICS.messages, GROUPS.sessionRouting), 1, 30 * DAY_MS, hourly),
     topic(deadLetterTopic(TOPICS.receipts, GROUPS.storageReceipts), 1, 30 * DAY_MS),
     topic(deadLetterTopic(TOPICS.receipts, GROUPS.sessionReceipts), 1, 30 * DAY_MS),
     topic(deadLetterTopic(TOPICS.presence, GROUPS.presenceTracker), 1, 30 * DAY_MS),
