@@ -1,5 +1,7 @@
 import type { Stack } from '../../tools/stack/stack';
-import { TinyClient, tinyDigest } from '../protocol/tiny-client';
+import { TinyClient } from '../protocol/tiny-client';
+import { tinyDigest } from '../protocol/tiny-ids';
+import type { TinyMessage } from '../protocol/tiny-store';
 import { eventually } from '../support/eventually';
 import { startTestStack } from '../support/test-stack';
 
@@ -11,17 +13,13 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
   let ann: TinyClient;
   let bob: TinyClient;
   let conversationId: string;
+  let groupId: string;
 
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack());
     const [first, second] = stack.gatewayUrls as [string, string];
-    ann = new TinyClient(first);
-    bob = new TinyClient(second);
-    for (const [client, name] of [[ann, 'tiny_ann'] as const, [bob, 'tiny_bob'] as const]) {
-      await client.register(name, PASSWORD);
-      await client.login(name, PASSWORD);
-      await client.connect();
-    }
+    ann = await newClient(first, 'tiny_ann');
+    bob = await newClient(second, 'tiny_bob');
   }, 240_000);
   afterAll(async () => {
     ann?.disconnect();
@@ -29,8 +27,45 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     await stop?.();
   }, 60_000);
 
-  const digest = async (client: TinyClient): Promise<unknown> =>
-    (await client.http('GET', `/v1/conversations/${conversationId}`)).body['digest'];
+  async function newClient(base: string, name: string): Promise<TinyClient> {
+    const client = new TinyClient(base);
+    await client.register(name, PASSWORD);
+    await client.login(name, PASSWORD);
+    await client.connect();
+    return client;
+  }
+
+  /** The digest that the server shows of a conversation. */
+  const digest = async (client: TinyClient, id = conversationId): Promise<unknown> =>
+    (await client.http('GET', `/v1/conversations/${id}`)).body['digest'];
+  const newGroup = async (title: string): Promise<string> => {
+    const group = { kind: 'group', requestId: title, title, userIds: [bob.userId] };
+    return String((await ann.http('POST', '/v1/conversations', group)).body['id']);
+  };
+  const stateOf = (client: TinyClient, id: string): string[] =>
+    client.store.states.filter((s) => s.conversationId === id).map((s) => s.state);
+  const textsOf = (messages: readonly TinyMessage[]): (string | undefined)[] =>
+    messages.map((m) => m.content?.text ?? m.content?.kind);
+
+  /** What a device that knows nothing is told, and the whole history, agree with a client's view. */
+  async function agreesWithCold(client: TinyClient, name: string): Promise<void> {
+    const cold = new TinyClient(stack.gatewayUrls[0]!);
+    await cold.login(name, PASSWORD);
+    await cold.connect();
+    const ids = [...client.store.conversations.keys()].sort();
+    expect([...cold.store.conversations.keys()].sort()).toEqual(ids);
+    for (const id of ids) {
+      expect(cold.store.digestOf(id)).toBe(client.store.digestOf(id));
+      expect(client.store.digestOf(id)).toBe(await digest(client, id));
+      const page = await cold.http('GET', `/v1/conversations/${id}/messages?limit=200`);
+      const held = client.store.shown(id).map(essence);
+      expect((page.body['items'] as TinyMessage[]).map(essence)).toEqual(held);
+    }
+    cold.disconnect();
+  }
+  const essence = ({ position, messageId, version, content, deleted }: TinyMessage) => ({
+    ...{ position, messageId, version, content, deleted },
+  });
 
   it('passes the digest vectors', () => {
     const ten = Array.from({ length: 10 }, (_, i) => {
@@ -50,51 +85,65 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
   it('chats, and holds what the server and the other end hold', async () => {
     await ann.say({ to: bob.userId }, 'hello');
     conversationId = await eventually(() => {
-      const [id] = bob.conversations.keys();
+      const [id] = bob.store.conversations.keys();
       expect(id).toBeDefined();
       return id!;
     });
     for (let i = 0; i < 40; i++) {
-      await (i % 2 ? ann : bob).say({ conversationId }, `line ${i} ✓`);
+      await (i % 2 ? bob : ann).say({ conversationId }, `line ${i} ✓`);
     }
     await eventually(() => {
-      expect(bob.shown(conversationId)).toHaveLength(42);
-      expect(ann.shown(conversationId).map((m) => m.position)).toEqual(
-        bob.shown(conversationId).map((m) => m.position),
-      );
+      expect(bob.store.shown(conversationId)).toHaveLength(42);
+      expect(ann.store.shown(conversationId)).toEqual(bob.store.shown(conversationId));
     });
     await eventually(async () => {
-      expect([ann.digestOf(conversationId), bob.digestOf(conversationId)]).toEqual([
-        await digest(ann),
-        await digest(bob),
-      ]);
+      const own = [ann, bob].map((client) => client.store.digestOf(conversationId));
+      expect(own).toEqual([await digest(ann), await digest(bob)]);
     });
   });
 
-  it('finds what happened while it was away, and a cold client agrees', async () => {
+  it('finds by sync what happened while it was away, and a cold client agrees', async () => {
+    groupId = await newGroup('together');
+    await ann.say({ conversationId: groupId }, 'all here');
+    await eventually(() => expect(bob.store.shown(groupId)).toHaveLength(2));
+    const held = bob.store.shown(conversationId);
     bob.disconnect();
-    await ann.say({ conversationId }, 'are you there?');
-    const carol = new TinyClient(stack.gatewayUrls[0]!);
-    await carol.register('tiny_carol', PASSWORD);
-    await carol.login('tiny_carol', PASSWORD);
-    await carol.connect();
-    await carol.say({ to: bob.userId }, 'somebody new');
-    bob.states.length = 0;
-    await bob.connect();
-    const states = bob.states.map(({ state }) => state).sort();
-    expect(states).toEqual(['behind', 'new']);
-    expect(bob.shown(conversationId).at(-1)?.content?.text).toBe('are you there?');
-    bob.states.length = 0;
-    await bob.sync();
-    expect(bob.states.every(({ state }) => state === 'same')).toBe(true);
 
-    const cold = new TinyClient(stack.gatewayUrls[0]!);
-    await cold.login('tiny_bob', PASSWORD);
-    await cold.connect();
-    for (const id of bob.conversations.keys()) {
-      expect(cold.digestOf(id)).toBe(bob.digestOf(id));
-    }
-    carol.disconnect();
-    cold.disconnect();
+    const own = (fromEnd: number): TinyMessage => {
+      const message = held.at(-fromEnd)!;
+      expect([message.senderId, message.content?.kind]).toEqual([ann.userId, 'text']);
+      return message;
+    };
+    const [edited, deleted] = [own(30), own(6)];
+    const version = await ann.change(edited, 'said otherwise');
+    await ann.change(deleted, null);
+    await ann.say({ conversationId }, 'are you there?');
+    const freshId = await newGroup('apart');
+    await ann.say({ conversationId: freshId }, 'somebody new');
+    const path = `/v1/conversations/${groupId}/members/${bob.userId}`;
+    expect((await ann.http('DELETE', path)).status).toBe(204);
+
+    bob.store.states.length = 0;
+    await bob.connect();
+    const states = [conversationId, freshId, groupId].map((id) => stateOf(bob, id));
+    expect(states).toEqual([['behind'], ['new'], ['gone']]);
+    const shown = bob.store.shown(conversationId);
+    expect(shown).toHaveLength(held.length + 1);
+    expect(shown.at(-1)?.content?.text).toBe('are you there?');
+    const [first, second] = [edited, deleted].map(({ messageId }) =>
+      shown.find((m) => m.messageId === messageId),
+    );
+    expect(first).toMatchObject({ content: { text: 'said otherwise' }, version });
+    expect(second).toMatchObject({ content: { kind: 'deleted' }, deleted: true });
+    expect(textsOf(bob.store.shown(freshId))).toEqual(['event', 'somebody new']);
+    expect(bob.store.conversations.has(groupId)).toBe(false);
+    await agreesWithCold(bob, 'tiny_bob');
+  });
+
+  it('is told that nothing has changed when it asks again', async () => {
+    bob.store.states.length = 0;
+    await bob.sync();
+    expect(bob.store.states).not.toEqual([]);
+    expect(bob.store.states.every(({ state }) => state === 'same')).toBe(true);
   });
 });

@@ -393,6 +393,10 @@ describe('storage: changed messages as they are served', () => {
     expect(await history(bob.id, id)).toEqual([]);
     expect(await get(old!.message, bob.id, uuidv7())).toMatchObject({ message: null });
     expect((await get(old!.message, ann.id, uuidv7())).message).toMatchObject({ version: at });
+    // nor does he learn that this id of a change is taken
+    expect(await get(old!.message, bob.id, change.changeId)).toMatchObject({ change: null });
+    const own = await get(old!.message, ann.id, change.changeId);
+    expect(own.change).toMatchObject({ position: at });
   });
 
   it('tells what a change meets: message, role, the id before it, the entry before it', async () => {

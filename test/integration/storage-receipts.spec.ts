@@ -147,6 +147,13 @@ describe('storage: receipts', () => {
     expect((await list(bob)).get(bob.id)).toEqual({ delivered: positions[1], read: positions[1] });
     const view = await one.rpc.call('conversations.get', { userId: ann.id, conversationId: id });
     expect(view.members!.find((m) => m.userId === bob.id)).toMatchObject({ read: '0' });
+    const asked = { conversationId: id, limit: 100 };
+    for (const [asking, other] of [[ann, bob] as const, [bob, ann] as const]) {
+      const input = { userId: asking.id, ...asked };
+      const { items } = await one.rpc.call('members.list', input, PATIENT);
+      expect(items.find((m) => m.userId === other.id)).toMatchObject({ read: '0' });
+      expect(items.find((m) => m.userId === asking.id)?.read).not.toBe('0');
+    }
     await shows(true);
     expect((await list(ann)).get(bob.id)).toEqual({ delivered: positions[1], read: positions[1] });
   });

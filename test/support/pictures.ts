@@ -30,17 +30,27 @@ export async function photo(options: {
 
 /** A valid PNG of one colour and any size: few bytes, many pixels. */
 export function bombPng(width: number, height: number): Buffer {
+  return pngOf(width, height, deflateSync(Buffer.alloc(height * (1 + Math.ceil(width / 8)))));
+}
+
+/** A black and white PNG with the pixels as given, packed. */
+export function pngOf(width: number, height: number, packed: Buffer): Buffer {
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
   head.set([1, 0, 0, 0, 0], 8);
-  const rows = Buffer.alloc(height * (1 + Math.ceil(width / 8)));
   return Buffer.concat([
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     chunk('IHDR', head),
-    chunk('IDAT', deflateSync(rows)),
+    chunk('IDAT', packed),
     chunk('IEND', Buffer.alloc(0)),
   ]);
+}
+
+/** A PNG with one more chunk, behind its header. */
+export function withChunk(png: Buffer, type: string, data: Buffer): Buffer {
+  const header = 8 + 12 + 13;
+  return Buffer.concat([png.subarray(0, header), chunk(type, data), png.subarray(header)]);
 }
 
 /** A GIF of large frames with hardly any data in them. */

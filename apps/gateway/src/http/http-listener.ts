@@ -9,6 +9,7 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
 import { refuseMethods } from './allowed-methods';
+import { answerBrokenRequests } from './broken-requests';
 
 /** Largest JSON body: a text of the limit in which every character is escaped. */
 const BODY_LIMIT = 128 * 1024;
@@ -31,7 +32,9 @@ export class BoundedExpressAdapter extends ExpressAdapter {
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     };
-    this.httpServer = createServer(options, this.getInstance());
+    const server = createServer(options, this.getInstance());
+    answerBrokenRequests(server);
+    this.httpServer = server;
   }
 
   /** Nest calls it when all endpoints are there. */

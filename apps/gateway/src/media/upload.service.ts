@@ -30,7 +30,7 @@ export interface UploadParts {
   driver: MediaDriver;
   codec: Pick<ImageCodec, 'clean'>;
   slots: UploadSlots;
-  membership: Pick<Membership, 'isKnown' | 'require'>;
+  membership: Pick<Membership, 'maySend' | 'requireSender'>;
   storage: Pick<StorageClient, 'call'>;
   /** Takes the error code of each refused upload, or `ok`. */
   count: (outcome: string) => void;
@@ -48,7 +48,7 @@ export class UploadService {
   constructor(private readonly parts: UploadParts) {}
 
   /**
-   * One upload. Throws `invalid_request`, `no_such_conversation`, `payload_too_large`,
+   * One upload. Throws `invalid_request`, `no_such_conversation`, `blocked`, `payload_too_large`,
    * `unsupported_media` (415; 422 when it cannot be decoded), `busy`, `unavailable`; then nothing of
    * it is left.
    */
@@ -74,7 +74,9 @@ export class UploadService {
     const { membership, slots } = this.parts;
     const free = slots.take(userId);
     try {
-      if (!membership.isKnown(place.data, userId)) await membership.require(place.data, userId);
+      if (!membership.maySend(place.data, userId)) {
+        await membership.requireSender(place.data, userId);
+      }
       return await this.scratched((files) => this.process(request, files, userId, place.data));
     } finally {
       free();

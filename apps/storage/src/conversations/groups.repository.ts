@@ -87,9 +87,14 @@ export class GroupsRepository {
     return rows.length > 0;
   }
 
-  /** Members by id, behind `after`. */
-  members(conversationId: string, after: string | null, limit: number): Promise<Member[]> {
-    return this.database.rows<Member>(SQL.MEMBERS, [conversationId, after, limit]);
+  /** Members by id, behind `after`, as the user may see them; nobody for outsiders. */
+  members(
+    userId: string,
+    conversationId: string,
+    after: string | null,
+    limit: number,
+  ): Promise<Member[]> {
+    return this.database.rows<Member>(SQL.MEMBERS, [userId, conversationId, after, limit]);
   }
 
   /** Position of a change, once storage has applied its record. */

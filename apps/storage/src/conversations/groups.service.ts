@@ -149,7 +149,7 @@ export class GroupsService {
     if (!(await this.groups.isMember(userId, conversationId))) {
       throw new TidingsError('no_such_conversation');
     }
-    const rows = await this.groups.members(conversationId, after, limit + 1);
+    const rows = await this.groups.members(userId, conversationId, after, limit + 1);
     const items = rows.slice(0, limit);
     const last = items.at(-1);
     if (rows.length <= limit || !last) return { items };

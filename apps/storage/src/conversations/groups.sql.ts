@@ -1,5 +1,5 @@
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { isComing, isMember } from './conversation-views.sql';
+import { deliveredMark, isComing, isMember, readMark, showsRead } from './conversation-views.sql';
 
 /** $1 user ids, each once: how many of them exist. */
 export const KNOWN_USERS = {
@@ -92,15 +92,20 @@ export const IS_MEMBER = {
       AND c.created_position IS NOT NULL`,
 };
 
-/** $1 conversation, $2 last id or null, $3 limit. Marks are capped. */
+/**
+ * $1 asking user, $2 conversation, $3 last id or null, $4 limit: members with their marks as the
+ * user may see them, capped; no row for outsiders.
+ */
 export const MEMBERS = {
   name: 'group-members',
-  text: `SELECT m.user_id AS "userId", m.role,
-      LEAST(GREATEST(m.delivered, m.read), c.last_position)::text AS delivered,
-      LEAST(m.read, c.last_position)::text AS read
-    FROM members m JOIN conversations c ON c.id = m.conversation_id
-    WHERE m.conversation_id = $1 AND ${isMember('m')} AND ($2::uuid IS NULL OR m.user_id > $2::uuid)
-    ORDER BY m.user_id LIMIT $3`,
+  text: `SELECT x.user_id AS "userId", x.role, ${deliveredMark('x', 'c')} AS delivered,
+      ${readMark('x', 'c', 'm', showsRead('x.user_id'))} AS read
+    FROM members m
+      JOIN conversations c ON c.id = m.conversation_id
+      JOIN members x ON x.conversation_id = m.conversation_id AND ${isMember('x')}
+    WHERE m.conversation_id = $2 AND m.user_id = $1 AND ${isMember('m')}
+      AND ($3::uuid IS NULL OR x.user_id > $3::uuid)
+    ORDER BY x.user_id LIMIT $4`,
 };
 
 /** $1 conversation, $2 message id. */

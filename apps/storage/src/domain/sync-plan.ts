@@ -113,7 +113,8 @@ export function chooseConversations(
     if (m.from !== null && m.until === null && !m.leaving) {
       chosen[group].push(candidate(m, m.from, listed, bound));
     } else if (listed || (bound !== null && m.until !== null && m.until >= bound)) {
-      gone.push({ conversationId: m.conversationId, upTo: m.until ?? listed?.have ?? 0n });
+      // What is named is answered as an unknown id is.
+      gone.push({ conversationId: m.conversationId, upTo: listed?.have ?? m.until ?? 0n });
     }
   }
   for (const [conversationId, { have }] of unseen) gone.push({ conversationId, upTo: have ?? 0n });

@@ -107,7 +107,10 @@ export class MessagesRepository {
   }
 }
 
-/** $1 user, $2 conversation, $3 message, $4 change, $5 topic; no row for outsiders. */
+/**
+ * $1 user, $2 conversation, $3 message, $4 change, $5 topic; no row for outsiders. Without a message
+ * that the user sees, the changes of others are not there either.
+ */
 const CHANGE_TARGET = {
   name: 'change-target',
   text: `SELECT m.role, ${messageColumns('x')}, h.position AS change_position,
@@ -120,6 +123,7 @@ const CHANGE_TARGET = {
     LEFT JOIN messages x ON x.conversation_id = m.conversation_id AND x.message_id = $3
       AND x.position > m.from_position AND ${isAlive('x', 'now()')}
     LEFT JOIN changes h ON h.conversation_id = m.conversation_id AND h.change_id = $4
+      AND (x.message_id IS NOT NULL OR h.user_id = $1)
     WHERE m.user_id = $1 AND m.conversation_id = $2 AND ${isMember('m')}
       AND c.created_position IS NOT NULL`,
 };

@@ -38,7 +38,19 @@ export function sendProblem(response: Response, error: TidingsError, requestId: 
     response.end();
     return;
   }
-  const problem: Problem = {
+  if (error.retryAfterMs !== undefined || error.status === 503) {
+    const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000));
+    response.setHeader('Retry-After', String(seconds));
+  }
+  response
+    .status(error.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(problemOf(error, requestId)));
+}
+
+/** An error as a problem document (RFC 9457). */
+export function problemOf(error: TidingsError, requestId: string): Problem {
+  return {
     type: `urn:tidings:error:${error.code}`,
     title: ERRORS[error.code].title,
     status: error.status,
@@ -48,11 +60,6 @@ export function sendProblem(response: Response, error: TidingsError, requestId: 
     retryable: error.retryable,
     ...(error.errors && { errors: error.errors }),
   };
-  if (error.retryAfterMs !== undefined || error.status === 503) {
-    const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000));
-    response.setHeader('Retry-After', String(seconds));
-  }
-  response.status(error.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
 /** Any thrown value as one of our errors; unknown ones become `internal` and say nothing. */

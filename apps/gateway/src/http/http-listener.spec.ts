@@ -1,0 +1,122 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { ask, LOGIN, startLoggedIn } from '../testing/asking';
+import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
+
+let gateway: FakeGateway;
+
+beforeAll(async () => {
+  ({ gateway } = await startLoggedIn());
+});
+
+afterAll(() => gateway.app.close());
+
+describe('the listener', () => {
+  it('sets the headers of helmet and names no server', async () => {
+    const { headers } = await ask(gateway, 'GET', '');
+    expect(headers.get('strict-transport-security')).toContain('max-age=');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("object-src 'none'");
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-powered-by')).toBeNull();
+  });
+
+  it.each([
+    ['https://app.example', 'https://app.example'],
+    ['https://app.example.evil', null],
+    ['https://evil.example', null],
+    ['null', null],
+  ])('CORS for %s: %s', async (origin, allowed) => {
+    const { headers } = await ask(gateway, 'GET', '', { headers: { origin } });
+    expect(headers.get('access-control-allow-origin')).toBe(allowed);
+    expect(headers.get('access-control-allow-credentials')).toBeNull();
+  });
+
+  it.each([
+    ['what is no HTTP', 'hello\r\n\r\n', 400],
+    [
+      'a length that is no number',
+      'POST /v1/media HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n',
+      400,
+    ],
+    [
+      'endless headers',
+      `GET /v1 HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
+  ])('answers %s with a problem, too, and closes', async (_what, request, status) => {
+    const socket = connect(gateway.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString()));
+    socket.write(request);
+    await once(socket, 'close');
+    expect(text).toContain(`HTTP/1.1 ${status} `);
+    expect(text).toContain('application/problem+json');
+    const [, body] = text.split('\r\n\r\n');
+    expect(JSON.parse(body!)).toMatchObject({ status, code: 'invalid_request', retryable: false });
+  });
+
+  it('ends a request whose headers come too slowly', async () => {
+    const server = gateway.app.getHttpServer() as {
+      headersTimeout: number;
+    };
+    expect(server.headersTimeout).toBeLessThanOrEqual(13_000);
+    const socket = connect(gateway.port, '127.0.0.1');
+    socket.write('GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    const closed = once(socket, 'close');
+    const startedAt = performance.now();
+    socket.resume();
+    await closed;
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  }, 20_000);
+
+  it('ends a request whose body comes too slowly', async () => {
+    const socket = connect(gateway.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
+    socket.write('Content-Length: 100\r\n\r\n{');
+    const drip = setInterval(() => socket.write(' '), 500);
+    const closed = once(socket, 'close');
+    const startedAt = performance.now();
+    socket.resume();
+    await closed;
+    clearInterval(drip);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  }, 20_000);
+});
+
+describe('rates per address', () => {
+  it('limits logins apart from the rest, and says when to come back', async () => {
+    const limited = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '6', AUTH_RATE_PER_MINUTE: '2' },
+      answers: { 'accounts.login': 'bad_credentials' },
+    });
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const headers = { 'x-forwarded-for': `10.0.0.${i}` };
+      const answer = await ask(limited, 'POST', '/auth/login', { body: LOGIN, headers });
+      statuses.push(answer.status);
+      if (answer.status === 429) {
+        expect(answer.body['code']).toBe('rate_limited');
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      }
+    }
+    expect(statuses).toEqual([401, 401, 429]);
+    const others: number[] = [];
+    for (let i = 0; i < 4; i++) others.push((await ask(limited, 'GET', '')).status);
+    expect(others).toEqual([200, 200, 200, 429]);
+    await limited.app.close();
+  });
+
+  it('counts the address that a trusted proxy names', async () => {
+    const behind = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '1', TRUST_PROXY: '1' },
+    });
+    const from = async (address: string) =>
+      (await ask(behind, 'GET', '', { headers: { 'x-forwarded-for': address } })).status;
+    expect([await from('10.0.0.1'), await from('10.0.0.2'), await from('10.0.0.1')]).toEqual([
+      200, 200, 429,
+    ]);
+    await behind.app.close();
+  });
+});

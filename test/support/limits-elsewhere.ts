@@ -1,0 +1,49 @@
+/** Limits whose boundaries other tests show: file and title. */
+export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, title: string]>> = {
+  clientFrameBytes: [
+    'test/e2e/bad-input.e2e-spec.ts',
+    'closes 1009 on a frame of 64 KiB + 1 and 4504 on a binary one',
+  ],
+  serverFrameBytes: [
+    'test/integration/storage-sync.spec.ts',
+    'fits its frames, and leaves out old messages rather than exceed one',
+  ],
+  metaBytes: ['test/e2e/changes.e2e-spec.ts', 'keeps its limits at n and n + 1, over both ways'],
+  customBytes: ['test/e2e/changes.e2e-spec.ts', 'keeps its limits at n and n + 1, over both ways'],
+  mentions: ['test/e2e/changes.e2e-spec.ts', 'keeps its limits at n and n + 1, over both ways'],
+  fileBytes: [
+    'test/e2e/media.e2e-spec.ts',
+    'are uploaded in JSON without being parsed, and up to 50 MiB as a stream',
+  ],
+  groupMembers: [
+    'test/e2e/groups.e2e-spec.ts',
+    'hold a thousand members and no more, and all of them are sent a message',
+  ],
+  sendsPerSecond: ['test/e2e/limits-rates.e2e-spec.ts', 'a burst of 60 sends, then 20 per second'],
+  sendBurst: ['test/e2e/limits-rates.e2e-spec.ts', 'a burst of 60 sends, then 20 per second'],
+  unansweredSends: ['test/e2e/limits-rates.e2e-spec.ts', '100 sends without an answer'],
+  devicesPerUser: ['test/e2e/accounts.e2e-spec.ts', 'keeps the ten newest devices of a user'],
+  syncMessages: [
+    'test/integration/storage-sync.spec.ts',
+    'an answer of many parts has everything once, in parts of at most 500 messages',
+  ],
+  syncNewestPerConversation: [
+    'test/integration/storage-sync.spec.ts',
+    'at most the newest hundred above a position, ascending, `more` for the rest',
+  ],
+  syncFirstPerConversation: [
+    'test/integration/storage-sync.spec.ts',
+    'a new device gets the newest ten of each conversation, and a since that holds',
+  ],
+  syncFirstConversations: ['test/e2e/limits-rates.e2e-spec.ts', 'a new device is told of 50'],
+  ttlMinSeconds: [
+    'test/e2e/groups.e2e-spec.ts',
+    'change title and lifetime by entries that all see in one order',
+  ],
+  ttlMaxSeconds: [
+    'test/e2e/groups.e2e-spec.ts',
+    'change title and lifetime by entries that all see in one order',
+  ],
+  /** Nothing can be watched so far: the frame is refused. */
+  watch: ['test/support/outsider-tables.ts', 'watch'],
+};
