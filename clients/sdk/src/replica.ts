@@ -111,10 +111,12 @@ export class Replica {
     };
     const { model, unknown } = this.touch(conversationId);
     const back = model.gone;
-    const changes = model.push({ message, at: position, previous });
+    const added = change.kind === 'added' && change.userIds.includes(this.userId);
+    const begins = added ? change.history : undefined;
+    const changes = model.push({ message, at: position, previous, begins });
     const out = change.kind === 'removed' && change.userIds.includes(this.userId);
-    if (out) model.leave();
-    const begun = unknown || back || change.kind === 'created';
+    if (out) model.leave(position);
+    const begun = unknown || back || added || change.kind === 'created';
     const what = out ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
