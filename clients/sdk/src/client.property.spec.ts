@@ -12,9 +12,9 @@ const LIFETIMES = [8, 45, null, 24 * 3600];
 describe('any interleaving of pushes, losses, doubles, reconnects, syncs, sends, edits, deletions, joins, leaves, receipts and expiries', () => {
   it('ends with what the server has, and what a cold device has', async () => {
     await fc.assert(
-      fc.asyncProperty(runs(110, LIFETIMES), async (steps) => {
+      fc.asyncProperty(runs(110, LIFETIMES), async (run) => {
         const world = new ModelWorld();
-        await take(world, steps);
+        await take(world, run);
         await checkRest(world);
         expect(await world.stop()).toBe(0);
       }),

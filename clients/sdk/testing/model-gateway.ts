@@ -100,6 +100,11 @@ export class ModelGateway implements LogListener {
     this.holes.clear();
   }
 
+  /** Whether a push was lost on this connection: its device may not know it yet. */
+  get hasHoles(): boolean {
+    return this.holes.size > 0;
+  }
+
   /** Session loses track: of the next entry it does not know the one before. */
   forget(conversationId: string): void {
     this.forgotten.add(conversationId);

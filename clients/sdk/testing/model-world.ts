@@ -4,7 +4,7 @@ import { TidingsClient } from '../src/client';
 import { ME, PEER } from './factories';
 import { FakeClock, settle } from './fake-clock';
 import { ModelGateway } from './model-gateway';
-import { isAlive, ModelLog } from './model-log';
+import { CONVERSATIONS, isAlive, ModelLog } from './model-log';
 import { digestOf, type ModelStorage, plainStorage } from './model-sync';
 
 /** The server's clock is ahead of the clients'. */
@@ -16,6 +16,7 @@ const LONGER_THAN_A_LIFE_MS = 61_000;
 /** One device of this user, with its gateway. */
 export class ModelDevice {
   readonly gateway: ModelGateway;
+  private readonly log: ModelLog;
   readonly client: TidingsClient;
   readonly problems: string[] = [];
   /** Conversations whose local copy was dropped. */
@@ -28,11 +29,11 @@ export class ModelDevice {
   private changes = 0;
 
   constructor(
-    readonly log: ModelLog,
-    clock: FakeClock,
-    storage: ModelStorage,
+    private readonly world: ModelWorld,
     name: string,
   ) {
+    const { clock, log, storage } = world;
+    this.log = log;
     this.gateway = new ModelGateway(log, storage);
     this.client = new TidingsClient({
       servers: ['http://server'],
@@ -52,14 +53,21 @@ export class ModelDevice {
     this.listen();
   }
 
-  write(conversationId: string): void {
+  /** The conversation with a number. */
+  at(index: number): string {
+    return this.world.at(index);
+  }
+
+  write(index: number): void {
+    const conversationId = this.at(index);
     const text = `own ${this.written.length}`;
     const { messageId } = this.client.send({ conversationId, text });
     this.written.push({ conversationId, messageId });
   }
 
   /** Edits or deletes the n-th message from the end, as far as this client knows them. */
-  change(conversationId: string, back: number, deletes: boolean): void {
+  change(index: number, back: number, deletes: boolean): void {
+    const conversationId = this.at(index);
     const message = this.client.messages(conversationId).at(-1 - back);
     if (!message) return;
     const place = { conversationId, messageId: message.messageId };
@@ -72,7 +80,8 @@ export class ModelDevice {
   }
 
   /** Reads up to the n-th message from the end. */
-  read(conversationId: string, back: number): void {
+  read(index: number, back: number): void {
+    const conversationId = this.at(index);
     const message = this.client.messages(conversationId).at(-1 - back);
     if (message) this.client.markRead(conversationId, message.position);
   }
@@ -138,6 +147,28 @@ export class ModelDevice {
     }
   }
 
+  /** Without reading any page: from the newest hole on, all that there is, as it is. */
+  checkShown(): void {
+    for (const conversationId of this.log.begun()) {
+      const model = this.client.conversation(conversationId);
+      if (!this.log.isMember(conversationId)) {
+        expect(model?.gone ?? true).toBe(true);
+        continue;
+      }
+      expect(this.client.conversations()).toContain(conversationId);
+      const from = Number(model!.runs().at(-1)!.from);
+      const now = this.log.now();
+      const shown = this.client.messages(conversationId).filter((m) => isAlive(m, now));
+      const expected = this.log.visible(conversationId);
+      expect(shown).toEqual(expected.filter((m) => Number(m.position) >= from));
+      // Of a new member's marks a client hears when they rise, or with the next sync.
+      const marks = this.receipts(conversationId).filter((r) => r.userId !== ME);
+      const rows = this.log.receipts(conversationId);
+      const known = marks.filter((r) => rows.some((row) => row.userId === r.userId));
+      expect(known).toEqual(rows.filter((row) => known.some((r) => r.userId === row.userId)));
+    }
+  }
+
   /** What was written is in the history once, in the order in which it was written. */
   checkOutbox(): void {
     for (const conversationId of this.log.begun()) {
@@ -193,26 +224,41 @@ export class ModelWorld {
   readonly clock: FakeClock;
   readonly log: ModelLog;
   readonly devices: ModelDevice[];
-  private readonly storage: ModelStorage;
+  readonly storage: ModelStorage;
+  private focus: readonly string[] = CONVERSATIONS;
 
   /** `startAt`: Unix milliseconds on the server. */
   constructor(storageOf: (log: ModelLog) => ModelStorage = plainStorage, startAt = START_MS) {
     this.clock = new FakeClock(startAt - SKEW_MS);
     this.log = new ModelLog(() => this.clock.now() + SKEW_MS);
     this.storage = storageOf(this.log);
-    this.devices = ['one', 'two'].map((name) => this.device(name));
+    this.devices = ['one', 'two'].map((name) => new ModelDevice(this, name));
   }
 
-  async start(): Promise<void> {
-    for (const device of this.devices) await device.client.start();
+  /** Both devices connect. `focus`: the conversations that the run is about. */
+  async start(focus: readonly string[]): Promise<void> {
+    this.focus = focus;
+    for (const device of this.devices) {
+      await device.client.start();
+      await settle();
+      device.gateway.accept();
+    }
   }
 
-  private device(name: string): ModelDevice {
-    return new ModelDevice(this.log, this.clock, this.storage, name);
+  /** The conversation with a number. */
+  at(index: number): string {
+    return this.focus[index % this.focus.length]!;
+  }
+
+  /** Adds somebody to a group, or removes him; who is in a direct conversation stays. */
+  toggle(index: number, userId: string): void {
+    const conversationId = this.at(index);
+    if (conversationId !== CONVERSATIONS[0]) this.log.toggle(conversationId, userId);
   }
 
   /** Somebody changes the n-th message from the end; `content` null: deletes it. */
-  change(conversationId: string, back: number, text: string | null): void {
+  change(index: number, back: number, text: string | null): void {
+    const conversationId = this.at(index);
     const target = this.log.visible(conversationId).at(-1 - back);
     if (!target) return;
     const content = text === null ? null : ({ kind: 'text', text } as const);
@@ -220,13 +266,15 @@ export class ModelWorld {
   }
 
   /** A retried send with unknown outcome reaches the log once more. */
-  copy(conversationId: string, back: number): void {
+  copy(index: number, back: number): void {
+    const conversationId = this.at(index);
     const target = this.log.visible(conversationId).at(-1 - back);
     if (target && target.content.kind !== 'event') this.log.append(conversationId, target);
   }
 
   /** Somebody else has read up to the n-th message from the end. */
-  peerReads(conversationId: string, back: number): void {
+  peerReads(index: number, back: number): void {
+    const conversationId = this.at(index);
     const target = this.log.everything(conversationId).at(-1 - back);
     if (target) this.log.raise(conversationId, PEER, { read: Number(target.position) });
   }
@@ -242,7 +290,8 @@ export class ModelWorld {
     }
   }
 
-  private async rest(): Promise<void> {
+  /** Lets everything go well until nothing is left to do. */
+  async rest(): Promise<void> {
     for (let round = 0; round < 400; round++) {
       for (const device of this.devices) {
         device.gateway.accept();
@@ -275,7 +324,7 @@ export class ModelWorld {
 
   /** A device that was never there before sees the same as those that were. */
   async checkColdDevice(): Promise<void> {
-    const cold = this.device('cold');
+    const cold = new ModelDevice(this, 'cold');
     await cold.client.start();
     await settle();
     cold.gateway.accept();
