@@ -38,6 +38,8 @@ export class ConversationModel {
   private joined = '0';
   /** Nothing before this position is this user's to see. */
   private begin = '0';
+  /** A member again, and where that began is not known: what is held may be of before. */
+  private adrift = false;
   private trusting = true;
   /** `have` when the connection in use began: what lies above was pushed or served by it. */
   private before = '0';
@@ -123,7 +125,10 @@ export class ConversationModel {
     const changes = report(entry.message, this.timeline.merge(entry.message, isChange));
     // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
     const away = !this.member && entry.previous === null;
-    this.member ||= comparePositions(entry.at, this.left) > 0;
+    if (!this.member && comparePositions(entry.at, this.left) > 0) {
+      this.member = true;
+      this.adrift = !entry.begins;
+    }
     if (this.follows(entry) && !away) {
       this.raise(entry);
       this.catchUp();
@@ -144,13 +149,19 @@ export class ConversationModel {
     }
     // An answer from before the membership in force.
     if (comparePositions(answer.upTo, this.begin) < 0) return [];
-    const back = !this.member && comparePositions(answer.upTo, this.left) > 0;
-    this.member ||= back;
+    const current = comparePositions(answer.upTo, this.left) > 0;
+    const back = current && (!this.member || this.adrift);
+    this.member ||= current;
+    if (current) this.adrift = false;
     if (answer.state === 'reset' || (back && answer.state === 'new')) {
       this.timeline.forgetUpTo(answer.upTo);
       this.spans.forgetBelow(answer.upTo);
     }
     const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
+    // Whatever else is held up to there is of an earlier membership, or has expired.
+    if (answer.state === 'new' && !answer.more) {
+      this.timeline.keepOnly(new Set(answer.messages.map((m) => m.messageId)), answer.upTo);
+    }
     const from = this.servedFrom(answer, asked);
     // An answer for a new device says nothing about changes of what was held before it connected.
     if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
@@ -199,6 +210,9 @@ export class ConversationModel {
     if (from === undefined || end === undefined || !this.spans.newest) return changes;
     const to = minPosition(end, this.have);
     if (comparePositions(from, to) <= 0) this.spans.add(from, to);
+    // What is held before the first message of all is of an earlier membership, or has expired.
+    const first = items[0]?.position ?? asked.before;
+    if (!more && first !== undefined && bound) this.timeline.forgetUpTo(String(BigInt(first) - 1n));
     return changes;
   }
 

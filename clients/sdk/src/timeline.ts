@@ -76,6 +76,14 @@ export class Timeline {
     this.ordered = this.ordered.slice(dropped.length);
   }
 
+  /** Drops every message at or below a position but these. */
+  keepOnly(ids: ReadonlySet<string>, position: string): void {
+    for (const { messageId, position: at } of [...this.ordered]) {
+      if (comparePositions(at, position) > 0) return;
+      if (!ids.has(messageId)) this.remove(messageId);
+    }
+  }
+
   private take(held: Message): void {
     this.byId.delete(held.messageId);
     this.ordered.splice(this.ordered.indexOf(held, this.indexOf(held.position)), 1);
