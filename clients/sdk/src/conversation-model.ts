@@ -76,6 +76,11 @@ export class ConversationModel {
     return !this.member;
   }
 
+  /** No member, as far as known, or one again since an unknown time: what is held may be of before. */
+  get away(): boolean {
+    return this.gone || this.adrift;
+  }
+
   /** Whether pushed entries are kept aside: some record before them is missing. */
   get gap(): boolean {
     return this.aside.length > 0 && !this.gone;
@@ -124,12 +129,12 @@ export class ConversationModel {
     const isChange = entry.at !== entry.message.position;
     const changes = report(entry.message, this.timeline.merge(entry.message, isChange));
     // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
-    const away = !this.member && entry.previous === null;
+    const unsure = !this.member && entry.previous === null;
     if (!this.member && comparePositions(entry.at, this.left) > 0) {
       this.member = true;
       this.adrift = !entry.begins;
     }
-    if (this.follows(entry) && !away) {
+    if (this.follows(entry) && !unsure) {
       this.raise(entry);
       this.catchUp();
     } else {
@@ -150,7 +155,7 @@ export class ConversationModel {
     // An answer from before the membership in force.
     if (comparePositions(answer.upTo, this.begin) < 0) return [];
     const current = comparePositions(answer.upTo, this.left) > 0;
-    const back = current && (!this.member || this.adrift);
+    const back = current && this.away;
     this.member ||= current;
     if (current) this.adrift = false;
     if (answer.state === 'reset' || (back && answer.state === 'new')) {

@@ -126,7 +126,7 @@ export class Replica {
   served(answer: SyncedConversation, asked: string | null): void {
     const { conversationId, state } = answer;
     const { model, unknown } = this.touch(conversationId);
-    const back = model.gone;
+    const back = model.away;
     const changes = model.serve(answer, asked);
     if (state === 'gone') this.handlers.conversation({ conversationId, what: 'gone' });
     else if (state === 'reset') this.handlers.conversation({ conversationId, what: 'reset' });
