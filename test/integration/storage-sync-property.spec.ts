@@ -13,7 +13,7 @@ import { PARTITIONS, StorageFixture } from './storage-support';
 /** More of them on demand: the space of histories is large. */
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 60);
 /** No new run begins after this time, in milliseconds. */
-const LIMIT_MS = Number(process.env['PROPERTY_MS'] ?? 25_000);
+const LIMIT_MS = Number(process.env['PROPERTY_MS'] ?? 20_000);
 /**
  * In seconds: expired when it is written, never, not during this test. PostgreSQL's clock is the
  * machine's, the model's runs ahead of it.
