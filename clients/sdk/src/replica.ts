@@ -97,8 +97,11 @@ export class Replica {
     return unknown;
   }
 
-  /** Takes a pushed change of a conversation; its record is a message of the history. */
-  pushConversation(frame: ConversationFrame): void {
+  /**
+   * Takes a pushed change of a conversation; its record is a message of the history. True: it adds this
+   * user, so that the server has to be asked for what happened while he was away (marks of others).
+   */
+  pushConversation(frame: ConversationFrame): boolean {
     const { conversationId, position, messageId, senderId, sentAt, change, previous } = frame;
     const message: Message = {
       conversationId,
@@ -120,6 +123,7 @@ export class Replica {
     const what = out ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
+    return added;
   }
 
   /** Takes one conversation of a sync's answer; `asked`: the position that the request listed. */
