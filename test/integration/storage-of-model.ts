@@ -2,7 +2,6 @@ import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type { HistoryPage } from '@tidings/common/contracts/http';
 import { EVENT_TYPES } from '@tidings/common/contracts/events';
 import { TOPICS } from '@tidings/common/contracts/topics';
-import type { LogBatch } from '@tidings/common/kafka/log-handler';
 import type { LogRecord as KafkaRecord } from '@tidings/common/kafka/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Database } from '../../apps/storage/src/database/database';

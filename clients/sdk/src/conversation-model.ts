@@ -234,6 +234,10 @@ export class ConversationModel {
 
   /** Takes an own message whose position the server confirmed. */
   sent(message: Message): Change[] {
+    if (comparePositions(message.position, this.begin) < 0) {
+      this.timeline.remove(message.messageId);
+      return [];
+    }
     return report(message, this.timeline.confirm(message));
   }
 

@@ -160,9 +160,10 @@ export class ModelDevice {
       const from = Number(model!.runs().at(-1)!.from);
       const now = this.log.now();
       const whole = (m: Message): boolean => {
-        // A copy of an older message stands at its own place until that one is read.
+        // A copy stands at its own place until the older message that it is one of is read, or
+        // found to be of an earlier membership.
         const first = this.log.find(conversationId, m.messageId)?.at ?? Number(m.position);
-        return first >= from;
+        return first >= from && first > this.log.interval(conversationId, ME)!.from;
       };
       const shown = this.client.messages(conversationId).filter((m) => isAlive(m, now));
       expect(shown.filter(whole)).toEqual(this.log.visible(conversationId).filter(whole));
