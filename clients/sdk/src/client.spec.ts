@@ -270,8 +270,10 @@ describe('client', () => {
     expect(bench.client.conversations()).toEqual([CONVERSATION]);
     await settle();
     expect(bench.socket.frames('sync').slice(syncs)).toMatchObject([
-      { conversations: [{ conversationId: CONVERSATION, position: '11' }] },
+      { conversations: [{ conversationId: CONVERSATION, position: '20' }] },
     ]);
+    // What was held is of a membership that is over.
+    expect(bench.client.messages(CONVERSATION).map((m) => m.position)).toEqual(['20']);
   });
 
   it('reports a conversation that differs twice in a row', async () => {
