@@ -38,6 +38,7 @@ import type { StorageEnv } from './storage.env';
 import { watchStorage } from './storage.metrics';
 import { StorageModule } from './storage.module';
 import { storageHandlers, StorageServices } from './storage.rpc';
+import { StateKeeper } from './sync/state-keeper';
 
 /** How long the start waits for PostgreSQL, in milliseconds. */
 const DATABASE_WITHIN_MS = 30_000;
@@ -79,6 +80,7 @@ export class Storage {
   private sweep: OutboxSweep | null = null;
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
+  private readonly keeper: StateKeeper;
   private mediaSweep: MediaSweep | null = null;
 
   constructor(private readonly options: StorageOptions) {
@@ -96,6 +98,8 @@ export class Storage {
     this.media = createMediaDriver(env);
     this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
+    const unkept = options.metrics.counter('storage_unkept_total', 'Counts of syncs not kept');
+    this.keeper = new StateKeeper(this.database, logger, () => unkept.inc());
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
     this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
     this.receiptMemberIds = this.memberIdsOf(GROUPS.storageReceipts);
@@ -157,6 +161,7 @@ export class Storage {
   }
 
   private async closeDatabase(): Promise<void> {
+    await this.keeper.stop();
     const pools = [this.database, this.writes, this.outbox, this.receiptWrites];
     await Promise.all(pools.map((pool) => pool.close()));
     if (this.dataSource?.isInitialized) await this.dataSource.destroy();
@@ -207,6 +212,7 @@ export class Storage {
       memberCache: new MemberCache(this.redis),
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
+      keeper: this.keeper,
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },

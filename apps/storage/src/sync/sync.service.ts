@@ -9,6 +9,7 @@ import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
 import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
 import {
+  type Candidate,
   chooseConversations,
   continuationOf,
   cutToBudget,
@@ -23,12 +24,19 @@ import {
 import { LogState, readApplied } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';
+import { type Counted, StateKeeper } from './state-keeper';
 import { type Measures, SyncRepository } from './sync.repository';
 
 /** How long a sync waits for its read barrier, in milliseconds. */
 export const BARRIER_WITHIN_MS = 2_000;
 /** How far a client's estimate of the server's time may be off, in milliseconds. */
 const AS_OF_LIMIT_MS = 5 * 60_000;
+
+/** The bodies of an answer, and what was counted for it. */
+interface Answer {
+  bodies: SyncedBody[];
+  counted: Counted[];
+}
 
 /** One sync on its way. */
 interface Sync {
@@ -51,6 +59,7 @@ export class SyncService {
     private readonly repository: SyncRepository,
     private readonly progress: Progress,
     private readonly log: LogState,
+    private readonly keeper: StateKeeper,
   ) {}
 
   /** The bodies of the answer's frames. Without a barrier, or when it is not reached: `delayed`. */
@@ -66,8 +75,10 @@ export class SyncService {
     for (;;) {
       await this.waitForBarrier(sync, deadline);
       const last = performance.now() >= deadline;
-      const bodies = await this.repository.snapshot((sql) => this.read(sql, sync, last));
-      if (bodies) return bodies;
+      const answer = await this.repository.snapshot((sql) => this.read(sql, sync, last));
+      if (!answer) continue;
+      this.keeper.keep(answer.counted);
+      return answer.bodies;
     }
   }
 
@@ -94,7 +105,7 @@ export class SyncService {
   }
 
   /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
-  private async read(sql: Sql, sync: Sync, last: boolean): Promise<SyncedBody[] | null> {
+  private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
     const applied = await readApplied(sql, this.log.topic);
     const { barrier, task, userId } = sync;
     const partitions = task.barrierTaken ? [] : await this.partitions(sync, sql);
@@ -121,7 +132,10 @@ export class SyncService {
     const left = [...cut.served.slice(length), ...cut.left];
     const others = { ids: unlistedIds(memberships, task), complete };
     const end = this.end(sync, { applied, delayed, rest: continuationOf(task, left, others) });
-    return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
+    return {
+      bodies: packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end),
+      counted: countedOf(userId, cut.served, sized, measured),
+    };
   }
 
   private position(partition: number, applied: readonly bigint[]): bigint {
@@ -172,18 +186,41 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
   const surplus = Math.max(0, fresh - keep);
   const changed = rows.length - fresh;
   const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
-  const { lines, unread, members, own } = measures;
+  const { digest, unread, members, own } = measures;
   const conversation: SyncedConversation = {
     conversationId: candidate.conversationId,
     state: planned.state,
     messages,
     more: planned.more || surplus > 0,
     upTo: String(candidate.upTo),
-    digest: stateDigest(sha256, lines),
+    digest: stateDigest(sha256, digest),
     unread,
     receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
   return fitConversation(conversation, isNew, bound);
+}
+
+/** What is worth keeping: a client that is behind is in a conversation that goes on. */
+function countedOf(
+  userId: string,
+  served: readonly Planned[],
+  sized: readonly Sized[],
+  measured: ReadonlyMap<Candidate, Measures>,
+): Counted[] {
+  return served.flatMap(({ candidate, state }, i): Counted[] => {
+    if (state === 'behind') return [];
+    const m = measured.get(candidate)!;
+    const value = sized[i]!.conversation.digest;
+    const digest = m.digestFrom !== null && { value, from: m.digestFrom, until: m.digestUntil };
+    const { unreadAfter: after, unreadUntil: until } = m;
+    return [
+      {
+        ...{ conversationId: candidate.conversationId, userId, position: String(candidate.upTo) },
+        digest: digest || null,
+        unread: after === null ? null : { count: m.unread, after, until },
+      },
+    ];
+  });
 }
 
 function toReceipt({ userId, delivered, read }: Receipt): Receipt {
