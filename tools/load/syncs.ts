@@ -52,7 +52,7 @@ const STEPS: Record<'connects' | 'sync-http', Step[]> = {
     },
     {
       ...{ name: 'connect, equal digests, disconnect', call: 'connects', kind: 'equal' },
-      watch: { rows: true, presence: 'moves' },
+      watch: { presence: 'moves' },
     },
   ],
 };

@@ -58,8 +58,8 @@ export function digestLines(
 }
 
 /**
- * FROM item: the conversation's own last messages up to `upTo`, whoever sees them: the `lines` of
- * their digest, the `oldest` position, the first `expiry`, and whether none has expired and all lie
+ * FROM item: the conversation's own last messages up to `upTo`, as somebody sees them who sees all:
+ * the `lines` of their digest now, the `oldest` position, the first `expiry`, and whether all lie
  * above `from` (`whole`). Reads nothing unless `wanted`.
  */
 export function lastMessages(
@@ -67,10 +67,11 @@ export function lastMessages(
   { from, upTo, wanted }: { from: string; upTo: string; wanted: string },
 ): string {
   return `(SELECT min(t.position) AS oldest, min(t.expires_at) AS expiry,
-      bool_and(t.position > ${from} AND ${isAlive('t', 'now()')}) AS whole,
+      bool_and(t.position > ${from}) AS whole,
       array_agg(t.position || ':' || t.message_id || ':' || t.version ORDER BY t.position) AS lines
     FROM (SELECT x.position, x.message_id, x.version, x.expires_at FROM messages x
       WHERE ${wanted} AND x.conversation_id = ${conversationId} AND x.position <= ${upTo}
+        AND ${isAlive('x', 'now()')}
       ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) t)`;
 }
 

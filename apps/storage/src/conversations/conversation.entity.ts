@@ -77,6 +77,10 @@ export class ConversationEntity {
   @Column('bigint', { name: 'digest_from', nullable: true })
   digestFrom!: string | null;
 
+  /** When the digest was computed: before, other messages may have been alive. */
+  @Column('timestamptz', { name: 'digest_since', nullable: true })
+  digestSince!: Date | null;
+
   /** When the first of the digest's messages expires; null: none does. */
   @Column('timestamptz', { name: 'digest_until', nullable: true })
   digestUntil!: Date | null;

@@ -6,10 +6,11 @@
 
 /**
  * Scalar: whether the kept digest is the one of a member who sees what is above `from`, at an SQL
- * time. None of its messages had expired when it was kept.
+ * time: from when it was computed until the first of its messages expires.
  */
 export function keepsDigest(c: string, { from, at }: { from: string; at: string }): string {
   return `(${c}.digest_position = ${c}.last_position AND ${c}.digest_from > ${from}
+    AND ${c}.digest_since <= ${at}
     AND (${c}.digest_until IS NULL OR ${c}.digest_until > GREATEST(${at}, now()))) IS TRUE`;
 }
 
@@ -32,19 +33,20 @@ export function keptUnread(m: string, c: string): string {
 
 /**
  * Aligned arrays: $1 conversations, $2 last positions that were counted at, $3 digests, $4 their
- * oldest positions, $5 their first expiries. Rows that are locked, or have moved on, are left out:
- * this never waits for anybody, and what is left out is counted again.
+ * oldest positions, $5 since when and $6 until when they hold. Rows that are locked, or have moved on,
+ * are left out: this never waits for anybody, and what is left out is counted again.
  */
 export const KEEP_DIGESTS = {
   name: 'keep-digests',
-  text: `WITH w AS (SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::timestamptz[])
-        AS w (id, position, digest, oldest, expiry)),
+  text: `WITH w AS (SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::timestamptz[],
+        $6::timestamptz[]) AS w (id, position, digest, oldest, since, expiry)),
     free AS (SELECT c.id FROM conversations c JOIN w ON w.id = c.id
       WHERE c.last_position = w.position
         AND (c.digest_position IS DISTINCT FROM w.position OR c.digest <> w.digest)
       FOR NO KEY UPDATE OF c SKIP LOCKED)
     UPDATE conversations c SET digest = w.digest, digest_position = w.position,
-        digest_from = w.oldest, digest_until = w.expiry
+        digest_from = w.oldest,
+        digest_since = w.since, digest_until = w.expiry
       FROM w JOIN free ON free.id = w.id WHERE c.id = w.id AND c.last_position = w.position`,
 };
 

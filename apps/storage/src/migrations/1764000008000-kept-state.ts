@@ -7,6 +7,7 @@ export class KeptState1764000008000 implements MigrationInterface {
       ADD COLUMN digest text COLLATE "C",
       ADD COLUMN digest_position bigint,
       ADD COLUMN digest_from bigint,
+      ADD COLUMN digest_since timestamptz,
       ADD COLUMN digest_until timestamptz`);
     await runner.query(`ALTER TABLE members
       ADD COLUMN unread integer,
@@ -19,6 +20,6 @@ export class KeptState1764000008000 implements MigrationInterface {
     await runner.query(`ALTER TABLE members DROP COLUMN unread, DROP COLUMN unread_position,
       DROP COLUMN unread_after, DROP COLUMN unread_until`);
     await runner.query(`ALTER TABLE conversations DROP COLUMN digest, DROP COLUMN digest_position,
-      DROP COLUMN digest_from, DROP COLUMN digest_until`);
+      DROP COLUMN digest_from, DROP COLUMN digest_since, DROP COLUMN digest_until`);
   }
 }

@@ -3,7 +3,7 @@ import { type Counted, StateKeeper } from './state-keeper';
 
 const counted = (n: number, count = 1): Counted => ({
   ...{ conversationId: `c${n}`, userId: 'u', position: '9' },
-  digest: { value: `digest ${n}`, from: '1', until: null },
+  digest: { value: `digest ${n}`, from: '1', since: new Date(0), until: null },
   unread: { count, after: '0', until: null },
 });
 

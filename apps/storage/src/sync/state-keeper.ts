@@ -9,7 +9,7 @@ export interface Counted {
   /** The conversation's last position in that snapshot. */
   position: string;
   /** The plain digest; null: it was kept already, or is not the plain one. */
-  digest: { value: string; from: string; until: Date | null } | null;
+  digest: { value: string; from: string; since: Date; until: Date | null } | null;
   /** Null: the count was kept already. */
   unread: { count: number; after: string; until: Date | null } | null;
 }
@@ -94,6 +94,7 @@ async function keepDigests(sql: Sql, counted: readonly Counted[]): Promise<void>
     list.map((c) => c.position),
     list.map((c) => c.value),
     list.map((c) => c.from),
+    list.map((c) => c.since),
     list.map((c) => c.until),
   ]);
 }

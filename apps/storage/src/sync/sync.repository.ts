@@ -18,8 +18,10 @@ import {
 /** What the answer tells of a conversation beside its messages. */
 export interface Measures extends Measured {
   digest: Digested;
-  /** Set when the plain digest was computed: its oldest position and its first expiry. */
+  /** Set when the plain digest was computed: its oldest position. */
   digestFrom: string | null;
+  /** Since and until when it holds. */
+  digestSince: Date;
   digestUntil: Date | null;
   unread: number;
   /** Set when unread was counted: above which position, and the first expiry. */
@@ -38,6 +40,7 @@ interface MeasureRow {
   digest: string | null;
   lines: string[] | null;
   digest_from: string | null;
+  digest_since: Date;
   digest_until: Date | null;
   unread: number;
   unread_after: string | null;
@@ -148,6 +151,7 @@ function toMeasures(row: MeasureRow): Measures {
     digestAtHave: row.compared_digest ?? row.compared,
     digest: row.digest ?? row.lines ?? [],
     digestFrom: row.digest_from,
+    digestSince: row.digest_since,
     digestUntil: row.digest_until,
     unreadAfter: row.unread_after,
     unreadUntil: row.unread_until,

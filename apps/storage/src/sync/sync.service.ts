@@ -211,12 +211,11 @@ function countedOf(
     if (state === 'behind') return [];
     const m = measured.get(candidate)!;
     const value = sized[i]!.conversation.digest;
-    const digest = m.digestFrom !== null && { value, from: m.digestFrom, until: m.digestUntil };
-    const { unreadAfter: after, unreadUntil: until } = m;
+    const { digestFrom: from, digestSince: since, unreadAfter: after, unreadUntil: until } = m;
     return [
       {
         ...{ conversationId: candidate.conversationId, userId, position: String(candidate.upTo) },
-        digest: digest || null,
+        digest: from === null ? null : { value, from, since, until: m.digestUntil },
         unread: after === null ? null : { count: m.unread, after, until },
       },
     ];

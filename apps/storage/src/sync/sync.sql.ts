@@ -87,7 +87,7 @@ export const MEASURE = {
         ELSE ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.up_to', at: 'now()' })}
       END AS lines,
       CASE WHEN tail.whole THEN tail.oldest END AS digest_from,
-      tail.expiry AS digest_until,
+      now() + interval '1 millisecond' AS digest_since, tail.expiry AS digest_until,
       CASE WHEN k.unread THEN ${keptUnread('m', 'c')} ELSE fresh.unread END AS unread,
       CASE WHEN NOT k.unread THEN ${readUpTo('m')} END AS unread_after,
       fresh.expiry AS unread_until,
