@@ -110,7 +110,7 @@ describe('load tool', () => {
     RUN_MS,
   );
 
-  const talkers = '--users 6 --conversations 4 --history 12 --rate 5 --seconds 3';
+  const talkers = '--users 24 --conversations 4 --history 12 --rate 5 --seconds 3';
 
   it(
     'connects as new devices, then with equal digests that read no message',
