@@ -14,6 +14,7 @@ import { MessagesRepository } from '../../apps/storage/src/messages/messages.rep
 import { MessagesService } from '../../apps/storage/src/messages/messages.service';
 import type { WriterMetrics } from '../../apps/storage/src/messages/writer-metrics';
 import { type MarkRow, raiseMarks } from '../../apps/storage/src/receipts/receipts.repository';
+import { StateKeeper } from '../../apps/storage/src/sync/state-keeper';
 import { SyncRepository } from '../../apps/storage/src/sync/sync.repository';
 import { SyncService } from '../../apps/storage/src/sync/sync.service';
 import { changedRecord, sentRecord } from '../../apps/storage/testing/records';
@@ -46,6 +47,7 @@ export interface StorageParts {
  */
 export class StorageOfModel implements ModelStorage, LogListener {
   private readonly service: SyncService;
+  private readonly keeper: StateKeeper;
   private readonly messages: MessagesService;
   private readonly log: LogState;
   private readonly writer: BatchWriter;
@@ -65,7 +67,9 @@ export class StorageOfModel implements ModelStorage, LogListener {
     this.next = bases.map(() => 0n);
     this.log = new LogState(TOPICS.messages, 1, bases);
     const progress = new Progress(database, this.log);
-    this.service = new SyncService(new SyncRepository(database), progress, this.log);
+    this.keeper = new StateKeeper(database, logger);
+    const repository = new SyncRepository(database);
+    this.service = new SyncService(repository, progress, this.log, this.keeper);
     this.messages = new MessagesService(new MessagesRepository(database), progress, this.log);
     this.writer = new BatchWriter({
       ...{ log: this.log, batches: new BatchRepository(database, this.log), progress },
@@ -107,7 +111,10 @@ export class StorageOfModel implements ModelStorage, LogListener {
   async sync(request: SyncRequest, applied: number | null): Promise<SyncedBody[]> {
     await this.apply(applied ?? this.model.end);
     const barrier = applied === null ? this.next.map(String) : null;
-    return this.service.answer(ME, request, barrier);
+    const bodies = await this.service.answer(ME, request, barrier);
+    // Whatever was counted is kept before anything else happens: the next sync may build on it.
+    await this.keeper.idle();
+    return bodies;
   }
 
   async history(conversationId: string, before: string): Promise<HistoryPage> {

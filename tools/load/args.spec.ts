@@ -8,6 +8,7 @@ function parse(...argv: string[]): ReturnType<typeof parseLoadArgs> {
 describe('parseLoadArgs', () => {
   it('has defaults', () => {
     expect(parse()).toEqual({
+      workload: { name: 'pairs', groupSize: 2, online: 2, conversations: 50, history: 12 },
       rate: 1000,
       seconds: 30,
       warmupSeconds: 30,
@@ -31,7 +32,7 @@ describe('parseLoadArgs', () => {
       '--rate 8000 --seconds 60 --warmup 5 --users 20 --runs 3 --text 1024 --seed 7 --pin 1 --drain 9';
     const more = ['--label', 'a b', '--json', 'out.json', '--own-stack', '--compare'];
     const gateways = ['--gateways', 'http://127.0.0.1:8080, http://127.0.0.1:8081/'];
-    expect(parse(...argv.split(' '), ...more, ...gateways)).toEqual({
+    expect(parse(...argv.split(' '), ...more, ...gateways)).toMatchObject({
       rate: 8000,
       seconds: 60,
       warmupSeconds: 5,
@@ -57,6 +58,31 @@ describe('parseLoadArgs', () => {
   });
 
   it.each([
+    ['--workload groups', { rate: 1000, users: 500, workload: { groupSize: 10, online: 10 } }],
+    ['--workload groups --deliveries 30000', { rate: 3000 }],
+    [
+      '--workload groups --group-size 1000 --online 500 --rate 20',
+      { rate: 20, users: 500, workload: { groupSize: 1000, online: 500 } },
+    ],
+    ['--workload receipts', { rate: 2000, workload: { name: 'receipts', groupSize: 2 } }],
+    ['--workload connects', { rate: 50, users: 200, workload: { conversations: 50 } }],
+    ['--workload sync-http --users 8 --conversations 4 --history 3', { rate: 20, users: 8 }],
+  ])('reads %s', (argv, expected) => {
+    expect(parse(...argv.split(' '))).toMatchObject(expected);
+  });
+
+  it.each([
+    [['--workload', 'storm'], /--workload/],
+    [['--workload', 'groups', '--baseline'], /--baseline/],
+    [['--workload', 'connects', '--idle', '5,10'], /--idle/],
+    [['--group-size', '5'], /--group-size goes with/],
+    [['--workload', 'groups', '--group-size', '1001'], /--group-size/],
+    [['--workload', 'receipts', '--group-size', '33'], /--group-size/],
+    [['--workload', 'groups', '--group-size', '5', '--online', '6'], /--online/],
+    [['--workload', 'groups', '--group-size', '7'], /multiple of the 7/],
+    [['--workload', 'groups', '--deliveries', '100', '--rate', '5'], /one of them/],
+    [['--workload', 'connects', '--users', '50'], /--conversations/],
+    [['--workload', 'connects', '--users', '60', '--conversations', '3'], /--conversations/],
     [['--rate', '0'], /--rate/],
     [['--rate', '1.5'], /--rate/],
     [['--rate', ''], /--rate/],
@@ -64,7 +90,7 @@ describe('parseLoadArgs', () => {
     [['--runs', '99'], /--runs/],
     [['--text', '7'], /--text/],
     [['--text', '16385'], /--text/],
-    [['--rate', '100000', '--seconds', '3600'], /messages per run/],
+    [['--rate', '100000', '--seconds', '3600'], /deliveries per run/],
     [['--idle', '10'], /--idle/],
     [['--idle', '10,5'], /--idle/],
     [['--idle', '5,10', '--baseline'], /--idle/],

@@ -2,13 +2,24 @@ import { parseArgs } from 'node:util';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { StackError } from '../stack/paths';
 import { NUMBER_DIGITS } from './generator/frames';
+import { type Bounds, wholeNumber } from './option-values';
+import {
+  DEFAULTS,
+  type Workload,
+  WORKLOAD_FLAGS,
+  WORKLOAD_USAGE,
+  parseWorkload,
+  workloadName,
+} from './workload';
 
 /** What `npm run load` was asked for. */
 export interface LoadOptions {
-  /** messages per second over all users */
+  workload: Workload;
+  /** messages, connects or calls per second over all users */
   rate: number;
   seconds: number;
   warmupSeconds: number;
+  /** users that are connected, or connect */
   users: number;
   runs: number;
   textBytes: number;
@@ -48,9 +59,10 @@ export const USAGE = `Usage: npm run load -- [options]
   --seed N          repeat a schedule (random; it is printed)
   --pin CPU         pin the generator to one CPU
   --drain N         longest wait, in seconds, for deliveries after the last send (60)
-`;
+${WORKLOAD_USAGE}`;
 
 const FLAGS = {
+  ...WORKLOAD_FLAGS,
   rate: { type: 'string' },
   seconds: { type: 'string' },
   warmup: { type: 'string' },
@@ -70,8 +82,8 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** Memory of the ledger bounds a run: some 120 bytes per message. */
-const MAX_MESSAGES = 20_000_000;
+/** Memory of the ledger bounds a run: some 60 bytes per delivery. */
+const MAX_DELIVERIES = 40_000_000;
 
 /**
  * Reads the command line; null when help was asked for.
@@ -92,11 +104,17 @@ export function parseLoadArgs(
   if (values.idle !== undefined && (values.baseline || values.compare)) {
     refuse('--idle goes with neither --baseline nor --compare');
   }
+  const name = plainly(() => workloadName(values.workload));
+  if (name !== 'pairs' && (values.idle !== undefined || values.baseline || values.compare)) {
+    refuse(`--workload ${name} goes with none of --baseline, --compare, --idle`);
+  }
+  const workload = plainly(() => parseWorkload(name, values));
   const options: LoadOptions = {
-    rate: number('rate', values.rate, { fallback: 1000, min: 1, max: 100_000 }),
+    workload,
+    rate: rateOf(values, workload),
     seconds: number('seconds', values.seconds, { fallback: 30, min: 1, max: 3600 }),
     warmupSeconds: number('warmup', values.warmup, { fallback: 30, min: 0, max: 600 }),
-    users: number('users', values.users, { fallback: 500, min: 2, max: 50_000 }),
+    users: number('users', values.users, { fallback: DEFAULTS[name].users, min: 2, max: 50_000 }),
     runs: number('runs', values.runs, { fallback: 1, min: 1, max: 20 }),
     textBytes: number('text', values.text, {
       fallback: 128,
@@ -117,8 +135,16 @@ export function parseLoadArgs(
     drainSeconds: number('drain', values.drain, { fallback: 60, min: 1, max: 600 }),
   };
   if (options.users % 2 !== 0) refuse('--users: an even number is expected');
-  if (options.rate * (options.seconds + options.warmupSeconds) > MAX_MESSAGES) {
-    refuse(`--rate × seconds: at most ${MAX_MESSAGES} messages per run`);
+  if (options.users % workload.online !== 0) {
+    refuse(`--users: a multiple of the ${workload.online} of each group is expected`);
+  }
+  const connects = name === 'connects' || name === 'sync-http';
+  if (connects && (workload.conversations % 2 !== 0 || workload.conversations >= options.users)) {
+    refuse('--conversations: an even number below that of the users is expected');
+  }
+  const messages = options.rate * (options.seconds + options.warmupSeconds);
+  if (messages * workload.online > MAX_DELIVERIES) {
+    refuse(`--rate × seconds: at most ${MAX_DELIVERIES} deliveries per run`);
   }
   return options;
 }
@@ -128,21 +154,36 @@ function parse(argv: readonly string[]) {
     .values;
 }
 
+/** Messages per second, also where deliveries were asked for. */
+function rateOf(values: { rate?: string; deliveries?: string }, workload: Workload): number {
+  const { rate } = DEFAULTS[workload.name];
+  if (values.deliveries === undefined) {
+    return number('rate', values.rate, { fallback: rate, min: 1, max: 100_000 });
+  }
+  if (values.rate !== undefined) refuse('--rate and --deliveries: one of them');
+  const deliveries = number('deliveries', values.deliveries, {
+    fallback: 0,
+    min: workload.online,
+    max: 1_000_000,
+  });
+  return Math.ceil(deliveries / workload.online);
+}
+
+/** Adds the usage to what is wrong. */
+function plainly<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
 function refuse(sentence: string): never {
   throw new StackError(`${sentence}\n\n${USAGE}`);
 }
 
-function number(
-  name: string,
-  text: string | undefined,
-  bounds: { fallback: number; min: number; max: number },
-): number {
-  if (text === undefined) return bounds.fallback;
-  const value = Number(text);
-  if (text !== '' && Number.isInteger(value) && value >= bounds.min && value <= bounds.max) {
-    return value;
-  }
-  return refuse(`--${name}: a whole number from ${bounds.min} to ${bounds.max} is expected`);
+function number(name: string, text: string | undefined, bounds: Bounds): number {
+  return plainly(() => wholeNumber(name, text, bounds));
 }
 
 function addresses(text: string): string[] {

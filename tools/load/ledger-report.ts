@@ -12,11 +12,12 @@ export type LedgerErrorType =
   | 'invented';
 
 /** One kind of error: how often, and the first few cases in words. */
-export interface LedgerError {
-  type: LedgerErrorType;
+export interface ListedError<T extends string> {
+  type: T;
   count: number;
   examples: string[];
 }
+export type LedgerError = ListedError<LedgerErrorType>;
 
 /** Verdict over one run. */
 export interface LedgerReport {
@@ -35,17 +36,17 @@ export interface LedgerReport {
 const MAX_EXAMPLES = 8;
 
 /** Collects errors by kind. */
-export class ErrorList {
-  private readonly byType = new Map<LedgerErrorType, LedgerError>();
+export class ErrorList<T extends string = LedgerErrorType> {
+  private readonly byType = new Map<T, ListedError<T>>();
 
-  add(type: LedgerErrorType, example: () => string): void {
+  add(type: T, example: () => string): void {
     let error = this.byType.get(type);
     if (!error) this.byType.set(type, (error = { type, count: 0, examples: [] }));
     error.count++;
     if (error.examples.length < MAX_EXAMPLES) error.examples.push(example());
   }
 
-  list(): LedgerError[] {
+  list(): ListedError<T>[] {
     return [...this.byType.values()];
   }
 }

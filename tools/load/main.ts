@@ -8,9 +8,19 @@ import { idleText, measureIdle } from './idle';
 import { type RunReport, measure } from './measure';
 import type { Pipeline } from './pipeline';
 import { openProduct } from './product';
-import { type LoadReport, headText, idleHeadText, runText, summaryText } from './report';
+import {
+  type LoadReport,
+  headText,
+  idleHeadText,
+  receiptsRatioText,
+  runText,
+  summaryText,
+} from './report';
+import { syncHeadText, syncSummaryText, syncText } from './sync-report';
+import { SyncMeasurement, type SyncReport } from './syncs';
 import { type Target, openTarget } from './target';
 import type { Verdict } from './verdict';
+import { READ_WITHIN_SECONDS, type WorkloadName } from './workload';
 
 /** `npm run load`: drives the stack, measures, checks every message and reports. */
 
@@ -61,27 +71,58 @@ class Load {
       options,
     };
     if (options.idle) return this.idle(target, { ...options, idle: options.idle }, about);
+    const { name } = options.workload;
+    if (name === 'connects' || name === 'sync-http') return this.syncs(target, name, about);
     say(headText(about));
     const runs: RunReport[] = [];
     for (let round = 1; round <= options.runs; round++) {
-      for (const subject of options.subjects) {
-        const report = await this.once(target, subject, (options.seed + round - 1) % MAX_SEED);
+      const seed = this.seedOf(round);
+      for (const { title, subject, readWithinMs } of variants(name, options.subjects)) {
+        const report = await this.once(target, subject, { seed, readWithinMs });
         runs.push(report);
-        say(runText(report, `${subject} ${round}/${options.runs}`));
+        say(runText(report, `${title} ${round}/${options.runs}`));
         this.write({ ...about, runs });
       }
     }
-    say(summaryText(runs));
+    say(name === 'receipts' ? receiptsRatioText(runs) : summaryText(runs));
     return EXIT[worst(runs.map(({ verdict }) => verdict))];
   }
 
-  private async once(target: Target, subject: Subject, seed: number): Promise<RunReport> {
+  private async syncs(
+    target: Target,
+    name: 'connects' | 'sync-http',
+    about: Omit<LoadReport, 'runs'>,
+  ): Promise<number> {
+    const { options } = this;
+    say(syncHeadText(about));
+    const runs: SyncReport[] = [];
+    for (let round = 1; round <= options.runs; round++) {
+      const measurement = new SyncMeasurement(target, options, this.abort.signal);
+      await measurement.run(name, this.seedOf(round), (report) => {
+        runs.push(report);
+        say(syncText(report, `${round}/${options.runs}`));
+        this.write({ ...about, runs });
+      });
+    }
+    say(syncSummaryText(runs));
+    return EXIT[worst(runs.map(({ verdict }) => verdict))];
+  }
+
+  private seedOf(round: number): number {
+    return (this.options.seed + round - 1) % MAX_SEED;
+  }
+
+  private async once(
+    target: Target,
+    subject: Subject,
+    run: { seed: number; readWithinMs: number | null },
+  ): Promise<RunReport> {
     const pipeline =
       subject === 'baseline'
         ? await openBaseline(target, this.options)
         : await this.product(target);
     try {
-      return await measure(pipeline, this.options, { seed, abort: this.abort.signal });
+      return await measure(pipeline, this.options, { ...run, abort: this.abort.signal });
     } finally {
       await pipeline.stop();
     }
@@ -89,8 +130,10 @@ class Load {
 
   /** The product's users are made once. */
   private async product(target: Target): Promise<Pipeline> {
-    const { users } = this.options;
-    this.users ??= await openProduct(target, { users, pairs: true }, this.abort.signal);
+    const { users, workload } = this.options;
+    const { groupSize, online } = workload;
+    const conversations = groupSize === 2 ? 'pairs' : { groupSize, online };
+    this.users ??= await openProduct(target, { users, conversations }, this.abort.signal);
     return this.users;
   }
 
@@ -100,7 +143,8 @@ class Load {
     about: Omit<LoadReport, 'runs'>,
   ): Promise<number> {
     const users = options.idle[1];
-    const pipeline = await openProduct(target, { users, pairs: false }, this.abort.signal);
+    const population = { users, conversations: null };
+    const pipeline = await openProduct(target, population, this.abort.signal);
     say(idleHeadText(about));
     const report = await measureIdle(target, pipeline, options, this.abort.signal);
     say(idleText(report));
@@ -112,6 +156,21 @@ class Load {
     const { jsonFile } = this.options;
     if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
   }
+}
+
+/** The runs of one round. */
+function variants(
+  name: WorkloadName,
+  subjects: readonly Subject[],
+): { title: string; subject: Subject; readWithinMs: number | null }[] {
+  if (name !== 'receipts') {
+    return subjects.map((subject) => ({ title: subject, subject, readWithinMs: null }));
+  }
+  const subject = 'product';
+  return [
+    { title: 'without receipts', subject, readWithinMs: null },
+    { title: 'everybody reads', subject, readWithinMs: READ_WITHIN_SECONDS * 1000 },
+  ];
 }
 
 /** Every user is an open file of the generator; the hard limit counts, Node raises the soft one. */

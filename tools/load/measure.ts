@@ -14,6 +14,8 @@ export const GENERATOR = 'generator';
 export interface RunReport {
   subject: Subject;
   seed: number;
+  /** messages that reached a device of another member, per second of the run phase */
+  deliveriesPerSecond: number;
   verdict: Verdict;
   connect: ConnectResult;
   result: GeneratorResult;
@@ -30,7 +32,8 @@ export interface RunReport {
   storedAfterMs: number | null;
 }
 
-interface Reading {
+/** Counters of processes at one moment. */
+export interface Usage {
   atMs: number;
   cpuUs: Record<string, number>;
   machineUs: number;
@@ -43,12 +46,12 @@ const CONNECT_CONCURRENCY = 32;
 export async function measure(
   pipeline: Pipeline,
   options: LoadOptions,
-  run: { seed: number; abort: AbortSignal },
+  run: { seed: number; readWithinMs: number | null; abort: AbortSignal },
 ): Promise<RunReport> {
   run.abort.throwIfAborted();
-  const readings: Partial<Record<Phase, Reading>> = {};
+  const readings: Partial<Record<Phase, Usage>> = {};
   const generator = new GeneratorHandle((phase) => {
-    readings[phase] = read([...pipeline.processes, { name: GENERATOR, pid: generator.pid }]);
+    readings[phase] = readUsage([...pipeline.processes, { name: GENERATOR, pid: generator.pid }]);
   }, options.pin);
   const onAbort = (): void => void generator.stop();
   run.abort.addEventListener('abort', onAbort);
@@ -57,7 +60,7 @@ export async function measure(
     throw error;
   });
   try {
-    const { entrance, devices, pairs } = pipeline;
+    const { entrance, devices, conversations } = pipeline;
     const connect = await generator.call('connect', {
       entrance,
       devices,
@@ -71,7 +74,8 @@ export async function measure(
       runMs: options.seconds * 1000,
       drainMs: options.drainSeconds * 1000,
       textBytes: options.textBytes,
-      pairs,
+      conversations,
+      readWithinMs: run.readWithinMs,
       partitions: watch.partitions,
       historyUrls: pipeline.historyUrls,
     });
@@ -88,6 +92,7 @@ export async function measure(
     return {
       subject: pipeline.subject,
       seed: run.seed,
+      deliveriesPerSecond: result.latency.delivered.count / options.seconds,
       verdict: judge(result, used.generatorShare),
       connect,
       result,
@@ -103,7 +108,8 @@ export async function measure(
   }
 }
 
-function read(processes: readonly { name: string; pid: number }[]): Reading {
+/** Reads the counters of processes, now. */
+export function readUsage(processes: readonly { name: string; pid: number }[]): Usage {
   return {
     atMs: monotonicMs(),
     cpuUs: cpuTimes(processes),
@@ -112,9 +118,10 @@ function read(processes: readonly { name: string; pid: number }[]): Reading {
   };
 }
 
-function usage(
-  before: Reading,
-  after: Reading,
+/** What was used between two readings, per message (or whatever was counted). */
+export function usage(
+  before: Usage,
+  after: Usage,
   messages: number,
 ): Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare' | 'foreignCores'> {
   const cpuUsPerMessage: Record<string, number> = {};

@@ -1,5 +1,5 @@
 import type { Subject } from './args';
-import type { DevicePlan, Entrance, PairPlan } from './generator/protocol';
+import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';
 import type { WatchedProcess } from './processes';
 import type { StoreSpec } from './store-watch';
 
@@ -8,7 +8,7 @@ export interface Pipeline {
   subject: Subject;
   entrance: Entrance;
   devices: DevicePlan[];
-  pairs: PairPlan[];
+  conversations: ConversationPlan[];
   store: StoreSpec;
   /** its own processes and the servers behind it */
   processes: WatchedProcess[];
@@ -30,4 +30,15 @@ export function spreadPairs(pairs: number, gateways: number): number[] {
     wanted.push(first, apart ? (first + 1) % gateways : first);
   }
   return wanted;
+}
+
+/**
+ * Which gateway each of `groups` × `online` devices belongs on: each group evenly spread, beginning
+ * with another gateway each time.
+ */
+export function spreadGroups(groups: number, online: number, gateways: number): number[] {
+  return Array.from(
+    { length: groups * online },
+    (_, device) => (Math.floor(device / online) + (device % online)) % gateways,
+  );
 }

@@ -2,9 +2,10 @@ import type { ConnectionsAnswer, Conversation } from '@tidings/common/contracts/
 import { TOPICS } from '@tidings/common/contracts/topics';
 import { StackError } from '../stack/paths';
 import { callApi, inParallel, patiently } from './api';
-import type { DevicePlan, PairPlan } from './generator/protocol';
-import { type Pipeline, spreadPairs } from './pipeline';
-import { seedUsers } from './seed-users';
+import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';
+import { makeGroups } from './groups';
+import { type Pipeline, spreadGroups, spreadPairs } from './pipeline';
+import { type SeededUser, seedUsers } from './seed-users';
 import type { Target } from './target';
 import { signAccessToken } from './tokens';
 
@@ -20,26 +21,40 @@ const MESSAGES_SQL = `SELECT m.conversation_id, m.message_id, m.position
   FROM unnest($1::text[], $2::bigint[]) AS wanted (id, lowest)
   JOIN messages m ON m.conversation_id = wanted.id AND m.position >= wanted.lowest`;
 
-/** Users with tokens, their direct conversations and the way in, on a stack that runs. */
+/** Who is connected, and what they write to. */
+export interface Population {
+  /** users that are connected */
+  users: number;
+  /** null: they have no conversations of the load */
+  conversations: 'pairs' | { groupSize: number; online: number } | null;
+}
+
+/** Users with tokens, their conversations and the way in, on a stack that runs. */
 export async function openProduct(
   target: Target,
-  options: { users: number; pairs: boolean },
+  { users: online, conversations }: Population,
   abort: AbortSignal,
 ): Promise<Pipeline> {
-  const users = await seedUsers(target, options.users, abort);
-  const devices = users.map(({ userId, deviceId }): DevicePlan => {
-    const lifetimeSeconds = TOKEN_LIFETIME_SECONDS;
-    const claims = { userId, deviceId, nowMs: Date.now(), lifetimeSeconds };
-    return { userId, deviceId, token: signAccessToken(target.jwtSecret, claims), gateway: 0 };
-  });
-  const gatewayIds = await findGateways(target, devices[0]!);
-  const spread = spreadPairs(Math.ceil(devices.length / 2), gatewayIds.length);
+  const groups = typeof conversations === 'object' ? conversations : null;
+  const count = groups ? (online / groups.online) * groups.groupSize : online;
+  const all = devicesOf(target, await seedUsers(target, count, abort));
+  // of each group those who are connected stand first
+  const devices = groups ? all.filter((_, i) => i % groups.groupSize < groups.online) : all;
+  const entrance = await findEntrance(target, devices);
+  const gatewayIds = entrance.gatewayIds;
+  const spread = groups
+    ? spreadGroups(online / groups.online, groups.online, gatewayIds.length)
+    : spreadPairs(Math.ceil(online / 2), gatewayIds.length);
   devices.forEach((device, index) => (device.gateway = spread[index]!));
   return {
     subject: 'product',
-    entrance: { kind: 'directory', httpUrls: target.gateways, gatewayIds },
+    entrance,
     devices,
-    pairs: options.pairs ? await makePairs(target, devices) : [],
+    conversations: groups
+      ? await makeGroups(target, all, groups)
+      : conversations === 'pairs'
+        ? await makePairs(target, devices)
+        : [],
     store: {
       databaseUrl: target.databaseUrl,
       progressSql: PROGRESS_SQL,
@@ -49,6 +64,24 @@ export async function openProduct(
     historyUrls: target.gateways,
     stop: () => Promise.resolve(),
   };
+}
+
+/** Seeded users' devices, with tokens that hold for hours, on the gateways in turn. */
+export function devicesOf(target: Target, users: readonly SeededUser[]): DevicePlan[] {
+  return users.map(({ userId, deviceId }, index) => {
+    const claims = { userId, deviceId, nowMs: Date.now(), lifetimeSeconds: TOKEN_LIFETIME_SECONDS };
+    const token = signAccessToken(target.jwtSecret, claims);
+    return { userId, deviceId, token, gateway: index % target.gateways.length };
+  });
+}
+
+/** The way in through the directory. @throws StackError when the gateways are not there. */
+export async function findEntrance(
+  target: Target,
+  devices: readonly DevicePlan[],
+): Promise<Extract<Entrance, { kind: 'directory' }>> {
+  const gatewayIds = await findGateways(target, devices[0]!);
+  return { kind: 'directory', httpUrls: target.gateways, gatewayIds };
 }
 
 /** Asks the directory, avoiding those known, until it names no further one of the chosen gateways. */
@@ -74,8 +107,11 @@ async function findGateways(target: Target, device: DevicePlan): Promise<string[
   );
 }
 
-async function makePairs(target: Target, devices: readonly DevicePlan[]): Promise<PairPlan[]> {
-  const pairs: PairPlan[] = [];
+async function makePairs(
+  target: Target,
+  devices: readonly DevicePlan[],
+): Promise<ConversationPlan[]> {
+  const pairs: ConversationPlan[] = [];
   await inParallel(devices.length / 2, HTTP_CONCURRENCY, async (pair) => {
     const [first, second] = [2 * pair, 2 * pair + 1];
     const call = {

@@ -1,17 +1,22 @@
 import type { LoadOptions, Subject } from './args';
 import { type Environment, environmentLine } from './environment';
 import type { LatencySummary } from './generator/latency';
+import type { ReceiptsResult } from './generator/protocol';
 import { GENERATOR, type RunReport } from './measure';
 
 const MIB = 2 ** 20;
 const QUANTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
 const LATENCIES = ['sent', 'delivered', 'stored'] as const;
 
-/** What goes into the JSON file. */
-export interface LoadReport {
+/** What was measured where. */
+export interface ReportHead {
   label: string;
   environment: Environment;
   target: string;
+}
+
+/** What goes into the JSON file. */
+export interface LoadReport extends ReportHead {
   options: LoadOptions;
   runs: RunReport[];
 }
@@ -26,18 +31,30 @@ function ms(value: number): string {
 
 /** First lines of the report: what is measured and where. */
 export function headText(report: Omit<LoadReport, 'runs'>): string {
-  const { options, environment, target, label } = report;
-  return [
-    ...(label ? [label] : []),
-    `${options.rate} msg/s open loop (Poisson), ${options.users} users in ${options.users / 2} pairs, ` +
+  const { options } = report;
+  return headLines(
+    report,
+    `${options.rate} msg/s open loop (Poisson), ${populationText(options)}, ` +
       `${options.textBytes}-byte text, ${options.warmupSeconds} s warm-up, ${options.runs} × ${options.seconds} s, seed ${options.seed}`,
-    `${target}; ${environmentLine(environment)}`,
-    '',
-  ].join('\n');
+  );
+}
+
+/** The first lines of any report; `what` says what is measured. */
+export function headLines({ label, target, environment }: ReportHead, what: string): string {
+  return [...(label ? [label] : []), what, `${target}; ${environmentLine(environment)}`, ''].join(
+    '\n',
+  );
+}
+
+function populationText({ users, workload }: LoadOptions): string {
+  const { groupSize, online } = workload;
+  if (groupSize === 2) return `${users} users in ${users / 2} pairs`;
+  const connected = online === groupSize ? '' : `, ${online} of each connected`;
+  return `${users} users connected in ${users / online} groups of ${groupSize}${connected}`;
 }
 
 /** First lines of the report on idle connections. */
-export function idleHeadText({ label, target, environment }: Omit<LoadReport, 'runs'>): string {
+export function idleHeadText({ label, target, environment }: ReportHead): string {
   return [...(label ? [label] : []), `${target}; ${environmentLine(environment)}`, ''].join('\n');
 }
 
@@ -47,8 +64,9 @@ export function runText(run: RunReport, title: string): string {
   return [
     `── ${title}: ${verdict.outcome}`,
     ...verdict.reasons.map((reason) => `   ${reason}`),
-    `   ms from schedule  ${QUANTILES.map((q) => pad(q === 'p999' ? 'p99.9' : q, 9)).join('')}`,
+    quantileHead(),
     ...LATENCIES.map((name) => latencyLine(`send → ${name}`, result.latency[name])),
+    ...(result.receipts ? [latencyLine('read → shown', result.receipts.seen)] : []),
     latencyLine('(generator lag)', result.scheduleLag),
     countsText(run),
     costText(run),
@@ -56,15 +74,28 @@ export function runText(run: RunReport, title: string): string {
   ].join('\n');
 }
 
-function latencyLine(name: string, latency: LatencySummary): string {
+/** Names of the columns of {@link latencyLine}. */
+export function quantileHead(): string {
+  return `   ms from schedule  ${QUANTILES.map((q) => pad(q === 'p999' ? 'p99.9' : q, 9)).join('')}`;
+}
+
+/** Quantiles of one latency, milliseconds. */
+export function latencyLine(name: string, latency: LatencySummary): string {
   return `   ${name.padEnd(17)} ${QUANTILES.map((q) => pad(ms(latency[q]), 9)).join('')}`;
 }
 
-function countsText({ result, connect, unstoredAtEnd, storedAfterMs }: RunReport): string {
+function receiptsText(receipts: ReceiptsResult | null): string {
+  if (!receipts) return '';
+  return `; ${receipts.reads} reads, ${receipts.unseen} of the last ones never shown`;
+}
+
+function countsText(run: RunReport): string {
+  const { result, connect, unstoredAtEnd, storedAfterMs } = run;
   const { ledger } = result;
   const ends = (count: number, what: string, after: number | null): string =>
     `${count} ${what}, none after ${after === null ? 'the wait' : `${(after / 1000).toFixed(1)} s`}`;
   return [
+    `   deliveries to others: ${run.deliveriesPerSecond.toFixed(0)} per second${receiptsText(result.receipts)}`,
     `   messages: ${ledger.acknowledged} of ${result.scheduled} acknowledged, ${ledger.duplicates} raw duplicates, ` +
       `${ledger.unknownPrevious} without previous, ${ledger.repaired} by history, ${result.resent} sent again, ${result.held} held`,
     `   at the end of the load: ${ends(result.undeliveredAtEnd, 'not delivered', result.deliveredAfterMs)}; ` +
@@ -75,15 +106,22 @@ function countsText({ result, connect, unstoredAtEnd, storedAfterMs }: RunReport
   ].join('\n');
 }
 
-function costText(run: RunReport): string {
+/** CPU per message (or whatever is counted), memory, the generator's share. */
+export function costText(
+  run: Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare' | 'foreignCores'> & {
+    memoryBytes: Record<string, number> | null;
+  },
+  unit = 'message',
+): string {
   const { cpuUsPerMessage, memoryBytes, generatorShare, foreignCores } = run;
   const names = Object.keys(cpuUsPerMessage).filter((name) => name !== GENERATOR);
+  const mib = (name: string): string =>
+    memoryBytes ? `  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB` : '';
   const lines = names.map(
-    (name) =>
-      `   ${name.padEnd(18)} ${pad(micros(cpuUsPerMessage[name]), 8)} µs  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB`,
+    (name) => `   ${name.padEnd(18)} ${pad(micros(cpuUsPerMessage[name]), 8)} µs${mib(name)}`,
   );
   return [
-    '   CPU per message, memory at the end',
+    `   CPU per ${unit}${memoryBytes ? ', memory at the end' : ''}`,
     ...lines,
     `   ${'all servers'.padEnd(18)} ${pad(serversUs(run).toFixed(1), 8)} µs`,
     `   ${GENERATOR.padEnd(18)} ${pad((cpuUsPerMessage[GENERATOR] ?? 0).toFixed(1), 8)} µs  ${(generatorShare * 100).toFixed(0)} % of a core`,
@@ -96,7 +134,7 @@ function micros(us: number | undefined): string {
 }
 
 /** CPU µs per message of everything but the generator, as far as it is known. */
-export function serversUs(run: RunReport): number {
+export function serversUs(run: Pick<RunReport, 'cpuUsPerMessage'>): number {
   return Object.entries(run.cpuUsPerMessage)
     .filter(([name, us]) => name !== GENERATOR && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);
@@ -154,4 +192,20 @@ function valuesOf(
   of: (run: RunReport) => number,
 ): number[] {
   return runs.filter((run) => run.subject === subject).map(of);
+}
+
+/** p99 of deliveries and stores with receipts, as a multiple of that without, in pairs of runs. */
+export function receiptsRatioText(runs: readonly RunReport[]): string {
+  const without = runs.filter(({ result }) => result.receipts === null);
+  const reading = runs.filter(({ result }) => result.receipts !== null);
+  const lines = without.flatMap((plain, i) => {
+    const other = reading[i];
+    if (!other) return [];
+    const ratio = LATENCIES.map((name) => {
+      const [a, b] = [plain, other].map(({ result }) => result.latency[name].p99);
+      return `${name} ${ms(a!)} → ${ms(b!)} (× ${(b! / a!).toFixed(2)})`;
+    });
+    return [`   p99 ms without → with receipts: ${ratio.join(', ')}`];
+  });
+  return ['── what receipts cost', ...lines, ''].join('\n');
 }

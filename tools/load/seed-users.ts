@@ -20,33 +20,67 @@ const SEED_TIMEOUT_MS = 300_000;
  * password each.
  * @throws StackError with what the command printed.
  */
-export async function seedUsers(
+export function seedUsers(
   target: Target,
   count: number,
   abort: AbortSignal,
 ): Promise<SeededUser[]> {
+  return inSeedDir((file) => usersInto(target, { count, prefix: 'load', file }, abort));
+}
+
+/**
+ * Makes sure that users exist who have `each` conversations of at least `messages` messages, by
+ * storage's own commands; the histories go through the log.
+ * @throws StackError with what a command printed.
+ */
+export function seedTalkers(
+  target: Target,
+  plan: { count: number; each: number; messages: number; textBytes: number },
+  abort: AbortSignal,
+): Promise<SeededUser[]> {
+  const { count, each, messages, textBytes } = plan;
+  return inSeedDir(async (file) => {
+    // other numbers, other users: those of another measurement have other conversations
+    const users = await usersInto(target, { count, prefix: `talk${count}x${each}`, file }, abort);
+    const sizes = ['--each', each, '--messages', messages, '--text', textBytes].map(String);
+    await storageTool(target, ['seed-conversations', '--users', file, ...sizes], abort);
+    return users;
+  });
+}
+
+async function inSeedDir<T>(work: (file: string) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'tidings-seed-'));
-  const file = join(dir, 'users.json');
   try {
-    const entry = entryFile(join(projectRoot(), 'dist'), 'storage');
-    const args = [entry, 'seed', '--users', String(count), '--prefix', 'load', '--out', file];
-    const result = await runProgram(process.execPath, args, {
-      env: childEnvironment({
-        NODE_ID: 'load-seed',
-        KAFKA_BROKERS: target.brokers,
-        REDIS_URL: target.redisUrl,
-        DATABASE_URL: target.databaseUrl,
-        // nobody logs in with it: the tokens are signed here
-        SEED_PASSWORD: randomBytes(24).toString('base64url'),
-      }),
-      timeoutMs: SEED_TIMEOUT_MS,
-      abort,
-    });
-    if (result.code !== 0) {
-      throw new StackError(`The users of the load could not be made:\n${result.output.trimEnd()}`);
-    }
-    return seeded.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return await work(join(dir, 'users.json'));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+async function usersInto(
+  target: Target,
+  { count, prefix, file }: { count: number; prefix: string; file: string },
+  abort: AbortSignal,
+): Promise<SeededUser[]> {
+  const args = ['seed', '--users', String(count), '--prefix', prefix, '--out', file];
+  await storageTool(target, args, abort);
+  return seeded.parse(JSON.parse(readFileSync(file, 'utf8')));
+}
+
+async function storageTool(target: Target, args: string[], abort: AbortSignal): Promise<void> {
+  const entry = entryFile(join(projectRoot(), 'dist'), 'storage');
+  const result = await runProgram(process.execPath, [entry, ...args], {
+    env: childEnvironment({
+      NODE_ID: 'load-seed',
+      KAFKA_BROKERS: target.brokers,
+      REDIS_URL: target.redisUrl,
+      DATABASE_URL: target.databaseUrl,
+      // nobody logs in with it: the tokens are signed here
+      SEED_PASSWORD: randomBytes(24).toString('base64url'),
+    }),
+    timeoutMs: SEED_TIMEOUT_MS,
+    abort,
+  });
+  if (result.code === 0) return;
+  throw new StackError(`Storage's "${args[0]}" failed:\n${result.output.trimEnd()}`);
 }

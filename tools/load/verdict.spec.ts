@@ -29,6 +29,7 @@ function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
       repaired: 0,
       errors: [],
     },
+    receipts: null,
     ...change,
   };
 }

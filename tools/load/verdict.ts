@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tidings/common/contracts/errors';
-import type { GeneratorResult } from './generator/protocol';
+import type { GeneratorResult, ReceiptsResult } from './generator/protocol';
 
 /** PASSED: measured and correct. VOID: the generator was the bottleneck, nothing is known. */
 export interface Verdict {
@@ -35,15 +35,26 @@ function voidsOf(run: GeneratorResult, share: number): string[] {
       `the stack's own rate limits refused ${limited} sends: start it with SEND_RATE_PER_SECOND=0, or use --own-stack`,
     );
   }
-  const offered = run.runScheduled === 0 ? 0 : run.runSent / run.runScheduled;
+  const { runSent: sent, runScheduled: scheduled, scheduleLag } = run;
+  reasons.push(...generatorVoids({ sent, scheduled, lagP99Ms: scheduleLag.p99 }, share));
+  return reasons;
+}
+
+/** Why a run tells nothing: the generator was the bottleneck. */
+export function generatorVoids(
+  run: { sent: number; scheduled: number; lagP99Ms: number },
+  share: number,
+): string[] {
+  const reasons: string[] = [];
+  const offered = run.scheduled === 0 ? 0 : run.sent / run.scheduled;
   if (!(share <= MAX_GENERATOR_SHARE)) {
     reasons.push(
       `the generator used ${percent(share)} of a core (at most ${percent(MAX_GENERATOR_SHARE)})`,
     );
   }
-  if (!(run.scheduleLag.p99 <= MAX_LAG_P99_MS)) {
+  if (!(run.lagP99Ms <= MAX_LAG_P99_MS)) {
     reasons.push(
-      `the generator was late: p99 ${run.scheduleLag.p99.toFixed(1)} ms (at most ${MAX_LAG_P99_MS})`,
+      `the generator was late: p99 ${run.lagP99Ms.toFixed(1)} ms (at most ${MAX_LAG_P99_MS})`,
     );
   }
   if (!(offered >= MIN_OFFERED)) {
@@ -70,6 +81,15 @@ function failuresOf(run: GeneratorResult): string[] {
     );
   }
   if (run.ledger.acknowledged === 0) reasons.push('nothing was acknowledged');
+  if (run.receipts) reasons.push(...receiptFailures(run.receipts));
+  return reasons;
+}
+
+function receiptFailures({ reads, unseen, invented }: ReceiptsResult): string[] {
+  const reasons: string[] = [];
+  if (reads === 0) reasons.push('nobody read anything');
+  if (unseen > 0) reasons.push(`${unseen} last reads were never shown to another member`);
+  if (invented > 0) reasons.push(`${invented} receipts show what nobody read`);
   return reasons;
 }
 

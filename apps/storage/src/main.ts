@@ -5,11 +5,15 @@ import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { runService } from '@tidings/common/runtime/run';
 import { prepare } from './prepare';
+import { conversationsPlan, seedConversations } from './seed/seed-conversations';
 import { seed } from './seed/seed-users';
 import { Storage } from './storage';
 import { storageEnv, toolEnv } from './storage.env';
 
-/** `main.js`: the service; `main.js prepare`: schema and topics; `main.js seed …`: users for load tests. */
+/**
+ * `main.js`: the service; `main.js prepare`: schema and topics; `main.js seed …`: users for load tests;
+ * `main.js seed-conversations …`: what they have said.
+ */
 const [command, ...args] = process.argv.slice(2);
 
 function serve(): void {
@@ -30,7 +34,11 @@ async function runTool(): Promise<void> {
   try {
     if (command === 'prepare') await prepare(env, logger);
     else if (command === 'seed') await seed(env, args, logger);
-    else throw new Error(`unknown command ${command}: prepare and seed are known`);
+    else if (command === 'seed-conversations') {
+      await seedConversations(env, conversationsPlan(args), logger);
+    } else {
+      throw new Error(`unknown command ${command}: prepare, seed, seed-conversations are known`);
+    }
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     process.exitCode = 1;

@@ -40,6 +40,7 @@ import { OutboxService } from './outbox/outbox.service';
 import { ReceiptsRepository } from './receipts/receipts.repository';
 import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
+import { StateKeeper } from './sync/state-keeper';
 import { SyncRepository } from './sync/sync.repository';
 import { SyncService } from './sync/sync.service';
 
@@ -57,6 +58,7 @@ export interface StorageParts {
   hasher: PasswordHasher;
   security: SecurityLog;
   media: MediaSettings;
+  keeper: StateKeeper;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -85,6 +87,7 @@ export class StorageModule {
         { provide: PasswordHasher, useValue: parts.hasher },
         { provide: SecurityLog, useValue: parts.security },
         { provide: MediaSettings, useValue: parts.media },
+        { provide: StateKeeper, useValue: parts.keeper },
         ...[AccountsRepository, AccountsService, SessionsRepository, SessionsService, UsersService],
         ...[PasswordService, DevicesRepository, DevicesService, BlocksRepository, BlocksService],
         ...[ContactsRepository, ContactsService, ConversationsRepository, ConversationsService],

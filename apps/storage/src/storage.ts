@@ -40,6 +40,7 @@ import type { StorageEnv } from './storage.env';
 import { watchStorage } from './storage.metrics';
 import { StorageModule } from './storage.module';
 import { storageHandlers, StorageServices } from './storage.rpc';
+import { StateKeeper } from './sync/state-keeper';
 
 /** How long the start waits for PostgreSQL, in milliseconds. */
 const DATABASE_WITHIN_MS = 30_000;
@@ -81,6 +82,7 @@ export class Storage {
   private sweep: OutboxSweep | null = null;
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
+  private readonly keeper: StateKeeper;
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
 
@@ -99,6 +101,8 @@ export class Storage {
     this.media = createMediaDriver(env);
     this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
+    const unkept = options.metrics.counter('storage_unkept_total', 'Counts of syncs not kept');
+    this.keeper = new StateKeeper(this.database, logger, () => unkept.inc());
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
     this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
     this.receiptMemberIds = this.memberIdsOf(GROUPS.storageReceipts);
@@ -165,6 +169,7 @@ export class Storage {
   }
 
   private async closeDatabase(): Promise<void> {
+    await this.keeper.stop();
     const pools = [this.database, this.writes, this.outbox, this.receiptWrites];
     await Promise.all(pools.map((pool) => pool.close()));
     if (this.dataSource?.isInitialized) await this.dataSource.destroy();
@@ -215,6 +220,7 @@ export class Storage {
       memberCache: new MemberCache(this.redis),
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
+      keeper: this.keeper,
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
       ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },

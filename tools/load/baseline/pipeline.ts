@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import type { LoadOptions } from '../args';
-import type { DevicePlan, PairPlan } from '../generator/protocol';
+import type { ConversationPlan, DevicePlan } from '../generator/protocol';
 import { type Pipeline, spreadPairs } from '../pipeline';
 import type { Target } from '../target';
 import {
@@ -47,12 +47,12 @@ export async function openBaseline(target: Target, options: LoadOptions): Promis
       launch(running, 'inserter', 'bare-inserter', 0),
     ]);
     const socketUrls = started.flatMap(({ url }) => (url === undefined ? [] : [url]));
-    const { devices, pairs } = population(options.users);
+    const { devices, conversations } = population(options.users);
     return {
       subject: 'baseline',
       entrance: { kind: 'direct', socketUrls },
       devices,
-      pairs,
+      conversations,
       store: {
         databaseUrl: topology.databaseUrl,
         progressSql: `SELECT partition, 0 AS base, next FROM ${topology.progressTable}`,
@@ -90,17 +90,20 @@ function topologyFor(target: Target): Topology {
   };
 }
 
-function population(users: number): { devices: DevicePlan[]; pairs: PairPlan[] } {
+function population(users: number): {
+  devices: DevicePlan[];
+  conversations: ConversationPlan[];
+} {
   const spread = spreadPairs(users / 2, GATEWAYS);
   const devices = spread.map((gateway, index): DevicePlan => {
     const userId = `u${index}`;
     return { userId, deviceId: userId, token: '', gateway };
   });
-  const pairs = Array.from({ length: users / 2 }, (_, pair): PairPlan => {
+  const conversations = Array.from({ length: users / 2 }, (_, pair): ConversationPlan => {
     const [first, second] = [2 * pair, 2 * pair + 1];
     return { conversationId: conversationOf(`u${first}`, `u${second}`), devices: [first, second] };
   });
-  return { devices, pairs };
+  return { devices, conversations };
 }
 
 async function prepare(topology: Topology): Promise<void> {

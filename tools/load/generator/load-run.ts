@@ -1,7 +1,7 @@
 import { partitionOf } from '@tidings/common/kafka/partitioner';
 import { monotonicMs } from '../clock';
 import { Ledger } from '../ledger';
-import { seededRandom } from '../random';
+import { type Random, seededRandom } from '../random';
 import { type LoggedMessage, recordStored } from '../stored-latency';
 import type { Connections, DeviceListener } from './connections';
 import { FrameScanner, KINDS } from './frame-scan';
@@ -10,13 +10,17 @@ import { Latency } from './latency';
 import { MessageIds } from './message-ids';
 import { OtherFrames } from './other-frames';
 import { Pacemaker } from './pacemaker';
+import { Reading } from './reading';
 import type { Drained, GeneratorResult, Phase, RunPlan } from './protocol';
 import { type Arrivals, firstAtOrAfter, poissonArrivals } from './schedule';
+import { Seen } from './seen';
 import type { ProgressSamples } from '../stored-latency';
 
 /** Between the making of the schedule and its first message. */
 const LEAD_MS = 200;
 const DRAIN_POLL_MS = 50;
+/** How often devices look whether they should read. */
+const READ_TICK_MS = 20;
 /** Waiting for the rest ends when nothing has come for this long. */
 const DRAIN_SILENCE_MS = 15_000;
 
@@ -28,13 +32,13 @@ export class LoadRun implements DeviceListener {
   private readonly templates: SendTemplate[] = [];
   private readonly slotOf: Int32Array;
   private readonly idMs: Float64Array;
-  /** one bit per device of the conversation that has the message */
-  private readonly seen: Uint8Array;
+  private readonly seen: Seen;
   private readonly sentLatency = new Latency();
   private readonly deliveredLatency = new Latency();
   private readonly lag = new Latency();
   private readonly scanner = new FrameScanner();
   private readonly other: OtherFrames;
+  private readonly reading: Reading | null;
   private readonly filler: string;
   private readonly firstOfRun: number;
   private startMs = 0;
@@ -54,7 +58,7 @@ export class LoadRun implements DeviceListener {
   ) {
     const random = seededRandom(plan.seed);
     this.ids = new MessageIds(random);
-    const devices = plan.pairs.length * 2;
+    const devices = plan.conversations.reduce((sum, c) => sum + c.devices.length, 0);
     const durationMs = plan.warmupMs + plan.runMs;
     this.arrivals = poissonArrivals(random, {
       ratePerSecond: plan.ratePerSecond,
@@ -64,20 +68,24 @@ export class LoadRun implements DeviceListener {
     const count = this.arrivals.atMs.length;
     this.firstOfRun = firstAtOrAfter(this.arrivals.atMs, plan.warmupMs);
     this.ledger = new Ledger(
-      plan.pairs.map((pair) => pair.devices),
+      plan.conversations.map((conversation) => conversation.devices),
       count,
     );
     this.idMs = new Float64Array(count);
-    this.seen = new Uint8Array(count);
+    this.seen = new Seen(count, plan.conversations[0]?.devices.length ?? 0);
     this.slotOf = new Int32Array(devices);
     this.filler = fillerText(plan.textBytes - NUMBER_DIGITS);
-    for (const { conversationId, devices: members } of plan.pairs) {
+    for (const { conversationId, devices: members } of plan.conversations) {
       members.forEach((device, slot) => {
         this.slotOf[device] = slot;
         this.templates[device] = new SendTemplate(conversationId, this.filler);
       });
     }
-    this.other = new OtherFrames(this.ledger, (message) => this.sendAgain(message));
+    this.reading = readingOf(plan, connections, random);
+    this.other = new OtherFrames(this.ledger, {
+      sendAgain: (message) => this.sendAgain(message),
+      receipt: (device, receipt) => this.reading?.onReceipt(device, receipt, monotonicMs()),
+    });
   }
 
   /** Sends the whole schedule, then waits for what is missing. Rejects when the pacemaker fails. */
@@ -95,15 +103,19 @@ export class LoadRun implements DeviceListener {
       () => this.sendDue(),
       failed,
     );
+    const reads = setInterval(() => this.reading?.tick(monotonicMs()), READ_TICK_MS);
     try {
       await Promise.race([failure, until(runAt)]);
+      this.reading?.startRun();
       onPhase('run');
       await Promise.race([failure, until(endAt)]);
       this.runSent = this.nextSend - this.firstOfRun;
       this.undeliveredAtEnd = this.acked - this.complete;
       onPhase('end');
+      this.reading?.endRun();
       await this.drain(endAt);
     } finally {
+      clearInterval(reads);
       await pacemaker.stop();
       this.other.stop();
     }
@@ -142,12 +154,13 @@ export class LoadRun implements DeviceListener {
       undeliveredAtEnd: this.undeliveredAtEnd,
       deliveredAfterMs: this.complete === this.acked ? Math.max(0, after) : null,
       ledger: this.ledger.check({ storedKnown }),
+      receipts: this.reading?.result() ?? null,
     };
   }
 
   /** Partition of each conversation's records. */
   private partition(conversation: number): number {
-    return partitionOf(this.plan.pairs[conversation]!.conversationId, this.plan.partitions);
+    return partitionOf(this.plan.conversations[conversation]!.conversationId, this.plan.partitions);
   }
 
   private sendDue(): void {
@@ -172,7 +185,7 @@ export class LoadRun implements DeviceListener {
     const text = messageText(message, this.filler);
     this.connections.send(
       device,
-      encodeRetry(this.plan.pairs[conversation]!.conversationId, id, text),
+      encodeRetry(this.plan.conversations[conversation]!.conversationId, id, text),
     );
     this.ledger.sendAgain(message);
   }
@@ -194,7 +207,7 @@ export class LoadRun implements DeviceListener {
     const now = monotonicMs();
     this.lastEventMs = now;
     this.acked++;
-    if (this.seen[message] === 3) this.completed(now);
+    if (this.seen.byAll(message)) this.completed(now);
     if (message >= this.firstOfRun) {
       this.sentLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
     }
@@ -222,15 +235,14 @@ export class LoadRun implements DeviceListener {
   }
 
   private saw(device: number, message: number): void {
-    const bit = 1 << this.slotOf[device]!;
-    const before = this.seen[message]!;
-    if ((before & bit) !== 0) return;
+    if (!this.seen.add(message, this.slotOf[device]!)) return;
     const now = monotonicMs();
     this.lastEventMs = now;
-    this.seen[message] = before | bit;
-    if (this.seen[message] === 3 && !Number.isNaN(this.ledger.positionOf(message)))
-      this.completed(now);
-    if (message >= this.firstOfRun && device !== this.arrivals.sender[message]) {
+    const acked = !Number.isNaN(this.ledger.positionOf(message));
+    if (acked && this.seen.byAll(message)) this.completed(now);
+    if (device === this.arrivals.sender[message]) return;
+    this.reading?.onMessage(device, this.scanner.position, now);
+    if (message >= this.firstOfRun) {
       this.deliveredLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
     }
   }
@@ -253,7 +265,8 @@ export class LoadRun implements DeviceListener {
       const open = this.nextSend - this.other.failedSends - this.complete;
       const now = monotonicMs();
       const silent = now - this.lastEventMs > DRAIN_SILENCE_MS;
-      if (open <= 0 || now > limit || silent) return;
+      const done = open <= 0 && (this.reading?.done() ?? true);
+      if (done || now > limit || silent) return;
       await until(now + DRAIN_POLL_MS);
     }
   }
@@ -271,7 +284,9 @@ export class LoadRun implements DeviceListener {
   }
 
   private *logged(from: number): Generator<LoggedMessage> {
-    const partitions = this.plan.pairs.map((_, conversation) => this.partition(conversation));
+    const partitions = this.plan.conversations.map((_, conversation) =>
+      this.partition(conversation),
+    );
     for (let message = from; message < this.nextSend; message++) {
       const position = this.ledger.positionOf(message);
       if (Number.isNaN(position)) continue;
@@ -279,6 +294,15 @@ export class LoadRun implements DeviceListener {
       yield { partition, position, scheduledMs: this.startMs + this.arrivals.atMs[message]! };
     }
   }
+}
+
+function readingOf(plan: RunPlan, connections: Connections, random: Random): Reading | null {
+  if (plan.readWithinMs === null) return null;
+  return new Reading({
+    ...{ conversations: plan.conversations, withinMs: plan.readWithinMs, random },
+    userIds: connections.devices.map(({ userId }) => userId),
+    send: (device, frame) => connections.send(device, frame),
+  });
 }
 
 function until(ms: number): Promise<void> {

@@ -13,6 +13,18 @@ interface OtherFrame {
   code?: string;
   retryable?: boolean;
   retryAfterMs?: number;
+  conversationId?: string;
+  userId?: string;
+  read?: string;
+}
+
+/** Who does what the frames ask for. */
+export interface OtherFramesHooks {
+  sendAgain: (message: number) => void;
+  receipt: (
+    device: number,
+    receipt: { conversationId: string; userId: string; read: number },
+  ) => void;
 }
 
 type Counts = Pick<
@@ -41,7 +53,7 @@ export class OtherFrames {
 
   constructor(
     private readonly ledger: Ledger,
-    private readonly sendAgain: (message: number) => void,
+    private readonly hooks: OtherFramesHooks,
   ) {
     this.timer = setInterval(() => this.resend(Date.now()), RESEND_TICK_MS);
     this.timer.unref();
@@ -57,6 +69,9 @@ export class OtherFrames {
         break;
       case 'error':
         this.refusal(device, frame, messageOf(frame.messageId ?? ''));
+        break;
+      case 'receipt':
+        this.receipt(device, frame);
         break;
       case 'held':
         this.held++;
@@ -92,6 +107,11 @@ export class OtherFrames {
     this.ledger.pushOther(device, Number(frame.position), previous);
   }
 
+  private receipt(device: number, { conversationId, userId, read }: OtherFrame): void {
+    if (conversationId === undefined || userId === undefined || read === undefined) return;
+    this.hooks.receipt(device, { conversationId, userId, read: Number(read) });
+  }
+
   private refusal(device: number, frame: OtherFrame, message: number): void {
     const code = frame.code ?? 'unknown';
     if (frame.retryable !== true || message < 0) {
@@ -113,7 +133,7 @@ export class OtherFrames {
       this.waiting.delete(device);
       for (const message of [...messages].sort((a, b) => a - b)) {
         this.resent++;
-        this.sendAgain(message);
+        this.hooks.sendAgain(message);
       }
     }
   }

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { ApiError } from '../api';
 import { Connections } from './connections';
+import type { ConnectsPlan } from './connects-protocol';
 import { LoadRun } from './load-run';
 import type {
   CallMessage,
@@ -13,6 +14,7 @@ import type {
 } from './protocol';
 import { readStored } from './read-stored';
 import { repairHoles } from './repair';
+import { SyncRun } from './sync-run';
 
 /**
  * The generator process: holds all sockets and nothing else, so that its CPU share can be judged.
@@ -20,6 +22,7 @@ import { repairHoles } from './repair';
  */
 class GeneratorProcess {
   private readonly connections = new Connections();
+  private readonly syncs = new SyncRun();
   private run: LoadRun | null = null;
   private plan: RunPlan | null = null;
 
@@ -31,6 +34,13 @@ class GeneratorProcess {
         return this.startRun(message.input as RunPlan);
       case 'finish':
         return this.finish(message.input as FinishPlan);
+      case 'connects':
+        return this.syncs.run(message.input as ConnectsPlan, 'socket', (phase) => tell({ phase }));
+      case 'posts':
+        return this.syncs.run(message.input as ConnectsPlan, 'post', (phase) => tell({ phase }));
+      case 'learn':
+        await this.syncs.learn(message.input as ConnectsPlan);
+        return null;
       case 'close':
         this.connections.close();
         return null;

@@ -1,28 +1,17 @@
 import type { LedgerReport } from '../ledger-report';
 import type { ProgressSamples } from '../stored-latency';
+import type { ConnectsPlan, ConnectsResult } from './connects-protocol';
+import type { DevicePlan, Entrance } from './devices';
 import type { LatencySummary } from './latency';
 
-/** One device of the load, by index everywhere else. */
-export interface DevicePlan {
-  userId: string;
-  deviceId: string;
-  /** access token; empty at the baseline */
-  token: string;
-  /** which of the gateways it should be on */
-  gateway: number;
-}
+export type { DevicePlan, Entrance } from './devices';
 
-/** Two devices that write to each other. */
-export interface PairPlan {
+/** Devices that write to each other; each is in one conversation only, all of which have as many. */
+export interface ConversationPlan {
   conversationId: string;
   /** indices of the devices */
-  devices: [number, number];
+  devices: number[];
 }
-
-/** How devices find their gateway. */
-export type Entrance =
-  | { kind: 'directory'; httpUrls: string[]; gatewayIds: string[] }
-  | { kind: 'direct'; socketUrls: string[] };
 
 /** Opens sockets for further devices; answered by {@link ConnectResult}. */
 export interface ConnectPlan {
@@ -51,7 +40,9 @@ export interface RunPlan {
   /** longest wait for answers and deliveries after the last send */
   drainMs: number;
   textBytes: number;
-  pairs: PairPlan[];
+  conversations: ConversationPlan[];
+  /** every device reads what has come within this time; null: nobody reads */
+  readWithinMs: number | null;
   /** partitions of the log */
   partitions: number;
   /** base addresses for reading holes from the history; empty: no repair */
@@ -96,6 +87,20 @@ export interface GeneratorResult {
   undeliveredAtEnd: number;
   deliveredAfterMs: number | null;
   ledger: LedgerReport;
+  /** null: nobody read */
+  receipts: ReceiptsResult | null;
+}
+
+/** What became of the read marks of a run. */
+export interface ReceiptsResult {
+  /** `read` frames that were sent in the run phase */
+  reads: number;
+  /** a device reads → another device of the conversation is told */
+  seen: LatencySummary;
+  /** (device, other device) pairs of which the last read was never shown */
+  unseen: number;
+  /** marks that were told and never sent */
+  invented: number;
 }
 
 /** Requests to the generator process and their answers. */
@@ -103,6 +108,10 @@ export interface GeneratorCalls {
   connect: { input: ConnectPlan; output: ConnectResult };
   run: { input: RunPlan; output: Drained };
   finish: { input: FinishPlan; output: GeneratorResult };
+  connects: { input: ConnectsPlan; output: ConnectsResult };
+  posts: { input: ConnectsPlan; output: ConnectsResult };
+  /** gives the devices that hold nothing what there is */
+  learn: { input: ConnectsPlan; output: null };
   close: { input: null; output: null };
 }
 

@@ -36,7 +36,7 @@ function note(run: LoadRun, plan: RunPlan, row: StoredRow): void {
   const message = run.messageOf(row.message_id);
   if (message < 0) return;
   const conversation = run.ledger.conversationOfMessage(message);
-  if (plan.pairs[conversation]?.conversationId !== row.conversation_id) {
+  if (plan.conversations[conversation]?.conversationId !== row.conversation_id) {
     run.ledger.invented(`message ${message} is stored in another conversation`);
   } else run.ledger.stored(message, Number(row.position));
 }
@@ -46,7 +46,7 @@ function lowestPositions(run: LoadRun, plan: RunPlan): Map<string, number> {
   for (let message = 0; message < run.ledger.sent; message++) {
     const position = run.ledger.positionOf(message);
     if (Number.isNaN(position)) continue;
-    const id = plan.pairs[run.ledger.conversationOfMessage(message)]!.conversationId;
+    const id = plan.conversations[run.ledger.conversationOfMessage(message)]!.conversationId;
     if (!((lowest.get(id) ?? Infinity) <= position)) lowest.set(id, position);
   }
   return lowest;

@@ -26,7 +26,7 @@ async function repairDevice(
   const { run, plan, devices } = options;
   const wanted = new Set(messages);
   const conversation = run.ledger.conversationOfMessage(messages[0]!);
-  const id = plan.pairs[conversation]!.conversationId;
+  const id = plan.conversations[conversation]!.conversationId;
   let after = Math.min(...messages.map((message) => run.ledger.positionOf(message))) - 1;
   for (let page = 0; page < MAX_PAGES && wanted.size > 0; page++) {
     const answer = (await callApi({

@@ -1,6 +1,7 @@
 import { DIGEST_LENGTH } from '@tidings/common/contracts/digest';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { messageColumns } from '../messages/message.mapper';
+import { keepsDigest, keepsUnread, keptUnread, readUpTo } from './kept-state.sql';
 
 /** Whoever reads rows counts a pending removal as done and a pending addition as not yet. */
 export function isMember(m: string): string {
@@ -32,13 +33,28 @@ export function positionBelow(conversationId: string, bound: string): string {
   return `GREATEST(COALESCE(${message}, 0), COALESCE(${last('changes')}, 0))`;
 }
 
-/** Scalar: messages of others, above the member's read mark and up to `upTo`. Events do not count. */
-export function unreadCount(m: string, upTo: string): string {
-  return `(SELECT count(*)::int FROM messages x
+/** Messages of others, above the member's read mark and up to `upTo`. Events do not count. */
+const unread = (m: string, upTo: string): string => `FROM messages x
     WHERE x.conversation_id = ${m}.conversation_id
-      AND x.position > GREATEST(${m}.read, ${m}.from_position) AND x.position <= ${upTo}
+      AND x.position > ${readUpTo(m)} AND x.position <= ${upTo}
       AND x.sender_id <> ${m}.user_id AND x.kind <> 'event' AND NOT x.deleted
-      AND ${isAlive('x', 'now()')})`;
+      AND ${isAlive('x', 'now()')}`;
+
+/** Scalar: unread messages of a member up to `upTo`. */
+export function unreadCount(m: string, upTo: string): string {
+  return `(SELECT count(*)::int ${unread(m, upTo)})`;
+}
+
+/**
+ * FROM item: the same as `unread`, with the first `expiry` of what was counted. Reads nothing unless
+ * `wanted`.
+ */
+export function unreadMessages(
+  m: string,
+  { upTo, wanted }: { upTo: string; wanted: string },
+): string {
+  return `(SELECT count(*)::int AS unread, min(x.expires_at) AS expiry
+    ${unread(m, upTo)} AND ${wanted})`;
 }
 
 /**
@@ -67,6 +83,24 @@ export function digestLines(
 /** Tombstones of messages that had not expired at this SQL time. */
 function isTombstone(x: string, at: string): string {
   return `${x}.content IS NULL AND NOT ${x}.deleted AND ${x}.expires_at > ${at}`;
+}
+
+/**
+ * FROM item: the conversation's own last messages up to `upTo`, as somebody sees them who sees all:
+ * the `lines` of their digest now, the `oldest` position, the first `expiry`, and whether all lie
+ * above `from` (`whole`). Reads nothing unless `wanted`.
+ */
+export function lastMessages(
+  conversationId: string,
+  { from, upTo, wanted }: { from: string; upTo: string; wanted: string },
+): string {
+  return `(SELECT min(t.position) AS oldest, min(t.expires_at) AS expiry,
+      bool_and(t.position > ${from}) AS whole,
+      array_agg(t.position || ':' || t.message_id || ':' || t.version ORDER BY t.position) AS lines
+    FROM (SELECT x.position, x.message_id, x.version, x.expires_at FROM messages x
+      WHERE ${wanted} AND x.conversation_id = ${conversationId} AND x.position <= ${upTo}
+        AND ${isAlive('x', 'now()')}
+      ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) t)`;
 }
 
 /** Scalar: a member's `delivered`, capped at the last entry. */
@@ -109,13 +143,19 @@ function blockedJson(c: string): string {
     END`;
 }
 
+const KEPT_DIGEST = keepsDigest('c', { from: 'm.from_position', at: 'now()' });
+
 const VIEW = `c.id, c.kind, c.title, c.created_at, c.message_ttl_seconds, c.last_position,
   (extract(epoch FROM c.last_at) * 1000000)::int8 AS last_at_us, m.from_position,
   ${membersJson('c', 'm')} AS members,
   (SELECT count(*)::int FROM members x
     WHERE x.conversation_id = c.id AND ${isMember('x')}) AS member_count,
-  ${unreadCount('m', 'c.last_position')} AS unread,
-  ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })} AS lines,
+  CASE WHEN ${keepsUnread('m', 'c')} THEN ${keptUnread('m', 'c')}
+    ELSE ${unreadCount('m', 'c.last_position')} END AS unread,
+  CASE WHEN ${KEPT_DIGEST} THEN c.digest END AS digest,
+  CASE WHEN NOT ${KEPT_DIGEST} THEN
+    ${digestLines('c.id', { from: 'm.from_position', upTo: 'c.last_position', at: 'now()' })}
+  END AS lines,
   last.message_id, last.position, last.version, last.sender_id, last.sent_at, last.expires_at,
   last.deleted, last.content, last.extras`;
 

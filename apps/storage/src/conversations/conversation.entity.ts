@@ -64,4 +64,24 @@ export class ConversationEntity {
   /** Direct only: rises with each change of the blocks between its two users. */
   @Column('integer', { name: 'blocks_version', default: 0 })
   blocksVersion!: number;
+
+  /** State digest of its last messages, as it was at `digestPosition`; null: not known. */
+  @Column({ type: 'text', nullable: true, collation: 'C' })
+  digest!: string | null;
+
+  /** `lastPosition` when the digest was computed: it holds while they are equal. */
+  @Column('bigint', { name: 'digest_position', nullable: true })
+  digestPosition!: string | null;
+
+  /** Position of the digest's oldest message: for members who see it. */
+  @Column('bigint', { name: 'digest_from', nullable: true })
+  digestFrom!: string | null;
+
+  /** When the digest was computed: before, other messages may have been alive. */
+  @Column('timestamptz', { name: 'digest_since', nullable: true })
+  digestSince!: Date | null;
+
+  /** When the first of the digest's messages expires; null: none does. */
+  @Column('timestamptz', { name: 'digest_until', nullable: true })
+  digestUntil!: Date | null;
 }

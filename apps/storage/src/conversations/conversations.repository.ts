@@ -45,7 +45,9 @@ interface ViewRow extends Omit<MessageRow, 'conversation_id' | 'message_id'> {
   members: Member[] | null;
   member_count: number;
   unread: number;
-  lines: string[];
+  /** Kept; else null, and `lines` to compute it from. */
+  digest: string | null;
+  lines: string[] | null;
   message_id: string | null;
 }
 
@@ -192,7 +194,7 @@ function toConversation(row: ViewRow): Conversation {
     ...(members && members.length <= LIMITS.membersInline && { members }),
     ...(last_position !== '0' && { lastPosition: last_position }),
     unread: row.unread,
-    digest: stateDigest(sha256, row.lines),
+    digest: stateDigest(sha256, row.digest ?? row.lines ?? []),
     ...(message_id !== null && {
       lastMessage: toMessage({ ...row, message_id, conversation_id: row.id }),
     }),

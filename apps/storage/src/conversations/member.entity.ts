@@ -41,4 +41,20 @@ export class MemberEntity {
 
   @Column('bigint', { default: 0 })
   read!: string;
+
+  /** Unread messages, as they were at `unreadPosition`; null: not known. */
+  @Column('integer', { nullable: true })
+  unread!: number | null;
+
+  /** The conversation's last position when they were counted: the count holds while it is the same. */
+  @Column('bigint', { name: 'unread_position', nullable: true })
+  unreadPosition!: string | null;
+
+  /** The mark above which was counted: the count holds while it is the same. */
+  @Column('bigint', { name: 'unread_after', nullable: true })
+  unreadAfter!: string | null;
+
+  /** When the first of those that were counted expires; null: none does. */
+  @Column('timestamptz', { name: 'unread_until', nullable: true })
+  unreadUntil!: Date | null;
 }

@@ -18,6 +18,7 @@ import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
 import { Media1764000005000 } from '../migrations/1764000005000-media';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { TemporaryChats1764000007000 } from '../migrations/1764000007000-temporary-chats';
+import { KeptState1764000008000 } from '../migrations/1764000008000-kept-state';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -56,6 +57,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       Media1764000005000,
       SharedBatches1764000006000,
       TemporaryChats1764000007000,
+      KeptState1764000008000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,

@@ -4,6 +4,9 @@ import { base64url, type Sha256 } from '@tidings/common/contracts/ids';
 /** Entries of a digest as the database hands them over: `position:messageId:version`, oldest first. */
 export type DigestLines = readonly string[];
 
+/** A digest that was kept, or the lines to compute it from. */
+export type Digested = DigestLines | string;
+
 /** The parts of one line. */
 export function digestEntry(line: string): DigestEntry {
   const [position, messageId, version] = line.split(':') as [string, string, string];
@@ -11,7 +14,8 @@ export function digestEntry(line: string): DigestEntry {
 }
 
 /** State digest of a conversation: base64url of SHA-256 over contracts' `digestText`. */
-export function stateDigest(sha256: Sha256, lines: DigestLines): string {
-  const text = digestText(lines.map(digestEntry));
+export function stateDigest(sha256: Sha256, from: Digested): string {
+  if (typeof from === 'string') return from;
+  const text = digestText(from.map(digestEntry));
   return base64url(sha256(new TextEncoder().encode(text)));
 }

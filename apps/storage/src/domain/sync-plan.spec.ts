@@ -191,7 +191,7 @@ describe('plan of one conversation', () => {
   };
   const lines = ['8:a:0', '10:b:0'];
   const right = stateDigest(sha256, lines);
-  const measured = { above: 0, changed: 0, linesAtHave: null };
+  const measured = { above: 0, changed: 0, digestAtHave: null };
   const plan = (c: Partial<Candidate>, m: object = {}, appliedBelow = 100n) =>
     planConversation(sha256, { ...candidate, ...c }, { ...measured, ...m }, appliedBelow);
 
@@ -226,37 +226,37 @@ describe('plan of one conversation', () => {
       { changed: 1, above: 3 },
       { state: 'behind', half: false, newest: 3, cost: 4 },
     ],
-    ['right digest', { digest: right }, { linesAtHave: lines }, { state: 'same' }],
+    ['right digest', { digest: right }, { digestAtHave: lines }, { state: 'same' }],
     [
       'wrong digest',
       { digest: 'x' },
-      { linesAtHave: lines },
+      { digestAtHave: lines },
       { state: 'reset', above: 0n, keep: 10 },
     ],
     [
       'wrong digest, some above',
       { digest: 'x' },
-      { linesAtHave: lines, above: 2 },
+      { digestAtHave: lines, above: 2 },
       { state: 'reset' },
     ],
     [
       'wrong digest, explained by a change',
       { digest: 'x' },
-      { linesAtHave: lines, changed: 1 },
+      { digestAtHave: lines, changed: 1 },
       { state: 'behind' },
     ],
     [
       'a version above the position',
       { digest: 'x' },
-      { linesAtHave: ['8:a:11'] },
+      { digestAtHave: ['8:a:11'] },
       { state: 'same' },
     ],
     ['an earlier membership', { another: true }, { above: 2 }, { state: 'reset', above: 0n }],
-    ['empty, and the client has some', { digest: 'x' }, { linesAtHave: [] }, { state: 'reset' }],
+    ['empty, and the client has some', { digest: 'x' }, { digestAtHave: [] }, { state: 'reset' }],
   ])('%s', (_what, c, m, expected) => expect(plan(c, m)).toMatchObject(expected));
 
   it('does not judge what storage has not applied', () => {
-    expect(plan({ digest: 'x' }, { linesAtHave: lines }, 10n).state).toBe('same');
-    expect(plan({ digest: 'x' }, { linesAtHave: lines }, 11n).state).toBe('reset');
+    expect(plan({ digest: 'x' }, { digestAtHave: lines }, 10n).state).toBe('same');
+    expect(plan({ digest: 'x' }, { digestAtHave: lines }, 11n).state).toBe('reset');
   });
 });

@@ -1,7 +1,7 @@
 import type { SyncRequest } from '@tidings/common/contracts/frames';
 import type { Sha256 } from '@tidings/common/contracts/ids';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { digestEntry, type DigestLines, stateDigest } from './state-digest';
+import { digestEntry, type Digested, stateDigest } from './state-digest';
 import { PREFIX_CHARS, type Since, type SyncMode } from './since';
 
 /** What one sync request asks for. */
@@ -186,8 +186,11 @@ export interface Measured {
   above: number;
   /** Entries up to `have` with a version above `seen`, counted up to one more than are served. */
   changed: number;
-  /** Digest lines up to `have`; null when there is nothing to compare. */
-  linesAtHave: DigestLines | null;
+  /**
+   * Digest up to `have`, or its lines; null when there is nothing to compare. One that was kept has
+   * no version above `have`.
+   */
+  digestAtHave: Digested | null;
 }
 
 /** What the answer says about a conversation, and which messages to read for it. */
@@ -259,10 +262,11 @@ export function planConversation(
 function differs(
   sha256: Sha256,
   { digest, have }: Candidate,
-  { linesAtHave }: Measured,
+  { digestAtHave: known }: Measured,
   appliedBelow: bigint,
 ): boolean {
-  if (digest === null || linesAtHave === null || have >= appliedBelow) return false;
-  if (linesAtHave.some((line) => BigInt(digestEntry(line).version) > have)) return false;
-  return stateDigest(sha256, linesAtHave) !== digest;
+  if (digest === null || known === null || have >= appliedBelow) return false;
+  const changed = (line: string): boolean => BigInt(digestEntry(line).version) > have;
+  if (typeof known !== 'string' && known.some(changed)) return false;
+  return stateDigest(sha256, known) !== digest;
 }

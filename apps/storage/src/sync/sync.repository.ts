@@ -4,6 +4,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
 import { newestLimit } from '../domain/sync-plan';
+import type { Digested } from '../domain/state-digest';
 import type { MessageRow } from '../messages/message.mapper';
 import {
   MEASURE,
@@ -16,10 +17,35 @@ import {
 
 /** What the answer tells of a conversation beside its messages. */
 export interface Measures extends Measured {
-  lines: string[];
+  digest: Digested;
+  /** Set when the plain digest was computed: its oldest position. */
+  digestFrom: string | null;
+  /** Since and until when it holds. */
+  digestSince: Date;
+  digestUntil: Date | null;
   unread: number;
+  /** Set when unread was counted: above which position, and the first expiry. */
+  unreadAfter: string | null;
+  unreadUntil: Date | null;
   members: Member[] | null;
   /** The asking user's own marks. */
+  own: Receipt;
+}
+
+interface MeasureRow {
+  above: number;
+  changed: number;
+  compared_digest: string | null;
+  compared: string[] | null;
+  digest: string | null;
+  lines: string[] | null;
+  digest_from: string | null;
+  digest_since: Date;
+  digest_until: Date | null;
+  unread: number;
+  unread_after: string | null;
+  unread_until: Date | null;
+  members: Member[] | null;
   own: Receipt;
 }
 
@@ -86,21 +112,18 @@ export class SyncRepository {
     candidates: readonly Candidate[],
   ): Promise<Measures[]> {
     if (candidates.length === 0) return [];
-    const rows = await sql.rows<Omit<Measures, 'linesAtHave'> & { compared: string[] | null }>(
-      MEASURE,
-      [
-        userId,
-        asOf,
-        candidates.map((c) => c.conversationId),
-        candidates.map((c) => c.from),
-        candidates.map((c) => c.have),
-        candidates.map((c) => c.upTo),
-        candidates.map(newestLimit),
-        candidates.map((c) => c.digest !== null),
-        candidates.map((c) => c.seen),
-      ],
-    );
-    return rows.map(({ compared, ...row }) => ({ ...row, linesAtHave: compared }));
+    const rows = await sql.rows<MeasureRow>(MEASURE, [
+      userId,
+      asOf,
+      candidates.map((c) => c.conversationId),
+      candidates.map((c) => c.from),
+      candidates.map((c) => c.have),
+      candidates.map((c) => c.upTo),
+      candidates.map(newestLimit),
+      candidates.map((c) => c.digest !== null),
+      candidates.map((c) => c.seen),
+    ]);
+    return rows.map(toMeasures);
   }
 
   /** Messages of what is served, aligned, ascending. */
@@ -121,6 +144,20 @@ export class SyncRepository {
     for (const row of rows) result[places[row.n - 1]!]!.push(row);
     return result;
   }
+}
+
+function toMeasures(row: MeasureRow): Measures {
+  const { above, changed, unread, members, own } = row;
+  return {
+    ...{ above, changed, unread, members, own },
+    digestAtHave: row.compared_digest ?? row.compared,
+    digest: row.digest ?? row.lines ?? [],
+    digestFrom: row.digest_from,
+    digestSince: row.digest_since,
+    digestUntil: row.digest_until,
+    unreadAfter: row.unread_after,
+    unreadUntil: row.unread_until,
+  };
 }
 
 function toMembership(row: MembershipRow): Membership {

@@ -10,6 +10,7 @@ import { stateDigest } from '../domain/state-digest';
 import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
 import { continuationOf, cutToBudget, type Half } from '../domain/sync-parts';
 import {
+  type Candidate,
   chooseConversations,
   type Gone,
   isListed,
@@ -22,12 +23,19 @@ import {
 import { LogState, readApplied } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';
+import { type Counted, StateKeeper } from './state-keeper';
 import { type Measures, SyncRepository } from './sync.repository';
 
 /** How long a sync waits for its read barrier, in milliseconds. */
 export const BARRIER_WITHIN_MS = 2_000;
 /** How far a client's estimate of the server's time may be off, in milliseconds. */
 const AS_OF_LIMIT_MS = 5 * 60_000;
+
+/** The bodies of an answer, and what was counted for it. */
+interface Answer {
+  bodies: SyncedBody[];
+  counted: Counted[];
+}
 
 /** One sync on its way. */
 interface Sync {
@@ -50,6 +58,7 @@ export class SyncService {
     private readonly repository: SyncRepository,
     private readonly progress: Progress,
     private readonly log: LogState,
+    private readonly keeper: StateKeeper,
   ) {}
 
   /** The bodies of the answer's frames. Without a barrier, or when it is not reached: `delayed`. */
@@ -65,8 +74,10 @@ export class SyncService {
     for (;;) {
       await this.waitForBarrier(sync, deadline);
       const last = performance.now() >= deadline;
-      const bodies = await this.repository.snapshot((sql) => this.read(sql, sync, last));
-      if (bodies) return bodies;
+      const answer = await this.repository.snapshot((sql) => this.read(sql, sync, last));
+      if (!answer) continue;
+      this.keeper.keep(answer.counted);
+      return answer.bodies;
     }
   }
 
@@ -93,7 +104,7 @@ export class SyncService {
   }
 
   /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
-  private async read(sql: Sql, sync: Sync, last: boolean): Promise<SyncedBody[] | null> {
+  private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
     const applied = await readApplied(sql, this.log.topic);
     const { barrier, task, userId } = sync;
     const partitions = task.barrierTaken ? [] : await this.partitions(sync, sql);
@@ -122,7 +133,10 @@ export class SyncService {
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
     const end = this.end(sync, { applied, delayed, rest });
-    return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
+    return {
+      bodies: packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end),
+      counted: countedOf(userId, cut.served, sized, measured),
+    };
   }
 
   private position(partition: number, applied: readonly bigint[]): bigint {
@@ -173,7 +187,7 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
   const surplus = Math.max(0, fresh - keep);
   const changed = rows.length - fresh;
   const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
-  const { lines, unread, members, own } = measures;
+  const { digest, unread, members, own } = measures;
   const conversation: SyncedConversation = {
     conversationId: candidate.conversationId,
     state: planned.state,
@@ -181,7 +195,7 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     more: planned.more || surplus > 0,
     // Of a half, what the client held is what it holds.
     upTo: String(planned.half ? candidate.have : candidate.upTo),
-    digest: stateDigest(sha256, lines),
+    digest: stateDigest(sha256, digest),
     unread,
     receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
@@ -193,6 +207,28 @@ function halfOf({ candidate, half }: Planned, rows: readonly MessageRow[]): Half
   if (!half) return [];
   const versions = rows.map((row) => BigInt(row.version));
   return [{ candidate, seen: versions.reduce((a, b) => (a > b ? a : b)) }];
+}
+
+/** What is worth keeping: a client that is behind is in a conversation that goes on. */
+function countedOf(
+  userId: string,
+  served: readonly Planned[],
+  sized: readonly Sized[],
+  measured: ReadonlyMap<Candidate, Measures>,
+): Counted[] {
+  return served.flatMap(({ candidate, state }, i): Counted[] => {
+    if (state === 'behind') return [];
+    const m = measured.get(candidate)!;
+    const value = sized[i]!.conversation.digest;
+    const { digestFrom: from, digestSince: since, unreadAfter: after, unreadUntil: until } = m;
+    return [
+      {
+        ...{ conversationId: candidate.conversationId, userId, position: String(candidate.upTo) },
+        digest: from === null ? null : { value, from, since, until: m.digestUntil },
+        unread: after === null ? null : { count: m.unread, after, until },
+      },
+    ];
+  });
 }
 
 function toReceipt({ userId, delivered, read }: Receipt): Receipt {

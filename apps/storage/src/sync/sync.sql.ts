@@ -3,9 +3,11 @@ import {
   digestLines,
   isAlive,
   isMember,
+  lastMessages,
   membersJson,
-  unreadCount,
+  unreadMessages,
 } from '../conversations/conversation-views.sql';
+import { keepsDigest, keepsUnread, keptUnread, readUpTo } from '../conversations/kept-state.sql';
 import { PREFIX_CHARS } from '../domain/since';
 import { CHANGED_MAX } from '../domain/sync-plan';
 import { messageColumns } from '../messages/message.mapper';
@@ -63,23 +65,33 @@ export const MEMBERSHIPS_NEWEST = {
 
 /**
  * $1 user, $2 time for comparing, then aligned arrays: $3 ids, $4 from, $5 have, $6 up to,
- * $7 newest at most, $8 whether to compare, $9 changes served up to. Counts and digests of each, in order.
+ * $7 newest at most, $8 whether to compare, $9 changes served up to. Counts and digests of each, in
+ * order. Where they are kept no message is read; what is counted comes with what there is to know for
+ * keeping it.
  */
 export const MEASURE = {
   name: 'sync-measure',
   text: `SELECT
-      (SELECT count(*)::int FROM (SELECT 1 FROM messages x
+      CASE WHEN k.even THEN 0 ELSE (SELECT count(*)::int FROM (SELECT 1 FROM messages x
         WHERE x.conversation_id = w.id AND x.position > w.have AND x.position <= w.up_to
-          AND ${isAlive('x', 'now()')} LIMIT w.newest + 1) n) AS above,
-      (SELECT count(*)::int FROM (SELECT 1 FROM messages x
+          AND ${isAlive('x', 'now()')} LIMIT w.newest + 1) n) END AS above,
+      CASE WHEN k.even THEN 0 ELSE (SELECT count(*)::int FROM (SELECT 1 FROM messages x
         WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
           AND x.position > w.visible_from AND x.position <= w.have
-          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) AS changed,
-      CASE WHEN w.compare THEN
+          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) END AS changed,
+      CASE WHEN w.compare AND k.even AND k.compares THEN c.digest END AS compared_digest,
+      CASE WHEN w.compare AND NOT (k.even AND k.compares) THEN
         ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.have', at: '$2::timestamptz' })}
       END AS compared,
-      ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.up_to', at: 'now()' })} AS lines,
-      ${unreadCount('m', 'w.up_to')} AS unread,
+      CASE WHEN k.digest THEN c.digest END AS digest,
+      CASE WHEN k.digest THEN NULL WHEN tail.whole THEN tail.lines
+        ELSE ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.up_to', at: 'now()' })}
+      END AS lines,
+      CASE WHEN tail.whole THEN tail.oldest END AS digest_from,
+      now() + interval '1 millisecond' AS digest_since, tail.expiry AS digest_until,
+      CASE WHEN k.unread THEN ${keptUnread('m', 'c')} ELSE fresh.unread END AS unread,
+      CASE WHEN NOT k.unread THEN ${readUpTo('m')} END AS unread_after,
+      fresh.expiry AS unread_until,
       ${membersJson('c', 'm')} AS members,
       json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
         'read', LEAST(m.read, c.last_position)::text) AS own
@@ -88,6 +100,14 @@ export const MEASURE = {
       WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
     JOIN conversations c ON c.id = w.id
     JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}
+    CROSS JOIN LATERAL (SELECT w.have >= w.up_to AS even,
+      ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })} AS digest,
+      ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })} AS compares,
+      ${keepsUnread('m', 'c')} AS unread) k
+    CROSS JOIN LATERAL ${lastMessages('w.id', {
+      ...{ from: 'w.visible_from', upTo: 'w.up_to', wanted: 'NOT k.digest' },
+    })} tail
+    CROSS JOIN LATERAL ${unreadMessages('m', { upTo: 'w.up_to', wanted: 'NOT k.unread' })} fresh
     ORDER BY w.n`,
 };
 

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { releaseLock, takeLock } from '../../tools/stack/lock';
+import { projectRoot } from '../../tools/stack/paths';
+import { runProgram } from '../../tools/stack/run-program';
+import type { Stack } from '../../tools/stack/stack';
+import { removeStackFile, writeStackFile } from '../../tools/stack/stack-file';
+import { startTestStack } from '../support/test-stack';
+import type { RunReport } from '../../tools/load/measure';
+import type { SyncReport } from '../../tools/load/syncs';
+
+const RUN_MS = 240_000;
+/** Exit codes by outcome. On a busy machine a generator comes late: that voids figures, not the ledger. */
+const CODES = { PASSED: 0, FAILED: 1, VOID: 2 } as const;
+
+describe('load tool', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack());
+    // as `npm start` does: this is how the tool finds a running stack
+    expect(takeLock(stack.dir)).toBeUndefined();
+    writeStackFile(stack, new Date().toISOString());
+  }, 240_000);
+
+  afterAll(async () => {
+    if (stack) {
+      removeStackFile(stack.dir);
+      releaseLock(stack.dir);
+    }
+    await stop?.();
+  }, 60_000);
+
+  /** Runs the compiled tool against the stack. */
+  async function load(...args: string[]): Promise<{ code: number | null; output: string }> {
+    const file = join(projectRoot(), 'dist', 'tools', 'load', 'main.js');
+    return runProgram(process.execPath, [file, ...args], {
+      env: { ...process.env, TIDINGS_DATA_DIR: stack.dir },
+      timeoutMs: RUN_MS,
+    });
+  }
+
+  /** Runs one workload; its report and what it printed. */
+  async function measured<T extends { verdict: { outcome: keyof typeof CODES } }>(
+    name: string,
+    args: string,
+  ): Promise<{ runs: T[]; output: string }> {
+    const json = join(stack.dir, `load-${name}.json`);
+    const all = ['--workload', name, '--json', json, '--seed', '7', '--warmup', '0'];
+    const { code, output } = await load(...all, ...args.split(' '));
+    const { runs } = JSON.parse(readFileSync(json, 'utf8')) as { runs: T[] };
+    const outcomes = runs.map(({ verdict }) => verdict.outcome);
+    expect({ outcomes, output }).not.toMatchObject({
+      outcomes: expect.arrayContaining(['FAILED']),
+    });
+    expect(code).toBe(outcomes.includes('VOID') ? CODES.VOID : CODES.PASSED);
+    return { runs, output };
+  }
+
+  const exact = {
+    valid: true,
+    unanswered: 0,
+    errors: [],
+  };
+
+  it(
+    'sends in pairs, and finds every message everywhere',
+    async () => {
+      const { runs, output } = await measured<RunReport>(
+        'pairs',
+        '--users 4 --rate 20 --seconds 3',
+      );
+      const { result } = runs[0]!;
+      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+      expect(result.scheduled).toBeGreaterThan(20);
+      expect(result.latency.delivered.count).toBe(result.scheduled);
+      expect(output).toContain('send → delivered');
+    },
+    RUN_MS,
+  );
+
+  it(
+    'sends in groups of which not everybody is connected',
+    async () => {
+      const args = '--group-size 6 --online 4 --users 8 --deliveries 60 --seconds 3';
+      const { runs } = await measured<RunReport>('groups', args);
+      const { result, connect } = runs[0]!;
+      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+      expect(connect.open).toBe(8);
+      expect(result.latency.delivered.count).toBe(3 * result.scheduled);
+    },
+    RUN_MS,
+  );
+
+  it(
+    'has everybody read, and shows every read to the other',
+    async () => {
+      const { runs, output } = await measured<RunReport>(
+        'receipts',
+        '--users 4 --rate 20 --seconds 6',
+      );
+      expect(runs.map(({ result }) => result.receipts === null)).toEqual([true, false]);
+      for (const { result } of runs) expect(result.ledger).toMatchObject(exact);
+      const { receipts } = runs[1]!.result;
+      expect(receipts).toMatchObject({ unseen: 0, invented: 0 });
+      expect(receipts!.seen.count).toBeGreaterThanOrEqual(receipts!.reads);
+      expect(output).toContain('p99 ms without → with receipts');
+    },
+    RUN_MS,
+  );
+
+  const talkers = '--users 24 --conversations 4 --history 12 --rate 5 --seconds 3';
+
+  it(
+    'connects as new devices, then with equal digests that read no message',
+    async () => {
+      const { runs } = await measured<SyncReport>('connects', talkers);
+      expect(runs).toHaveLength(2);
+      for (const { result } of runs) {
+        expect(result.errors).toEqual([]);
+        expect(result.right).toBe(result.scheduled);
+        expect(result.latency.upgraded.count).toBe(result.runStarted);
+      }
+      expect(runs.map(({ rowsRead }) => rowsRead)).toEqual([null, 0]);
+    },
+    RUN_MS,
+  );
+
+  it(
+    'syncs by calls that move no presence',
+    async () => {
+      const { runs } = await measured<SyncReport>('sync-http', talkers);
+      const [calls, sockets] = runs;
+      for (const { result } of runs) expect(result.right).toBe(result.scheduled);
+      expect(calls).toMatchObject({ rowsRead: 0, presence: { events: 0, users: 0 } });
+      expect(calls!.result.latency.synced.count).toBe(calls!.result.runStarted);
+      expect(sockets!.presence!.events).toBeGreaterThan(0);
+      expect(sockets!.result.latency.closed.count).toBe(sockets!.result.runStarted);
+    },
+    RUN_MS,
+  );
+
+  it(
+    'ends with 1 and a sentence when there is nothing to measure',
+    async () => {
+      const nobody = await load('--gateways', 'http://127.0.0.1:9', '--users', '2', '--rate', '1');
+      expect(nobody.code).toBe(CODES.FAILED);
+      const wrong = await load('--workload', 'storm');
+      expect(wrong.code).toBe(CODES.FAILED);
+      expect(wrong.output).toMatch(/--workload: one of pairs, groups/);
+    },
+    RUN_MS,
+  );
+});

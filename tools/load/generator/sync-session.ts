@@ -1,0 +1,99 @@
+import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { monotonicMs } from '../clock';
+import { wayIn } from './entrance';
+import { encodeClientFrame } from './frame-codec';
+import type { DevicePlan, Entrance } from './protocol';
+import { RawSocket, type SocketOwner } from './raw-socket';
+
+const TIMEOUT_MS = 15_000;
+const REF = 'load';
+
+/** Moments of one connect, monotonic milliseconds. */
+export interface SyncTimes {
+  ticketMs: number;
+  upgradeMs: number;
+  syncedMs: number;
+  closedMs: number;
+}
+
+/** Takes what a socket receives until the answer is whole. */
+class Answer implements SocketOwner {
+  readonly bodies: SyncedBody[] = [];
+  readonly welcomed: Promise<void>;
+  readonly whole: Promise<number>;
+  readonly closed: Promise<void>;
+  private settleWelcome!: () => void;
+  private settleWhole!: (atMs: number) => void;
+  private settleClosed!: () => void;
+  private fail!: (error: Error) => void;
+
+  constructor() {
+    this.welcomed = new Promise((resolve) => (this.settleWelcome = resolve));
+    this.closed = new Promise((resolve) => (this.settleClosed = resolve));
+    this.whole = new Promise((resolve, reject) => {
+      this.settleWhole = resolve;
+      this.fail = reject;
+    });
+    // whoever waits sees it; nobody may be waiting yet
+    this.whole.catch(() => undefined);
+  }
+
+  onText(bytes: Buffer, start: number, end: number): void {
+    const frame = JSON.parse(bytes.toString('utf8', start, end)) as SyncedBody & {
+      type: string;
+      code?: string;
+    };
+    const now = monotonicMs();
+    if (frame.type === 'welcome') this.settleWelcome();
+    else if (frame.type === 'error') this.fail(new Error(`error ${frame.code}`));
+    else if (frame.type === 'synced') {
+      this.bodies.push(frame);
+      if (frame.complete !== undefined || frame.since !== undefined) this.settleWhole(now);
+    }
+  }
+
+  onClosed(code: number, reason: string): void {
+    this.fail(new Error(`closed with ${code} ${reason}`.trim()));
+    this.settleWelcome();
+    this.settleClosed();
+  }
+}
+
+/**
+ * Connects as a device, syncs once and closes. Rejects when it is refused, or takes longer than 15 s
+ * for a step.
+ */
+export async function syncBySocket(
+  entrance: Entrance,
+  { device, index }: { device: DevicePlan; index: number },
+  request: SyncRequest,
+): Promise<{ bodies: SyncedBody[]; times: SyncTimes }> {
+  const way = await wayIn(entrance, device, index);
+  const ticketMs = monotonicMs();
+  const answer = new Answer();
+  const socket = await RawSocket.open(way, answer);
+  try {
+    await within(answer.welcomed, 'welcome');
+    const frame = { type: 'sync', ref: REF, ...request };
+    socket.write(encodeClientFrame(Buffer.from(JSON.stringify(frame))));
+    const syncedMs = await within(answer.whole, 'answer');
+    socket.close();
+    await within(answer.closed, 'close');
+    const times = { ticketMs, upgradeMs: ticketMs, syncedMs, closedMs: monotonicMs() };
+    return { bodies: answer.bodies, times };
+  } finally {
+    socket.close();
+  }
+}
+
+async function within<T>(work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no ${what} within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
