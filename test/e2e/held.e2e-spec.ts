@@ -5,6 +5,7 @@ import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
+import { logLines, metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 import type { TestSocket } from '../support/test-socket';
 
@@ -30,12 +31,7 @@ describe('sends while Kafka is away', () => {
   }, 240_000);
   afterAll(() => stop?.(), 60_000);
 
-  async function metric(gateway: string, name: string): Promise<number> {
-    const text = await (await fetch(`${stack.node(gateway).url}/metrics`)).text();
-    const line = new RegExp(`^tidings_${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text);
-    if (!line) throw new Error(`${gateway} has no ${name}`);
-    return Number(line[1]);
-  }
+  const metric = (gateway: string, name: string) => metricOf(stack.node(gateway).url, name);
 
   const spoolIsEmpty = (gateway: string) =>
     eventually(async () => {
@@ -146,10 +142,17 @@ describe('sends while Kafka is away', () => {
     const other = await elsewhere.connect('gateway-2');
     for (const frame of frames.slice(1)) other.send({ ...frame, retry: true });
     await answered(other, 'held', ids.slice(1));
+    // started without Kafka it is not ready, and waits
+    const restarted = stack.node('gateway-1').restart();
+    const log = stack.node('gateway-1').logPath;
+    await eventually(
+      () => expect(logLines(log, 'no broker of Kafka answers')).toHaveLength(1),
+      BACK_MS,
+    );
     await stack.kafka.restart();
     await answered(other, 'sent', ids.slice(1));
-    await stack.node('gateway-1').restart();
-    expect(readFileSync(stack.node('gateway-1').logPath, 'utf8')).toContain('torn or damaged end');
+    await restarted;
+    expect(readFileSync(log, 'utf8')).toContain('torn or damaged end');
     await Promise.all(['gateway-1', 'gateway-2'].map(spoolIsEmpty));
 
     const stored = await eventually(async () => {

@@ -4,6 +4,7 @@ import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/topics';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
 import { type Servers, startServers } from '../../tools/stack/servers';
+import { eventually } from '../support/eventually';
 import { testTopic } from '../support/kafka-topic';
 
 let servers: Servers;
@@ -63,6 +64,39 @@ describe('topics', () => {
       'ECONNREFUSED',
     );
   });
+
+  it('are waited for by services for as long as no broker answers, which they say once', async () => {
+    const said: string[] = [];
+    const patient = createKafka({
+      brokers: [servers.brokers],
+      clientId: 'patient',
+      log: (level, message) => {
+        if (level === 'warn' && /answers/.test(message)) said.push(message);
+      },
+    });
+    const specs = [testTopic('awaited', 1)];
+    await ensureTopics(kafka, specs);
+    const options = { timeoutMs: 100, waitUntil: new AbortController().signal };
+    await checkTopics(patient, specs, options);
+    expect(said).toEqual([]);
+
+    await servers.kafka.kill();
+    let done = false;
+    const waiting = checkTopics(patient, specs, { ...options, timeoutMs: 10_000 }).then(
+      () => (done = true),
+    );
+    const stopped = new AbortController();
+    const other = checkTopics(patient, specs, { ...options, waitUntil: stopped.signal });
+    await eventually(() => expect(said).toHaveLength(2));
+    // far beyond what the time allows for topics
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    stopped.abort();
+    await expect(other).rejects.toThrow('stopped while waiting for Kafka');
+    expect([done, said.length]).toEqual([false, 2]);
+    await servers.kafka.restart();
+    await waiting;
+    expect(said.slice(2)).toEqual(['Kafka answers']);
+  }, 90_000);
 });
 
 describe('offsets', () => {

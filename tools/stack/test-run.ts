@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureServers } from './download';
-import { guard, unguard } from './guardian';
 import { StackError, projectRoot } from './paths';
+import { killGroup, runStageProgram, type StageEnd } from './stage-program';
 import { type Tally, type TestStage, selectStages, tallyOf } from './test-stages';
 
 /** `npm test`: all stages in sequence; the last line is `N passed, N failed`. */
@@ -20,54 +19,6 @@ function say(line: string): void {
 
 let stopped: NodeJS.Signals | undefined;
 let current: number | undefined;
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // it has ended
-  }
-}
-
-interface Outcome {
-  ok: boolean;
-  late: boolean;
-}
-
-/** Runs one program to its end or to its time limit; its output goes straight to ours. */
-async function runCommand(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  timeoutMs: number,
-): Promise<Outcome> {
-  const root = projectRoot();
-  const child = spawn(join(root, 'node_modules', '.bin', program), args, {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-  });
-  const { pid } = child;
-  current = pid;
-  if (pid !== undefined) guard(pid, 'SIGTERM');
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    if (pid !== undefined) killGroup(pid, 'SIGKILL');
-  }, timeoutMs);
-  const ok = await new Promise<boolean>((resolve) => {
-    child.once('error', () => resolve(false));
-    child.once('close', (code) => resolve(code === 0));
-  });
-  clearTimeout(timer);
-  if (pid !== undefined) {
-    unguard(pid);
-    killGroup(pid, 'SIGKILL');
-  }
-  current = undefined;
-  return { ok, late };
-}
 
 /** Runs a stage and counts its tests. */
 async function runStage(
@@ -83,15 +34,17 @@ async function runStage(
   try {
     let ok = true;
     for (const { program, args } of stage.commands) {
-      const left = stage.timeoutMs - (Date.now() - began);
-      const outcome = await runCommand(program, [...args, ...extra], env, left);
-      if (outcome.late) {
-        say(
-          `The stage "${stage.title}" was killed: it took longer than ${stage.timeoutMs / 60_000} minutes.`,
-        );
-      }
-      ok &&= outcome.ok;
-      if (stopped || outcome.late) break;
+      const end = await runStageProgram({
+        ...{ args: [...args, ...extra], env, cwd: projectRoot() },
+        command: join(projectRoot(), 'node_modules', '.bin', program),
+        timeoutMs: stage.timeoutMs - (Date.now() - began),
+        report: stage.jest ? report : undefined,
+        started: (pid) => (current = pid),
+      });
+      current = undefined;
+      sayWhyKilled(stage, end);
+      ok &&= end === 'ok';
+      if (stopped || end === 'late') break;
     }
     const tally = stage.jest ? jestTally(report, ok) : { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
     const seconds = ((Date.now() - began) / 1000).toFixed(0);
@@ -99,6 +52,18 @@ async function runStage(
     return tally;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function sayWhyKilled({ title, timeoutMs }: TestStage, end: StageEnd): void {
+  const minutes = timeoutMs / 60_000;
+  if (end === 'late')
+    say(`The stage "${title}" was killed: it took longer than ${minutes} minutes.`);
+  if (end === 'hung') {
+    say(
+      `The stage "${title}" was killed: its tests had ended, it had not. A test leaves something open; ` +
+        'find it with `npx jest --selectProjects … --detectOpenHandles <file>`.',
+    );
   }
 }
 

@@ -69,9 +69,9 @@ export const STAGES: readonly TestStage[] = [
     ],
   },
   jest('unit', 10),
-  jest('integration', 20, ['--runInBand', '--forceExit']),
-  jest('e2e', 40, ['--runInBand', '--forceExit']),
-  { ...jest('fault', 60, ['--runInBand', '--forceExit']), onlyWhenNamed: true },
+  jest('integration', 20, ['--runInBand']),
+  jest('e2e', 40, ['--runInBand']),
+  { ...jest('fault', 60, ['--runInBand']), onlyWhenNamed: true },
 ];
 
 /** Other names of stages on the command line. */

@@ -23,7 +23,7 @@ export interface Counted {
   queued: () => number;
   spool: {
     store: Pick<SpoolStore, 'entries' | 'bytes' | 'oldestAt'>;
-    holding: Pick<HoldingWriter, 'heldTotal'>;
+    holding: Pick<HoldingWriter, 'heldTotal' | 'drained'>;
   };
 }
 
@@ -112,10 +112,15 @@ export class GatewayMetrics {
     metrics.gauge('spool_bytes', 'Bytes of the spool', { collect: () => store.bytes });
     metrics.gauge('spool_age_seconds', 'Age of the oldest held message', { collect: ageSeconds });
     const held = metrics.counter('held_total', 'Sends answered with held');
-    let counted = 0;
+    const drained = metrics.counter('spool_drained_total', 'Messages that have left the disk');
+    const batches = metrics.counter('spool_drain_batches_total', 'Batches in which they left it');
+    let counted = { held: 0, entries: 0, batches: 0 };
     return () => {
-      held.inc(holding.heldTotal - counted);
-      counted = holding.heldTotal;
+      const now = { held: holding.heldTotal, ...holding.drained };
+      held.inc(now.held - counted.held);
+      drained.inc(now.entries - counted.entries);
+      batches.inc(now.batches - counted.batches);
+      counted = now;
     };
   }
 

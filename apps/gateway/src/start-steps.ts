@@ -38,6 +38,7 @@ export class StartSteps {
   private app!: NestExpressApplication;
   private admin: NestExpressApplication | null = null;
   private announcer!: Announcer;
+  private readonly stopping = new AbortController();
   private readonly nest;
 
   constructor(
@@ -106,7 +107,7 @@ export class StartSteps {
           replication: env.KAFKA_REPLICATION,
           minInsyncReplicas: env.KAFKA_MIN_INSYNC,
         });
-        await checkTopics(backends.kafka, specs);
+        await checkTopics(backends.kafka, specs, { waitUntil: this.stopping.signal });
         const positions = await LogPositions.load(backends.storage);
         const options = { env, backends, positions, metrics, counts, spool, logger, fatal };
         this.gateway = composeGateway(options);
@@ -116,6 +117,7 @@ export class StartSteps {
         holding.start();
       },
       stop: async () => {
+        this.stopping.abort();
         const { holding, presenceWriter, receiptWriter, receipts, watermarks } = this.gateway ?? {};
         watermarks?.stop();
         receipts?.stop();

@@ -53,6 +53,7 @@ export class Presence {
   private readonly strategy: LogConsumerStrategy;
   private readonly tracker: Tracker;
   private app: NestExpressApplication | null = null;
+  private readonly ending = new AbortController();
 
   constructor(private readonly options: PresenceOptions) {
     const { env, logger, metrics, readiness } = options;
@@ -107,7 +108,7 @@ export class Presence {
         stop: () => (this.database.isInitialized ? this.database.destroy() : undefined),
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
-      { name: 'topics', start: () => checkTopics(this.kafka, this.topics()) },
+      { name: 'topics', start: () => this.checkTopics(), stop: () => this.ending.abort() },
       { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
       {
         name: 'consumer',
@@ -116,6 +117,10 @@ export class Presence {
         stopWithinMs: 12_000,
       },
     ];
+  }
+
+  private checkTopics(): Promise<void> {
+    return checkTopics(this.kafka, this.topics(), { waitUntil: this.ending.signal });
   }
 
   private topics() {

@@ -61,6 +61,7 @@ export class Session {
   private receipts: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private stopping = false;
+  private readonly ending = new AbortController();
 
   constructor(private readonly options: SessionOptions) {
     const { env, logger, readiness } = options;
@@ -103,7 +104,7 @@ export class Session {
           this.storage.close();
         },
       },
-      { name: 'topics', start: () => checkTopics(this.kafka, this.topics()) },
+      { name: 'topics', start: () => this.checkTopics(), stop: () => this.ending.abort() },
       {
         name: 'listener',
         start: () => this.listen(),
@@ -123,6 +124,10 @@ export class Session {
     return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
       logger.warn({ err: error }, 'the member id was not kept'),
     );
+  }
+
+  private checkTopics(): Promise<void> {
+    return checkTopics(this.kafka, this.topics(), { waitUntil: this.ending.signal });
   }
 
   private topics() {

@@ -85,6 +85,7 @@ export class Storage {
   private readonly keeper: StateKeeper;
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
+  private readonly ending = new AbortController();
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
@@ -126,7 +127,7 @@ export class Storage {
         stop: () => this.closeDatabase(),
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
-      { name: 'log', start: () => this.openLog(), stop: () => this.log?.close() },
+      { name: 'log', start: () => this.openLog(), stop: () => this.closeLog() },
       { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
       {
         name: 'consumer',
@@ -191,6 +192,7 @@ export class Storage {
     await checkTopics(
       this.kafka,
       specs.filter(({ name }) => READ_TOPICS.some((topic) => name.startsWith(topic))),
+      { waitUntil: this.ending.signal },
     );
     this.log = await OpenLog.open({
       kafka: this.kafka,
@@ -205,6 +207,11 @@ export class Storage {
       ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds: this.receiptMemberIds },
       ...{ logger, metrics, onFatal },
     });
+  }
+
+  private async closeLog(): Promise<void> {
+    this.ending.abort();
+    await this.log?.close();
   }
 
   private async listen(): Promise<void> {

@@ -72,6 +72,7 @@ describe('a writer that holds', () => {
     expect(lines[1]).toContain('{"ms":3000,"held":2}');
     expect([store.entries, store.bytes, store.oldestAt]).toEqual([0, 0, null]);
     expect(log.ids).toEqual([`${heldId(0)}+`, `${heldId(1)}+`]);
+    expect(holding.drained).toEqual({ entries: 2, batches: 2 });
   });
 
   it('leaves the other partitions alone', async () => {

@@ -26,6 +26,8 @@ export class HoldingWriter {
   private outage = { since: 0, heldBefore: 0 };
   /** Sends answered `held` since the start. */
   heldTotal = 0;
+  /** Entries that have left the disk since the start, and in how many batches. */
+  readonly drained = { entries: 0, batches: 0 };
 
   constructor(private readonly parts: HoldingWriterParts) {
     const { writer, store, drainer, logger, wallClock } = parts;
@@ -35,6 +37,10 @@ export class HoldingWriter {
           ...{ partition, writer, spool, drainer, wallClock },
           onHolding: (holding) => this.changed(holding),
           onHeld: () => (this.heldTotal += 1),
+          onDrained: (entries) => {
+            this.drained.entries += entries;
+            this.drained.batches += 1;
+          },
           onError: (error) => logger.error({ err: error, partition }, 'the spool failed'),
         }),
     );

@@ -34,6 +34,8 @@ export interface SpoolLaneParts {
   /** The partition begins to hold sends, or has drained. */
   onHolding(holding: boolean): void;
   onHeld(): void;
+  /** Entries that have left the spool together. */
+  onDrained?(entries: number): void;
   onError(error: unknown): void;
   /** Unix milliseconds. */
   wallClock: () => number;
@@ -143,7 +145,10 @@ export class SpoolLane {
     }
     const attempt = await this.try(judged);
     const done = drainer.settle(judged, attempt.answers);
-    if (done > 0) await spool.advance(entries[done - 1]!);
+    if (done > 0) {
+      await spool.advance(entries[done - 1]!);
+      this.parts.onDrained?.(done);
+    }
     return done === entries.length || this.pause();
   }
 

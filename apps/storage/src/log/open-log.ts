@@ -51,10 +51,10 @@ export class OpenLog {
     const { kafka, nodeId, partitions, reads, writes, logger, metrics, onFatal } = options;
     const log = await loadLogState(reads, partitions);
     const progress = new Progress(reads, log);
+    const figures = new WriterMetrics(metrics);
     const batches = new BatchWriter({
-      ...{ log, progress, logger },
-      batches: new BatchRepository(writes, log),
-      metrics: new WriterMetrics(metrics),
+      ...{ log, progress, logger, metrics: figures },
+      batches: new BatchRepository(writes, log, () => figures.statements.inc()),
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
       fatal: onFatal,
     });

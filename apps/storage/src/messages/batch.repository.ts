@@ -16,6 +16,8 @@ export class BatchRepository {
   constructor(
     private readonly database: Database,
     private readonly log: LogState,
+    /** Told of each statement that was applied. */
+    private readonly onStatement: () => void = () => undefined,
   ) {}
 
   /** Applies the items among the offsets [first, next). */
@@ -62,7 +64,9 @@ export class BatchRepository {
           ...(changes.length > 0 ? changeArrays(changes) : NO_CHANGES),
         ],
       );
-      return row?.applied ? { inserted: row.inserted } : null;
+      if (!row?.applied) return null;
+      this.onStatement();
+      return { inserted: row.inserted };
     } catch (error) {
       if (sqlState(error) === FENCED) return null;
       throw error;

@@ -3,6 +3,7 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 /** What the batch writer counts; labels are bound once, counting is per batch. */
 export class WriterMetrics {
   readonly stored;
+  readonly statements;
   readonly duplicates;
   readonly otherEpoch;
   readonly unknownType;
@@ -14,6 +15,7 @@ export class WriterMetrics {
   constructor(metrics: Metrics) {
     const ignored = metrics.counter('storage_records_ignored_total', 'Records left out', ['why']);
     this.stored = metrics.counter('storage_records_stored_total', 'Entries inserted');
+    this.statements = metrics.counter('storage_statements_total', 'Insert statements applied');
     this.duplicates = metrics.counter(
       'storage_duplicates_total',
       'Records whose id was in the history already',

@@ -1,5 +1,9 @@
 import type { Kafka, PartitionMetadata } from 'kafkajs';
 import { decodeFetch, type FetchAnswer, FETCH_VERSION } from './fetch-decoder';
+import { paceFetches } from './fetch-pace';
+import type { ConnectionPool, ProtocolRequest } from './kafkajs-requests';
+
+export type { ProtocolRequest } from './kafkajs-requests';
 
 /**
  * The only file that knows the inside of kafkajs (2.2.4, pinned). Its public producer discards the
@@ -37,22 +41,6 @@ interface OffsetsAnswer {
   responses: { partitions: { partition: number; offset: string | null }[] }[];
 }
 
-/** A request with its answer's decoder; `encode` returns what kafkajs' Encoder looks like. */
-export interface ProtocolRequest<T> {
-  request: {
-    apiKey: number;
-    apiVersion: number;
-    apiName: string;
-    encode(): Promise<{ buf: Buffer; buffer: Buffer }>;
-  };
-  response: { decode(raw: Buffer): Promise<unknown>; parse(data: unknown): Promise<T> };
-}
-
-interface ConnectionPool {
-  send<T>(request: ProtocolRequest<T>): Promise<T>;
-  pool: { requestQueue: { rejectAll(error: Error): void } }[];
-}
-
 interface BrokerPool {
   brokers: Record<string, KafkaBroker>;
   seedBroker?: KafkaBroker;
@@ -73,6 +61,8 @@ const OFFSET_OUT_OF_RANGE = 1;
 /** LEADER_NOT_AVAILABLE, REPLICA_NOT_AVAILABLE, LISTENER_NOT_FOUND: trouble of one partition. */
 const LEADERLESS = new Set([5, 9, 72]);
 const METADATA_MAX_AGE_MS = 300_000;
+/** How long the fetch of an idle log waits for its first record. */
+const IDLE_WAIT_MS = 250;
 /** How soon metadata with a leaderless partition is looked up again. */
 const LEADERLESS_MAX_AGE_MS = 1_000;
 
@@ -108,6 +98,7 @@ export function destroyCluster(cluster: KafkaCluster): void {
  * - A fetch outside the log is reported and answered with nothing. kafkajs commits its default offset
  *   and goes on there, silently.
  * - Fetched messages are decoded by {@link decodeFetch}: they are records already.
+ * - The fetches of an idle log wait long: {@link paceFetches}.
  */
 export function hardenClusters(kafka: Kafka, onOutOfRange?: OutOfRange): Kafka {
   const { create, replace } = factoryOf(kafka);
@@ -118,6 +109,7 @@ export function hardenClusters(kafka: Kafka, onOutOfRange?: OutOfRange): Kafka {
     if (onOutOfRange) {
       editAnswers<FetchAnswer>(cluster, API.fetch, (answer) => reportRange(answer, onOutOfRange));
       changeRequests(cluster, API.fetch, decodeFast);
+      changePools(cluster, (pool) => paceFetches(pool, IDLE_WAIT_MS));
     }
     return cluster;
   });
@@ -170,12 +162,19 @@ type ChangeRequest = <T>(request: ProtocolRequest<T>) => ProtocolRequest<T>;
 
 /** Replaces every request of one kind before it is sent. */
 function changeRequests(cluster: KafkaCluster, apiKey: number, change: ChangeRequest): void {
+  changePools(cluster, (pool) => {
+    const send = pool.send.bind(pool);
+    pool.send = (request) => send(request.request.apiKey === apiKey ? change(request) : request);
+  });
+}
+
+/** Changes the connections to every broker, as they are made. */
+function changePools(cluster: KafkaCluster, change: (pool: ConnectionPool) => void): void {
   const builder = cluster.connectionPoolBuilder;
   const build = builder.build.bind(builder);
   builder.build = async (destination) => {
     const pool = await build(destination);
-    const send = pool.send.bind(pool);
-    pool.send = (request) => send(request.request.apiKey === apiKey ? change(request) : request);
+    change(pool);
     return pool;
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, ITopicMetadata } from 'kafkajs';
 import type { TopicSpec } from '../contracts/topics';
 import type { KafkaClient } from './client';
@@ -10,9 +11,23 @@ export class TopicMismatchError extends Error {
   }
 }
 
+/** Options of a check; times in milliseconds. */
+export interface CheckOptions {
+  /** How long topics may be missing or brokers in trouble; default 30 000. */
+  timeoutMs?: number;
+  /**
+   * Waits for as long as no broker answers, saying so in the log, until this is aborted; the time
+   * counts from the first answer on. For services: they are not ready meanwhile, and an outage of
+   * Kafka makes none of them end.
+   */
+  waitUntil?: AbortSignal;
+}
+
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1_000;
+/** How often a wait for the brokers is logged. */
+const SAY_EVERY_MS = 60_000;
 
 /**
  * Creates the topics that are missing; those that exist are left as they are. Safe to run at the same
@@ -24,7 +39,7 @@ export async function ensureTopics(
   specs: readonly TopicSpec[],
   options: { timeoutMs?: number } = {},
 ): Promise<void> {
-  await withAdmin(kafka, options.timeoutMs, async (admin) => {
+  await withAdmin(kafka, options, async (admin) => {
     const existing = new Set(await admin.listTopics());
     const missing = specs.filter((spec) => !existing.has(spec.name));
     if (missing.length > 0) await create(admin, missing);
@@ -39,9 +54,9 @@ export async function ensureTopics(
 export async function checkTopics(
   kafka: KafkaClient,
   specs: readonly TopicSpec[],
-  options: { timeoutMs?: number } = {},
+  options: CheckOptions = {},
 ): Promise<void> {
-  await withAdmin(kafka, options.timeoutMs, async (admin) => {
+  await withAdmin(kafka, options, async (admin) => {
     const existing = new Set(await admin.listTopics());
     const missing = specs.find((spec) => !existing.has(spec.name));
     if (missing) throw new Error(`topic ${missing.name} does not exist; create the topics first`);
@@ -82,22 +97,53 @@ async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<void>
 /** Runs `work` until it succeeds, fails for good, or the time is over. */
 async function withAdmin(
   kafka: KafkaClient,
-  timeoutMs = DEFAULT_TIMEOUT_MS,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, waitUntil }: CheckOptions,
   work: (admin: Admin) => Promise<void>,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  let deadline = performance.now() + timeoutMs;
+  const silence = new Silence(kafka);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
     const admin = kafka.instance({ retries: 0 }).admin();
     try {
       await admin.connect();
       await work(admin);
+      silence.over();
       return;
     } catch (error) {
-      if (isFinal(error) || performance.now() + pause > deadline) throw error;
+      if (isFinal(error)) throw error;
+      if (waitUntil && isUnreachable(error)) {
+        silence.goesOn();
+        deadline = performance.now() + timeoutMs;
+      } else if (performance.now() + pause > deadline) throw error;
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await delay(pause, undefined, { signal: waitUntil }).catch(() => undefined);
+    if (waitUntil?.aborted) throw new Error('stopped while waiting for Kafka');
+  }
+}
+
+/** Says that no broker answers: at once, every minute, and when it is over. */
+class Silence {
+  private readonly beganAt = performance.now();
+  private saidAt: number | null = null;
+
+  constructor(private readonly kafka: KafkaClient) {}
+
+  goesOn(): void {
+    const now = performance.now();
+    if (this.saidAt !== null && now - this.saidAt < SAY_EVERY_MS) return;
+    this.saidAt = now;
+    this.say('warn', 'no broker of Kafka answers: waiting, not ready');
+  }
+
+  over(): void {
+    if (this.saidAt !== null) this.say('warn', 'Kafka answers');
+  }
+
+  private say(level: 'warn', text: string): void {
+    const { brokers, log } = this.kafka.options;
+    log?.(level, text, { brokers, ms: Math.round(performance.now() - this.beganAt) });
   }
 }
 
@@ -119,6 +165,20 @@ function isFinal(error: unknown): boolean {
 function onlyTypes(error: unknown, allowed: string[]): boolean {
   const found = types(error);
   return found.length > 0 && found.every((type) => allowed.includes(type));
+}
+
+/** What kafkajs throws when nobody answers at the other end. */
+const UNREACHABLE = [
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+];
+
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return UNREACHABLE.includes(error.name) || isUnreachable(error.cause);
 }
 
 /** Kafka error types in an error, its causes and its parts. */

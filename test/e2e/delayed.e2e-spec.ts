@@ -1,0 +1,132 @@
+import { Client } from 'pg';
+import type { Message } from '@tidings/common/contracts/content';
+import type { Conversation } from '@tidings/common/contracts/http';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { Holding } from '../support/holding';
+import { metricOf } from '../support/service-report';
+import { startTestStack } from '../support/test-stack';
+import type { TestSocket } from '../support/test-socket';
+
+interface Synced {
+  conversations: { conversationId: string; messages: Message[] }[];
+  complete: boolean;
+  delayed?: boolean;
+  since?: string;
+}
+
+describe('while storage lags behind the log', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let conversation: Conversation;
+  let lock: Client;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack());
+    ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
+    bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
+    conversation = await ann.direct(bob);
+    lock = new Client({ connectionString: stack.databaseUrl });
+    await lock.connect();
+  }, 240_000);
+  afterAll(async () => {
+    await lock?.end();
+    await stop?.();
+  }, 60_000);
+
+  /** Reads go on, writes of the log wait: exactly a lag. */
+  const stall = async (): Promise<void> => {
+    await lock.query('BEGIN');
+    await lock.query('SELECT next FROM log_progress FOR UPDATE');
+  };
+  const goOn = () => lock.query('ROLLBACK');
+
+  async function say(socket: TestSocket, text: string): Promise<string> {
+    const frame = textSend({ conversationId: conversation.id }, text);
+    socket.send(frame);
+    await socket.find((f) => f.type === 'sent' && f['messageId'] === frame.messageId, 20_000);
+    return frame.messageId;
+  }
+
+  const idsIn = (answer: Synced) =>
+    answer.conversations.flatMap(({ messages }) => messages.map((m) => m.messageId));
+
+  it('chat goes on, answers say `delayed` instead of hiding a hole, and resync follows', async () => {
+    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    const before = await say(a, 'stored');
+    await eventually(async () => {
+      expect((await bob.history(conversation.id)).map((m) => m.messageId)).toContain(before);
+    });
+    const late = await bob.onNewDevice(0);
+    let socket: TestSocket;
+    let missing: string;
+    await stall();
+    try {
+      missing = await say(a, 'in the log, not in the archive');
+      await b.find((f) => f.type === 'message' && f['messageId'] === missing, 20_000);
+
+      socket = await late.connect('gateway-1');
+      socket.send({ type: 'sync', ref: 'first' });
+      const synced = (await socket.next('synced', 20_000)) as unknown as Synced;
+      expect([synced.complete, synced.delayed]).toEqual([false, true]);
+      expect(idsIn(synced)).toContain(before);
+      expect(idsIn(synced)).not.toContain(missing);
+
+      const sync = await late.http<Synced>('POST', '/v1/sync', {});
+      expect([sync.status, sync.body.complete, sync.body.delayed]).toEqual([200, false, true]);
+      expect(Number(sync.headers.get('retry-after'))).toBeGreaterThan(0);
+
+      const path = `/v1/conversations/${conversation.id}/messages`;
+      const page = await late.http<{ items: Message[]; delayed?: boolean }>('GET', path);
+      expect([page.status, page.body.delayed]).toEqual([200, true]);
+      expect(page.body.items.map((m) => m.messageId)).not.toContain(missing);
+      expect(await metricOf(stack.node('storage-1').url, 'storage_batch_retries_total')).not.toBe(
+        0,
+      );
+      expect(socket.of('resync')).toEqual([]);
+    } finally {
+      await goOn();
+    }
+    expect(await socket.next('resync', 40_000)).toMatchObject({ reason: 'delayed' });
+    const view = new Holding();
+    socket.onFrame = (frame) => view.take(frame);
+    await view.sync(socket, 20_000);
+    expect(view.ordered(conversation.id).map((m) => m.messageId)).toEqual(
+      (await bob.history(conversation.id)).map((m) => m.messageId),
+    );
+    expect(view.ordered(conversation.id).at(-1)!.messageId).toBe(missing);
+    await Promise.all([a.end(), b.end(), socket.end()]);
+  }, 120_000);
+
+  it('what may be a repetition waits for its answer and is one message', async () => {
+    const a = await ann.connect('gateway-1');
+    const frame = { ...textSend({ conversationId: conversation.id }, 'again'), retry: true };
+    await stall();
+    try {
+      a.send(frame);
+      a.send({ type: 'ping', ref: 'behind it' });
+      await a.find((f) => f.type === 'pong' && f['ref'] === 'behind it', 20_000);
+      expect(a.of('sent')).toEqual([]);
+    } finally {
+      await goOn();
+    }
+    const sentAgain = () => a.of('sent').filter((f) => f['messageId'] === frame.messageId);
+    await eventually(
+      () => {
+        if (sentAgain().length === 0) a.send(frame);
+        expect(sentAgain()).not.toEqual([]);
+      },
+      40_000,
+      1_000,
+    );
+    const stored = (await bob.history(conversation.id)).filter(
+      (m) => m.messageId === frame.messageId,
+    );
+    expect(stored).toHaveLength(1);
+    for (const { position } of sentAgain()) expect(position).toBe(stored[0]!.position);
+    await a.end();
+  }, 120_000);
+});
