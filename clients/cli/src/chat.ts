@@ -14,6 +14,7 @@ import type { Files } from './files';
 import type { People } from './people';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
+import { TypingNotes } from './typing-notes';
 import { UnderWay } from './under-way';
 import { shortened } from './width';
 
@@ -50,6 +51,7 @@ export class Chat {
   private offline = false;
   private offlineTimer: NodeJS.Timeout | null = null;
   private printing: Promise<void> | null = null;
+  private readonly typing: TypingNotes;
 
   constructor(
     private readonly client: TidingsClient,
@@ -65,11 +67,19 @@ export class Chat {
     client.on('outgoing', () => this.prompt());
     client.on('state', (event) => this.stateChanged(event));
     client.on('receipt', (event) => this.receipt(event));
+    const here = () => this.conversationId;
+    this.typing = new TypingNotes(client, people, here, () => this.prompt());
+    screen.onInput?.((line) => this.typing.typed(line));
   }
 
   /** The user of the chat on the screen. */
   get current(): User | null {
     return this.peer?.user ?? null;
+  }
+
+  /** Conversation of the chat on the screen. */
+  get conversationId(): string | undefined {
+    return this.peer?.conversationId;
   }
 
   /** From now on what a sync brings is news, not the past. */
@@ -333,6 +343,8 @@ export class Chat {
       .slice(0, MAX_FOOTER)
       .map((one) => `${TICKS[one.state]} ${shortened(safeLine(outgoingText(one)), width)}`);
     if (unsent.length > MAX_FOOTER) footer.push(`… and ${unsent.length - MAX_FOOTER} more`);
+    const typing = this.typing.line();
+    if (typing !== null) footer.push(typing);
     const name = this.peer ? this.people.name(this.peer.user.id) : 'tidings';
     const mark = this.offline ? ' (offline)' : '';
     this.screen.setPrompt(

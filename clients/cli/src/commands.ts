@@ -7,6 +7,7 @@ import { presenceText } from './message-lines';
 import type { People } from './people';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
+import { showTrace, TRACE_HELP } from './trace-command';
 
 /** What `/help` says. */
 export const HELP = [
@@ -18,6 +19,7 @@ export const HELP = [
   '/file PATH        send a file to the open chat',
   '/save N [PATH]    save the image or file with this number',
   '/history          show earlier messages of this chat',
+  TRACE_HELP,
   '/status           connection, unsent messages',
   ...ACCOUNT_HELP,
   '/quit             leave (also Ctrl-C); unsent messages are kept',
@@ -26,7 +28,7 @@ export const HELP = [
 
 const NAMES = [
   ...['/add', '/chat', '/contacts', '/file', '/help', '/history', '/image', '/people', '/quit'],
-  ...['/save', '/status'],
+  ...['/save', '/status', '/trace'],
   ...ACCOUNT_NAMES,
 ];
 
@@ -106,6 +108,9 @@ export class Commands {
         return true;
       case '/history':
         await chat.earlier();
+        return true;
+      case '/trace':
+        await showTrace({ ...this.deps, here: () => chat.conversationId }, argument);
         return true;
       case '/status':
         this.status();

@@ -48,11 +48,12 @@ export class TerminalScreen implements Screen {
   /** From the first `nextLine` on the prompt stays at the bottom of the screen. */
   private chatting = false;
   private secret = false;
+  private removeInput: () => void = () => undefined;
   /** What arrived while a password was being typed. */
   private held: string[] = [];
 
   constructor(
-    input: ReadStream,
+    private readonly input: ReadStream,
     private readonly terminal: WriteStream,
     onInterrupt: () => void,
     complete: (line: string) => [string[], string],
@@ -105,6 +106,16 @@ export class TerminalScreen implements Screen {
     return this.queue.next();
   }
 
+  onInput(listener: (line: string) => void): void {
+    this.removeInput();
+    // readline has taken the key already: it listens longer.
+    const typed = (): void => {
+      if (this.chatting && !this.secret) listener(this.reader.line);
+    };
+    this.input.on('keypress', typed);
+    this.removeInput = () => this.input.off('keypress', typed);
+  }
+
   async ask(question: string): Promise<string | null> {
     this.reader.setPrompt(question + ' ');
     this.reader.prompt();
@@ -128,6 +139,7 @@ export class TerminalScreen implements Screen {
 
   close(): void {
     this.terminal.off('resize', this.resized);
+    this.removeInput();
     if (this.chatting) this.erase();
     this.chatting = false;
     this.gate.muted = false;

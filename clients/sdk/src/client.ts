@@ -30,7 +30,9 @@ import type { ReadBy } from './receipts';
 import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
 import type { Hash } from './sha256';
+import { wholeTrace } from './trace';
 import { TokenKeeper, type SavedSession, type SaveSession } from './tokens';
+import type { Trace } from '@tidings/common/contracts/trace';
 import type { Transport } from './transport';
 
 /** What a client is made with. */
@@ -268,6 +270,28 @@ export class TidingsClient extends Emitter<ClientEvents> {
       cursor = page.cursor;
     } while (cursor !== undefined);
     return this.receipts(conversationId);
+  }
+
+  /**
+   * The user types in a conversation (call it with every key) or stopped; told to the others now and
+   * then. It ends by itself, also with the message that is sent.
+   */
+  typing(conversationId: string, active = true): void {
+    this.live?.typing.typing(conversationId, active);
+  }
+
+  /** Ids of the others who are writing in a conversation, as far as they are heard of. */
+  typingIn(conversationId: string): string[] {
+    return this.live?.typing.in(conversationId) ?? [];
+  }
+
+  /**
+   * The way of an own message through the servers, and when it reached whom.
+   *
+   * @throws TidingsError `not_found` for any other message, and for one that is not in the log yet
+   */
+  trace(conversationId: string, messageId: string): Promise<Omit<Trace, 'cursor'>> {
+    return wholeTrace(this.api, conversationId, messageId);
   }
 
   /** The direct conversation with a user, made when absent. */

@@ -28,6 +28,7 @@ import type { ServerTime } from './server-time';
 import type { Hash } from './sha256';
 import { SyncRunner } from './sync-runner';
 import type { Transport } from './transport';
+import { Typing } from './typing';
 
 /** What the live part of a client is made of. */
 export interface LiveDeps {
@@ -53,6 +54,7 @@ export class Live {
   readonly replica: Replica;
   readonly details: Details;
   readonly receipts: Receipts;
+  readonly typing: Typing;
   private readonly outbox: Outbox;
   private readonly sync: SyncRunner;
   private readonly changes: Changes;
@@ -76,6 +78,7 @@ export class Live {
       model: (conversationId) => this.replica.get(conversationId),
       send: (frame) => this.connection.send(frame),
     });
+    this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
     this.sync = this.makeSync();
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
@@ -99,6 +102,7 @@ export class Live {
     this.connection.stop();
     this.sync.disconnected();
     this.receipts.disconnected();
+    this.typing.disconnected();
     this.outbox.disconnected();
     this.changes.stop();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
@@ -128,6 +132,7 @@ export class Live {
     const outgoing = this.handle(record);
     try {
       outgoing.follow(this.outbox.add(record));
+      if ('conversationId' in message) this.typing.typing(message.conversationId, false);
     } catch (error) {
       this.handles.delete(messageId);
       throw error;
@@ -247,6 +252,7 @@ export class Live {
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
     this.receipts.connected(welcome.features ?? []);
+    this.typing.connected(welcome.features ?? []);
     this.sync.connected();
     this.outbox.connected(welcome.limits);
     this.changes.connected();
@@ -257,6 +263,7 @@ export class Live {
     this.replica.inStep = false;
     this.sync.disconnected();
     this.receipts.disconnected();
+    this.typing.disconnected();
     this.outbox.disconnected();
     this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
@@ -265,6 +272,7 @@ export class Live {
   private take(frame: IncomingFrame): void {
     switch (frame.type) {
       case 'message':
+        this.typing.ended(frame.conversationId, frame.senderId);
         return this.look(frame.conversationId, this.replica.push(frame));
       case 'changed':
         this.look(frame.conversationId, this.replica.push(frame));
@@ -280,6 +288,8 @@ export class Live {
         return this.sync.synced(frame);
       case 'receipt':
         return this.receipts.take(frame);
+      case 'typing':
+        return this.typing.take(frame);
       case 'resync':
         this.replica.inStep = false;
         return this.sync.resync(frame.withinMs);
