@@ -75,7 +75,8 @@ describe('trace', () => {
     expect(arrived.read).toEqual([]);
     b.send({ type: 'read', conversationId: id, position });
     const late = await traced(ann, messageId, (t) => expect(t.read).toHaveLength(1));
-    expect(late).toMatchObject({ ...early, delivered: arrived.delivered });
+    expect(late).toEqual({ ...early, delivered: arrived.delivered, read: late.read });
+    expect(late.read[0]!.userId).toBe(bob.id);
     const way = [late.accepted, late.logged, late.routed, late.delivered[0]!.at, late.read[0]!.at];
     const times = way.map((time) => Date.parse(time!));
     for (let i = 1; i < times.length; i++) {
@@ -161,7 +162,7 @@ describe('trace', () => {
     const a = await ann.connect('gateway-1');
     const { messageId } = await say(a, 'old');
     const before = await traced(ann, messageId, (t) => expect(t.routed).not.toBeNull());
-    await stack.servers.redis!.restart({ empty: true });
+    await stack.servers.redis.restartEmpty();
     const after = await eventually(async () => {
       const answer = await ask(ann, messageId);
       expect(answer.status).toBe(200);
