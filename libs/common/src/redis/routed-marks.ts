@@ -9,7 +9,7 @@ export interface RoutedMark {
   atMs: number;
 }
 
-/** Marks that are kept per partition, at least; about 40 bytes each. */
+/** Marks that are kept per partition, at least; about 25 bytes each. */
 const MOST_MARKS = 10_000;
 
 /** When the latest records were routed: by range, bounded, and gone with Redis. */
