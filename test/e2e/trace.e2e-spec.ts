@@ -162,7 +162,7 @@ describe('trace', () => {
     const a = await ann.connect('gateway-1');
     const { messageId } = await say(a, 'old');
     const before = await traced(ann, messageId, (t) => expect(t.routed).not.toBeNull());
-    await stack.servers.redis.restartEmpty();
+    await stack.redis.restartEmpty();
     const after = await eventually(async () => {
       const answer = await ask(ann, messageId);
       expect(answer.status).toBe(200);
