@@ -10,16 +10,6 @@ import type { People } from './people';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
 
-/** Lines of `/help` about the account. */
-export const ACCOUNT_HELP = [
-  '/devices          where you are logged in; /devices remove N logs one out',
-  '/password         change your password; your other devices are logged out',
-  '/block NAME       take no messages from somebody; /unblock NAME, /blocks lists them',
-];
-
-/** Names of the commands. */
-export const ACCOUNT_NAMES = ['/block', '/blocks', '/devices', '/password', '/unblock'];
-
 export interface AccountCommandDeps {
   client: TidingsClient;
   screen: Screen;

@@ -1,355 +1,275 @@
-import type { ClientEvents, Message, Outgoing, Place, TidingsClient, User } from '@tidings/sdk';
+import type { ClientEvents, Message, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
-import { codeSentence } from './friendly-errors';
-import {
-  clockTime,
-  contentText,
-  messageLines,
-  outgoingText,
-  presenceText,
-  tickOf,
-  TICKS,
-} from './message-lines';
-import type { Files } from './files';
-import type { People } from './people';
-import { safeLine } from './safe-text';
-import type { Screen } from './screen';
+import type { ChatFloor, ChatParts, OpenRoom } from './chat-parts';
+import { ConnectionNotes } from './connection-notes';
+import { IncomingLines } from './incoming-lines';
+import { lifetimeShort, lifetimeText } from './lifetime-text';
+import { presenceText } from './message-lines';
+import { OutgoingLines } from './outgoing-lines';
+import { ReadNotes } from './read-notes';
+import type { Door } from './rooms';
+import { Transcript } from './transcript';
 import { TypingNotes } from './typing-notes';
-import { UnderWay } from './under-way';
-import { shortened } from './width';
+import { Vanishing } from './vanishing';
 
 /** How many messages a chat begins with. */
 const FIRST_MESSAGES = 10;
 /** How many more `/history` shows. */
 const MORE_MESSAGES = 20;
-/** How many unsent messages are shown above the prompt. */
-const MAX_FOOTER = 4;
-/** A shorter loss of the connection is not worth a word. */
-const OFFLINE_AFTER_MS = 1_500;
-/** Writing while offline asks for a connection, but not more often than this. */
-const NUDGE_EVERY_MS = 2_000;
-
-interface Peer {
-  user: User;
-  conversationId?: string;
-  /** Position of the oldest message on the screen. */
-  shownFrom?: string;
-}
+/** Unsent messages above the prompt take this part of the window at most. */
+const FOOTER_SHARE = 3;
 
 /** The chat on the screen: what is said, what is under way, and whether there is a connection. */
 export class Chat {
-  private peer: Peer | null = null;
-  /** The other user of conversations met so far. */
-  private readonly others = new Map<string, string>();
-  private readonly mine = new Set<string>();
-  private readonly underWay = new UnderWay();
-  private lastNudge = 0;
-  private readonly notedAbsent = new Set<string>();
-  private settled = false;
-  private saidHeld = false;
-  private saidRead: string | null = null;
-  private offline = false;
-  private offlineTimer: NodeJS.Timeout | null = null;
-  private printing: Promise<void> | null = null;
+  private opened: OpenRoom | null = null;
+  private begun = false;
+  private readonly transcript: Transcript;
+  private readonly outgoing: OutgoingLines;
+  private readonly incoming: IncomingLines;
+  private readonly connection: ConnectionNotes;
+  private readonly readNotes: ReadNotes;
+  private readonly vanishing: Vanishing;
   private readonly typing: TypingNotes;
 
-  constructor(
-    private readonly client: TidingsClient,
-    private readonly screen: Screen,
-    private readonly people: People,
-    private readonly files: Files,
-  ) {
-    client.on('message', (event) => this.heard(event));
-    client.on('sent', ({ outgoing, place }) => this.sent(outgoing, place));
-    client.on('failed', (event) => this.failed(event));
-    client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
-    client.on('held', () => this.held());
-    client.on('outgoing', () => this.prompt());
-    client.on('state', (event) => this.stateChanged(event));
-    client.on('receipt', (event) => this.receipt(event));
-    const here = () => this.conversationId;
+  constructor(private readonly parts: ChatParts) {
+    const { client, people, screen } = parts;
+    this.transcript = new Transcript(parts);
+    const floor: ChatFloor = {
+      ...parts,
+      transcript: this.transcript,
+      room: () => this.opened,
+      status: (text) => this.status(text),
+      prompt: () => this.prompt(),
+    };
+    this.connection = new ConnectionNotes(client, screen, () => this.prompt());
+    this.outgoing = new OutgoingLines(floor);
+    this.incoming = new IncomingLines(floor, this.outgoing.isMine);
+    this.readNotes = new ReadNotes(floor, () => this.lastOwn());
+    this.vanishing = new Vanishing(floor, () => this.view());
+    const here = () => this.opened?.conversationId;
     this.typing = new TypingNotes(client, people, here, () => this.prompt());
     screen.onInput?.((line) => this.typing.typed(line));
+    client.on('conversation', (event) => this.conversationChanged(event));
+    client.on('details', () => this.prompt());
   }
 
-  /** The user of the chat on the screen. */
-  get current(): User | null {
-    return this.peer?.user ?? null;
-  }
-
-  /** Conversation of the chat on the screen. */
-  get conversationId(): string | undefined {
-    return this.peer?.conversationId;
+  /** The chat on the screen; null: none. */
+  get current(): OpenRoom | null {
+    return this.opened;
   }
 
   /** From now on what a sync brings is news, not the past. */
   begin(): void {
-    this.settled = true;
-    for (const outgoing of this.client.unsent) this.written(outgoing);
+    this.begun = true;
+    this.incoming.begin();
+    for (const outgoing of this.parts.client.unsent) this.outgoing.written(outgoing);
     this.prompt();
   }
 
-  /** Clears its timer. */
+  /** Clears its timers. */
   end(): void {
-    if (this.offlineTimer) clearTimeout(this.offlineTimer);
-    this.offlineTimer = null;
+    this.connection.end();
+    this.vanishing.end();
   }
 
-  /** Puts the chat with a user on the screen, with its last messages. */
-  async open(user: User): Promise<void> {
-    this.people.learn(user);
-    const peer: Peer = { user, conversationId: this.client.directWith(user.id) };
-    this.peer = peer;
+  /** Puts a chat on the screen, with its last messages. */
+  async open(door: Door): Promise<void> {
+    const { client, people, rooms, screen } = this.parts;
+    if ('user' in door) people.learn(door.user);
+    const room = this.enter(door);
+    this.opened = room;
     try {
-      peer.conversationId ??= (await this.client.direct(user.id)).id;
-      this.others.set(peer.conversationId, user.id);
-      await this.load(peer, FIRST_MESSAGES);
+      await this.find(room);
+      await this.load(room, FIRST_MESSAGES);
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       this.status('offline — showing what is here; what you type is kept and sent later');
     }
-    const presence = (await this.people.presence([user.id])).get(user.id);
-    const { dim, bold } = this.screen.style;
-    const about = presenceText(presence);
-    const name = bold(this.people.name(user.id));
-    this.screen.print('', `${dim('──')} ${name}${about === '' ? '' : dim(` · ${about}`)}`);
-    const messages = this.texts(peer).slice(-FIRST_MESSAGES);
-    peer.shownFrom = messages[0]?.position;
+    const messages = this.texts(room).slice(-FIRST_MESSAGES);
+    await this.transcript.lookUp(messages);
+    if (room.conversationId) await rooms.lookUp(room.conversationId);
+    const about = room.user
+      ? presenceText((await people.presence([room.user.id])).get(room.user.id))
+      : '';
+    room.shownFrom = messages[0]?.position;
+    screen.print('', this.header(about));
     if (messages.length === 0) this.status('no messages yet');
-    this.screen.print(...messages.flatMap((m) => this.lines(m)));
-    if (peer.conversationId) this.client.markRead(peer.conversationId);
+    screen.print(...this.transcript.lines(...messages));
+    if (room.conversationId) client.markRead(room.conversationId);
+    this.prompt();
+  }
+
+  /** Takes the open chat off the screen. */
+  close(): void {
+    this.opened = null;
     this.prompt();
   }
 
   /** Shows what was said before the oldest message on the screen. */
   async earlier(): Promise<void> {
-    const peer = this.peer;
-    if (!peer?.conversationId) return this.status('open a chat first');
+    const room = this.opened;
+    if (!room?.conversationId) return this.status('open a chat first');
     const older = (): Message[] =>
-      this.texts(peer).filter(
-        (m) => peer.shownFrom === undefined || comparePositions(m.position, peer.shownFrom) < 0,
+      this.texts(room).filter(
+        (m) => room.shownFrom === undefined || comparePositions(m.position, room.shownFrom) < 0,
       );
-    const shown = this.texts(peer).length - older().length;
-    await this.load(peer, shown + MORE_MESSAGES);
+    const shown = this.texts(room).length - older().length;
+    await this.load(room, shown + MORE_MESSAGES);
     const messages = older().slice(-MORE_MESSAGES);
     if (messages.length === 0) return this.status('this is where it began');
-    peer.shownFrom = messages[0]!.position;
+    await this.transcript.lookUp(messages);
+    room.shownFrom = messages[0]!.position;
     this.status('earlier:');
-    this.screen.print(...messages.flatMap((m) => this.lines(m)));
+    this.parts.screen.print(...this.transcript.lines(...messages));
     this.status('— back to now —');
   }
 
-  /** Sends a text to the user of this chat. */
+  /** Draws the window anew; `deep`: with what the terminal has scrolled away. */
+  clear(deep: boolean): void {
+    this.transcript.begin();
+    this.parts.screen.redraw(this.view(), deep);
+  }
+
+  /** Sends a text to the chat on the screen. */
   write(text: string): void {
-    const peer = this.peer;
-    if (!peer) return this.status('to whom? Pick a contact by its number, or /chat NAME');
-    const recipient = peer.conversationId
-      ? { conversationId: peer.conversationId }
-      : { to: peer.user.id };
-    this.written(this.client.send({ ...recipient, text }));
+    const room = this.opened;
+    if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
+    const recipient = room.conversationId
+      ? { conversationId: room.conversationId }
+      : { to: room.user!.id };
+    this.outgoing.written(this.parts.client.send({ ...recipient, text }));
     this.prompt();
-    const now = performance.now();
-    if (!this.offline || now - this.lastNudge < NUDGE_EVERY_MS) return;
-    this.lastNudge = now;
-    this.client.reconnect();
+    this.connection.nudge();
   }
 
-  /** Uploads a file and sends it to the user of this chat; as an image when it is one. */
+  /** Uploads a file and sends it to the chat on the screen; as an image when it is one. */
   async attach(path: string, caption?: string): Promise<void> {
-    const peer = this.peer;
-    if (!peer) return this.status('to whom? Pick a contact by its number, or /chat NAME');
-    const conversationId = (peer.conversationId ??= (await this.client.direct(peer.user.id)).id);
+    const room = this.opened;
+    if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
+    const { client, files } = this.parts;
+    const conversationId = (room.conversationId ??= (await client.direct(room.user!.id)).id);
     this.status('uploading …');
-    this.written(await this.files.send({ conversationId }, path, caption));
+    this.outgoing.written(await files.send({ conversationId }, path, caption));
     this.prompt();
   }
 
-  private written(outgoing: Outgoing): void {
-    this.mine.add(outgoing.messageId);
-    this.underWay.add(outgoing);
+  /** The newest own message of the chat on the screen that is in the log and was not deleted. */
+  lastOwn(): Message | undefined {
+    const room = this.opened;
+    if (!room) return undefined;
+    return this.texts(room).findLast(
+      (m) => this.transcript.isMe(m.senderId) && !m.deleted && m.content.kind !== 'event',
+    );
   }
 
   /** Prints a remark of the program itself. */
   status(text: string): void {
-    this.screen.print(this.screen.style.dim(`  ${text}`));
+    this.parts.screen.print(this.parts.screen.style.dim(`  ${text}`));
   }
 
-  private texts(peer: Peer): Message[] {
-    if (!peer.conversationId) return [];
-    return this.client.messages(peer.conversationId).filter((m) => m.content.kind !== 'event');
+  private enter(door: Door): OpenRoom {
+    const { client, rooms } = this.parts;
+    if ('user' in door) {
+      return { user: door.user, conversationId: client.directWith(door.user.id) };
+    }
+    const { conversationId } = door;
+    const userId = rooms.get(conversationId)?.userId;
+    const user = userId === undefined ? undefined : this.parts.people.get(userId);
+    return { conversationId, user };
+  }
+
+  /** Asks for the conversation, and for what is to be known of it from now on. */
+  private async find(room: OpenRoom): Promise<void> {
+    const { client, rooms } = this.parts;
+    if (room.user) {
+      room.conversationId ??= (await client.direct(room.user.id)).id;
+      rooms.learnDirect(room.conversationId, room.user.id);
+    }
+    rooms.learn(await client.details(room.conversationId!));
+  }
+
+  private texts(room: OpenRoom): Message[] {
+    if (!room.conversationId) return [];
+    const all = this.parts.client.messages(room.conversationId);
+    return all.filter((m) => this.transcript.shows(m));
   }
 
   /** Reads pages of the history until so many messages are held. */
-  private async load(peer: Peer, wanted: number): Promise<void> {
-    const id = peer.conversationId!;
-    const model = () => this.client.conversation(id);
-    if (!model()?.known) await this.client.history(id, { limit: wanted });
-    while (this.texts(peer).length < wanted) {
+  private async load(room: OpenRoom, wanted: number): Promise<void> {
+    const { client } = this.parts;
+    const id = room.conversationId!;
+    const model = () => client.conversation(id);
+    if (!model()?.known) await client.history(id, { limit: wanted });
+    while (this.texts(room).length < wanted) {
       const before = model()?.oldest ?? null;
       if (before === null) return;
-      await this.client.history(id, { before, limit: 50 });
+      await client.history(id, { before, limit: 50 });
       if (model()?.oldest === before) return;
     }
   }
 
-  private lines(message: Message): string[] {
-    const own = message.senderId === this.client.session?.user.id;
-    return messageLines(
-      {
-        time: clockTime(message.sentAt),
-        author: own ? 'you' : this.people.name(message.senderId),
-        tick: own
-          ? tickOf(this.client.readBy(message.conversationId, message.position))
-          : undefined,
-        text: contentText(message.content, message.deleted, this.files.number(message)),
-        own,
-      },
-      this.screen.columns,
-      this.screen.style,
+  /** What the window shows of the chat, anew. */
+  private view(): string[] {
+    const room = this.opened;
+    if (!room) return [];
+    const from = room.shownFrom;
+    const messages = this.texts(room).filter(
+      (m) => from !== undefined && comparePositions(m.position, from) >= 0,
     );
+    const fitting = messages.slice(-Math.max(FIRST_MESSAGES, this.parts.screen.rows));
+    return [this.header(''), ...this.transcript.lines(...fitting)];
   }
 
-  private heard({ message, own, source }: ClientEvents['message']): void {
-    if (!own) this.others.set(message.conversationId, message.senderId);
-    const past = source === 'history' || source === 'sent' || !this.settled;
-    if (past || message.content.kind === 'event') return;
-    if (own && this.mine.has(message.messageId)) return;
-    this.notedAbsent.delete(message.senderId);
-    const { senderId } = message;
-    if (!this.printing && (own || this.people.knows(senderId))) return this.show(message);
-    const printed: Promise<void> = (this.printing ?? Promise.resolve())
-      .then(() => this.people.lookUp([senderId]))
-      .then(() => {
-        if (this.printing === printed) this.printing = null;
-        this.show(message);
-      });
-    this.printing = printed;
+  private header(presence: string): string {
+    const { client, people, rooms, screen } = this.parts;
+    const { bold, dim } = screen.style;
+    const { user, conversationId } = this.opened!;
+    const known = conversationId === undefined ? undefined : rooms.get(conversationId);
+    const name = user ? people.name(user.id) : rooms.name(conversationId!);
+    const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
+    const about = [
+      presence,
+      user || known?.memberCount === undefined ? '' : `${known.memberCount} members`,
+      lifetime === null ? '' : `messages disappear after ${lifetimeText(lifetime)}`,
+    ].filter((one) => one !== '');
+    return `${dim('──')} ${bold(name)}${about.map((one) => dim(` · ${one}`)).join('')}`;
   }
 
-  private show(message: Message): void {
-    const peer = this.peer;
-    const { conversationId } = message;
-    if (peer && !peer.conversationId && message.senderId === peer.user.id) {
-      peer.conversationId = conversationId;
-    }
-    if (peer?.conversationId === conversationId) {
-      peer.shownFrom ??= message.position;
-      this.screen.print(...this.lines(message));
-      this.client.markRead(conversationId);
-      return;
-    }
-    this.screen.print(this.elsewhere(conversationId), ...this.lines(message));
-  }
-
-  /** Says in which other chat something happens. */
-  private elsewhere(conversationId: string): string {
-    const other = this.others.get(conversationId);
-    const name = other === undefined ? 'another chat' : this.people.name(other);
-    return this.screen.style.dim(`  in the chat with ${name} (/chat ${name}):`);
-  }
-
-  private sent(outgoing: Outgoing, place: Place): void {
-    this.saidHeld = false;
-    const { to } = outgoing.record;
-    const { conversationId, position, sentAt } = place;
-    if (to !== undefined) this.others.set(conversationId, to);
-    const peer = this.peer;
-    if (peer && !peer.conversationId && peer.user.id === to) peer.conversationId = conversationId;
-    const here = peer?.conversationId === conversationId;
-    if (here) peer.shownFrom ??= position;
-    const lines = messageLines(
-      {
-        time: clockTime(sentAt),
-        author: 'you',
-        tick: TICKS.sent,
-        text: outgoingText(outgoing),
-        own: true,
-      },
-      this.screen.columns,
-      this.screen.style,
-    );
-    this.done(outgoing, here ? lines : [this.elsewhere(conversationId), ...lines]);
-  }
-
-  /** The newest own line of the open chat has been read: said once. */
-  private receipt({ conversationId, userId, own }: ClientEvents['receipt']): void {
-    const peer = this.peer;
-    if (own || !peer || peer.conversationId !== conversationId) return;
-    const me = this.client.session?.user.id;
-    const newest = this.texts(peer).findLast((m) => m.senderId === me);
-    if (!newest || newest.messageId === this.saidRead) return;
-    if (this.client.readBy(conversationId, newest.position).read === 0) return;
-    this.saidRead = newest.messageId;
-    this.status(`✔✔ read by ${this.people.name(userId)}`);
-  }
-
-  private held(): void {
-    if (this.saidHeld) return;
-    this.saidHeld = true;
-    this.status('the server keeps what you write for now (◦) and sends it as soon as it can');
-  }
-
-  private failed({ outgoing, code, detail, void: isVoid }: ClientEvents['failed']): void {
-    const text = outgoing ? `: ${outgoingText(outgoing)}` : '';
-    const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
-    const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
-    this.done(outgoing, [this.screen.style.bad(line)]);
-  }
-
-  /** Prints what became of own messages, in the order in which they were written. */
-  private done(outgoing: Outgoing | undefined, lines: string[]): void {
-    const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines;
-    this.prompt();
-    this.screen.print(...printed);
-  }
-
-  private absent(messageId: string, offline: readonly string[]): void {
-    if (!this.mine.has(messageId)) return;
-    for (const userId of offline) {
-      if (this.notedAbsent.has(userId)) continue;
-      this.notedAbsent.add(userId);
-      this.status(`${this.people.name(userId)} is not online; they will get it later`);
-    }
-  }
-
-  private stateChanged({ state }: ClientEvents['state']): void {
-    if (state === 'online' || state === 'stopped') {
-      this.end();
-      if (this.offline && state === 'online') this.status('back online');
-      this.offline = false;
-      this.prompt();
-    } else if (state === 'offline') {
-      this.sayOffline();
-    } else if (!this.offlineTimer) {
-      this.offlineTimer = setTimeout(() => this.sayOffline(), OFFLINE_AFTER_MS);
-    }
-  }
-
-  private sayOffline(): void {
-    this.end();
-    if (this.offline) return;
-    this.offline = true;
-    const { bad } = this.screen.style;
-    this.screen.print(bad('  offline — what you type is kept and sent later'));
-    this.prompt();
+  private conversationChanged({ conversationId, what }: ClientEvents['conversation']): void {
+    if (what !== 'gone') return;
+    const { rooms } = this.parts;
+    if (rooms.get(conversationId))
+      this.status(`you are no longer in ${rooms.name(conversationId)}`);
+    rooms.forget(conversationId);
+    if (this.opened?.conversationId === conversationId) this.close();
   }
 
   /** Draws the prompt, and above it what is not sent yet. */
   private prompt(): void {
-    if (!this.settled) return;
-    const unsent = this.underWay.all();
-    const width = this.screen.columns - 4;
-    const footer = unsent
-      .slice(0, MAX_FOOTER)
-      .map((one) => `${TICKS[one.state]} ${shortened(safeLine(outgoingText(one)), width)}`);
-    if (unsent.length > MAX_FOOTER) footer.push(`… and ${unsent.length - MAX_FOOTER} more`);
+    if (!this.begun) return;
+    const { client, people, rooms, screen } = this.parts;
+    const { user, conversationId } = this.opened ?? {};
+    const footer = this.outgoing.footer(Math.floor(screen.rows / FOOTER_SHARE));
+    const read = this.readNotes.footer();
+    if (read !== null && footer.length === 0) footer.push(screen.style.dim(read));
     const typing = this.typing.line();
-    if (typing !== null) footer.push(typing);
-    const name = this.peer ? this.people.name(this.peer.user.id) : 'tidings';
-    const mark = this.offline ? ' (offline)' : '';
-    this.screen.setPrompt(
-      footer.map((line) => this.screen.style.dim(line)),
-      `${name}${mark}> `,
-    );
+    if (typing !== null) footer.push(screen.style.dim(typing));
+    const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
+    const marks = [
+      ...(lifetime === null ? [] : [`⏱ ${lifetimeShort(lifetime)}`]),
+      ...(this.connection.offline ? ['offline'] : []),
+    ];
+    const name = nameOf(user, conversationId, { people, rooms });
+    const mark = marks.length === 0 ? '' : ` (${marks.join(', ')})`;
+    screen.setPrompt(footer, `${name}${mark}> `);
   }
+}
+
+function nameOf(
+  user: User | undefined,
+  conversationId: string | undefined,
+  { people, rooms }: Pick<ChatParts, 'people' | 'rooms'>,
+): string {
+  if (user) return people.name(user.id);
+  return conversationId === undefined ? 'tidings' : rooms.name(conversationId);
 }

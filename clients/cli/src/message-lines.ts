@@ -1,4 +1,4 @@
-import type { Message, Outgoing, OutgoingState, Presence } from '@tidings/sdk';
+import type { Message, Outgoing, OutgoingState, Presence, ReadBy } from '@tidings/sdk';
 import { safeLine, safeText } from './safe-text';
 import type { Style } from './style';
 import { displayWidth, wrap } from './width';
@@ -49,10 +49,11 @@ export const TICKS: Record<OutgoingState, string> = {
   failed: '✗',
 };
 
-/** How far an own message has come, by how many of the others have it and have read it. */
-export function tickOf({ delivered, read }: { delivered: number; read: number }): string {
-  if (read > 0) return '✔✔';
-  return delivered > 0 ? '✓✓' : TICKS.sent;
+/** How far an own message has come: whether all others have it, whether all have read it. */
+export function tickOf({ delivered, read, of }: ReadBy): string {
+  if (of === 0) return TICKS.sent;
+  if (read === of) return '✔✔';
+  return delivered === of ? '✓✓' : TICKS.sent;
 }
 
 /** A message with its time and author; further lines are indented below its first word. */

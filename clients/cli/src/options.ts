@@ -17,11 +17,12 @@ export const USAGE = `Tidings in a terminal.
 Usage: npm run chat -- [options]
 
   --server URL     a gateway, e.g. http://127.0.0.1:8080; may be given several times
-  --user NAME      log in as this user (TIDINGS_PASSWORD has the password, or it is asked)
+  --user NAME      log in as this user (TIDINGS_PASSWORD has the password, or it is asked
+                   the first time: this machine stays logged in until /logout)
   --register       make the account first (with --email and --name, or they are asked)
   --email ADDRESS  e-mail address of the new account
   --name NAME      first name of the new account
-  --to NAME        begin with the chat with this user
+  --to NAME        begin with this chat: a user's name, or a group's title
   --help           this text
 
 Inside, /help lists the commands. Without a terminal it reads commands and messages line by line.`;

@@ -1,13 +1,28 @@
-import type { Contact, Presence, TidingsClient, User } from '@tidings/sdk';
+import {
+  NetworkError,
+  type Contact,
+  type Presence,
+  type TidingsClient,
+  type User,
+} from '@tidings/sdk';
 import { safeLine } from './safe-text';
 
 /** Users by name and id, as far as this program has met them. */
 export class People {
-  private readonly names = new Map<string, string>();
+  private readonly users = new Map<string, User>();
   private readonly asked = new Set<string>();
   private list: Contact[] = [];
 
-  constructor(private readonly client: TidingsClient) {}
+  constructor(
+    private readonly client: TidingsClient,
+    /** Told when somebody is known who was not. */
+    private readonly changed: () => void = () => undefined,
+  ) {}
+
+  /** Everybody met so far. */
+  all(): User[] {
+    return [...this.users.values()];
+  }
 
   /** Contacts, in the order in which they were last listed. */
   get contacts(): readonly Contact[] {
@@ -16,22 +31,30 @@ export class People {
 
   /** A user's name for the screen; a piece of the id while it is unknown. */
   name(userId: string): string {
-    return this.names.get(userId) ?? `user ${userId.slice(0, 8)}`;
+    const user = this.users.get(userId);
+    return user ? safeLine(user.username) : `user ${userId.slice(0, 8)}`;
   }
 
   /** Whether the name of this user is known. */
   knows(userId: string): boolean {
-    return this.names.has(userId);
+    return this.users.has(userId);
+  }
+
+  /** A user that was met. */
+  get(userId: string): User | undefined {
+    return this.users.get(userId);
   }
 
   /** Notes a user. */
   learn(user: User): void {
-    this.names.set(user.id, safeLine(user.username));
+    const known = this.users.get(user.id);
+    this.users.set(user.id, user);
+    if (known?.username !== user.username) this.changed();
   }
 
   /** Asks for the names of users once; settles when they are known or cannot be told. */
   async lookUp(userIds: readonly string[]): Promise<void> {
-    const unknown = userIds.filter((id) => !this.names.has(id) && !this.asked.has(id));
+    const unknown = userIds.filter((id) => !this.users.has(id) && !this.asked.has(id));
     if (unknown.length === 0) return;
     for (const id of unknown) this.asked.add(id);
     try {
@@ -74,7 +97,15 @@ export class People {
     const wanted = comparable(name);
     const contact = this.list.find(({ user }) => comparable(user.username) === wanted);
     if (contact) return contact.user;
-    return (await this.search(name)).find((user) => comparable(user.username) === wanted);
+    const isWanted = (user: User): boolean => comparable(user.username) === wanted;
+    try {
+      return (await this.search(name)).find(isWanted);
+    } catch (error) {
+      // While the server is away, people that were met before can be written to.
+      const known = error instanceof NetworkError ? this.all().find(isWanted) : undefined;
+      if (known) return known;
+      throw error;
+    }
   }
 
   /** Presence by user, as far as it may be seen; empty when it cannot be told. */

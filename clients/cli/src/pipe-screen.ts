@@ -10,6 +10,7 @@ const MAX_WAITING = 1_000;
 /** Reads commands line by line and prints plain lines: for scripts and tests. */
 export class PipeScreen implements Screen {
   readonly columns = Infinity;
+  readonly rows = Infinity;
   readonly style = plain;
   readonly interactive = false;
   private readonly queue = new LineQueue();
@@ -30,6 +31,9 @@ export class PipeScreen implements Screen {
   print(...lines: string[]): void {
     if (lines.length > 0) this.output.write(lines.join('\n') + '\n');
   }
+
+  /** What was printed cannot be taken back. */
+  redraw(): void {}
 
   setPrompt(): void {}
 

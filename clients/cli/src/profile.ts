@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { SavedSession } from '@tidings/sdk';
+import { knownFile, sessionFile, type Known } from './memory';
+import type { PrivateFile } from './private-file';
 
-/** What this machine remembers of one user at one server: a device id and an outbox. */
+/** What this machine remembers of one user at one server. */
 export interface Profile {
   deviceId: string;
   outboxPath: string;
+  session: PrivateFile<SavedSession>;
+  known: PrivateFile<Known>;
+  /** Removes everything but the device's id. */
+  forget(): void;
   /** Lets another process use it. */
   release(): void;
 }
@@ -40,7 +47,7 @@ export function takeProfile(folder: string, server: string, username: string): P
       if (!lock(join(path, 'lock'))) continue;
       return {
         deviceId: deviceId(join(path, 'device')),
-        outboxPath: join(path, 'outbox.jsonl'),
+        ...remembered(path),
         release: () => rmSync(join(path, 'lock'), { force: true }),
       };
     } catch (error) {
@@ -50,6 +57,40 @@ export function takeProfile(folder: string, server: string, username: string): P
     }
   }
   throw new Error(`${MAX_SLOTS} programs of ${username} run already on this machine`);
+}
+
+function remembered(path: string): Pick<Profile, 'outboxPath' | 'session' | 'known' | 'forget'> {
+  const outboxPath = join(path, 'outbox.jsonl');
+  const session = sessionFile(join(path, 'session.json'));
+  const known = knownFile(join(path, 'known.json'));
+  const forget = (): void => {
+    session.remove();
+    known.remove();
+    for (const file of [outboxPath, `${outboxPath}.new`]) rmSync(file, { force: true });
+  };
+  return { outboxPath, session, known, forget };
+}
+
+/** The file that names the user who was here last, at one server. */
+function lastUserPath(folder: string, server: string): string {
+  return join(folder, pathPart(new URL(server).host.replace(':', '_')), '.last-user');
+}
+
+/** Who logged in last at a server; undefined: nobody. */
+export function lastUser(folder: string, server: string): string | undefined {
+  const name = readText(lastUserPath(folder, server)).trim();
+  return name === '' ? undefined : name;
+}
+
+/** Notes who has logged in at a server. It is a convenience: what fails does not matter. */
+export function noteLastUser(folder: string, server: string, username: string): void {
+  const path = lastUserPath(folder, server);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, username + '\n', { mode: 0o600 });
+  } catch {
+    // The name is asked for the next time.
+  }
 }
 
 /** Makes a lock file with our process id; false when a living process has it. */

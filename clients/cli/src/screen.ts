@@ -4,11 +4,18 @@ import type { Style } from './style';
 export interface Screen {
   /** Columns for text. */
   readonly columns: number;
+  /** Rows of the window. */
+  readonly rows: number;
   readonly style: Style;
   /** Whether somebody sits there: may be asked again, sees what is waiting. */
   readonly interactive: boolean;
   /** Prints lines above what is being typed. */
   print(...lines: string[]): void;
+  /**
+   * Shows these lines instead of what is in the window, where that can be done: something in it has
+   * to go. `deep`: what the terminal keeps of earlier lines goes, too.
+   */
+  redraw(lines: readonly string[], deep?: boolean): void;
   /** Lines between the text and the prompt, and the prompt itself. */
   setPrompt(footer: readonly string[], prompt: string): void;
   /** The next line; null at the end of the input. */

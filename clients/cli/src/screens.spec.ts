@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { completeCommand } from './commands';
+import { completeCommand } from './help';
 import { PipeScreen } from './pipe-screen';
 import { TerminalScreen } from './terminal-screen';
 
@@ -24,7 +24,7 @@ class FakeTerminal extends PassThrough {
   }
 
   private show(text: string): void {
-    const tokens = new RegExp(`${ESC}\\[(\\d*)([A-Za-z])|[\\s\\S]`, 'gu');
+    const tokens = new RegExp(`${ESC}\\[(\\d*)(?:;\\d+)?([A-Za-z])|[\\s\\S]`, 'gu');
     for (const [all, count, command] of text.matchAll(tokens)) {
       if (command !== undefined) this.control(command, Number(count || '1'));
       else if (all === '\r') this.column = 0;
@@ -34,7 +34,8 @@ class FakeTerminal extends PassThrough {
   }
 
   private control(command: string, n: number): void {
-    if (command === 'A') this.row = Math.max(0, this.row - n);
+    if (command === 'H') [this.row, this.column] = [n - 1, 0];
+    else if (command === 'A') this.row = Math.max(0, this.row - n);
     else if (command === 'G') this.column = n - 1;
     else if (command === 'C') this.column += n;
     else if (command === 'D') this.column = Math.max(0, this.column - n);
@@ -161,6 +162,34 @@ describe('terminal screen', () => {
     screen.setPrompt([], 'bob> ');
     screen.print('✓ one');
     expect(terminal.lines).toEqual(['✓ one', 'bob>']);
+    screen.close();
+  });
+
+  it('is drawn anew with other lines, and keeps what is being typed', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt(['· waiting'], 'bob> ');
+    void screen.nextLine();
+    screen.print('12:03  bob  secret', '12:04  bob  stays');
+    await type('typed');
+    screen.redraw(['12:04  bob  stays']);
+    expect(terminal.lines).toEqual(['12:04  bob  stays', '· waiting', 'bob> typed']);
+    await type('!');
+    expect(terminal.lines.at(-1)).toBe('bob> typed!');
+    screen.close();
+  });
+
+  it('is drawn anew after a password, when that is due meanwhile', async () => {
+    const { screen, terminal, type } = open();
+    screen.setPrompt([], 'bob> ');
+    void screen.nextLine();
+    screen.print('12:03  bob  secret');
+    const secret = screen.askSecret('Password:');
+    screen.print('12:04  bob  another');
+    screen.redraw(['12:05  bob  stays']);
+    screen.print('12:06  bob  new');
+    await type('s3cret\r');
+    expect(await secret).toBe('s3cret');
+    expect(terminal.lines).toEqual(['12:05  bob  stays', '12:06  bob  new', 'bob>']);
     screen.close();
   });
 

@@ -1,31 +1,23 @@
-import { TidingsError, type TidingsClient } from '@tidings/sdk';
+import { endsSession, NetworkError, type TidingsClient } from '@tidings/sdk';
 import { friendly } from './friendly-errors';
 import type { CliOptions } from './options';
 import type { Profile } from './profile';
-import { safeLine } from './safe-text';
 import type { Screen } from './screen';
-
-/** The person ended the input instead of answering. */
-export class Cancelled extends Error {}
+import { Answers, isCorrectable, makeAccount } from './sign-in-answers';
 
 /** How often a wrong answer may be given. */
 const MAX_TRIES = 5;
-
-const CORRECTABLE = new Set<string>([
-  'bad_credentials',
-  'username_taken',
-  'email_taken',
-  'username_invalid',
-  'weak_password',
-  'invalid_request',
-]);
 
 /** What is needed to sign in. */
 export interface SignInDeps {
   screen: Screen;
   options: CliOptions;
+  /** Who was here last; undefined: nobody, or it is not known. */
+  lastUser?: string;
   /** Takes the profile of a user and makes the client for it. */
-  open(username: string): { client: TidingsClient; profile: Profile };
+  open(username: string): SignedIn;
+  /** @throws NetworkError when there is nobody to ask: no password shall be typed for nothing */
+  reachable(): Promise<void>;
 }
 
 /** A client that is logged in. */
@@ -35,86 +27,80 @@ export interface SignedIn {
 }
 
 /**
- * Logs in or registers, asking for what the options do not say, and again for what was wrong.
+ * Goes on with the login that this machine keeps, also while the server is away; else logs in or
+ * registers, asking for what the options do not say, and again for what was wrong.
  *
  * @throws Cancelled when the input ends
  * @throws Error when it cannot be done
  */
 export async function signIn(deps: SignInDeps): Promise<SignedIn> {
-  const { screen, options } = deps;
-  let given: CliOptions = options;
-  let register = options.register || (options.user === undefined && (await wantsAccount(screen)));
+  const { options } = deps;
+  const answers = new Answers(deps.screen, options, deps.lastUser);
+  if (options.user === undefined && deps.lastUser === undefined) await deps.reachable();
+  if (!options.register) {
+    const kept = await keptLogin(deps, answers);
+    if (kept) return kept;
+  }
+  await deps.reachable();
   for (let tries = 1; ; tries++) {
-    const username = given.user ?? (await answered(screen.ask('User name:')));
-    const { client, profile } = deps.open(username);
+    const username = await answers.username();
+    const signedIn = deps.open(username);
     try {
-      const password = given.password ?? (await newPassword(screen, register));
-      if (register) await makeAccount(deps, client, given, username, password);
-      register = false;
-      await client.login({
-        username,
-        password,
-        device: { id: profile.deviceId, name: 'Terminal' },
-      });
-      return { client, profile };
+      if (await answers.registers()) await makeAccount(signedIn.client, answers);
+      await logIn(signedIn, username, await answers.password());
+      return signedIn;
     } catch (error) {
-      profile.release();
-      const mayCorrect = screen.interactive && isCorrectable(error) && tries < MAX_TRIES;
-      if (!mayCorrect) throw error;
-      screen.print(screen.style.bad(friendly(error)));
-      given = { ...given, password: undefined, email: undefined };
-      if ((error as TidingsError).code !== 'weak_password') given.user = undefined;
+      signedIn.profile.release();
+      if (!deps.screen.interactive || !isCorrectable(error) || tries >= MAX_TRIES) throw error;
+      deps.screen.print(deps.screen.style.bad(friendly(error)));
+      answers.takeBack(error);
     }
   }
 }
 
-function isCorrectable(error: unknown): boolean {
-  return error instanceof TidingsError && CORRECTABLE.has(error.code);
+async function logIn({ client, profile }: SignedIn, username: string, password: string) {
+  await client.login({ username, password, device: { id: profile.deviceId, name: 'Terminal' } });
 }
 
-async function wantsAccount(screen: Screen): Promise<boolean> {
-  for (;;) {
-    const answer = await answered(screen.ask('Log in (l) or make a new account (n)? [l]'));
-    const letter = answer.trim().toLowerCase();
-    if (letter === '' || letter.startsWith('l')) return false;
-    if (letter.startsWith('n')) return true;
+/** The kept login of the user that is asked for, if there is one and it still counts. */
+async function keptLogin(deps: SignInDeps, answers: Answers): Promise<SignedIn | null> {
+  if (await answers.registers()) return null;
+  const username = await answers.username();
+  const signedIn = deps.open(username);
+  let kept = false;
+  try {
+    kept = await goesOn(deps, signedIn, username);
+  } finally {
+    if (!kept) signedIn.profile.release();
   }
+  return kept ? signedIn : null;
 }
 
-async function newPassword(screen: Screen, twice: boolean): Promise<string> {
-  for (;;) {
-    const password = await answered(screen.askSecret('Password:'));
-    if (!twice || !screen.interactive) return password;
-    if ((await answered(screen.askSecret('Once more:'))) === password) return password;
-    screen.print('These were two different ones.');
-  }
-}
-
-async function makeAccount(
-  { screen }: SignInDeps,
-  client: TidingsClient,
-  given: CliOptions,
+async function goesOn(
+  { options, screen }: SignInDeps,
+  { client, profile }: SignedIn,
   username: string,
-  password: string,
-): Promise<void> {
-  const ask = async (question: string, fallback: string): Promise<string> => {
-    if (!screen.interactive) return fallback;
-    const answer = (await answered(screen.ask(`${question} [${fallback}]`))).trim();
-    return answer === '' ? fallback : answer;
-  };
-  const firstName = given.firstName ?? (await ask('First name:', safeLine(username)));
-  const email = given.email ?? (await ask('E-mail:', defaultEmail(username)));
-  await client.register({ username, password, firstName, email });
+): Promise<boolean> {
+  const session = profile.session.read();
+  if (!session) return false;
+  client.restore(session);
+  try {
+    // A password that was given is used, so that a changed one is found out.
+    if (options.password === undefined) await client.api.me();
+    else await logIn({ client, profile }, username, options.password);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (error instanceof NetworkError || isForNow(error)) return true;
+    if (isCorrectable(error)) return false;
+    if (!endsSession(error)) throw error;
+    profile.session.remove();
+    screen.print('Your login has ended. Please log in again.');
+    return false;
+  }
 }
 
-/** An address that leads nowhere (RFC 2606), for people who want to give none. */
-function defaultEmail(username: string): string {
-  const local = username.toLowerCase().replace(/[^a-z0-9_-]/g, '');
-  return `${local === '' ? 'someone' : local}@tidings.invalid`;
-}
-
-async function answered(answer: Promise<string | null>): Promise<string> {
-  const line = await answer;
-  if (line === null) throw new Cancelled('The input ended');
-  return line;
+/** Whether the server cannot tell at the moment. */
+function isForNow(error: Error): boolean {
+  return (error as { retryable?: unknown }).retryable === true;
 }

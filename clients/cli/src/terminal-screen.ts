@@ -15,6 +15,9 @@ import { displayRows } from './width';
 /** Lines that are kept while a password is typed; the oldest go. */
 const MOST_HELD = 1_000;
 
+/** Erases what the terminal has scrolled away (xterm's ED 3). */
+const WIPE_SCROLLBACK = `${String.fromCharCode(27)}[3J`;
+
 /** The terminal as readline sees it; mute while a password is typed. */
 class Gate extends Writable {
   readonly isTTY = true;
@@ -51,6 +54,8 @@ export class TerminalScreen implements Screen {
   private removeInput: () => void = () => undefined;
   /** What arrived while a password was being typed. */
   private held: string[] = [];
+  /** The screen is to be drawn anew after the password. */
+  private wiping: { deep: boolean } | null = null;
 
   constructor(
     private readonly input: ReadStream,
@@ -81,6 +86,10 @@ export class TerminalScreen implements Screen {
     return Math.max(20, this.terminal.columns || 80);
   }
 
+  get rows(): number {
+    return Math.max(8, this.terminal.rows || 24);
+  }
+
   print(...lines: string[]): void {
     if (lines.length === 0) return;
     if (this.secret) {
@@ -89,6 +98,19 @@ export class TerminalScreen implements Screen {
     }
     this.erase();
     this.terminal.write(lines.join('\n') + '\n');
+    this.draw();
+  }
+
+  redraw(lines: readonly string[], deep = false): void {
+    if (this.secret) {
+      this.held = [...lines];
+      this.wiping = { deep };
+      return;
+    }
+    this.terminal.write(deep ? WIPE_SCROLLBACK : '');
+    cursorTo(this.terminal, 0, 0);
+    clearScreenDown(this.terminal);
+    this.terminal.write(lines.map((line) => line + '\n').join(''));
     this.draw();
   }
 
@@ -133,7 +155,10 @@ export class TerminalScreen implements Screen {
     this.terminal.write('\n');
     this.chatting = chatting;
     this.draw();
-    this.print(...this.held.splice(0));
+    const { wiping } = this;
+    this.wiping = null;
+    if (wiping) this.redraw(this.held.splice(0), wiping.deep);
+    else this.print(...this.held.splice(0));
     return line;
   }
 

@@ -2,9 +2,6 @@ import { NetworkError, TidingsError, type TidingsClient, type Trace } from '@tid
 import type { People } from './people';
 import type { Screen } from './screen';
 
-/** What `/help` says of it. */
-export const TRACE_HELP = '/trace [N]        the way of your last message here (of the Nth last)';
-
 /** Receivers that are named; of more only the number is shown. */
 const MOST_NAMES = 8;
 

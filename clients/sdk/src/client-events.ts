@@ -29,6 +29,8 @@ export interface ClientEvents {
   message: { message: Message; own: boolean; source: Source };
   /** A message seen before has another place or content. */
   changed: { message: Message; own: boolean; source: Source };
+  /** The time of held messages is over: nothing of them is held any more. */
+  expired: { conversationId: string; messageIds: string[] };
   conversation: ConversationNews;
   /** A conversation that the application looks at (see TidingsClient.details) has changed. */
   details: { conversation: Conversation };

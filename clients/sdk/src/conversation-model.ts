@@ -14,6 +14,13 @@ export interface PushedEntry {
   previous: string | null;
 }
 
+/** A pushed record that does not follow what is held yet; its message is in the timeline. */
+interface Aside {
+  messageId: string;
+  at: string;
+  previous: string | null;
+}
+
 /** What merging something changed, as the application should hear it. */
 export interface Change {
   kind: 'new' | 'changed';
@@ -28,7 +35,7 @@ export class ConversationModel {
   private readonly timeline = new Timeline();
   private readonly spans = new Spans();
   /** Pushed records that do not follow what is held yet. */
-  private aside: PushedEntry[] = [];
+  private aside: Aside[] = [];
   private member = true;
   private trusting = true;
   /** `have` when the connection in use began: what lies above was pushed or served by it. */
@@ -117,7 +124,8 @@ export class ConversationModel {
       this.raise(entry);
       this.catchUp();
     } else {
-      this.aside.push(entry);
+      const { at, previous, message } = entry;
+      this.aside.push({ messageId: message.messageId, at, previous });
     }
     return changes;
   }
@@ -202,7 +210,14 @@ export class ConversationModel {
   /** Drops an own message that turned out to be void (`message_id_conflict` after `sent`). */
   drop(messageId: string): void {
     this.timeline.remove(messageId);
-    this.aside = this.aside.filter((e) => e.message.messageId !== messageId);
+    this.aside = this.aside.filter((e) => e.messageId !== messageId);
+  }
+
+  /** Drops a message whose time is over; its place in the chain of records stays. */
+  expire(messageId: string): Message | undefined {
+    const message = this.timeline.get(messageId);
+    this.timeline.remove(messageId);
+    return message;
   }
 
   /**
@@ -233,12 +248,12 @@ export class ConversationModel {
     });
   }
 
-  private raise(entry: PushedEntry): void {
+  private raise(entry: Omit<Aside, 'messageId'>): void {
     if (comparePositions(entry.at, this.have) <= 0) return;
     this.spans.add(this.spans.newest?.from ?? '0', entry.at);
   }
 
-  private follows(entry: PushedEntry): boolean {
+  private follows(entry: Omit<Aside, 'messageId'>): boolean {
     if (comparePositions(entry.at, this.have) <= 0) return true;
     if (!this.spans.newest) return entry.previous === '0';
     if (entry.previous === null) return this.trusting;

@@ -1,3 +1,4 @@
+import type { Message } from '@tidings/common/contracts/content';
 import type { Conversation } from '@tidings/common/contracts/http';
 
 /** Most conversations that are kept fresh; the one that was asked for least recently is let go. */
@@ -51,6 +52,13 @@ export class Details {
     kept.stale = true;
     // A failure leaves it stale: the next look or event reads it again.
     if (!kept.reading) void this.readAgain(conversationId, kept).catch(() => undefined);
+  }
+
+  /** Messages are gone: nothing of them is kept here. */
+  expired(conversationId: string, messages: readonly Message[]): void {
+    const conversation = this.kept.get(conversationId)?.conversation;
+    const last = conversation?.lastMessage?.messageId;
+    if (messages.some((m) => m.messageId === last)) delete conversation!.lastMessage;
   }
 
   /** Nobody may look at the conversation any more. */

@@ -1,10 +1,14 @@
-export { TidingsClient, type ClientOptions } from './client';
+export { TidingsClient } from './client';
+export type { ClientOptions } from './client-options';
+export { ConversationClient } from './conversation-client';
 export type { Recipient, Sendable, Written } from './sendable';
 export { CHANGES_LIMIT } from './changes';
 export type { ClientEvents, ClientState, Problem } from './client-events';
 export { Outgoing, type Outcome } from './outgoing';
 export type { OutgoingState } from './outbox-lane';
 export { OUTBOX_LIMIT, type Place } from './outbox';
+export { IndexedDbOutboxStore } from './indexed-db-outbox';
+export type { IdbFactory } from './indexed-db';
 export { MemoryOutboxStore, type OutboxRecord, type OutboxStore } from './outbox-store';
 export { ConversationModel, type Change, type PushedEntry } from './conversation-model';
 export type { ConversationNews, Source } from './replica';

@@ -5,46 +5,24 @@ import {
   type MessageContent,
 } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
-import { extrasOf } from '@tidings/common/contracts/extras';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import type { Conversation } from '@tidings/common/contracts/http';
 import { V7Generator } from 'uuidv7';
-import type { TidingsApi } from './api';
 import { Changes } from './changes';
-import type { ClientEvents } from './client-events';
-import type { Clock, Random } from './clock';
-import { Connection, type StopReason, type WelcomeFrame } from './connection';
+import { Connection, type WelcomeFrame } from './connection';
 import { Details } from './details';
+import { Expiry } from './expiry';
 import { StoppedError } from './errors';
 import type { IncomingFrame } from './frames';
-import { encodeSend, Outbox, type StateDetail } from './outbox';
-import type { OutboxEntry } from './outbox-lane';
-import type { OutboxRecord, OutboxStore } from './outbox-store';
-import { Outgoing } from './outgoing';
+import { Lifetimes } from './lifetimes';
+import type { LiveDeps } from './live-deps';
+import type { Outgoing } from './outgoing';
 import { Receipts } from './receipts';
 import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
-import type { ServerTime } from './server-time';
-import type { Hash } from './sha256';
+import { Sending } from './sending';
 import { SyncRunner } from './sync-runner';
-import type { Transport } from './transport';
 import { Typing } from './typing';
-
-/** What the live part of a client is made of. */
-export interface LiveDeps {
-  userId: string;
-  deviceId: string;
-  api: TidingsApi;
-  transport: Transport;
-  sha256: Hash;
-  store: OutboxStore;
-  serverTime: ServerTime;
-  clock: Clock;
-  random: Random;
-  emit<K extends keyof ClientEvents>(name: K, event: ClientEvents[K]): void;
-  /** The server ended the connection for good. */
-  ended(reason: StopReason): void;
-}
+import { Waiters } from './waiters';
 
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
@@ -55,23 +33,28 @@ export class Live {
   readonly details: Details;
   readonly receipts: Receipts;
   readonly typing: Typing;
-  private readonly outbox: Outbox;
+  readonly lifetimes: Lifetimes;
+  private readonly sending: Sending;
+  private readonly expiry: Expiry;
   private readonly sync: SyncRunner;
   private readonly changes: Changes;
   private readonly connection: Connection;
-  private readonly handles = new Map<string, Outgoing>();
   private readonly ids = new V7Generator();
   private opened = false;
   private online = false;
   private over = false;
-  private syncWaiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  private readonly syncWaiters = new Waiters();
 
   constructor(private readonly deps: LiveDeps) {
     this.details = new Details(
       (id) => deps.api.conversation(id),
-      (conversation) => deps.emit('details', { conversation }),
+      (conversation) => {
+        this.learn(conversation);
+        deps.emit('details', { conversation });
+      },
     );
-    this.outbox = this.makeOutbox();
+    this.lifetimes = new Lifetimes((id, seconds) => this.sending.limit(id, seconds));
+    this.sending = this.makeSending();
     this.replica = this.makeReplica();
     this.receipts = new Receipts({
       ...deps,
@@ -79,18 +62,25 @@ export class Live {
       send: (frame) => this.connection.send(frame),
     });
     this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
+    this.expiry = this.makeExpiry();
     this.sync = this.makeSync();
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
     this.connection = this.makeConnection();
   }
 
+  /** Takes a conversation as the server shows it. */
+  learn(conversation: Conversation): void {
+    this.details.learn(conversation);
+    this.lifetimes.conversation(conversation);
+    this.receipts.conversation(conversation);
+  }
+
   /** Takes over what an earlier run left, then connects. */
   async start(): Promise<void> {
-    await this.outbox.open();
+    await this.sending.open();
     if (this.over) throw new StoppedError();
     this.opened = true;
-    for (const entry of this.outbox.entries()) this.handle(entry.record).follow(entry);
     this.deps.emit('state', { state: 'connecting' });
     this.connection.start();
   }
@@ -103,11 +93,11 @@ export class Live {
     this.sync.disconnected();
     this.receipts.disconnected();
     this.typing.disconnected();
-    this.outbox.disconnected();
     this.changes.stop();
-    for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });
-    for (const { reject } of this.syncWaiters.splice(0)) reject(new StoppedError());
-    await this.outbox.close();
+    this.expiry.stop();
+    const written = this.sending.stop();
+    this.syncWaiters.reject(new StoppedError());
+    await written;
   }
 
   /** Gives the connection up and connects again. */
@@ -119,24 +109,8 @@ export class Live {
   send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    const content = contentOf(message);
-    const now = this.deps.serverTime.now();
-    const messageId = this.newId();
-    const address =
-      'to' in message ? { to: message.to } : { conversationId: message.conversationId };
-    const extras = extrasOf(message);
-    const record: OutboxRecord = { messageId, ...address, content, ...extras, writtenAt: now };
-    if (utf8Bytes(encodeSend(record, true)) > LIMITS.clientFrameBytes) {
-      throw new TidingsError('payload_too_large');
-    }
-    const outgoing = this.handle(record);
-    try {
-      outgoing.follow(this.outbox.add(record));
-      if ('conversationId' in message) this.typing.typing(message.conversationId, false);
-    } catch (error) {
-      this.handles.delete(messageId);
-      throw error;
-    }
+    const outgoing = this.sending.send(message);
+    if ('conversationId' in message) this.typing.typing(message.conversationId, false);
     return outgoing;
   }
 
@@ -148,7 +122,7 @@ export class Live {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
     const content = written && contentOf(written);
-    const outcome = await this.handles.get(messageId)?.settled();
+    const outcome = await this.sending.outgoing(messageId)?.settled();
     if (outcome?.state === 'failed') throw new TidingsError('not_found');
     if (this.over) throw new StoppedError();
     return this.changes.ask({ changeId: this.newId(), conversationId, messageId, content });
@@ -156,36 +130,31 @@ export class Live {
 
   /** Messages that are not in the log yet. */
   unsent(): Outgoing[] {
-    return this.outbox.entries().flatMap((e) => this.handles.get(e.record.messageId) ?? []);
+    return this.sending.unsent();
   }
 
   /** See TidingsClient.whenSynced. */
   whenSynced(): Promise<void> {
     if (this.replica.inStep) return Promise.resolve();
     if (this.over) return Promise.reject(new StoppedError());
-    return new Promise((resolve, reject) => this.syncWaiters.push({ resolve, reject }));
+    return this.syncWaiters.wait();
   }
 
   private newId(): string {
     return this.ids.generateOrResetWithTs(this.deps.serverTime.now()).toString();
   }
 
-  private makeOutbox(): Outbox {
-    const { store, clock, random, emit } = this.deps;
-    return new Outbox({
-      store,
-      clock,
-      random,
+  private makeSending(): Sending {
+    const { serverTime } = this.deps;
+    return new Sending({
+      ...this.deps,
+      serverNow: () => serverTime.now(),
+      newId: () => this.newId(),
       send: (frame) => this.connection.send(frame),
-      onState: (entry, detail) => this.outgoingChanged(entry, detail),
-      onVoid: (messageId, place, error) => {
-        this.replica.drop(place.conversationId, messageId);
-        emit('failed', { messageId, ...error, void: true });
-      },
-      onStoreError: (error) => {
-        const detail = error instanceof Error ? error.message : String(error);
-        emit('problem', { kind: 'outbox_store', detail });
-      },
+      lifetime: (conversationId) => this.lifetimes.of(conversationId),
+      unsent: (record) => this.expiry.unsent(record),
+      settled: (messageId) => this.expiry.settled(messageId),
+      voided: (messageId, place) => this.replica.drop(place.conversationId, messageId),
     });
   }
 
@@ -194,7 +163,9 @@ export class Live {
     return new Replica(userId, {
       message: ({ kind, message }, source) => {
         const own = message.senderId === userId;
-        if (own && source !== 'sent') this.outbox.confirmed(message.messageId, message);
+        if (own && source !== 'sent') this.sending.confirmed(message.messageId, message);
+        this.lifetimes.entry(message);
+        if (this.expiry.held(message)) return;
         emit(kind === 'new' ? 'message' : 'changed', { message, own, source });
       },
       event: (conversationId) => this.details.changed(conversationId),
@@ -202,8 +173,27 @@ export class Live {
         if (news.what === 'gone') this.details.forget(news.conversationId);
         emit('conversation', news);
       },
-      direct: (other, conversationId) => this.outbox.resolve(other, conversationId),
+      direct: (other, conversationId) => {
+        this.sending.resolve(other, conversationId);
+        const seconds = this.lifetimes.of(conversationId);
+        if (seconds !== null) this.sending.limit(conversationId, seconds);
+      },
       diverged: (detail) => emit('problem', { kind: 'diverged', detail }),
+    });
+  }
+
+  private makeExpiry(): Expiry {
+    const { clock, serverTime, emit } = this.deps;
+    return new Expiry({
+      clock,
+      serverNow: () => serverTime.now(),
+      drop: (conversationId, messageId) => this.replica.expire(conversationId, messageId),
+      giveUp: (messageId) => this.sending.giveUp(messageId),
+      gone: (conversationId, messages) => {
+        this.details.expired(conversationId, messages);
+        this.receipts.expired(conversationId, messages);
+        emit('expired', { conversationId, messageIds: messages.map((m) => m.messageId) });
+      },
     });
   }
 
@@ -248,14 +238,19 @@ export class Live {
 
   private welcomed(welcome: WelcomeFrame): void {
     this.online = true;
-    this.deps.serverTime.heard(welcome.serverTime);
+    this.heardTime(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
     this.receipts.connected(welcome.features ?? []);
     this.typing.connected(welcome.features ?? []);
     this.sync.connected();
-    this.outbox.connected(welcome.limits);
+    this.sending.connected(welcome.limits);
     this.changes.connected();
+  }
+
+  private heardTime(serverTime: string): void {
+    this.deps.serverTime.heard(serverTime);
+    this.expiry.check();
   }
 
   private lost(reason: string): void {
@@ -264,7 +259,7 @@ export class Live {
     this.sync.disconnected();
     this.receipts.disconnected();
     this.typing.disconnected();
-    this.outbox.disconnected();
+    this.sending.disconnected();
     this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
   }
@@ -283,7 +278,7 @@ export class Live {
       case 'sent':
         return this.takeSent(frame);
       case 'held':
-        return this.outbox.held(frame.messageId);
+        return this.sending.held(frame.messageId);
       case 'synced':
         return this.sync.synced(frame);
       case 'receipt':
@@ -300,7 +295,7 @@ export class Live {
       case 'account':
         return this.deps.emit('account', frame);
       case 'pong':
-        return this.deps.serverTime.heard(frame.serverTime);
+        return this.heardTime(frame.serverTime);
       case 'welcome':
       case 'goodbye':
         return;
@@ -310,8 +305,8 @@ export class Live {
   private takeSent(frame: Extract<IncomingFrame, { type: 'sent' }>): void {
     const { messageId, conversationId } = frame;
     const held = this.replica.get(conversationId)?.message(messageId);
-    const own = this.outbox.record(messageId) ?? held;
-    this.outbox.confirmed(messageId, frame);
+    const own = this.sending.written(messageId) ?? held;
+    this.sending.confirmed(messageId, frame);
     // What the server adds to an image or a file comes with its push.
     if (own && isWhole(own.content)) this.replica.sent(frame, { ...own, content: own.content });
   }
@@ -319,7 +314,7 @@ export class Live {
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
     if (this.sync.error(frame) || this.changes.refused(frame) || this.receipts.error(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
-    if (messageId !== undefined) return this.outbox.refused(messageId, frame);
+    if (messageId !== undefined) return this.sending.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;
     this.deps.emit('problem', { kind: 'server_error', detail });
   }
@@ -330,30 +325,9 @@ export class Live {
     this.receipts.touched(conversationId);
   }
 
-  private handle(record: OutboxRecord): Outgoing {
-    const outgoing = new Outgoing(record);
-    this.handles.set(record.messageId, outgoing);
-    return outgoing;
-  }
-
-  private outgoingChanged(entry: OutboxEntry, { place, error }: StateDetail): void {
-    const { emit } = this.deps;
-    const { messageId } = entry.record;
-    const outgoing = this.handles.get(messageId);
-    if (!outgoing) return;
-    if (place) outgoing.settle({ state: 'sent', place });
-    else if (error) outgoing.settle({ state: 'failed', ...error });
-    emit('outgoing', { outgoing, state: entry.state });
-    if (entry.state === 'held') emit('held', { outgoing });
-    if (!place && !error) return;
-    this.handles.delete(messageId);
-    if (place) emit('sent', { outgoing, place });
-    else emit('failed', { messageId, outgoing, ...error!, void: false });
-  }
-
   private nowInStep(): void {
     this.replica.inStep = this.online;
-    for (const { resolve } of this.syncWaiters.splice(0)) resolve();
+    this.syncWaiters.resolve();
   }
 }
 

@@ -10,6 +10,8 @@ export interface OutboxRecord extends Extras {
   content: Content;
   /** When it was written: Unix milliseconds by the server's clock, as well as known. */
   writtenAt: number;
+  /** When it is given up, by the same clock: the conversation is a temporary one. */
+  expiresAt?: number;
 }
 
 /**
@@ -20,7 +22,10 @@ export interface OutboxStore {
   /** What was kept and not removed, in the order in which it was added. */
   load(): OutboxRecord[] | Promise<OutboxRecord[]>;
   add(record: OutboxRecord): void | Promise<void>;
-  /** Need not survive a crash: sending again does no harm. */
+  /**
+   * Need not survive a crash: sending again does no harm. Nothing of the message is left in the
+   * store some seconds later, after a crash from the next `load` on.
+   */
   remove(messageId: string): void;
   /** Settles when everything is written. */
   close(): void | Promise<void>;

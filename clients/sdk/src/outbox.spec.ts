@@ -1,22 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile, appendFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { FakeClock } from '../testing/fake-clock';
-import { CONVERSATION, id, PEER } from '../testing/factories';
-import { FileOutboxStore } from './node/file-outbox';
+import { FakeClock, settle } from '../testing/fake-clock';
+import { CONVERSATION, id, outboxRecord as record, PEER } from '../testing/factories';
 import { Outbox, OUTBOX_LIMIT, type OutboxDeps, type StateDetail } from './outbox';
 import type { OutboxEntry } from './outbox-lane';
-import { MemoryOutboxStore, type OutboxRecord, type OutboxStore } from './outbox-store';
+import { MemoryOutboxStore, type OutboxStore } from './outbox-store';
 
 type SentFrame = { messageId: string; retry?: boolean; to?: string; conversationId?: string };
 
-const record = (n: number, more: Partial<OutboxRecord> = {}): OutboxRecord => ({
-  messageId: id(n),
-  conversationId: CONVERSATION,
-  content: { kind: 'text', text: `text ${n}` },
-  writtenAt: 0,
-  ...more,
-});
 const UNLIMITED = { unansweredSends: 100, sendsPerSecond: 0, sendBurst: 0 };
 const place = (n: number, conversationId = CONVERSATION) => ({
   conversationId,
@@ -264,103 +253,45 @@ describe('outbox', () => {
     expect(bench.out()).toEqual(['1']);
     expect(errors).toEqual([new Error('disk full')]);
   });
-});
 
-describe('outbox stores', () => {
-  let dir: string;
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tidings-outbox-'));
-  });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
-
-  describe.each([
-    ['in memory', () => new MemoryOutboxStore()],
-    ['in a file', () => new FileOutboxStore(join(dir, 'sub', 'outbox.jsonl'))],
-  ])('%s', (_, make: () => OutboxStore) => {
-    it('keeps what was added and not removed, in order', async () => {
-      const store = make();
-      expect(await store.load()).toEqual([]);
-      await Promise.all([1, 2, 3].map(async (n) => store.add(record(n))));
-      store.remove(id(2));
-      store.remove(id(99));
-      await store.close();
-      expect((await store.load()).map((r) => r.messageId)).toEqual([id(1), id(3)]);
-      await store.close();
-    });
-  });
-
-  it('puts nothing on the wire before it is safe in the file', async () => {
-    const bench = new Bench(new FileOutboxStore(join(dir, 'outbox.jsonl')));
-    await bench.outbox.open();
+  it('puts nothing on the wire before it is safe in the store', async () => {
+    let safe: () => void = () => undefined;
+    const store = new MemoryOutboxStore();
+    store.add = () => new Promise<void>((resolve) => (safe = resolve)) as never;
+    bench = new Bench(store);
     bench.outbox.connected(UNLIMITED);
     bench.outbox.add(record(1));
+    await settle();
     expect(bench.out()).toEqual([]);
-    while (bench.wire.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    expect(await readFile(join(dir, 'outbox.jsonl'), 'utf8')).toContain(id(1));
-    await bench.outbox.close();
+    safe();
+    await settle();
+    expect(bench.out()).toEqual(['1']);
   });
 
-  it('goes on after a kill: same ids, in order, as retries', async () => {
-    const path = join(dir, 'outbox.jsonl');
-    const before = new FileOutboxStore(path);
-    await before.load();
-    for (const n of [1, 2, 3]) await before.add(record(n));
-    before.remove(id(2));
-    await before.close();
-    const bench = new Bench(new FileOutboxStore(path));
+  it('goes on where an earlier run was killed: same ids, in order, as retries', async () => {
+    const store = new MemoryOutboxStore();
+    for (const n of [1, 2, 3]) store.add(record(n));
+    store.remove(id(2));
+    bench = new Bench(store);
     await bench.outbox.open();
     bench.outbox.connected(UNLIMITED);
     expect(bench.out()).toEqual(['1+', '3+']);
-    await bench.outbox.close();
   });
 
-  it.each([
-    ['a torn last line', '{"add":{"messageId":"x","conv'],
-    ['a line of something else', '[1,2]\n{"other":true}\n"text"\n'],
-    ['an empty line', '\n\n'],
-  ])('bears %s', async (_, tail) => {
-    const path = join(dir, 'outbox.jsonl');
-    await writeFile(path, JSON.stringify({ add: record(1) }) + '\n' + tail);
-    const store = new FileOutboxStore(path);
-    expect((await store.load()).map((r) => r.messageId)).toEqual([id(1)]);
-    await store.add(record(2));
-    await store.close();
-    const again = new FileOutboxStore(path);
-    expect((await again.load()).map((r) => r.messageId)).toEqual([id(1), id(2)]);
-    await again.close();
-  });
-
-  it('loses no later line to half a line that a failed write left', async () => {
-    const path = join(dir, 'outbox.jsonl');
-    const store = new FileOutboxStore(path);
-    await store.load();
-    const file = (store as unknown as { file: { datasync: () => Promise<void> } }).file;
-    const datasync = file.datasync.bind(file);
-    file.datasync = () => Promise.reject(new Error('I/O error'));
-    await expect(store.add(record(1))).rejects.toThrow('I/O error');
-    await appendFile(path, '{"add":{"mess');
-    file.datasync = datasync;
-    await store.add(record(2));
-    await store.close();
-    const again = new FileOutboxStore(path);
-    expect((await again.load()).map((r) => r.messageId)).toContain(id(2));
-    await again.close();
-  });
-
-  it('writes itself anew when it is mostly dead, readable by its owner only', async () => {
-    const path = join(dir, 'outbox.jsonl');
-    const store = new FileOutboxStore(path);
-    await store.load();
-    for (let n = 0; n < 300; n++) {
-      void store.add(record(n));
-      if (n > 0) store.remove(id(n));
-    }
-    await store.add(record(1000));
-    await store.close();
-    const text = await readFile(path, 'utf8');
-    expect(text.split('\n').length).toBeLessThan(20);
-    const again = new FileOutboxStore(path);
-    expect((await again.load()).map((r) => r.messageId)).toEqual([id(0), id(1000)]);
-    await again.close();
+  it('gives up what has expired, also on the wire, and goes on with the rest', () => {
+    const store = new MemoryOutboxStore();
+    bench = new Bench(store);
+    bench.outbox.connected(UNLIMITED);
+    for (const n of [1, 2, 3]) bench.outbox.add(record(n));
+    bench.refuse(1);
+    bench.outbox.expire(id(1));
+    bench.outbox.expire(id(1));
+    expect(bench.states).toContain('1 failed content_expired');
+    bench.out();
+    bench.clock.advance(3_000);
+    expect(bench.out()).toEqual(['2+', '3+']);
+    bench.outbox.expire(id(2));
+    expect(store.load().map((r) => r.messageId)).toEqual([id(3)]);
+    expect(bench.outbox.size).toBe(1);
   });
 });

@@ -1,12 +1,13 @@
-import { extrasOf } from '@tidings/common/contracts/extras';
-import type { ErrorFrame, SendFrame, SentFrame } from '@tidings/common/contracts/frames';
+import type { ErrorFrame, SentFrame } from '@tidings/common/contracts/frames';
 import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { OutboxFullError } from './errors';
+import { laneKey, OutboxAddresses } from './outbox-addresses';
 import { OutboxLane, type OutboxEntry, type OutgoingState } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Pacer } from './pacer';
+import { encodeSend } from './send-frame';
 
 /** Where a message has its place in the log. */
 export type Place = Pick<SentFrame, 'conversationId' | 'position' | 'sentAt'>;
@@ -41,6 +42,11 @@ export type SendLimits = Partial<
 export const OUTBOX_LIMIT = 10_000;
 /** How many settled ids are remembered, to tell what a late conflict is about. */
 const RECENT = 1_000;
+/** What becomes of a message of a temporary chat whose time was over before it was sent. */
+const EXPIRED = {
+  code: 'content_expired',
+  detail: 'Its lifetime was over before it was known to be sent',
+} as const;
 /** How often unanswered messages are looked at. */
 const CHECK_MS = 1_000;
 /** The pause after a retryable refusal is never shorter, lest copies cross with refusals. */
@@ -62,9 +68,7 @@ export class Outbox {
   /** Lanes with something left to be put on the wire. */
   private readonly ready = new Set<OutboxLane>();
   private readonly recent = new Map<string, Place>();
-  /** Direct conversations by the other user, and the other way round. */
-  private readonly directs = new Map<string, string>();
-  private readonly peers = new Map<string, string>();
+  private readonly addresses = new OutboxAddresses();
   private readonly pacer: Pacer;
   private unanswered = 0;
   private maxUnanswered: number = LIMITS.unansweredSends;
@@ -105,7 +109,7 @@ export class Outbox {
    */
   add(record: OutboxRecord): OutboxEntry {
     if (this.byId.size >= OUTBOX_LIMIT) throw new OutboxFullError(OUTBOX_LIMIT);
-    const addressed = this.address(record);
+    const addressed = this.addresses.address(record, (lane) => this.lanes.has(lane));
     const entry = this.enqueue(addressed, false);
     const kept = (): void => {
       entry.kept = true;
@@ -127,8 +131,7 @@ export class Outbox {
 
   /** Learns that the direct conversation with this user has this id. */
   resolve(userId: string, conversationId: string): void {
-    this.directs.set(userId, conversationId);
-    this.peers.set(conversationId, userId);
+    this.addresses.resolve(userId, conversationId);
   }
 
   /** Connected: everything unsettled is sent again, from the oldest. */
@@ -164,7 +167,9 @@ export class Outbox {
     if (held.entry.record.to !== undefined) {
       this.resolve(held.entry.record.to, place.conversationId);
     }
-    this.recent.set(messageId, place);
+    // Whoever tells it may have more to tell, of which nothing is kept here.
+    const { conversationId, position, sentAt } = place;
+    this.recent.set(messageId, { conversationId, position, sentAt });
     if (this.recent.size > RECENT) this.recent.delete(this.recent.keys().next().value!);
     held.lane.tries = 0;
     this.settle(held.entry, held.lane, 'sent', { place });
@@ -180,6 +185,17 @@ export class Outbox {
     entry.since = this.deps.clock.now();
     this.change(entry, 'held', {});
     this.pump();
+  }
+
+  /** The lifetime of an unsent message is over: it is given up, wherever it is. */
+  expire(messageId: string): void {
+    const held = this.byId.get(messageId);
+    if (held) this.settle(held.entry, held.lane, 'failed', { error: EXPIRED });
+  }
+
+  /** The conversation that a record goes to, as far as known. */
+  conversation(record: OutboxRecord): string | undefined {
+    return this.addresses.conversation(record);
   }
 
   /** The server refused a message, for now or for good. */
@@ -209,20 +225,6 @@ export class Outbox {
     }
     lane.pausedUntil = Math.max(lane.pausedUntil, now + ms);
     this.pump();
-  }
-
-  /**
-   * While a direct conversation's first messages go out by user, later ones do too: the gateway
-   * keeps order and refusals by what the frame names.
-   */
-  private address(record: OutboxRecord): OutboxRecord {
-    const userId = record.to ?? this.peers.get(record.conversationId!);
-    if (userId === undefined) return record;
-    if (this.lanes.has(laneKey({ to: userId }))) {
-      return { ...record, to: userId, conversationId: undefined };
-    }
-    const conversationId = record.conversationId ?? this.directs.get(userId);
-    return conversationId === undefined ? record : { ...record, to: undefined, conversationId };
   }
 
   private enqueue(record: OutboxRecord, retry: boolean): OutboxEntry {
@@ -332,17 +334,4 @@ export class Outbox {
     }
     this.pump();
   }
-}
-
-function laneKey(record: Pick<OutboxRecord, 'conversationId' | 'to'>): string {
-  return record.to !== undefined ? `to:${record.to}` : record.conversationId!;
-}
-
-/** The `send` frame of a message; `retry`: it may have been on the wire before. */
-export function encodeSend(record: OutboxRecord, retry: boolean): string {
-  const { messageId, conversationId, to, content } = record;
-  const address = { messageId, conversationId, to };
-  const frame: SendFrame = { type: 'send', ...address, content, ...extrasOf(record) };
-  if (retry) frame.retry = true;
-  return JSON.stringify(frame);
 }

@@ -69,20 +69,37 @@ export class ReceiptBook {
    * who is not in it is no member any more.
    */
   serve(receipts: readonly Receipt[], counted: { upTo: string; unread: number }): string[] {
-    const present = new Set(receipts.map((r) => r.userId));
-    if (present.size > 1) {
-      for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
-    }
-    const raised = receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
+    const raised = receipts.length > 1 ? this.mergeAll(receipts) : this.mergeSome(receipts);
     const own = receipts.find((r) => r.userId === this.userId);
     this.count({ ...counted, read: own?.read ?? '0' });
     return raised;
+  }
+
+  /** Takes the marks of all members; gives whose rose. Whoever is not among them is none any more. */
+  mergeAll(receipts: readonly Receipt[]): string[] {
+    const present = new Set(receipts.map((r) => r.userId));
+    for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
+    return this.mergeSome(receipts);
+  }
+
+  /** Takes the marks of some members; gives whose rose. */
+  mergeSome(receipts: readonly Receipt[]): string[] {
+    return receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
   }
 
   /** Takes the server's count, unless it is about an older mark than the own one. */
   count(counted: Counted): void {
     if (comparePositions(counted.read, this.own.read) < 0) return;
     this.counted = counted;
+  }
+
+  /** A message is gone: whatever the server counted, it does not count it any more. */
+  uncount(message: Message): void {
+    if (!this.counted || !this.counts(message, -Infinity)) return;
+    const { read, upTo, unread } = this.counted;
+    const { position } = message;
+    if (comparePositions(position, read) <= 0 || comparePositions(position, upTo) > 0) return;
+    this.counted = { read, upTo, unread: Math.max(0, unread - 1) };
   }
 
   /** This device has read up to a position; true when that is further than before. */

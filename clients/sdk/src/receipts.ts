@@ -1,9 +1,10 @@
+import type { Message } from '@tidings/common/contracts/content';
 import type {
   ErrorFrame,
   ReceiptFrame,
   SyncedConversation,
 } from '@tidings/common/contracts/frames';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { Conversation, Receipt } from '@tidings/common/contracts/http';
 import { comparePositions } from '@tidings/common/contracts/positions';
 import { NO_MARKS, type Marks } from '@tidings/common/contracts/receipt-marks';
 import type { ClientEvents } from './client-events';
@@ -92,6 +93,12 @@ export class Receipts {
     this.sender.note(conversationId);
   }
 
+  /** Messages that were held are gone: their time is over. */
+  expired(conversationId: string, messages: readonly Message[]): void {
+    for (const message of messages) this.book(conversationId).uncount(message);
+    this.recount(conversationId);
+  }
+
   /** Takes an error that answers a mark; false: it is about something else. */
   error({ messageId, ref, conversationId, retryable }: ErrorFrame): boolean {
     if (messageId !== undefined || ref !== undefined || conversationId === undefined) return false;
@@ -114,9 +121,15 @@ export class Receipts {
 
   /** Takes marks that were read over HTTP. */
   learn(conversationId: string, receipts: readonly Receipt[]): void {
-    const book = this.book(conversationId);
-    for (const one of receipts)
-      if (book.merge(one.userId, one)) this.tell(conversationId, one.userId);
+    const raised = this.book(conversationId).mergeSome(receipts);
+    for (const userId of raised) this.tell(conversationId, userId);
+  }
+
+  /** Takes a conversation as the server shows it: up to 32 members it lists the marks of all. */
+  conversation({ id, members }: Conversation): void {
+    if (!members) return;
+    const all = members.map(({ userId, delivered, read }) => ({ userId, delivered, read }));
+    for (const userId of this.book(id).mergeAll(all)) this.tell(id, userId);
   }
 
   /** How many others have got so far; `except`: who does not count, e.g. the sender. */

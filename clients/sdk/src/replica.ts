@@ -165,6 +165,11 @@ export class Replica {
     this.report(model.sent(message), 'sent');
   }
 
+  /** Drops a message whose time is over; gives what it was. */
+  expire(conversationId: string, messageId: string): Message | undefined {
+    return this.models.get(conversationId)?.expire(messageId);
+  }
+
   /** Drops an own message whose id belongs to another one. */
   drop(conversationId: string, messageId: string): void {
     this.models.get(conversationId)?.drop(messageId);

@@ -96,7 +96,13 @@ export class Timeline {
  */
 function mergeCopies(held: Message, next: Message): Message {
   const place = comparePositions(next.position, held.position);
-  if (place === 0) return isNewer(next, held) ? next : held;
+  if (place === 0) {
+    if (isNewer(next, held)) return next;
+    // What `sent` told of an own message had no lifetime yet; it is the same append.
+    const { expiresAt, version } = next;
+    const lacks = held.expiresAt === undefined && held.version === version;
+    return lacks && expiresAt !== undefined ? { ...held, expiresAt } : held;
+  }
   const first = place < 0 ? next : held;
   const second = place < 0 ? held : next;
   if (!isNewer(second, first)) return first;

@@ -2,6 +2,7 @@ import type { Message } from '@tidings/common/contracts/content';
 import type { SyncedConversation } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import type { WelcomeFrame } from '../src/connection';
+import type { OutboxRecord } from '../src/outbox-store';
 
 export const ME = '00000000-0000-7000-8000-00000000000a';
 export const PEER = '00000000-0000-7000-8000-00000000000b';
@@ -24,6 +25,17 @@ export function message(position: number, more: Partial<Message> & { n?: number 
     sentAt: '2026-01-01T00:00:00.000Z',
     version: '0',
     ...fields,
+  };
+}
+
+/** A message that waits to be sent. */
+export function outboxRecord(n: number, more: Partial<OutboxRecord> = {}): OutboxRecord {
+  return {
+    messageId: id(n),
+    conversationId: CONVERSATION,
+    content: { kind: 'text', text: `text ${n}` },
+    writtenAt: 0,
+    ...more,
   };
 }
 

@@ -2,38 +2,48 @@ import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { OutboxRecord, OutboxStore } from '../outbox-store';
-
-/** One line of the file: a message was added, or settled. */
-type Line = { add: OutboxRecord } | { done: string };
+import { outboxText, readOutboxLines, type OutboxLine } from './outbox-lines';
 
 interface Waiting {
-  line: string;
+  line: OutboxLine;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
 
 /** The file is written anew when it has more dead lines than this, and than living ones. */
 const COMPACT_AFTER = 500;
+/** Dead lines are taken out after this time at the latest, in milliseconds. */
+const TIDY_AFTER_MS = 5_000;
+
+const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
 /**
  * Keeps an outbox in an append-only file of JSON lines (mode 0600). `add` settles after fsync; what
- * waits meanwhile is written together. A torn last line (a crash while writing) is dropped.
+ * waits meanwhile is written together. A torn last line (a crash while writing) is dropped. The text
+ * of settled messages leaves the file within seconds: it is emptied, or written anew.
  */
 export class FileOutboxStore implements OutboxStore {
   private readonly live = new Map<string, OutboxRecord>();
   private file: FileHandle | null = null;
   private queue: Waiting[] = [];
-  private writing: Promise<void> | null = null;
+  /** Everything that touches the open file, one after the other. */
+  private working: Promise<void> | null = null;
+  /** Lines of the file that no living message needs. */
   private dead = 0;
+  private tidyDue = false;
+  private tidyTimer: NodeJS.Timeout | null = null;
   /** The last write failed: it may have left half a line. */
   private torn = false;
 
-  constructor(private readonly path: string) {}
+  constructor(
+    private readonly path: string,
+    private readonly tidyAfterMs = TIDY_AFTER_MS,
+  ) {}
 
   /** Reads what is there and writes it anew without dead lines. */
   async load(): Promise<OutboxRecord[]> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    for (const line of readLines(await readIfThere(this.path))) {
+    for (const line of readOutboxLines(await readIfThere(this.path))) {
       if ('add' in line) this.live.set(line.add.messageId, line.add);
       else this.live.delete(line.done);
     }
@@ -48,64 +58,117 @@ export class FileOutboxStore implements OutboxStore {
 
   remove(messageId: string): void {
     if (!this.live.delete(messageId)) return;
-    this.dead += 2;
     this.append({ done: messageId }).catch(() => undefined);
+    this.tidyLater();
   }
 
   async close(): Promise<void> {
-    while (this.writing) await this.writing;
+    this.stopTimer();
+    this.tidyDue = this.file !== null;
+    this.working ??= this.work();
+    await this.working;
     await this.file?.close();
     this.file = null;
   }
 
-  private append(line: Line): Promise<void> {
+  private append(line: OutboxLine): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ line: JSON.stringify(line) + '\n', resolve, reject });
-      this.writing ??= this.writeAll();
+      this.queue.push({ line, resolve, reject });
+      this.working ??= this.work();
     });
   }
 
   /** Writes until nothing waits; one fsync for all that came meanwhile. */
-  private async writeAll(): Promise<void> {
+  private async work(): Promise<void> {
     await Promise.resolve();
-    while (this.queue.length > 0) {
+    while (this.queue.length > 0 || this.tidyDue) {
       const batch = this.queue.splice(0);
-      try {
-        await this.write(batch.map((waiting) => waiting.line).join(''));
-        for (const waiting of batch) waiting.resolve();
-      } catch (error) {
-        for (const waiting of batch) waiting.reject(error);
-      }
+      if (batch.length > 0) await this.settle(batch);
+      if (this.tidyDue || this.mostlyDead || this.allDead) await this.shrink();
     }
-    this.writing = null;
+    this.working = null;
   }
 
-  private async write(lines: string): Promise<void> {
+  private async settle(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.write(batch.map((waiting) => waiting.line));
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  private async write(lines: readonly OutboxLine[]): Promise<void> {
     if (!this.file) throw new Error('The outbox file is not open');
-    const text = this.torn ? '\n' + lines : lines;
+    const text = outboxText(lines);
+    const whole = this.torn ? '\n' + text : text;
+    this.dead += 2 * lines.filter((line) => 'done' in line).length;
     this.torn = true;
-    await this.file.appendFile(text);
-    await this.file.datasync();
+    await this.file.appendFile(whole);
+    // A settled message may come back after a crash: sending it again does no harm.
+    if (lines.some((line) => 'add' in line)) await this.file.datasync();
     this.torn = false;
-    if (this.dead > COMPACT_AFTER && this.dead > this.live.size) await this.compact();
+  }
+
+  private get mostlyDead(): boolean {
+    return this.dead > COMPACT_AFTER && this.dead > this.live.size;
+  }
+
+  /** Whether nothing in the file is needed any more, and nothing waits to be written. */
+  private get allDead(): boolean {
+    return this.dead > 0 && this.live.size === 0 && this.queue.length === 0;
+  }
+
+  /** Takes dead lines out. What cannot be done now is tried again later. */
+  private async shrink(): Promise<void> {
+    this.tidyDue = false;
+    if (this.dead === 0) return;
+    try {
+      if (this.allDead) await this.empty();
+      else await this.compact();
+    } catch {
+      this.tidyLater();
+    }
+  }
+
+  private async empty(): Promise<void> {
+    await this.file?.truncate(0);
+    this.dead = 0;
+    this.torn = false;
   }
 
   /** Replaces the file by one with the living messages only; the old one stays until that is safe. */
   private async compact(): Promise<void> {
     const temporary = `${this.path}.new`;
-    const next = await open(temporary, 'w', 0o600);
+    const next = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
     try {
-      const lines = [...this.live.values()].map((add) => JSON.stringify({ add } satisfies Line));
-      await next.writeFile(lines.map((line) => line + '\n').join(''));
+      await next.appendFile(outboxText([...this.live.values()].map((add) => ({ add }))));
       await next.sync();
-    } finally {
+      await rename(temporary, this.path);
+    } catch (error) {
       await next.close();
+      await rm(temporary, { force: true });
+      throw error;
     }
-    await rename(temporary, this.path);
-    await syncDirectory(dirname(this.path));
-    await this.file?.close();
-    this.file = await open(this.path, constants.O_WRONLY | constants.O_APPEND);
+    const old = this.file;
+    this.file = next;
     this.dead = 0;
+    this.torn = false;
+    await old?.close();
+    await syncDirectory(dirname(this.path));
+  }
+
+  private tidyLater(): void {
+    this.tidyTimer ??= setTimeout(() => {
+      this.tidyTimer = null;
+      this.tidyDue = true;
+      this.working ??= this.work();
+    }, this.tidyAfterMs).unref();
+  }
+
+  private stopTimer(): void {
+    if (this.tidyTimer) clearTimeout(this.tidyTimer);
+    this.tidyTimer = null;
   }
 }
 
@@ -120,26 +183,6 @@ async function readIfThere(path: string): Promise<string> {
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return '';
     throw error;
-  }
-}
-
-function readLines(text: string): Line[] {
-  return text.split('\n').flatMap((line) => {
-    const parsed = parseLine(line);
-    return parsed ? [parsed] : [];
-  });
-}
-
-function parseLine(text: string): Line | null {
-  try {
-    const value = JSON.parse(text) as { add?: Partial<OutboxRecord>; done?: unknown };
-    if (typeof value.done === 'string') return { done: value.done };
-    const { messageId, conversationId, to, content } = value.add ?? {};
-    const addressed = typeof conversationId === 'string' || typeof to === 'string';
-    if (typeof messageId !== 'string' || !addressed || !content) return null;
-    return { add: value.add as OutboxRecord };
-  } catch {
-    return null;
   }
 }
 

@@ -1,4 +1,5 @@
-import { TidingsClient, type ClientOptions } from '../client';
+import { TidingsClient } from '../client';
+import type { ClientOptions } from '../client-options';
 import { nodeSha256 } from './sha256';
 import { wsTransport } from './ws-transport';
 

@@ -1,0 +1,7 @@
+/** The person ended the input instead of answering. */
+export class Cancelled extends Error {
+  constructor() {
+    super('The input ended');
+    this.name = 'Cancelled';
+  }
+}

@@ -1,0 +1,36 @@
+import type { TidingsClient, User } from '@tidings/sdk';
+import type { Files } from './files';
+import type { People } from './people';
+import type { Rooms } from './rooms';
+import type { Screen } from './screen';
+import type { Transcript } from './transcript';
+
+/** The chat on the screen. */
+export interface OpenRoom {
+  /** Undefined: the direct conversation is not known yet. */
+  conversationId?: string;
+  /** Whom a direct chat is with; undefined: a group. */
+  user?: User;
+  /** Position of the oldest message on the screen. */
+  shownFrom?: string;
+}
+
+/** What the parts of the chat program share. */
+export interface ChatParts {
+  client: TidingsClient;
+  screen: Screen;
+  people: People;
+  rooms: Rooms;
+  files: Files;
+}
+
+/** What the parts of a chat know of each other. */
+export interface ChatFloor extends ChatParts {
+  transcript: Transcript;
+  /** The chat on the screen; null: none. */
+  room(): OpenRoom | null;
+  /** Prints a remark of the program itself. */
+  status(text: string): void;
+  /** Draws the prompt anew. */
+  prompt(): void;
+}

@@ -1,0 +1,127 @@
+import {
+  NetworkError,
+  type Contact,
+  type Conversation,
+  type TidingsClient,
+  type User,
+} from '@tidings/sdk';
+import { lifetimeShort } from './lifetime-text';
+import { clockTime, contentText, presenceText } from './message-lines';
+import type { People } from './people';
+import type { Door, KnownRoom, Rooms } from './rooms';
+import { safeLine } from './safe-text';
+import type { Screen } from './screen';
+import { shortened } from './width';
+
+export interface ListDeps {
+  client: TidingsClient;
+  screen: Screen;
+  people: People;
+  rooms: Rooms;
+}
+
+/** How many conversations are listed. */
+const LISTED = 30;
+/** Columns for a piece of the last message. */
+const PIECE = 36;
+
+/** Lists of people and chats; the numbers of the last one open what they stand for. */
+export class Lists {
+  private doors: Door[] = [];
+
+  constructor(private readonly deps: ListDeps) {}
+
+  /** What a number of the last list stands for. */
+  door(number: number): Door | undefined {
+    return this.doors[number - 1];
+  }
+
+  /** Contacts with their presence, and who added this user. */
+  async contacts(): Promise<void> {
+    const { people, screen } = this.deps;
+    const contacts = await people.loadContacts();
+    this.doors = contacts.map(({ user }) => ({ user }));
+    if (contacts.length === 0) screen.print('No contacts yet: /people finds people, /add NAME.');
+    const presence = await people.presence(contacts.map(({ user }) => user.id));
+    screen.print(
+      ...contacts.map((contact, i) =>
+        this.person(i, contact.user, presenceText(presence.get(contact.user.id)), contact),
+      ),
+    );
+    const incoming = await people.incoming();
+    if (incoming.length > 0) {
+      const names = incoming.map((user) => safeLine(user.username)).join(', ');
+      screen.print(`  They have added you: ${names} (/add NAME)`);
+    }
+  }
+
+  /** People whose names begin so. */
+  async people(prefix: string): Promise<void> {
+    const { people, client, screen } = this.deps;
+    const found = (await people.search(prefix)).filter((u) => u.id !== client.session?.user.id);
+    if (found.length === 0) return screen.print('Nobody found.');
+    this.doors = found.map((user) => ({ user }));
+    screen.print(...found.map((user, i) => this.person(i, user, '')));
+  }
+
+  /** Chats and groups, the latest first; those that are remembered when the server is away. */
+  async conversations(): Promise<boolean> {
+    const { client, rooms, screen } = this.deps;
+    let items: Conversation[] | null = null;
+    try {
+      items = (await client.api.conversations({ limit: LISTED })).items;
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+    }
+    if (!items) return this.remembered();
+    for (const conversation of items) rooms.learn(conversation);
+    await this.deps.people.lookUp(items.flatMap(({ id }) => rooms.get(id)?.userId ?? []));
+    const lines = items.map((one, i) => this.conversation(i, rooms.get(one.id)!, one));
+    this.doors = items.map(({ id }) => ({ conversationId: id }));
+    screen.print(...lines);
+    return items.length > 0;
+  }
+
+  private remembered(): boolean {
+    const known = this.deps.rooms.all().reverse().slice(0, LISTED);
+    this.doors = known.map(({ conversationId }) => ({ conversationId }));
+    this.deps.screen.print(...known.map((room, i) => this.conversation(i, room)));
+    return known.length > 0;
+  }
+
+  private conversation(index: number, room: KnownRoom, about?: Conversation): string {
+    const { client, rooms, screen } = this.deps;
+    const { bold, dim, good } = screen.style;
+    const { conversationId, memberCount, userId } = room;
+    const seconds = about?.messageTtlSeconds ?? client.lifetime(conversationId);
+    const last = about?.lastMessage;
+    const piece =
+      last && last.content.kind !== 'event'
+        ? `${clockTime(last.sentAt)} ${shortened(safeLine(contentText(last.content, last.deleted)), PIECE)}`
+        : '';
+    const unread = about ? about.unread : client.unread(conversationId);
+    const remarks = [
+      userId === undefined && memberCount !== undefined ? `${memberCount} members` : '',
+      seconds === null ? '' : `⏱ ${lifetimeShort(seconds)}`,
+      piece,
+    ].filter((remark) => remark !== '');
+    const end = remarks.map((remark) => dim(` · ${remark}`)).join('');
+    const news = unread > 0 ? ` ${good(`(${unread} new)`)}` : '';
+    return `${number(index)}  ${bold(rooms.name(conversationId))}${news}${end}`;
+  }
+
+  private person(index: number, user: User, about: string, contact?: Contact): string {
+    const { bold, dim } = this.deps.screen.style;
+    const full = safeLine([user.firstName, user.lastName ?? ''].join(' ').trim());
+    const name = safeLine(user.username);
+    const known = full === '' || full === name ? '' : ` (${full})`;
+    const mutual = contact && !contact.mutual ? 'has not added you' : '';
+    const remarks = [about, mutual].filter((remark) => remark !== '').join(', ');
+    const end = remarks === '' ? '' : dim(` · ${remarks}`);
+    return `${number(index)}  ${bold(name)}${known}${end}`;
+  }
+}
+
+function number(index: number): string {
+  return String(index + 1).padStart(3);
+}

@@ -1,0 +1,42 @@
+import type { SavedSession, User } from '@tidings/sdk';
+import { PrivateFile } from './private-file';
+import type { KnownRoom } from './rooms';
+
+/** People and chats as an earlier run knew them: names and ids, no messages. */
+export interface Known {
+  users: User[];
+  rooms: KnownRoom[];
+}
+
+const isRaw = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+function isUser(value: unknown): value is User {
+  return isRaw(value) && typeof value['id'] === 'string' && typeof value['username'] === 'string';
+}
+
+function isSession(value: unknown): value is SavedSession {
+  if (!isRaw(value) || !isUser(value['user'])) return false;
+  const texts = ['deviceId', 'accessToken', 'refreshToken'];
+  return (
+    texts.every((name) => typeof value[name] === 'string') && typeof value['expiresAt'] === 'number'
+  );
+}
+
+function isKnown(value: unknown): value is Known {
+  if (!isRaw(value) || !Array.isArray(value['users']) || !Array.isArray(value['rooms']))
+    return false;
+  const { users, rooms } = value as { users: unknown[]; rooms: unknown[] };
+  const isRoom = (room: unknown) => isRaw(room) && typeof room['conversationId'] === 'string';
+  return users.every(isUser) && rooms.every(isRoom);
+}
+
+/** The login of this device. Whoever reads the file acts as this user, until `/logout`. */
+export function sessionFile(path: string): PrivateFile<SavedSession> {
+  return new PrivateFile(path, isSession);
+}
+
+/** What can be opened while the server is away. */
+export function knownFile(path: string): PrivateFile<Known> {
+  return new PrivateFile(path, isKnown);
+}

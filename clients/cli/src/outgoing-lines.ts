@@ -1,0 +1,112 @@
+import type { ClientEvents, Outgoing, Place } from '@tidings/sdk';
+import type { ChatFloor } from './chat-parts';
+import { codeSentence } from './friendly-errors';
+import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
+import { safeLine } from './safe-text';
+import { UnderWay } from './under-way';
+import { shortened } from './width';
+
+/** Prints what becomes of own messages: waiting, held, sent, not sent; and who is not there. */
+export class OutgoingLines {
+  private readonly mine = new Set<string>();
+  private readonly underWay = new UnderWay();
+  private readonly notedAbsent = new Set<string>();
+  private saidHeld = false;
+
+  constructor(private readonly floor: ChatFloor) {
+    const { client } = floor;
+    client.on('sent', ({ outgoing, place }) => this.sent(outgoing, place));
+    client.on('failed', (event) => this.failed(event));
+    client.on('held', () => this.held());
+    client.on('outgoing', () => floor.prompt());
+    client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
+    client.on('message', ({ message }) => this.notedAbsent.delete(message.senderId));
+  }
+
+  /** Whether this program has sent a message. */
+  readonly isMine = (messageId: string): boolean => this.mine.has(messageId);
+
+  /** A message was written, now or in an earlier run. */
+  written(outgoing: Outgoing): void {
+    const { client, screen } = this.floor;
+    this.mine.add(outgoing.messageId);
+    this.underWay.add(outgoing);
+    // A terminal shows it above the prompt as long as it waits.
+    if (screen.interactive || client.state === 'online') return;
+    screen.print(`  ${TICKS.waiting} waiting: ${safeLine(outgoingText(outgoing))}`);
+  }
+
+  /** What is under way, the oldest first, in at most so many lines. */
+  footer(most: number): string[] {
+    const { columns, style } = this.floor.screen;
+    const all = this.underWay.all();
+    const shown = all.length > most ? all.slice(0, most - 1) : all;
+    const lines = shown.map(
+      (one) => `${TICKS[one.state]} ${shortened(safeLine(outgoingText(one)), columns - 4)}`,
+    );
+    if (shown.length < all.length) lines.push(`… and ${all.length - shown.length} more`);
+    return lines.map((line) => style.dim(line));
+  }
+
+  private sent(outgoing: Outgoing, place: Place): void {
+    this.saidHeld = false;
+    const { rooms, screen, transcript } = this.floor;
+    const { to } = outgoing.record;
+    const { conversationId, position, sentAt } = place;
+    if (to !== undefined) rooms.learnDirect(conversationId, to);
+    const room = this.floor.room();
+    if (room && room.conversationId === undefined && room.user?.id === to) {
+      room.conversationId = conversationId;
+    }
+    const here = room?.conversationId === conversationId;
+    if (here) room.shownFrom ??= position;
+    transcript.note(outgoing.messageId);
+    const lines = messageLines(
+      {
+        time: clockTime(sentAt),
+        author: 'you',
+        tick: TICKS.sent,
+        text: outgoingText(outgoing),
+        own: true,
+      },
+      screen.columns,
+      screen.style,
+    );
+    this.done(outgoing, here ? lines : [transcript.elsewhere(conversationId), ...lines]);
+  }
+
+  private held(): void {
+    if (this.saidHeld) return;
+    this.saidHeld = true;
+    this.floor.status('the server keeps what you write for now (◦) and sends it as soon as it can');
+  }
+
+  private failed({ outgoing, code, detail, void: isVoid }: ClientEvents['failed']): void {
+    const { style } = this.floor.screen;
+    if (code === 'content_expired' && outgoing) {
+      const line = `  ${TICKS.failed} a message was not sent in time and has disappeared`;
+      return this.done(outgoing, [style.dim(line)]);
+    }
+    const text = outgoing ? `: ${outgoingText(outgoing)}` : '';
+    const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
+    const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
+    this.done(outgoing, [style.bad(line)]);
+  }
+
+  /** Prints what became of own messages, in the order in which they were written. */
+  private done(outgoing: Outgoing | undefined, lines: string[]): void {
+    const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines;
+    this.floor.prompt();
+    this.floor.screen.print(...printed);
+  }
+
+  private absent(messageId: string, offline: readonly string[]): void {
+    if (!this.mine.has(messageId)) return;
+    for (const userId of offline) {
+      if (this.notedAbsent.has(userId)) continue;
+      this.notedAbsent.add(userId);
+      const name = this.floor.people.name(userId);
+      this.floor.status(`${name} is not online; they will get it later`);
+    }
+  }
+}

@@ -1,0 +1,12 @@
+import { extrasOf } from '@tidings/common/contracts/extras';
+import type { SendFrame } from '@tidings/common/contracts/frames';
+import type { OutboxRecord } from './outbox-store';
+
+/** The `send` frame of a message; `retry`: it may have been on the wire before. */
+export function encodeSend(record: OutboxRecord, retry: boolean): string {
+  const { messageId, conversationId, to, content } = record;
+  const address = { messageId, conversationId, to };
+  const frame: SendFrame = { type: 'send', ...address, content, ...extrasOf(record) };
+  if (retry) frame.retry = true;
+  return JSON.stringify(frame);
+}
