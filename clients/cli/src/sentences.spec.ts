@@ -81,5 +81,5 @@ it('helps with every command there is', () => {
   expect(others.filter((name) => !text.includes(name))).toEqual([]);
   const named = text.match(/\/[a-z]+/g)!.filter((name) => name !== '/text');
   expect(named.filter((name) => !COMMAND_NAMES.includes(name))).toEqual([]);
-  expect(Math.max(...HELP.map((line) => line.length))).toBeLessThanOrEqual(90);
+  expect(Math.max(...HELP.map((line) => line.length))).toBeLessThanOrEqual(80);
 });

@@ -1,0 +1,187 @@
+import { TidingsClient } from '@tidings/sdk';
+import { nodeSha256 } from '@tidings/sdk/node';
+import { eventually } from '../../../test/support/eventually';
+import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
+import { FakeClock, settle } from '../../sdk/testing/fake-clock';
+import { FakeTransport } from '../../sdk/testing/fake-transport';
+import { openTerminal } from '../testing/fake-terminal';
+import { Chat } from './chat';
+import { Files } from './files';
+import { People } from './people';
+import { Rooms } from './rooms';
+
+const NOW = new Date();
+const inMs = (ms: number): string => new Date(NOW.getTime() + ms).toISOString();
+const CAT = '00000000-0000-7000-8000-00000000000c';
+const BOB = { id: PEER, username: 'bob', firstName: 'Bob' };
+const member = (userId: string, read = '0') => ({ userId, role: 'member', delivered: read, read });
+
+/** A chat on a terminal of 50 columns, whose server the test plays. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly transport = new FakeTransport();
+  readonly terminal = openTerminal(50);
+  readonly client: TidingsClient;
+  readonly chat: Chat;
+  readonly rooms: Rooms;
+  readonly people: People;
+  conversation: object;
+
+  constructor(more: object) {
+    const times = { createdAt: inMs(0), visibleFrom: '0', unread: 0, digest: '' };
+    this.conversation = { id: CONVERSATION, ...times, ...more };
+    const answers: [RegExp, () => object][] = [
+      [/\/connections$/, () => DIRECTORY],
+      [/\/messages/, () => ({ items: [], more: false })],
+      [/\/conversations/, () => this.conversation],
+      [/./, () => ({ items: [] })],
+    ];
+    this.client = new TidingsClient({
+      servers: ['http://one'],
+      transport: this.transport,
+      sha256: nodeSha256,
+      fetch: (url) => {
+        const answer = answers.find(([path]) => path.test(url as string))![1]();
+        return Promise.resolve(new Response(JSON.stringify(answer)));
+      },
+      clock: this.clock,
+      random: () => 0.5,
+    });
+    this.client.restore({
+      user: { id: ME, username: 'me', firstName: 'Me' },
+      deviceId: 'd',
+      accessToken: 'a',
+      refreshToken: 'r',
+      expiresAt: Infinity,
+    });
+    const { client } = this;
+    const { screen } = this.terminal;
+    this.people = new People(client);
+    this.rooms = new Rooms(client, this.people);
+    const { people, rooms } = this;
+    this.chat = new Chat({ client, screen, people, rooms, files: new Files(client) });
+    people.learn(BOB);
+    people.learn({ id: CAT, username: 'cat', firstName: 'Cat' });
+  }
+
+  async begin(...messages: ReturnType<typeof message>[]): Promise<void> {
+    await this.client.start();
+    await settle();
+    this.transport.last.receive(welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9 }));
+    await settle();
+    const { ref } = this.transport.last.frames<{ ref: string }>('sync').at(-1)!;
+    const conversations = [served('new', messages.length, messages)];
+    const last = { conversations, since: 's', complete: true };
+    this.transport.last.receive({ type: 'synced', ref, ...last });
+    this.chat.begin();
+    void this.terminal.screen.nextLine();
+  }
+
+  /** What the window shows, without colours. */
+  get window(): string[] {
+    return this.terminal.terminal.lines.filter((line) => line !== '');
+  }
+
+  async end(): Promise<void> {
+    this.chat.end();
+    await this.client.stop();
+    this.terminal.screen.close();
+  }
+}
+
+const DIRECTORY = {
+  ticket: 't',
+  expiresInSeconds: 30,
+  gateways: [{ id: 'g1', url: 'ws://g1/' }],
+  heartbeatSeconds: 1e9,
+  backoff: { baseMs: 100, maxMs: 1000 },
+};
+const DIRECT = {
+  kind: 'direct',
+  memberCount: 2,
+  members: [member(ME), member(PEER)],
+  lastPosition: '9',
+};
+
+describe('a chat on the screen', () => {
+  let bench: Bench;
+  const open = (more: object = DIRECT) => (bench = new Bench(more));
+  afterEach(() => bench.end());
+
+  it('shows what waits above the prompt, then each line as sent, in order', async () => {
+    open();
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    const socket = bench.transport.last;
+    const before = bench.window.slice(0, -1);
+    for (let n = 1; n <= 12; n++) bench.chat.write(`line ${n}`);
+    const waiting = Array.from({ length: 7 }, (_, i) => `· line ${i + 1}`);
+    expect(bench.window).toEqual([...before, ...waiting, '… and 5 more', 'bob>']);
+    const ids = socket.frames<{ messageId: string }>('send').map((f) => f.messageId);
+    // The later one is confirmed first: it waits for its turn.
+    for (const n of [1, 0]) {
+      const place = { messageId: ids[n], conversationId: CONVERSATION, position: String(n + 2) };
+      socket.receive({ type: 'sent', ...place, sentAt: inMs(0) });
+    }
+    const said = bench.window.flatMap((line) => /you ✓ {2}(.*)/.exec(line)?.[1] ?? []);
+    expect(said).toEqual(['line 1', 'line 2']);
+    expect(bench.window.at(-2)).toBe('… and 3 more');
+    expect(bench.window).not.toContain('· line 2');
+  });
+
+  it('takes away what has disappeared, and says so', async () => {
+    open({ ...DIRECT, messageTtlSeconds: 10 });
+    const about = (n: number, more = {}) =>
+      message(n, { sentAt: inMs(0), content: { kind: 'text', text: `text ${n}` }, ...more });
+    await bench.begin(about(1), about(2, { expiresAt: inMs(10_000) }), about(3));
+    await bench.chat.open({ user: BOB });
+    expect(bench.window.join('\n')).toContain('text 2');
+    expect(bench.window.join('\n')).toContain('messages disappear after');
+    expect(bench.window.at(-1)).toBe('bob (⏱ 10s)>');
+    await bench.terminal.type('half a li');
+    bench.clock.advance(10_000);
+    await eventually(() => expect(bench.window.join('\n')).not.toContain('text 2'));
+    const [header, one, three, note, prompt] = bench.window;
+    expect(header).toContain('── bob');
+    expect([one, three]).toEqual([
+      expect.stringContaining('text 1'),
+      expect.stringContaining('text 3'),
+    ]);
+    expect(note).toContain('a message has disappeared');
+    expect(prompt).toBe('bob (⏱ 10s)> half a li');
+  });
+
+  it('says by how many of a group the last line was read, in one place', async () => {
+    const members = [member(ME), member(PEER), member(CAT)];
+    open({ kind: 'group', title: 'Books', memberCount: 3, members, lastPosition: '1' });
+    await bench.begin(message(1, { sentAt: inMs(0), senderId: ME }));
+    await bench.chat.open({ conversationId: CONVERSATION });
+    const receipt = (userId: string, delivered: string, read: string) =>
+      bench.transport.last.receive({
+        ...{ type: 'receipt', conversationId: CONVERSATION, userId, delivered, read },
+      });
+    receipt(PEER, '1', '0');
+    expect(bench.window.at(-2)).toBe('✓ with 1 of 2');
+    receipt(PEER, '1', '1');
+    expect(bench.window.at(-2)).toBe('✓ read by 1 of 2');
+    const lines = bench.window.length;
+    receipt(CAT, '1', '1');
+    expect(bench.window.at(-2)).toBe('✔✔ read by 2 of 2');
+    expect(bench.window).toHaveLength(lines);
+  });
+
+  it('leaves the group when one is removed from it', async () => {
+    const members = [member(ME), member(PEER)];
+    open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ conversationId: CONVERSATION });
+    bench.transport.last.receive({
+      ...{ type: 'conversation', conversationId: CONVERSATION, position: '2', previous: '1' },
+      ...{ messageId: message(2).messageId, senderId: PEER, sentAt: inMs(0) },
+      change: { kind: 'removed', userIds: [ME] },
+    });
+    await eventually(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
+    expect(bench.chat.current).toBeNull();
+    expect(bench.window.at(-1)).toBe('tidings>');
+  });
+});
