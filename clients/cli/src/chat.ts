@@ -9,6 +9,7 @@ import { OutgoingLines } from './outgoing-lines';
 import { ReadNotes } from './read-notes';
 import type { Door } from './rooms';
 import { Transcript } from './transcript';
+import { TypingNotes } from './typing-notes';
 import { Vanishing } from './vanishing';
 
 /** How many messages a chat begins with. */
@@ -28,9 +29,10 @@ export class Chat {
   private readonly connection: ConnectionNotes;
   private readonly readNotes: ReadNotes;
   private readonly vanishing: Vanishing;
+  private readonly typing: TypingNotes;
 
   constructor(private readonly parts: ChatParts) {
-    const { client, screen } = parts;
+    const { client, people, screen } = parts;
     this.transcript = new Transcript(parts);
     const floor: ChatFloor = {
       ...parts,
@@ -44,6 +46,9 @@ export class Chat {
     this.incoming = new IncomingLines(floor, this.outgoing.isMine);
     this.readNotes = new ReadNotes(floor, () => this.lastOwn());
     this.vanishing = new Vanishing(floor, () => this.view());
+    const here = () => this.opened?.conversationId;
+    this.typing = new TypingNotes(client, people, here, () => this.prompt());
+    screen.onInput?.((line) => this.typing.typed(line));
     client.on('conversation', (event) => this.conversationChanged(event));
     client.on('details', () => this.prompt());
   }
@@ -247,6 +252,8 @@ export class Chat {
     const footer = this.outgoing.footer(Math.floor(screen.rows / FOOTER_SHARE));
     const read = this.readNotes.footer();
     if (read !== null && footer.length === 0) footer.push(screen.style.dim(read));
+    const typing = this.typing.line();
+    if (typing !== null) footer.push(screen.style.dim(typing));
     const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
     const marks = [
       ...(lifetime === null ? [] : [`⏱ ${lifetimeShort(lifetime)}`]),

@@ -12,7 +12,7 @@ export const HELP = [
   '  /image PATH         send an image, a caption may follow; /file PATH a file',
   '  /save N [PATH]      save the image or file with this number',
   '  /ttl 1h | off       let new messages disappear (30s, 10m, 1h, 7d, 4w)',
-  '  /read               who has received and read your last message',
+  '  /read               who has received and read your last line; /trace its way',
   'Groups',
   '  /group TITLE @A @B  make a group; /title NEW TITLE renames it',
   '  /add @A @B          add people; /kick @A takes somebody out; /leave',
@@ -31,7 +31,7 @@ export const COMMAND_NAMES = [
   ...['/add', '/block', '/blocks', '/chat', '/clear', '/contacts', '/conversations', '/delete'],
   ...['/devices', '/edit', '/file', '/group', '/help', '/history', '/image', '/kick', '/leave'],
   ...['/logout', '/members', '/password', '/people', '/quit', '/read', '/role', '/save', '/status'],
-  ...['/title', '/ttl', '/unblock'],
+  ...['/title', '/trace', '/ttl', '/unblock'],
 ];
 
 /** Completes the name of a command. */

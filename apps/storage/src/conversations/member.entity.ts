@@ -57,4 +57,11 @@ export class MemberEntity {
   /** When the first of those that were counted expires; null: none does. */
   @Column('timestamptz', { name: 'unread_until', nullable: true })
   unreadUntil!: Date | null;
+  /** When `delivered` rose last; null: never, or before such times were kept. */
+  @Column('timestamptz', { name: 'delivered_at', nullable: true })
+  deliveredAt!: Date | null;
+
+  /** When `read` rose last. */
+  @Column('timestamptz', { name: 'read_at', nullable: true })
+  readAt!: Date | null;
 }

@@ -19,6 +19,7 @@ import { Media1764000005000 } from '../migrations/1764000005000-media';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
 import { TemporaryChats1764000007000 } from '../migrations/1764000007000-temporary-chats';
 import { KeptState1764000008000 } from '../migrations/1764000008000-kept-state';
+import { Trace1764000009000 } from '../migrations/1764000009000-trace';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -58,6 +59,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       SharedBatches1764000006000,
       TemporaryChats1764000007000,
       KeptState1764000008000,
+      Trace1764000009000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
