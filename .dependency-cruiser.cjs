@@ -15,7 +15,11 @@ module.exports = {
     ]),
     only('domain-imports-only-contracts', '^apps/[^/]+/src/domain/', [
       '^apps/[^/]+/src/domain/',
-      '^libs/common/src/contracts/',
+      '^libs/common/src/(contracts|collections)/',
+    ]),
+    only('collections-import-nothing', '^libs/common/src/collections/', [
+      '^libs/common/src/collections/',
+      '^(node:)?crypto$',
     ]),
     {
       name: 'common-does-not-import-apps',

@@ -140,6 +140,32 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     await agreesWithCold(bob, 'tiny_bob');
   });
 
+  it('finds that messages expired while it was away, those it held and those it never saw', async () => {
+    const id = await newGroup('fleeting');
+    await ann.say({ conversationId: id }, 'stays');
+    const patch = { messageTtlSeconds: 10 };
+    expect((await ann.http('PATCH', `/v1/conversations/${id}`, patch)).status).toBe(200);
+    // the documented grace of a change of the lifetime
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await ann.say({ conversationId: id }, 'seen');
+    await eventually(() => {
+      const texts = ['event', 'stays', 'event', 'seen'];
+      expect(textsOf(bob.store.shown(id))).toEqual(texts);
+    });
+    expect(bob.store.shown(id).at(-1)?.expiresAt).toBeDefined();
+    bob.disconnect();
+    await ann.say({ conversationId: id }, 'never seen');
+    await eventually(async () => {
+      const page = await ann.http('GET', `/v1/conversations/${id}/messages`);
+      expect(textsOf(page.body['items'] as TinyMessage[])).toEqual(['event', 'stays', 'event']);
+    }, 30_000);
+    bob.store.states.length = 0;
+    await bob.connect();
+    expect(['same', 'behind']).toContain(stateOf(bob, id)[0]);
+    expect(textsOf(bob.store.shown(id))).toEqual(['event', 'stays', 'event']);
+    await agreesWithCold(bob, 'tiny_bob');
+  }, 60_000);
+
   it('is told that nothing has changed when it asks again', async () => {
     bob.store.states.length = 0;
     await bob.sync();

@@ -56,13 +56,14 @@ export class TinyStore {
     return tinyDigest(this.shown(conversationId).map(lineOf));
   }
 
-  /** What a person would see: held, not expired, in order. */
+  /** What a person sees: held, in order. What has expired is dropped. */
   shown(conversationId: string): TinyMessage[] {
     const now = this.now();
-    const messages = [...(this.conversations.get(conversationId)?.messages.values() ?? [])];
-    return messages
-      .filter((m) => m.expiresAt === undefined || Date.parse(m.expiresAt) > now)
-      .sort((a, b) => (BigInt(a.position) < BigInt(b.position) ? -1 : 1));
+    const held = this.conversations.get(conversationId)?.messages ?? new Map<string, TinyMessage>();
+    for (const { messageId, expiresAt } of held.values()) {
+      if (expiresAt !== undefined && Date.parse(expiresAt) <= now) held.delete(messageId);
+    }
+    return [...held.values()].sort((a, b) => (BigInt(a.position) < BigInt(b.position) ? -1 : 1));
   }
 
   /** Fields of the next `sync`: what is held, with digests where they say something. */
