@@ -24,6 +24,8 @@ import {
 const PATIENT = { timeoutMs: 30_000 };
 const MINUTE_MS = 60_000;
 
+jest.setTimeout(MINUTE_MS);
+
 interface Row extends Record<string, unknown> {
   position: string;
   message_id: string;
@@ -224,7 +226,7 @@ describe('storage: what syncs counted is kept', () => {
     } catch (error) {
       throw new Error(`seed ${seed}`, { cause: error });
     }
-  }, 240_000);
+  }, 600_000);
 
   /** A conversation in which things happen at random, looked at by both members after each. */
   async function livesThrough(random: Random): Promise<void> {

@@ -133,7 +133,7 @@ export class StorageOfModel implements ModelStorage, LogListener {
       const one = this.pending.shift()!;
       if ('marks' in one) {
         await flush();
-        await raiseMarks(this.parts.database, [one.marks]);
+        await raiseMarks(this.parts.database, [{ ...one.marks, at: Date.now() }]);
         continue;
       }
       if (one.record.kind === 'event') {

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { spreadPairs } from './pipeline';
+import { spreadGroups, spreadPairs } from './pipeline';
+import { presenceChanges } from './presence-probe';
 import { spread } from './report';
 import { signAccessToken } from './tokens';
 
@@ -16,6 +17,31 @@ describe('spreadPairs', () => {
     const apart = wanted.filter((one, index) => index % 2 === 0 && one !== wanted[index + 1]);
     expect(apart).toHaveLength(60);
   });
+});
+
+describe('spreadGroups', () => {
+  it.each([
+    [1, 500, 2],
+    [50, 10, 2],
+    [4, 3, 3],
+  ])('spreads each of %i groups of %i evenly over %i gateways', (groups, online, gateways) => {
+    const wanted = spreadGroups(groups, online, gateways);
+    expect(wanted).toHaveLength(groups * online);
+    for (let group = 0; group < groups; group++) {
+      const members = wanted.slice(group * online, (group + 1) * online);
+      for (let gateway = 0; gateway < gateways; gateway++) {
+        expect(members.filter((one) => one === gateway)).toHaveLength(online / gateways);
+      }
+    }
+  });
+});
+
+it.each([
+  ['nothing', { events: 5, told: ['a', 'b'] }, { events: 0, users: 0 }],
+  ['an event', { events: 6, told: ['a', 'b'] }, { events: 1, users: 0 }],
+  ['what is told of a user', { events: 5, told: ['a', 'c'] }, { events: 0, users: 1 }],
+])('sees changes of presence: %s', (_, after, changes) => {
+  expect(presenceChanges({ events: 5, told: ['a', 'b'] }, after)).toEqual(changes);
 });
 
 it('signs tokens that verify', () => {

@@ -34,6 +34,12 @@ function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
   };
 }
 
+function receipts(
+  change: Partial<NonNullable<GeneratorResult['receipts']>>,
+): Partial<GeneratorResult> {
+  return { receipts: { reads: 10, seen: quiet, unseen: 0, invented: 0, ...change } };
+}
+
 function ledger(change: Partial<GeneratorResult['ledger']>): Partial<GeneratorResult> {
   return { ledger: { ...result().ledger, ...change } };
 }
@@ -44,6 +50,7 @@ describe('judge', () => {
     ['exactly at the limits', { runSent: 990, scheduleLag: { ...quiet, p99: 10 } }, 0.7],
     ['refusals that were taken later', { refused: { busy: 3 } }, 0.3],
     ['raw duplicates', ledger({ duplicates: 4 }), 0.3],
+    ['receipts that were shown', receipts({}), 0.3],
   ])('passes %s', (_, change, share) => {
     expect(judge(result(change), share).outcome).toBe('PASSED');
   });
@@ -79,6 +86,9 @@ describe('judge', () => {
       /4008 too slow/,
     ],
     ['nothing acknowledged', ledger({ acknowledged: 0 }), /nothing was acknowledged/],
+    ['readers who did not read', receipts({ reads: 0 }), /nobody read/],
+    ['reads that were not shown', receipts({ unseen: 2 }), /2 last reads were never shown/],
+    ['receipts of nothing', receipts({ invented: 1 }), /1 receipts show what nobody read/],
   ])('fails %s, void or not', (_, change, reason) => {
     for (const share of [0.3, 0.9]) {
       const verdict = judge(result(change), share);

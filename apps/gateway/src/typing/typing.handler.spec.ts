@@ -5,6 +5,7 @@ import { fakeConnection } from '../testing/fake-connection';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
 import { TypingMetrics } from './typing.metrics';
+import type { SendTerms } from '../send/membership';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -19,9 +20,9 @@ function setUp(most?: number) {
   const membership = {
     maySend: () => world.known,
     requireSender: () =>
-      new Promise<void>((resolve, reject) => {
+      new Promise<SendTerms>((resolve, reject) => {
         asked.push(() => {
-          if (world.refusal === null) resolve();
+          if (world.refusal === null) resolve({ ttlSeconds: null });
           else reject(new TidingsError(world.refusal as 'blocked'));
         });
       }),

@@ -7,6 +7,7 @@ import { newestLimit } from '../domain/sync-plan';
 import type { Digested } from '../domain/state-digest';
 import type { MessageRow } from '../messages/message.mapper';
 import {
+  KEPT,
   MEASURE,
   MEMBERSHIPS_NEWEST,
   MEMBERSHIPS_SINCE,
@@ -112,18 +113,37 @@ export class SyncRepository {
     candidates: readonly Candidate[],
   ): Promise<Measures[]> {
     if (candidates.length === 0) return [];
-    const rows = await sql.rows<MeasureRow>(MEASURE, [
-      userId,
-      asOf,
-      candidates.map((c) => c.conversationId),
-      candidates.map((c) => c.from),
-      candidates.map((c) => c.have),
-      candidates.map((c) => c.upTo),
-      candidates.map(newestLimit),
-      candidates.map((c) => c.digest !== null),
-      candidates.map((c) => c.seen),
-    ]);
-    return rows.map(toMeasures);
+    const known = await this.kept(sql, userId, asOf, candidates);
+    const rest = candidates.filter((_, i) => !known[i]);
+    const counted = rest.length === 0 ? [] : await this.counted(sql, userId, asOf, rest);
+    let next = 0;
+    return candidates.map((_, i) => known[i] ?? counted[next++]!);
+  }
+
+  /** What is known without counting, aligned; nothing for the others. */
+  private async kept(
+    sql: Sql,
+    userId: string,
+    asOf: Date,
+    candidates: readonly Candidate[],
+  ): Promise<(Measures | undefined)[]> {
+    const known = new Array<Measures | undefined>(candidates.length);
+    // a new device gets messages anyway
+    if (candidates.every((c) => c.have < c.upTo)) return known;
+    const values = measureValues(userId, asOf, candidates);
+    const rows = await sql.rows<MeasureRow & { n: number }>(KEPT, values);
+    for (const row of rows) known[row.n - 1] = toMeasures(row);
+    return known;
+  }
+
+  private async counted(
+    sql: Sql,
+    userId: string,
+    asOf: Date,
+    candidates: readonly Candidate[],
+  ): Promise<Measures[]> {
+    const values = measureValues(userId, asOf, candidates);
+    return (await sql.rows<MeasureRow>(MEASURE, values)).map(toMeasures);
   }
 
   /** Messages of what is served, aligned, ascending. */
@@ -144,6 +164,20 @@ export class SyncRepository {
     for (const row of rows) result[places[row.n - 1]!]!.push(row);
     return result;
   }
+}
+
+function measureValues(userId: string, asOf: Date, candidates: readonly Candidate[]): unknown[] {
+  return [
+    userId,
+    asOf,
+    candidates.map((c) => c.conversationId),
+    candidates.map((c) => c.from),
+    candidates.map((c) => c.have),
+    candidates.map((c) => c.upTo),
+    candidates.map(newestLimit),
+    candidates.map((c) => c.digest !== null),
+    candidates.map((c) => c.seen),
+  ];
 }
 
 function toMeasures(row: MeasureRow): Measures {

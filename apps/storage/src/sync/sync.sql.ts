@@ -63,6 +63,35 @@ export const MEMBERSHIPS_NEWEST = {
     ORDER BY last_at DESC, conversation_id DESC`,
 };
 
+const MEMBER_OF_EACH = `
+      ${membersJson('c', 'm')} AS members,
+      json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
+        'read', LEAST(m.read, c.last_position)::text) AS own
+    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[],
+        $9::int8[])
+      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
+    JOIN conversations c ON c.id = w.id
+    JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}`;
+
+/**
+ * Takes what {@link MEASURE} takes, and gives the same for those conversations of which everything is
+ * kept and nothing is new; `n` tells which. Names no message: a statement over the partitions of
+ * `messages` costs a lot before it reads its first row.
+ */
+export const KEPT = {
+  name: 'sync-kept',
+  text: `SELECT w.n::int AS n, 0 AS above, 0 AS changed, NULL AS compared, NULL AS lines,
+      CASE WHEN w.compare THEN c.digest END AS compared_digest, c.digest,
+      NULL AS digest_from, now() AS digest_since, NULL AS digest_until,
+      ${keptUnread('m', 'c')} AS unread, NULL AS unread_after, NULL AS unread_until,
+    ${MEMBER_OF_EACH}
+    WHERE w.have >= w.up_to
+      AND ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })}
+      AND (NOT w.compare OR ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })})
+      AND ${keepsUnread('m', 'c')}
+    ORDER BY w.n`,
+};
+
 /**
  * $1 user, $2 time for comparing, then aligned arrays: $3 ids, $4 from, $5 have, $6 up to,
  * $7 newest at most, $8 whether to compare, $9 changes served up to. Counts and digests of each, in
@@ -92,14 +121,7 @@ export const MEASURE = {
       CASE WHEN k.unread THEN ${keptUnread('m', 'c')} ELSE fresh.unread END AS unread,
       CASE WHEN NOT k.unread THEN ${readUpTo('m')} END AS unread_after,
       fresh.expiry AS unread_until,
-      ${membersJson('c', 'm')} AS members,
-      json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
-        'read', LEAST(m.read, c.last_position)::text) AS own
-    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[],
-        $9::int8[])
-      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
-    JOIN conversations c ON c.id = w.id
-    JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}
+${MEMBER_OF_EACH}
     CROSS JOIN LATERAL (SELECT w.have >= w.up_to AS even,
       ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })} AS digest,
       ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })} AS compares,
