@@ -13,6 +13,8 @@ export interface OpenRoom {
   user?: User;
   /** Position of the oldest message on the screen. */
   shownFrom?: string;
+  /** It was opened without the server: what it shows may be less than there is. */
+  partial?: boolean;
 }
 
 /** What the parts of the chat program share. */
