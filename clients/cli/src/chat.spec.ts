@@ -1,10 +1,9 @@
 import { TidingsClient } from '@tidings/sdk';
 import { nodeSha256 } from '@tidings/sdk/node';
-import { eventually } from '../../../test/support/eventually';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
 import { FakeClock, settle } from '../../sdk/testing/fake-clock';
 import { FakeTransport } from '../../sdk/testing/fake-transport';
-import { openTerminal } from '../testing/fake-terminal';
+import { openTerminal, soon } from '../testing/fake-terminal';
 import { Chat } from './chat';
 import { Files } from './files';
 import { People } from './people';
@@ -148,7 +147,7 @@ describe('a chat on the screen', () => {
     expect(bench.window.at(-1)).toBe('bob (⏱ 10s)>');
     await bench.terminal.type('half a li');
     bench.clock.advance(10_000);
-    await eventually(() => expect(bench.window.join('\n')).not.toContain('text 2'));
+    await soon(() => expect(bench.window.join('\n')).not.toContain('text 2'));
     const [header, one, three, note, prompt] = bench.window;
     expect(header).toContain('── bob');
     expect([one, three]).toEqual([
@@ -191,7 +190,7 @@ describe('a chat on the screen', () => {
     bench.down = false;
     bench.client.reconnect();
     await bench.synced(message(1, { sentAt: inMs(0) }));
-    await eventually(() => expect(bench.window[1]).toContain('text 1'));
+    await soon(() => expect(bench.window[1]).toContain('text 1'));
     expect(bench.window[0]).toContain('── Books · 2 members');
     expect(bench.window.slice(2)).toEqual(['· written offline', 'Books>']);
   });
@@ -206,7 +205,7 @@ describe('a chat on the screen', () => {
       ...{ messageId: message(2).messageId, senderId: PEER, sentAt: inMs(0) },
       change: { kind: 'removed', userIds: [ME] },
     });
-    await eventually(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
+    await soon(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
     expect(bench.chat.current).toBeNull();
     expect(bench.window.at(-1)).toBe('tidings>');
   });

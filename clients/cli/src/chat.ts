@@ -1,6 +1,7 @@
 import type { ClientEvents, Message, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
-import type { ChatFloor, ChatParts, OpenRoom } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
+import type { ChatParts, OpenRoom } from './chat-parts';
 import { ConnectionNotes } from './connection-notes';
 import { IncomingLines } from './incoming-lines';
 import { lifetimeShort, lifetimeText } from './lifetime-text';

@@ -1,5 +1,5 @@
 import type { ClientEvents, Message } from '@tidings/sdk';
-import type { ChatFloor } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
 import { clockTime, contentText } from './message-lines';
 
 /** Prints what arrives: messages and changes of others, and own ones from other devices. */
