@@ -9,6 +9,7 @@ import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
 import type { HoldingWriter } from './spool/holding-writer';
 import type { SpoolStore } from './spool/spool-store';
+import { TypingMetrics } from './typing/typing.metrics';
 
 const FLUSH_MS = 1_000;
 const NS_PER_SECOND = 1e9;
@@ -31,6 +32,7 @@ export interface Counted {
 export class GatewayMetrics {
   readonly closed;
   readonly receipts: ReceiptMetrics;
+  readonly typing: TypingMetrics;
   readonly uploads;
   private readonly appendSeconds;
   private readonly appended;
@@ -43,6 +45,7 @@ export class GatewayMetrics {
       'code',
     ]);
     this.receipts = new ReceiptMetrics(metrics);
+    this.typing = new TypingMetrics(metrics);
     this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
       'outcome',
     ]);

@@ -36,6 +36,7 @@ import { PresenceController } from './http/presence.controller';
 import { ReceiptsController } from './http/receipts.controller';
 import { ServiceController } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
+import { TraceController } from './http/trace.controller';
 import { UsersController } from './http/users.controller';
 import { MediaParts } from './media/media.parts';
 import { HttpReceiptsService } from './receipts/http-receipts.service';
@@ -50,6 +51,7 @@ import { PresenceClient, StorageClient } from './service-clients';
 import { HistoryService } from './sync/history.service';
 import { ReadBarrier } from './sync/read-barrier';
 import { SyncService } from './sync/sync.service';
+import { TraceService } from './trace/trace.service';
 
 /** What the HTTP side shares with the sockets; made once, by the start order. */
 export interface SharedParts {
@@ -65,6 +67,7 @@ export interface SharedParts {
   directory: DirectoryService;
   barrier: ReadBarrier;
   syncs: SyncService;
+  trace: TraceService;
   log: MessageLog;
   membership: Membership;
   firsts: FirstAppends;
@@ -114,6 +117,7 @@ export class GatewayModule {
         ConversationsController,
         MembersController,
         MessagesController,
+        TraceController,
         MediaController,
         ReceiptsController,
         SyncController,
@@ -132,6 +136,7 @@ export class GatewayModule {
         value(DirectoryService, parts.directory),
         value(ReadBarrier, parts.barrier),
         value(SyncService, parts.syncs),
+        value(TraceService, parts.trace),
         value(MessageLog, parts.log),
         value(Membership, parts.membership),
         value(FirstAppends, parts.firsts),

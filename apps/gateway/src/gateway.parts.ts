@@ -1,10 +1,12 @@
 import { TOPICS } from '@tidings/common/contracts/topics';
+import { LogOffsets } from '@tidings/common/kafka/log-offsets';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
 import { GatewayDirectory } from '@tidings/common/redis/directory';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { MemberCache } from '@tidings/common/redis/members';
+import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
@@ -40,6 +42,8 @@ import { Heartbeat } from './socket/heartbeat';
 import { WriteQueue } from './socket/write-queue';
 import { makeHolding, type Spool } from './spool/holding.parts';
 import { ReadBarrier } from './sync/read-barrier';
+import { TraceService } from './trace/trace.service';
+import { TypingParts } from './typing/typing.parts';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
 const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
@@ -101,6 +105,7 @@ export function makeStores({ env, backends, gatewayId, clock, logger }: Context)
     routes,
     inboxes,
     members: new MemberCache(redis),
+    routedMarks: new RoutedMarks(redis),
     lease,
     gate: new SessionGate(sessions, storage, clock),
     news: new AccountNews({ routes, inboxes, logger }),
@@ -242,4 +247,25 @@ export function makeReceipts(
       wallClock,
     }),
   };
+}
+
+/** The lane of typing. */
+export function makeTyping(context: Context, { membership }: Sends): TypingParts {
+  const { env, backends, positions, metrics } = context;
+  return new TypingParts({
+    ...context,
+    ...{ kafka: backends.kafka, partitions: env.KAFKA_PARTITIONS, epoch: positions.epoch },
+    ...{ membership, metrics: metrics.typing },
+  });
+}
+
+/** What tells the way of a message. */
+export function makeTrace(context: Context, stores: Stores, { barrier }: Logs): TraceService {
+  const { env, backends, positions } = context;
+  const { kafka, storage } = backends;
+  return new TraceService({
+    ...{ storage, barrier, positions, partitions: env.KAFKA_PARTITIONS },
+    log: new LogOffsets(kafka),
+    routed: stores.routedMarks,
+  });
 }

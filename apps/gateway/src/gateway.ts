@@ -24,6 +24,7 @@ import { SocketServer } from './socket/socket-server';
 import { DelayedSyncs } from './sync/delayed-syncs';
 import { SyncHandler } from './sync/sync.handler';
 import { SyncService } from './sync/sync.service';
+import type { TypingParts } from './typing/typing.parts';
 
 import {
   makeBoot,
@@ -31,6 +32,8 @@ import {
   makeReceipts,
   makeSends,
   makeStores,
+  makeTrace,
+  makeTyping,
   makeWires,
   type Boot,
   type Context,
@@ -55,6 +58,7 @@ export interface Gateway {
   presenceWriter: LogWriter;
   receiptWriter: LogWriter;
   receipts: ReceiptLog;
+  typing: TypingParts;
   watermarks: Watermarks;
   boot: BootKeeper;
   routeKeeper: RouteKeeper;
@@ -97,6 +101,7 @@ function connect(
   const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
   const { barrier, writer } = logs;
   const { membership } = sends;
+  const typing = makeTyping(context, sends);
   const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
     sends: new SendHandler({
@@ -105,6 +110,7 @@ function connect(
     }),
     changes: new ChangeHandler({ service: changes, writes, counts, clock }),
     receipts: new ReceiptHandler({ ...sends, metrics: context.metrics.receipts, writes }),
+    typing: typing.handler,
     syncs: new SyncHandler(syncs, delayed, writes),
     writes,
     close,
@@ -134,7 +140,10 @@ function connect(
       wires.heartbeat.watch(connection);
       void opener.open(connection);
     },
-    closed: (connection, code) => wires.closer.closed(connection, code),
+    closed: (connection, code) => {
+      wires.closer.closed(connection, code);
+      typing.handler.closed(connection);
+    },
     close,
     clock,
   });
@@ -155,12 +164,14 @@ function connect(
       ...logs,
       ...sends,
       syncs,
+      trace: makeTrace(context, stores, logs),
       counts,
       presence: backends.presence,
     },
     ...logs,
     ...wires,
     receipts: sends.receipts,
+    typing,
     holding: sends.holding,
     sockets,
     delayed,

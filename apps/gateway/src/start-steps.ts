@@ -111,7 +111,7 @@ export class StartSteps {
         const options = { env, backends, positions, metrics, counts, spool, logger, fatal };
         this.gateway = composeGateway(options);
         const { writer, presenceWriter, receiptWriter, watermarks, holding } = this.gateway;
-        const writers = [writer, presenceWriter, receiptWriter];
+        const writers = [writer, presenceWriter, receiptWriter, this.gateway.typing];
         await Promise.all([...writers.map((one) => one.start()), watermarks.start()]);
         holding.start();
       },
@@ -119,7 +119,8 @@ export class StartSteps {
         const { holding, presenceWriter, receiptWriter, receipts, watermarks } = this.gateway ?? {};
         watermarks?.stop();
         receipts?.stop();
-        const side = [presenceWriter, receiptWriter];
+        this.gateway?.shared.trace.close();
+        const side = [presenceWriter, receiptWriter, this.gateway?.typing];
         await Promise.all(side.map((one) => one?.stop({ flushMs: FLUSH_MS })));
         await holding?.stop({ flushMs: FLUSH_MS });
       },

@@ -11,6 +11,7 @@ import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberIds } from '@tidings/common/redis/member-ids';
 import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
+import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -26,9 +27,12 @@ import { ConversationSource } from './routing/conversation-source';
 import { Deliveries } from './routing/deliveries';
 import { Router, type LogState } from './routing/router';
 import { RoutingMetrics } from './routing/routing.metrics';
+import { RoutingTimes } from './routing/routing-times';
 import { WindowOffsets } from './routing/window-offsets';
 import type { SessionEnv } from './session.env';
 import { SessionModule } from './session.module';
+import { TypingRouter } from './typing/typing-router';
+import { TypingPushMetrics } from './typing/typing.metrics';
 
 /** How long the start waits for Redis, in milliseconds. */
 const REDIS_WITHIN_MS = 30_000;
@@ -37,6 +41,8 @@ const LOG_STATE_PAUSE_MS = 300;
 /** How long a fetch may wait for a first record, in milliseconds. */
 const MAX_WAIT_MS = 250;
 const CONCURRENT_PARTITIONS = 8;
+/** The same for typing: nobody waits for that fetch, but it comes with the first record. */
+const TYPING_WAIT_MS = 500;
 
 /** What a session process is made of; given by `main`, or by a test. */
 export interface SessionOptions {
@@ -55,10 +61,14 @@ export class Session {
   private readonly storage: RpcClient<typeof STORAGE_RPC>;
   private readonly memberIds: MemberIds;
   private readonly receiptMemberIds: MemberIds;
+  private readonly typingMemberIds: MemberIds;
+  private readonly times: RoutingTimes;
   /** The group member; null before its step has begun. */
   private strategy: LogConsumerStrategy | null = null;
   /** The member of the receipts' group. */
   private receipts: LogConsumerStrategy | null = null;
+  /** The member of the group of typing. */
+  private typing: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
   private stopping = false;
 
@@ -77,6 +87,10 @@ export class Session {
     });
     this.memberIds = this.memberIdsOf(GROUPS.sessionRouting);
     this.receiptMemberIds = this.memberIdsOf(GROUPS.sessionReceipts);
+    this.typingMemberIds = this.memberIdsOf(GROUPS.sessionSignals);
+    this.times = new RoutingTimes(new RoutedMarks(this.redis), Date.now, (error) =>
+      logger.debug({ err: error }, 'times of routing were not kept'),
+    );
     readiness.add('kafka', () => (this.strategy?.isReady() ? null : 'not joined yet'));
     readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('redis', () => (this.redis.status === 'ready' ? null : this.redis.status));
@@ -132,7 +146,8 @@ export class Session {
       replication: env.KAFKA_REPLICATION,
       minInsyncReplicas: env.KAFKA_MIN_INSYNC,
     });
-    return specs.filter(({ name }) => name === TOPICS.messages || name === TOPICS.receipts);
+    const read: string[] = [TOPICS.messages, TOPICS.receipts, TOPICS.signals];
+    return specs.filter(({ name }) => read.includes(name));
   }
 
   private async listen(): Promise<void> {
@@ -146,9 +161,11 @@ export class Session {
     this.app = app;
     this.strategy = strategy;
     this.receipts = this.receiptPushes(deliveries);
+    this.typing = this.typingPushes(deliveries);
     mountHealth(app, { readiness, metrics });
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: this.receipts });
+    app.connectMicroservice({ strategy: this.typing });
     await app.listen(env.PORT, env.HOST);
   }
 
@@ -175,6 +192,7 @@ export class Session {
       deliveries,
       deadLetters: { put: (record, reason) => strategy.deadLetter(record, reason) },
       windows: new WindowOffsets(strategy.offsets, Date.now),
+      times: this.times,
       metrics: figures,
       logger,
     });
@@ -200,11 +218,29 @@ export class Session {
     return strategy;
   }
 
+  /** Pushes of who writes: lossy, so nothing here is waited for, retried or made up. */
+  private typingPushes(deliveries: Deliveries): LogConsumerStrategy {
+    const { metrics, logger } = this.options;
+    const figures = new TypingPushMetrics(metrics);
+    const copies = new MemberCache(this.redis);
+    return this.consumer({
+      groupId: GROUPS.sessionSignals,
+      memberStore: this.typingMemberIds,
+      handlers: {
+        [TOPICS.signals]: new TypingRouter({
+          ...{ copies, deliveries, logger, metrics: figures, now: Date.now },
+        }),
+      },
+      onGap: 'skip',
+      gapFound: () => figures.gap(),
+      maxWaitTimeInMs: TYPING_WAIT_MS,
+    });
+  }
+
   private consumer(options: Omit<LogConsumerOptions, 'kafka'>): LogConsumerStrategy {
     const { logger, onFatal } = this.options;
     return new LogConsumerStrategy({
       kafka: this.kafka,
-      ...options,
       minBytes: 1,
       maxWaitTimeInMs: MAX_WAIT_MS,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
@@ -215,12 +251,14 @@ export class Session {
         ),
       onError: (error, what) => logger.warn({ err: error, what }, 'consumer trouble'),
       onFatal,
+      ...options,
     });
   }
 
   private async leave(): Promise<void> {
-    await Promise.all([this.strategy?.close(), this.receipts?.close()]);
-    await Promise.all([this.memberIds.stop(), this.receiptMemberIds.stop()]);
+    await Promise.all([this.strategy?.close(), this.receipts?.close(), this.typing?.close()]);
+    const ids = [this.memberIds, this.receiptMemberIds, this.typingMemberIds];
+    await Promise.all([this.times.flush(), ...ids.map((one) => one.stop())]);
   }
 
   /** The log's epoch and bases as storage has them; waits until storage answers. */

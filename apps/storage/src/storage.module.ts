@@ -42,6 +42,8 @@ import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
 import { SyncRepository } from './sync/sync.repository';
 import { SyncService } from './sync/sync.service';
+import { TraceRepository } from './trace/trace.repository';
+import { TraceService } from './trace/trace.service';
 
 /** What the process has started before the module: everything with a connection. */
 export interface StorageParts {
@@ -91,6 +93,7 @@ export class StorageModule {
         ...[MessagesRepository, MessagesService, OutboxService, SyncRepository, SyncService],
         ...[GroupsRepository, GroupsService, ReceiptsRepository, ReceiptsService],
         ...[MediaRepository, MediaService, LogService, StorageServices],
+        ...[TraceRepository, TraceService],
       ],
     };
   }

@@ -17,6 +17,7 @@ import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';
 import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
+import { TraceService } from './trace/trace.service';
 
 type Handlers = RpcHandlers<typeof STORAGE_RPC>;
 
@@ -38,6 +39,7 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'messages.history': 4_000,
   'messages.first': 4_000,
   'messages.get': 4_000,
+  'messages.trace': 4_000,
   'media.get': 4_000,
   sync: 4_500,
 };
@@ -60,6 +62,7 @@ export class StorageServices {
     readonly sync: SyncService,
     readonly log: LogService,
     readonly media: MediaService,
+    readonly trace: TraceService,
   ) {}
 }
 
@@ -114,6 +117,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'messages.history': (input) => messages.history(input),
     'messages.first': (input) => messages.first(input),
     'messages.get': (input) => messages.get(input),
+    'messages.trace': (input) => services.trace.get(input),
     'media.create': (input) => media.create(input),
     'media.get': (input) => media.get(input),
     'media.use': (input) => media.use(input),

@@ -10,6 +10,7 @@ import { OutgoingLines } from './outgoing-lines';
 import { ReadNotes } from './read-notes';
 import type { Door } from './rooms';
 import { Transcript } from './transcript';
+import { TypingNotes } from './typing-notes';
 import { Vanishing } from './vanishing';
 
 /** How many messages a chat begins with. */
@@ -29,6 +30,7 @@ export class Chat {
   private readonly connection: ConnectionNotes;
   private readonly readNotes: ReadNotes;
   private readonly vanishing: Vanishing;
+  private readonly typing: TypingNotes;
 
   constructor(private readonly parts: ChatParts) {
     const { client, screen } = parts;
@@ -45,6 +47,9 @@ export class Chat {
     this.incoming = new IncomingLines(floor, this.outgoing.isMine);
     this.readNotes = new ReadNotes(floor, () => this.lastOwn());
     this.vanishing = new Vanishing(floor, () => this.view());
+    const here = () => this.conversationId;
+    this.typing = new TypingNotes(client, parts.people, here, () => this.prompt());
+    screen.onInput?.((line) => this.typing.typed(line));
     client.on('conversation', (event) => this.conversationChanged(event));
     client.on('details', () => this.prompt());
     client.on('synced', ({ inStep }) => {
@@ -55,6 +60,11 @@ export class Chat {
   /** The chat on the screen; null: none. */
   get current(): OpenRoom | null {
     return this.opened;
+  }
+
+  /** Conversation of the chat on the screen. */
+  get conversationId(): string | undefined {
+    return this.opened?.conversationId;
   }
 
   /** From now on there is news, and a prompt. */
@@ -278,6 +288,8 @@ export class Chat {
     const footer = this.outgoing.footer(Math.floor(screen.rows / FOOTER_SHARE));
     const read = this.readNotes.footer();
     if (read !== null && footer.length === 0) footer.push(screen.style.dim(read));
+    const typing = this.typing.line();
+    if (typing !== null) footer.push(screen.style.dim(typing));
     const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
     const marks = [
       ...(lifetime === null ? [] : [`⏱ ${lifetimeShort(lifetime)}`]),

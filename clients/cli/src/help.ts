@@ -13,6 +13,7 @@ export const HELP = [
   '  /save N [PATH]      save the image or file with this number',
   '  /ttl 1h | off       let new messages disappear (30s, 10m, 1h, 7d, 4w)',
   '  /read               who has received and read your last message',
+  '  /trace [N]          the way of your last message (of the Nth last)',
   'Groups',
   '  /group TITLE @A @B  make a group; /title NEW TITLE renames it',
   '  /add @A @B          add people; /kick @A takes somebody out; /leave',
@@ -31,7 +32,7 @@ export const COMMAND_NAMES = [
   ...['/add', '/block', '/blocks', '/chat', '/clear', '/contacts', '/conversations', '/delete'],
   ...['/devices', '/edit', '/file', '/group', '/help', '/history', '/image', '/kick', '/leave'],
   ...['/logout', '/members', '/password', '/people', '/quit', '/read', '/role', '/save', '/status'],
-  ...['/title', '/ttl', '/unblock'],
+  ...['/title', '/trace', '/ttl', '/unblock'],
 ];
 
 /** Completes the name of a command. */

@@ -24,6 +24,8 @@ export interface Screen {
   ask(question: string): Promise<string | null>;
   /** Asks without showing what is typed. */
   askSecret(question: string): Promise<string | null>;
+  /** Tells of every change of the line that is being typed; where nobody sits there is none. */
+  onInput?(listener: (line: string) => void): void;
   /** Gives the terminal back as it was. */
   close(): void;
 }

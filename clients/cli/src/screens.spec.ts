@@ -18,6 +18,23 @@ describe('terminal screen', () => {
     screen.close();
   });
 
+  it('tells what is being typed, but no passwords', async () => {
+    const { screen, type } = open();
+    const lines: string[] = [];
+    screen.onInput((line) => lines.push(line));
+    await type('x');
+    screen.setPrompt([], 'bob> ');
+    void screen.nextLine();
+    await type('\u007fhi');
+    await type('\r');
+    void screen.askSecret('Password?');
+    await type('secret\r');
+    expect(lines).toEqual(['', 'h', 'hi', '']);
+    screen.close();
+    await type('late');
+    expect(lines).toHaveLength(4);
+  });
+
   it('keeps a typed line of several rows whole', async () => {
     const { screen, terminal, type } = open(20);
     screen.setPrompt([], 'bob> ');

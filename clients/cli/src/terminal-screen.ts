@@ -51,13 +51,14 @@ export class TerminalScreen implements Screen {
   /** From the first `nextLine` on the prompt stays at the bottom of the screen. */
   private chatting = false;
   private secret = false;
+  private removeInput: () => void = () => undefined;
   /** What arrived while a password was being typed. */
   private held: string[] = [];
   /** The screen is to be drawn anew after the password. */
   private wiping: { deep: boolean } | null = null;
 
   constructor(
-    input: ReadStream,
+    private readonly input: ReadStream,
     private readonly terminal: WriteStream,
     onInterrupt: () => void,
     complete: (line: string) => [string[], string],
@@ -127,6 +128,16 @@ export class TerminalScreen implements Screen {
     return this.queue.next();
   }
 
+  onInput(listener: (line: string) => void): void {
+    this.removeInput();
+    // readline has taken the key already: it listens longer.
+    const typed = (): void => {
+      if (this.chatting && !this.secret) listener(this.reader.line);
+    };
+    this.input.on('keypress', typed);
+    this.removeInput = () => this.input.off('keypress', typed);
+  }
+
   async ask(question: string): Promise<string | null> {
     this.reader.setPrompt(question + ' ');
     this.reader.prompt();
@@ -153,6 +164,7 @@ export class TerminalScreen implements Screen {
 
   close(): void {
     this.terminal.off('resize', this.resized);
+    this.removeInput();
     if (this.chatting) this.erase();
     this.chatting = false;
     this.gate.muted = false;

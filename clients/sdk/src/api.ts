@@ -28,6 +28,7 @@ import type {
   RegisterBody,
   User,
 } from '@tidings/common/contracts/http';
+import type { Trace } from '@tidings/common/contracts/trace';
 import type { HttpCall, HttpClient, UploadData } from './http';
 import type { TokenKeeper } from './tokens';
 
@@ -239,6 +240,12 @@ export class TidingsApi {
   ): Promise<PutAnswer> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}`;
     return this.call({ method: 'PUT', path, body: { content, ...extras } });
+  }
+
+  /** The way of an own message, with one part of its receivers. */
+  trace(conversationId: string, messageId: string, page: PageOptions = {}): Promise<Trace> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/trace`;
+    return this.call({ method: 'GET', path, query: { ...page } });
   }
 
   /** Who has received and read how much, by user id. */

@@ -8,6 +8,7 @@ import type { Outgoing } from './outgoing';
 import type { Place } from './outbox';
 import type { ReceiptNews } from './receipt-book';
 import type { SyncResult } from './sync-runner';
+import type { TypingNews } from './typing';
 
 /**
  * `connecting`: the first attempt, or the first after a loss; `offline`: an attempt failed, others
@@ -43,6 +44,8 @@ export interface ClientEvents {
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
   /** A member has received or read more; `own`: this user, on any device. */
   receipt: ReceiptNews;
+  /** Another member began to write, or stopped; it ends by itself when nothing more is heard. */
+  typing: TypingNews;
   /** The number of unread messages of a conversation has changed. */
   unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */

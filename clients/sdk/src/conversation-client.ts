@@ -9,6 +9,7 @@ import type {
   Page,
   Receipt,
 } from '@tidings/common/contracts/http';
+import type { Trace } from '@tidings/common/contracts/trace';
 import type { HistoryOptions, PageOptions, TidingsApi } from './api';
 import type { ClientEvents } from './client-events';
 import type { ConversationModel } from './conversation-model';
@@ -16,6 +17,7 @@ import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import type { Live } from './live';
 import type { ReadBy } from './receipts';
+import { wholeTrace } from './trace';
 import type { SavedSession } from './tokens';
 
 /** What a client holds of its conversations, and how it changes them. */
@@ -86,6 +88,28 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
       cursor = page.cursor;
     } while (cursor !== undefined);
     return this.receipts(conversationId);
+  }
+
+  /**
+   * The user types in a conversation (call it with every key) or stopped; told to the others now and
+   * then. It ends by itself, also with the message that is sent.
+   */
+  typing(conversationId: string, active = true): void {
+    this.live?.typing.typing(conversationId, active);
+  }
+
+  /** Ids of the others who are writing in a conversation, as far as they are heard of. */
+  typingIn(conversationId: string): string[] {
+    return this.live?.typing.in(conversationId) ?? [];
+  }
+
+  /**
+   * The way of an own message through the servers, and when it reached whom.
+   *
+   * @throws TidingsError `not_found` for any other message, and for one that is not in the log yet
+   */
+  trace(conversationId: string, messageId: string): Promise<Omit<Trace, 'cursor'>> {
+    return wholeTrace(this.api, conversationId, messageId);
   }
 
   /** The direct conversation with a user, made when absent. */

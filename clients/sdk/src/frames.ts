@@ -62,6 +62,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
     isText(f['change']['kind']),
   pending: (f) => hasTexts(f, 'conversationId', 'messageId') && Array.isArray(f['offline']),
   receipt: (f) => hasTexts(f, 'conversationId') && isReceipt(f),
+  typing: (f) => hasTexts(f, 'conversationId', 'userId') && typeof f['active'] === 'boolean',
   synced: (f) =>
     hasTexts(f, 'ref') &&
     Array.isArray(f['conversations']) &&

@@ -26,6 +26,7 @@ export { NetworkError, OutboxFullError, StoppedError } from './errors';
 export type { ReceiptNews } from './receipt-book';
 export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';
+export type { TypingNews } from './typing';
 export type { StopReason } from './connection';
 export { systemClock, type Cancel, type Clock, type Random } from './clock';
 export { browserTransport, type BrowserSocket, type BrowserSocketClass } from './browser-transport';
@@ -61,4 +62,5 @@ export type {
   Receipt,
   User,
 } from '@tidings/common/contracts/http';
+export type { Trace, TraceMark } from '@tidings/common/contracts/trace';
 export { comparePositions } from '@tidings/common/contracts/positions';

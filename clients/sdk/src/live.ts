@@ -21,6 +21,7 @@ import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import { Sending } from './sending';
 import { SyncRunner } from './sync-runner';
+import { Typing } from './typing';
 import { Waiters } from './waiters';
 
 /**
@@ -31,6 +32,7 @@ export class Live {
   readonly replica: Replica;
   readonly details: Details;
   readonly receipts: Receipts;
+  readonly typing: Typing;
   readonly lifetimes: Lifetimes;
   private readonly sending: Sending;
   private readonly expiry: Expiry;
@@ -60,6 +62,7 @@ export class Live {
       send: (frame) => this.connection.send(frame),
     });
     this.expiry = this.makeExpiry();
+    this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
     this.sync = this.makeSync();
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
@@ -89,6 +92,7 @@ export class Live {
     this.connection.stop();
     this.sync.disconnected();
     this.receipts.disconnected();
+    this.typing.disconnected();
     this.changes.stop();
     this.expiry.stop();
     const written = this.sending.stop();
@@ -105,7 +109,9 @@ export class Live {
   send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('Start first');
-    return this.sending.send(message);
+    const outgoing = this.sending.send(message);
+    if ('conversationId' in message) this.typing.typing(message.conversationId, false);
+    return outgoing;
   }
 
   /** See TidingsClient.edit and deleteMessage; `written` null: delete. */
@@ -236,6 +242,7 @@ export class Live {
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
     this.receipts.connected(welcome.features ?? []);
+    this.typing.connected(welcome.features ?? []);
     this.sync.connected();
     this.sending.connected(welcome.limits);
     this.changes.connected();
@@ -251,6 +258,7 @@ export class Live {
     this.replica.inStep = false;
     this.sync.disconnected();
     this.receipts.disconnected();
+    this.typing.disconnected();
     this.sending.disconnected();
     this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
@@ -259,6 +267,7 @@ export class Live {
   private take(frame: IncomingFrame): void {
     switch (frame.type) {
       case 'message':
+        this.typing.ended(frame.conversationId, frame.senderId);
         return this.look(frame.conversationId, this.replica.push(frame));
       case 'changed':
         this.look(frame.conversationId, this.replica.push(frame));
@@ -274,6 +283,8 @@ export class Live {
         return this.sync.synced(frame);
       case 'receipt':
         return this.receipts.take(frame);
+      case 'typing':
+        return this.typing.take(frame);
       case 'resync':
         this.replica.inStep = false;
         return this.sync.resync(frame.withinMs);

@@ -30,4 +30,10 @@ export class LogPositions {
   position(partition: number, offset: bigint): string {
     return ((this.bases[partition] ?? 0n) + offset).toString();
   }
+
+  /** The offset of the record at a position; null: it lies in the log of an earlier epoch. */
+  offset(partition: number, position: string): bigint | null {
+    const offset = BigInt(position) - (this.bases[partition] ?? 0n);
+    return offset < 0n ? null : offset;
+  }
 }

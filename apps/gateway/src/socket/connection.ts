@@ -4,6 +4,7 @@ import type { Route } from '@tidings/common/redis/routes';
 import type { StickyRefusals } from '../domain/sticky-refusals';
 import type { Rate } from '../domain/token-bucket';
 import { TokenBucket } from '../domain/token-bucket';
+import type { TypingState } from '../domain/typing-state';
 import type { InboundFrame } from './inbound-frame';
 
 /** Who a connection belongs to, as its ticket says. */
@@ -55,6 +56,7 @@ export class Connection {
   /** Syncs being answered. */
   syncs = 0;
   sticky: StickyRefusals | null = null;
+  typing: TypingState | null = null;
 
   constructor(
     readonly id: string,

@@ -31,6 +31,7 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
     },
     changes: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.changeId}`) },
     receipts: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.position}`) },
+    typing: { handle: (_connection, frame) => handled.push(`typing ${frame.active}`) },
     syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {

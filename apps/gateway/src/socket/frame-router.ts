@@ -5,6 +5,7 @@ import {
   type MarkFrame,
   type SendFrame,
 } from '@tidings/common/contracts/frames';
+import type { TypingFrame } from '@tidings/common/contracts/typing';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
 import { pongFrameText, refusalFrameText } from './server-frames';
@@ -36,10 +37,16 @@ export interface ReceiptFrames {
   handle(connection: Connection, frame: MarkFrame): void;
 }
 
+/** Takes `typing` frames; never answers them. */
+export interface TypingFrames {
+  handle(connection: Connection, frame: TypingFrame): void;
+}
+
 export interface FrameRouterParts {
   sends: SendFrames;
   changes: ChangeFrames;
   receipts: ReceiptFrames;
+  typing: TypingFrames;
   syncs: SyncFrames;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
@@ -93,6 +100,8 @@ export class FrameRouter {
       case 'received':
       case 'read':
         return { type: 'mark', frame };
+      case 'typing':
+        return { type: 'typing', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -116,7 +125,7 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, changes, receipts, syncs, writes, wallClock } = this.parts;
+    const { sends, changes, receipts, typing, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
@@ -124,6 +133,8 @@ export class FrameRouter {
         return changes.handle(connection, inbound.frame);
       case 'mark':
         return receipts.handle(connection, inbound.frame);
+      case 'typing':
+        return typing.handle(connection, inbound.frame);
       case 'sync':
         return syncs.handle(connection, inbound.frame);
       case 'ping':

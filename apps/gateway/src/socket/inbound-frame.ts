@@ -6,6 +6,7 @@ import type {
   SendFrame,
 } from '@tidings/common/contracts/frames';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
+import type { TypingFrame } from '@tidings/common/contracts/typing';
 
 export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
 
@@ -20,6 +21,7 @@ export type InboundFrame =
   | { type: 'send'; send: PreparedSend }
   | { type: 'change'; frame: ChangeFrame }
   | { type: 'mark'; frame: MarkFrame }
+  | { type: 'typing'; frame: TypingFrame }
   | { type: 'sync'; frame: SyncFrame }
   | { type: 'ping'; ref: string | undefined }
   | { type: 'refused'; refusal: FrameRefusal };

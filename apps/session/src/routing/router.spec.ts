@@ -54,6 +54,7 @@ function batch(...records: LogRecord[]): LogBatch {
 function setup() {
   const payloads: string[] = [];
   const letters: string[] = [];
+  const routed: { from: bigint; next: bigint }[] = [];
   const inboxes = {
     failing: false,
     hanging: null as Promise<void> | null,
@@ -85,6 +86,7 @@ function setup() {
       deliveries: new Deliveries({ lookup }, inboxes),
       deadLetters: { put: async (_record, reason) => void letters.push(reason) },
       windows: { of: async () => 0n },
+      times: { note: (_partition, range) => void routed.push(range) },
       metrics: new RoutingMetrics(new Metrics({ service: 'session', node: 'test' })),
       logger: pino({ level: 'silent' }),
     },
@@ -100,7 +102,7 @@ function setup() {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { position: string; previous: string | null })
       .map(({ position, previous }) => [position, previous]);
-  return { router, inboxes, letters, assign, handed };
+  return { router, inboxes, letters, routed, assign, handed };
 }
 
 const created = record(changeAt(0, { users: [1, 2] }));
@@ -109,7 +111,7 @@ const second = record(messageAt(2));
 
 describe('Router', () => {
   it('routes in order and hands on one entry per gateway', async () => {
-    const { router, assign, handed } = setup();
+    const { router, routed, assign, handed } = setup();
     await expect(assign()).resolves.toEqual({ seek: 0n });
     await expect(router.handle(batch(created, first))).resolves.toEqual({ done: true });
     await expect(router.handle(batch(second))).resolves.toEqual({ done: true });
@@ -117,6 +119,10 @@ describe('Router', () => {
       ['1000', '0'],
       ['1001', '1000'],
       ['1002', '1001'],
+    ]);
+    expect(routed).toEqual([
+      { from: 1_000n, next: 1_002n },
+      { from: 1_002n, next: 1_003n },
     ]);
   });
 
@@ -157,10 +163,13 @@ describe('Router', () => {
   });
 
   it('only refills its state below the committed offset', async () => {
-    const { router, assign, handed } = setup();
+    const { router, routed, assign, handed } = setup();
     await expect(assign(2n)).resolves.toEqual({ seek: 0n });
-    await router.handle(batch(created, first, second));
+    await router.handle(batch(created, first));
+    expect(routed).toEqual([]);
+    await router.handle(batch(second));
     expect(handed()).toEqual([['1002', '1001']]);
+    expect(routed).toEqual([{ from: 1_002n, next: 1_003n }]);
   });
 
   it('forgets everything with an assignment', async () => {

@@ -9,6 +9,7 @@ import type { ConversationSource } from './conversation-source';
 import type { Deliveries } from './deliveries';
 import { readEntries, type BadRecord } from './entry-reader';
 import type { RetryReason, RoutingMetrics } from './routing.metrics';
+import type { RoutingTimes } from './routing-times';
 import type { WindowOffsets } from './window-offsets';
 
 /** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
@@ -30,6 +31,7 @@ export interface RouterParts {
   deliveries: Deliveries;
   deadLetters: { put(record: BadRecord['record'], reason: string): Promise<void> };
   windows: Pick<WindowOffsets, 'of'>;
+  times: Pick<RoutingTimes, 'note'>;
   metrics: RoutingMetrics;
   logger: Logger;
 }
@@ -122,6 +124,7 @@ export class Router {
     const delivery = await this.parts.deliveries.deliver(pushes, draft.conflicts);
     if (assigned.attempt !== attempt) return;
     draft.commit(batch.nextOffset);
+    this.noteTime(batch, state);
     const { metrics } = this.parts;
     metrics.appended(delivery.results, delivery.pushes);
     const oldest = pushes[0]?.entry.recordedAtMs;
@@ -134,6 +137,13 @@ export class Router {
       latencyMs: oldest === undefined ? null : Math.max(0, Date.now() - oldest),
       durationMs: performance.now() - began,
     });
+  }
+
+  private noteTime({ partition, firstOffset, nextOffset }: LogBatch, state: PartitionState): void {
+    const { base, liveFrom } = state;
+    if (nextOffset <= liveFrom) return;
+    const from = base + (firstOffset > liveFrom ? firstOffset : liveFrom);
+    this.parts.times.note(partition, { from, next: base + nextOffset });
   }
 
   private async complete(draft: Draft, state: PartitionState): Promise<void> {

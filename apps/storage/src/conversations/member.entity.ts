@@ -41,4 +41,12 @@ export class MemberEntity {
 
   @Column('bigint', { default: 0 })
   read!: string;
+
+  /** When `delivered` rose last; null: never, or before such times were kept. */
+  @Column('timestamptz', { name: 'delivered_at', nullable: true })
+  deliveredAt!: Date | null;
+
+  /** When `read` rose last. */
+  @Column('timestamptz', { name: 'read_at', nullable: true })
+  readAt!: Date | null;
 }

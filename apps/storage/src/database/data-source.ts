@@ -17,6 +17,7 @@ import { Changes1764000003000 } from '../migrations/1764000003000-changes';
 import { Blocks1764000004000 } from '../migrations/1764000004000-blocks';
 import { Media1764000005000 } from '../migrations/1764000005000-media';
 import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-batches';
+import { Trace1764000009000 } from '../migrations/1764000009000-trace';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -54,6 +55,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       Blocks1764000004000,
       Media1764000005000,
       SharedBatches1764000006000,
+      Trace1764000009000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,

@@ -45,6 +45,10 @@ export class MessageEntity {
   @Column('text', { nullable: true })
   content!: string | null;
 
+  /** Begin of the transaction that wrote the row; null: written before such times were kept. */
+  @Column('timestamptz', { name: 'stored_at', nullable: true, default: () => 'now()' })
+  storedAt!: Date | null;
+
   /** JSON text of `replyTo`, `mentions` and `meta`; null when there are none. */
   @Column('text', { nullable: true })
   extras!: string | null;

@@ -11,6 +11,11 @@ export interface MarkRow extends Receipt {
   conversationId: string;
 }
 
+/** Marks that were raised at this time (Unix ms) or before. */
+export interface RaisedRow extends MarkRow {
+  at: number;
+}
+
 interface ViewRow {
   n: number;
   delivered: string;
@@ -22,10 +27,10 @@ interface ViewRow {
 }
 
 /** Raises the marks of present members; unknown ones are left out. Gives how many rose. */
-export async function raiseMarks(sql: Sql, rows: readonly MarkRow[]): Promise<number> {
+export async function raiseMarks(sql: Sql, rows: readonly RaisedRow[]): Promise<number> {
   // One order for everybody, so that two instances do not wait for each other's rows.
   const sorted = [...rows].sort((a, b) => compare(keyOf(a), keyOf(b)));
-  const raised = await sql.rows(RAISE, columns(sorted));
+  const raised = await sql.rows(RAISE, [...columns(sorted), sorted.map(timeOf)]);
   return raised.length;
 }
 
@@ -72,6 +77,12 @@ function columns(rows: readonly MarkRow[]): unknown[] {
     rows.map((r) => r.delivered),
     rows.map((r) => r.read),
   ];
+}
+
+/** Clocks of gateways may be ahead; what is no time at all must not hold up the log. */
+function timeOf({ at }: RaisedRow): string | null {
+  const ms = Math.min(Math.max(at, 0), Date.now());
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString();
 }
 
 function keyOf({ conversationId, userId }: MarkRow): string {

@@ -7,13 +7,18 @@ import {
   unreadCount,
 } from '../conversations/conversation-views.sql';
 
-/** Aligned arrays: $1 conversations, $2 users, $3 delivered, $4 read: raises present members' marks. */
+/**
+ * Aligned arrays: $1 conversations, $2 users, $3 delivered, $4 read, $5 times: raises present
+ * members' marks, and keeps when each rose last.
+ */
 export const RAISE = {
   name: 'receipts-raise',
   text: `UPDATE members m
-    SET delivered = GREATEST(m.delivered, w.delivered), read = GREATEST(m.read, w.read)
-    FROM unnest($1::text[], $2::uuid[], $3::int8[], $4::int8[])
-      AS w (conversation_id, user_id, delivered, read)
+    SET delivered = GREATEST(m.delivered, w.delivered), read = GREATEST(m.read, w.read),
+      delivered_at = CASE WHEN m.delivered < w.delivered THEN w.at ELSE m.delivered_at END,
+      read_at = CASE WHEN m.read < w.read THEN w.at ELSE m.read_at END
+    FROM unnest($1::text[], $2::uuid[], $3::int8[], $4::int8[], $5::timestamptz[])
+      AS w (conversation_id, user_id, delivered, read, at)
     WHERE m.conversation_id = w.conversation_id AND m.user_id = w.user_id AND ${isMember('m')}
       AND (m.delivered < w.delivered OR m.read < w.read)
     RETURNING 1`,

@@ -10,6 +10,7 @@ import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
 import { TOPICS } from './topics';
+import { typingChanged } from './typing';
 
 /** `ce_type` of every record (CloudEvents 1.0, Kafka binding, binary mode). */
 export const EVENT_TYPES = {
@@ -17,6 +18,7 @@ export const EVENT_TYPES = {
   messageChanged: 'tidings.message.changed.v1',
   conversationChanged: 'tidings.conversation.changed.v1',
   receipt: 'tidings.receipt.v1',
+  typing: 'tidings.typing.v1',
   connectionOpened: 'tidings.connection.opened.v1',
   connectionClosed: 'tidings.connection.closed.v1',
 } as const;
@@ -139,6 +141,9 @@ export const EVENT_SCHEMAS = {
   },
   [TOPICS.receipts]: {
     [EVENT_TYPES.receipt]: receiptMarked,
+  },
+  [TOPICS.signals]: {
+    [EVENT_TYPES.typing]: typingChanged,
   },
   [TOPICS.presence]: {
     [EVENT_TYPES.connectionOpened]: connectionOpened,

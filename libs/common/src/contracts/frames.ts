@@ -6,6 +6,7 @@ import { receipt } from './http';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
+import { typingFrame, typingPushFrame } from './typing';
 
 /** WebSocket subprotocols: the first names the version, the second carries the ticket. */
 export const SUBPROTOCOL = 'tidings.v1.json';
@@ -66,6 +67,7 @@ export const clientFrame = z.discriminatedUnion('type', [
   deleteFrame,
   receivedFrame,
   readFrame,
+  typingFrame,
   syncFrame,
   pingFrame,
 ]);
@@ -226,6 +228,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   conversationFrame,
   pendingFrame,
   receiptFrame,
+  typingPushFrame,
   syncedFrame,
   resyncFrame,
   accountFrame,
@@ -236,7 +239,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = ['extras', 'changes', 'receipts'];
+export const FEATURES: readonly string[] = ['extras', 'changes', 'receipts', 'typing', 'trace'];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {

@@ -19,6 +19,7 @@ import {
 } from './http';
 import { conversationId, uuid } from './ids';
 import { position } from './positions';
+import { storedTrace } from './trace';
 
 /**
  * The internal calls between services: `POST /internal/<name>` with cluster credentials, one JSON
@@ -312,6 +313,22 @@ export const STORAGE_RPC = {
       waitMs: z.number().int().min(0).max(2000).optional(),
     }),
     changeTarget,
+  ),
+  /**
+   * The way of a message of the user's own; null for any other (`no_such_conversation` for
+   * outsiders). `next`: as in `messages.get`; without `applied` a null says nothing.
+   */
+  'messages.trace': rpc(
+    z.object({
+      userId: uuid,
+      conversationId,
+      messageId: uuid,
+      cursor,
+      limit,
+      next: z.string().optional(),
+      waitMs: z.number().int().min(0).max(2000).optional(),
+    }),
+    z.object({ trace: storedTrace.nullable(), applied: z.boolean() }),
   ),
   /**
    * Notes an upload before its bytes are kept, so that none are ever left without an owner. It is

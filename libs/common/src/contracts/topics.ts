@@ -20,6 +20,7 @@ export const GROUPS = {
   sessionRouting: 'session-routing',
   storageWriter: 'storage-writer',
   sessionReceipts: 'session-receipts',
+  sessionSignals: 'session-signals',
   storageReceipts: 'storage-receipts',
   presenceTracker: 'presence-tracker',
 } as const;

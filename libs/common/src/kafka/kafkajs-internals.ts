@@ -27,6 +27,19 @@ export interface KafkaBroker {
   listOffsets(options: {
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
   }): Promise<OffsetsAnswer>;
+  fetch(options: {
+    replicaId: number;
+    isolationLevel: number;
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    topics: {
+      topic: string;
+      partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{
+    responses: { partitions: { messages: { offset: string; timestamp: string }[] }[] }[];
+  }>;
   offsetFetch(options: {
     groupId: string;
     topics: { topic: string; partitions: { partition: number }[] }[];
@@ -69,7 +82,8 @@ interface ClusterOptions {
 type ClusterFactory = (options: ClusterOptions) => KafkaCluster;
 
 const API = { fetch: 1, listOffsets: 2, metadata: 3 } as const;
-const OFFSET_OUT_OF_RANGE = 1;
+/** Kafka's error code of a fetch outside the log. */
+export const OFFSET_OUT_OF_RANGE = 1;
 /** LEADER_NOT_AVAILABLE, REPLICA_NOT_AVAILABLE, LISTENER_NOT_FOUND: trouble of one partition. */
 const LEADERLESS = new Set([5, 9, 72]);
 const METADATA_MAX_AGE_MS = 300_000;

@@ -2,6 +2,7 @@ import type { KafkaClient } from './client';
 import {
   destroyCluster,
   openCluster,
+  OFFSET_OUT_OF_RANGE,
   tolerateMissingOffsets,
   type KafkaCluster,
 } from './kafkajs-internals';
@@ -20,6 +21,8 @@ export class OffsetsUnavailableError extends Error {
   }
 }
 
+/** A fetch by a client that sees what is committed. */
+const CLIENT = { replicaId: -1, isolationLevel: 1 } as const;
 const EARLIEST = -2;
 const LATEST = -1;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -101,6 +104,38 @@ export class LogOffsets {
         result[partition] = value < 0n ? null : value;
       }
       return result;
+    });
+  }
+
+  /**
+   * The time of a record in the log, Unix milliseconds; null when there is none at this offset (any
+   * more). Reads the batch around it: not for every message.
+   */
+  async recordTime(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  ): Promise<number | null> {
+    return this.retrying(topic, timeoutMs, async (cluster, first) => {
+      if (!first) await cluster.refreshMetadata();
+      const metadata = cluster.findTopicPartitionMetadata(topic);
+      const nodeId = metadata.find((p) => p.partitionId === partition)?.leader ?? -1;
+      if (nodeId < 0) throw new OffsetsUnavailableError(topic);
+      const broker = await cluster.findBroker({ nodeId });
+      // Kafka answers with the first batch, however large.
+      const one = { partition, fetchOffset: String(offset), maxBytes: 1 };
+      const topics = [{ topic, partitions: [one] }];
+      try {
+        const limits = { maxWaitTime: 0, minBytes: 1, maxBytes: 1 };
+        const { responses } = await broker.fetch({ ...CLIENT, ...limits, topics });
+        const records = responses.flatMap((t) => t.partitions.flatMap((p) => p.messages));
+        const found = records.find((record) => BigInt(record.offset) === offset);
+        return found ? Number(found.timestamp) : null;
+      } catch (error) {
+        if ((error as { code?: unknown }).code === OFFSET_OUT_OF_RANGE) return null;
+        throw error;
+      }
     });
   }
 

@@ -20,15 +20,15 @@ function record(fields: object, more: Partial<LogRecord> = {}): LogRecord {
 describe('readReceipts', () => {
   it('merges what a batch says of each member, whatever the order', () => {
     const read = readReceipts([
-      record({ delivered: '9' }),
+      record({ delivered: '9' }, { timestamp: 7 }),
       record({ userId: BOB, read: '5' }),
-      record({ read: '10' }),
+      record({ read: '10' }, { timestamp: 8 }),
       record({ delivered: '7' }),
     ]);
     expect(read).toMatchObject({ bad: [], foreign: 0, next: offset });
     expect(read.members).toEqual([
-      { conversationId: 'c', userId: ANN, deviceId: DEVICE, delivered: '10', read: '10' },
-      { conversationId: 'c', userId: BOB, deviceId: DEVICE, delivered: '5', read: '5' },
+      { conversationId: 'c', userId: ANN, deviceId: DEVICE, delivered: '10', read: '10', at: 8 },
+      { conversationId: 'c', userId: BOB, deviceId: DEVICE, delivered: '5', read: '5', at: 0 },
     ]);
   });
 

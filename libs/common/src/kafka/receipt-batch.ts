@@ -10,6 +10,12 @@ export interface MemberMarks extends Marks {
   deviceId: string | null;
 }
 
+/** The same with the time of the last record that is in it: they were raised then or before. */
+export interface DatedMarks extends MemberMarks {
+  /** Unix milliseconds. */
+  at: number;
+}
+
 /** A receipt that can never be applied, and why. */
 export interface BadReceipt {
   record: LogRecord;
@@ -18,7 +24,7 @@ export interface BadReceipt {
 
 /** The receipts of a batch. Later versions' types are left out. */
 export interface ReceiptBatch {
-  members: MemberMarks[];
+  members: DatedMarks[];
   bad: BadReceipt[];
   /** Records of another type. */
   foreign: number;
@@ -31,29 +37,30 @@ export interface ReceiptBatch {
  * one. Never throws.
  */
 export function readReceipts(records: readonly LogRecord[], mostBad = 20): ReceiptBatch {
-  const members = new Map<string, MemberMarks>();
+  const members = new Map<string, DatedMarks>();
   const read: ReceiptBatch = { members: [], bad: [], foreign: 0, next: 0n };
   for (const record of records) {
     read.next = record.offset + 1n;
     const event = readReceipt(record);
     if (event === null) read.foreign++;
     else if (typeof event === 'string') read.bad.push({ record, reason: event });
-    else merge(members, event);
+    else merge(members, event, record.timestamp);
     if (read.bad.length >= mostBad) break;
   }
   read.members = [...members.values()];
   return read;
 }
 
-function merge(members: Map<string, MemberMarks>, event: ReceiptMarked): void {
+function merge(members: Map<string, DatedMarks>, event: ReceiptMarked, at: number): void {
   const { conversationId, userId, deviceId } = event;
   const key = conversationId + userId;
   const known = members.get(key);
   if (known) {
     Object.assign(known, mergeMarks(known, event));
+    known.at = Math.max(known.at, at);
     if (known.deviceId !== deviceId) known.deviceId = null;
   } else {
-    members.set(key, { conversationId, userId, deviceId, ...mergeMarks(event, {}) });
+    members.set(key, { conversationId, userId, deviceId, ...mergeMarks(event, {}), at });
   }
 }
 

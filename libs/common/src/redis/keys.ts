@@ -21,6 +21,8 @@ export const TTL = {
   deadBoot: 3600,
   directory: 60,
   groupMembers: 600,
+  /** After the last mark of a partition. */
+  routed: 3600,
 } as const;
 
 export const KEYS = {
@@ -49,6 +51,8 @@ export const KEYS = {
   directory: () => `{directory}:gateways`,
   /** Set: Kafka member ids of a node in a consumer group. TTL `groupMembers`. */
   groupMembers: (nodeId: string, groupId: string) => `{n:${id(nodeId)}}:group:${id(groupId)}`,
+  /** Stream: entry `<next>-<Unix ms>`, `f` → from: records from `from` below `next` (positions) were routed by then. TTL `routed`. */
+  routed: (partition: number) => `{p:${id(String(partition))}}:routed`,
 } as const;
 
 const ID = /^[A-Za-z0-9._-]{1,128}$/;

@@ -1,0 +1,94 @@
+import type { TypingFrame } from '@tidings/common/contracts/typing';
+import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import { TypingState } from '../domain/typing-state';
+import type { Membership } from '../send/membership';
+import type { Connection } from '../socket/connection';
+import type { TypingFrames } from '../socket/frame-router';
+import type { TypingLog } from './typing-log';
+import type { TypingMetrics } from './typing.metrics';
+
+/** Frames that may wait for membership, over all sockets; more are dropped. */
+const MOST_ASKING = 500;
+
+export interface TypingHandlerParts {
+  membership: Pick<Membership, 'maySend' | 'requireSender'>;
+  log: Pick<TypingLog, 'append'>;
+  metrics: TypingMetrics;
+  /** Monotonic milliseconds. */
+  clock: () => number;
+}
+
+/**
+ * Takes `typing` frames. They are never answered, whoever asks and whatever for: nothing can be learned
+ * from them. They hold up nothing, and what is too much is dropped and counted.
+ */
+export class TypingHandler implements TypingFrames {
+  private asking = 0;
+
+  constructor(
+    private readonly parts: TypingHandlerParts,
+    private readonly most = MOST_ASKING,
+  ) {}
+
+  /** Never throws. */
+  handle(connection: Connection, { conversationId, active }: TypingFrame): void {
+    const now = this.parts.clock();
+    const state = (connection.typing ??= new TypingState(now));
+    if (active) this.begin(connection, state, conversationId, now);
+    else if (state.ends(conversationId, now)) this.tell(connection, conversationId, false);
+  }
+
+  /** A socket has closed: its user writes nothing there any more. */
+  closed(connection: Connection): void {
+    const conversations = connection.typing?.endAll(this.parts.clock()) ?? [];
+    connection.typing = null;
+    for (const conversationId of conversations) this.tell(connection, conversationId, false);
+  }
+
+  private begin(
+    connection: Connection,
+    state: TypingState,
+    conversationId: string,
+    now: number,
+  ): void {
+    const { membership, metrics } = this.parts;
+    const noted = state.begins(conversationId, now);
+    if (!noted) return;
+    if (!state.bucket.take(now)) {
+      state.refused(conversationId, noted);
+      metrics.lost('rate');
+    } else if (membership.maySend(conversationId, connection.userId)) {
+      state.told(conversationId, noted);
+      this.tell(connection, conversationId, true);
+    } else if (this.asking < this.most) {
+      void this.ask(connection, state, conversationId, noted);
+    } else {
+      state.refused(conversationId, noted);
+      metrics.lost('busy');
+    }
+  }
+
+  private async ask(
+    connection: Connection,
+    state: TypingState,
+    conversationId: string,
+    noted: object,
+  ): Promise<void> {
+    const { membership, metrics } = this.parts;
+    this.asking += 1;
+    try {
+      await membership.requireSender(conversationId, connection.userId);
+      // The user may have stopped meanwhile, or gone.
+      if (state.told(conversationId, noted)) this.tell(connection, conversationId, true);
+    } catch (error) {
+      state.refused(conversationId, noted);
+      metrics.lost(toTidingsError(error).retryable ? 'unavailable' : 'refused');
+    } finally {
+      this.asking -= 1;
+    }
+  }
+
+  private tell({ userId }: Connection, conversationId: string, active: boolean): void {
+    this.parts.log.append({ conversationId, userId, active });
+  }
+}

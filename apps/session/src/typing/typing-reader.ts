@@ -1,0 +1,46 @@
+import { EVENT_TYPES } from '@tidings/common/contracts/events';
+import { TYPING, typingChanged, type TypingChanged } from '@tidings/common/contracts/typing';
+import type { LogRecord } from '@tidings/common/kafka/record';
+
+/** What a batch says of who writes. */
+export interface TypingBatch {
+  /** The last word of each user in each conversation. */
+  signals: TypingChanged[];
+  /** Records that came too late to be of use. */
+  stale: number;
+  /** Records that are none, of another type, or said again later in the batch. */
+  skipped: number;
+}
+
+/** Reads records of `chat.signals.v1`; `now`: Unix milliseconds. Never throws. */
+export function readTyping(records: readonly LogRecord[], now: number): TypingBatch {
+  const latest = new Map<string, TypingChanged>();
+  const read: TypingBatch = { signals: [], stale: 0, skipped: 0 };
+  for (const record of records) {
+    if (now - record.timestamp > TYPING.staleMs) {
+      read.stale++;
+      continue;
+    }
+    const signal = readSignal(record);
+    if (!signal) {
+      read.skipped++;
+      continue;
+    }
+    const key = signal.conversationId + signal.userId;
+    // in the order of the last words
+    if (latest.delete(key)) read.skipped++;
+    latest.set(key, signal);
+  }
+  read.signals = [...latest.values()];
+  return read;
+}
+
+function readSignal(record: LogRecord): TypingChanged | null {
+  if (record.type !== EVENT_TYPES.typing) return null;
+  try {
+    const parsed = typingChanged.safeParse(JSON.parse(record.value.toString()));
+    return parsed.success && parsed.data.conversationId === record.key ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

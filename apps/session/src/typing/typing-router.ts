@@ -1,0 +1,72 @@
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import type { MemberCache } from '@tidings/common/redis/members';
+import { within } from '@tidings/common/runtime/lifecycle';
+import type { Logger } from '@tidings/common/runtime/logger';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Letter } from '../domain/fan-out';
+import { typingLetter } from '../domain/typing-letter';
+import type { Deliveries } from '../routing/deliveries';
+import { readTyping, type TypingBatch } from './typing-reader';
+import type { TypingPushMetrics } from './typing.metrics';
+
+/** Longest time for one batch, in milliseconds; then it is given up. */
+const BATCH_MS = 1_000;
+/** What comes within this time after a batch is fetched together, in milliseconds. */
+const GATHER_MS = 25;
+
+export interface TypingRouterParts {
+  copies: Pick<MemberCache, 'get'>;
+  deliveries: Pick<Deliveries, 'handOut'>;
+  metrics: TypingPushMetrics;
+  logger: Logger;
+  /** Unix milliseconds. */
+  now: () => number;
+}
+
+/**
+ * Pushes who is writing to the other members, as Redis' copy knows them; storage is never asked. What
+ * cannot be pushed now is dropped and counted: nothing is tried again.
+ */
+export class TypingRouter {
+  private troubled = false;
+
+  constructor(
+    private readonly parts: TypingRouterParts,
+    private readonly gatherMs = GATHER_MS,
+  ) {}
+
+  /** Routes one batch. Never throws. */
+  async handle(batch: LogBatch): Promise<HandleOutcome> {
+    const { metrics, logger, now } = this.parts;
+    const read = readTyping(batch.records, now());
+    metrics.count('stale', read.stale);
+    metrics.count('skipped', read.skipped);
+    if (read.signals.length > 0) {
+      try {
+        await within(this.route(read, batch.records[0]!.timestamp), BATCH_MS);
+        this.troubled = false;
+      } catch (error) {
+        metrics.count('failed', read.signals.length);
+        if (!this.troubled) logger.warn({ err: error }, 'typing is not pushed');
+        this.troubled = true;
+      }
+    }
+    await delay(this.gatherMs);
+    return { done: true };
+  }
+
+  private async route({ signals }: TypingBatch, oldestMs: number): Promise<void> {
+    const { copies, deliveries, metrics, now } = this.parts;
+    const known = await copies.get(signals.map((signal) => signal.conversationId));
+    const letters: Letter[] = [];
+    signals.forEach((signal, i) => {
+      const routing = known[i];
+      const letter = routing ? typingLetter(signal, routing) : null;
+      if (letter) letters.push(letter);
+    });
+    const { pushes } = await deliveries.handOut(letters);
+    metrics.count('told', letters.length);
+    metrics.count('untold', signals.length - letters.length);
+    metrics.pushed(pushes, now() - oldestMs);
+  }
+}
