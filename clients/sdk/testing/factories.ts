@@ -5,6 +5,7 @@ import type { WelcomeFrame } from '../src/connection';
 
 export const ME = '00000000-0000-7000-8000-00000000000a';
 export const PEER = '00000000-0000-7000-8000-00000000000b';
+export const THIRD = '00000000-0000-7000-8000-00000000000c';
 export const CONVERSATION = 'conversation-1';
 
 /** A UUIDv7-shaped id with a number in it. */
