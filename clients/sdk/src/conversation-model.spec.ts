@@ -200,6 +200,87 @@ describe('a conversation as the client holds it', () => {
     expect(positions(model.messages())).toContain(10);
   });
 
+  describe('of a user who is added again', () => {
+    const join = (position: number, previous: number | null, begins: 'joined' | 'all') =>
+      model.push({
+        message: message(position),
+        at: String(position),
+        previous: previous === null ? null : String(previous),
+        begins,
+      });
+
+    beforeEach(() => {
+      model.serve(served('new', 10, [message(9), message(10)]), null);
+      push(12, 10);
+      model.leave('12');
+    });
+
+    it('begins anew with the entry that adds him, where he sees nothing older', () => {
+      join(20, 18, 'joined');
+      expect([model.gone, model.gap, model.hasOlder, model.have]).toEqual([
+        false,
+        false,
+        false,
+        '20',
+      ]);
+      expect(positions(model.messages())).toEqual([20]);
+      model.serve(served('behind', 12, [message(11)]), '10');
+      model.serve(served('gone', 12), '10');
+      expect([model.gone, positions(model.messages())]).toEqual([false, [20]]);
+    });
+
+    it('keeps its copy where he sees everything, and asks for what came meanwhile', () => {
+      join(20, null, 'all');
+      expect([model.gone, model.gap, model.have]).toEqual([false, true, '12']);
+      model.serve(served('behind', 20, [message(15), message(20)]), '12');
+      expect(positions(model.messages())).toEqual([9, 10, 12, 15, 20]);
+    });
+
+    it('drops its copy when he learns of it by a sync, or by a later entry', () => {
+      push(21, 20);
+      expect([model.gone, model.gap]).toEqual([false, true]);
+      model.serve(served('new', 21, [message(21)], true), null);
+      model.page([message(20)], { before: '21' }, false);
+      expect(positions(model.messages())).toEqual([20, 21]);
+      expect(model.message(id(9))).toBeUndefined();
+    });
+
+    it('is not brought back by what came before he was removed', () => {
+      push(11, 10);
+      model.serve(served('behind', 11, [message(11)]), '10');
+      expect(model.gone).toBe(true);
+    });
+  });
+
+  it('drops what is older than the first message that there is', () => {
+    model.serve(served('new', 20, [message(19), message(20)], true), null);
+    push(5, 4);
+    model.page([message(18)], { before: '19' }, false);
+    expect(positions(model.messages())).toEqual([18, 19, 20]);
+  });
+
+  it('takes from a push what `sent` does not tell', () => {
+    model.serve(served('new', 10, [message(10)]), null);
+    model.sent(message(12));
+    const expiresAt = '2026-01-01T00:00:10.000Z';
+    expect(push(12, 10, { expiresAt })).toMatchObject([
+      { kind: 'changed', message: { expiresAt } },
+    ]);
+    model.sent(message(12));
+    expect(model.messages().at(-1)).toMatchObject({ expiresAt });
+    expect(push(12, 10, { expiresAt })).toEqual([]);
+  });
+
+  it('keeps what a copy told when `sent` names the first place', () => {
+    model.serve(served('new', 10, [message(10)]), null);
+    push(15, 10, { messageId: id(1), expiresAt: '2026-01-01T00:00:10.000Z' });
+    model.sent(message(12, { messageId: id(1) }));
+    expect(model.messages().at(-1)).toMatchObject({
+      position: '12',
+      expiresAt: '2026-01-01T00:00:10.000Z',
+    });
+  });
+
   it('drops a message that turned out to be void', () => {
     model.serve(served('new', 10, [message(10)]), null);
     model.sent(message(12));

@@ -1,5 +1,5 @@
 import { DIGEST_LENGTH, type DigestEntry } from '@tidings/common/contracts/digest';
-import type { Message } from '@tidings/common/contracts/content';
+import type { HistoryMode, Message } from '@tidings/common/contracts/content';
 import type { SyncedConversation } from '@tidings/common/contracts/frames';
 import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
 import { Spans } from './spans';
@@ -12,6 +12,8 @@ export interface PushedEntry {
   at: string;
   /** Position of the record before it; "0": it is the first; null: unknown. */
   previous: string | null;
+  /** Of the entry that adds this user: what he sees from then on. */
+  begins?: HistoryMode;
 }
 
 /** A pushed record that does not follow what is held yet; its message is in the timeline. */
@@ -37,6 +39,14 @@ export class ConversationModel {
   /** Pushed records that do not follow what is held yet. */
   private aside: Aside[] = [];
   private member = true;
+  /** Position of the entry that removed this user last, as far as it was told. */
+  private left = '0';
+  /** Position of the entry that added this user last, as far as it was pushed. */
+  private joined = '0';
+  /** Nothing before this position is this user's to see. */
+  private begin = '0';
+  /** A member again, and where that began is not known: what is held may be of before. */
+  private adrift = false;
   private trusting = true;
   /** `have` when the connection in use began: what lies above was pushed or served by it. */
   private before = '0';
@@ -71,6 +81,11 @@ export class ConversationModel {
   /** This user is not (or no longer) a member. The local copy stays. */
   get gone(): boolean {
     return !this.member;
+  }
+
+  /** No member, as far as known, or one again since an unknown time: what is held may be of before. */
+  get away(): boolean {
+    return this.gone || this.adrift;
   }
 
   /** Whether pushed entries are kept aside: some record before them is missing. */
@@ -117,10 +132,16 @@ export class ConversationModel {
 
   /** Takes a pushed entry. */
   push(entry: PushedEntry): Change[] {
+    if (entry.begins) this.join(entry.at, entry.begins);
     const isChange = entry.at !== entry.message.position;
     const changes = report(entry.message, this.timeline.merge(entry.message, isChange));
-    this.member = true;
-    if (this.follows(entry)) {
+    // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
+    const unsure = !this.member && entry.previous === null;
+    if (!this.member && comparePositions(entry.at, this.left) > 0) {
+      this.member = true;
+      this.adrift = !entry.begins;
+    }
+    if (this.follows(entry) && !unsure) {
       this.raise(entry);
       this.catchUp();
     } else {
@@ -136,15 +157,24 @@ export class ConversationModel {
    */
   serve(answer: SyncedConversation, asked: string | null): Change[] {
     if (answer.state === 'gone') {
-      this.leave();
+      this.leave(answer.upTo);
       return [];
     }
-    this.member = true;
-    if (answer.state === 'reset') {
+    // An answer from before the membership in force.
+    if (comparePositions(answer.upTo, this.begin) < 0) return [];
+    const current = comparePositions(answer.upTo, this.left) > 0;
+    const back = current && this.away;
+    this.member ||= current;
+    if (current) this.adrift = false;
+    if (answer.state === 'reset' || (back && answer.state === 'new')) {
       this.timeline.forgetUpTo(answer.upTo);
       this.spans.forgetBelow(answer.upTo);
     }
     const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
+    // Whatever else is held up to there is of an earlier membership, or has expired.
+    if (answer.state === 'new' && !answer.more) {
+      this.timeline.keepOnly(new Set(answer.messages.map((m) => m.messageId)), answer.upTo);
+    }
     const from = this.servedFrom(answer, asked);
     // An answer for a new device says nothing about changes of what was held before it connected.
     if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
@@ -193,18 +223,30 @@ export class ConversationModel {
     if (from === undefined || end === undefined || !this.spans.newest) return changes;
     const to = minPosition(end, this.have);
     if (comparePositions(from, to) <= 0) this.spans.add(from, to);
+    // What is held before the first message of all is of an earlier membership, or has expired.
+    const first = items[0]?.position ?? asked.before;
+    if (!more && first !== undefined && bound) this.timeline.forgetUpTo(String(BigInt(first) - 1n));
     return changes;
   }
 
-  /** This user is no member from here on; what is held stays. */
-  leave(): void {
+  /**
+   * This user is no member from a position on; what is held stays. Nothing when he was added again
+   * behind it.
+   */
+  leave(at = maxPosition(this.have, this.joined)): void {
+    if (comparePositions(at, this.joined) < 0) return;
+    this.left = maxPosition(this.left, at);
     this.member = false;
     this.aside = [];
   }
 
   /** Takes an own message whose position the server confirmed. */
   sent(message: Message): Change[] {
-    return report(message, this.timeline.merge(message, false));
+    if (comparePositions(message.position, this.begin) < 0) {
+      this.timeline.remove(message.messageId);
+      return [];
+    }
+    return report(message, this.timeline.confirm(message));
   }
 
   /** Drops an own message that turned out to be void (`message_id_conflict` after `sent`). */
@@ -235,6 +277,18 @@ export class ConversationModel {
       .slice(-DIGEST_LENGTH);
     if (run.length < DIGEST_LENGTH && newest.from !== '0') return null;
     return run.some((m) => comparePositions(m.version, newest.to) > 0) ? null : run;
+  }
+
+  /** The entry at this position adds this user. What he sees from then on may begin there. */
+  private join(at: string, history: HistoryMode): void {
+    if (comparePositions(at, this.joined) <= 0) return;
+    this.joined = at;
+    if (history === 'all') return;
+    this.begin = at;
+    this.timeline.forgetUpTo(String(BigInt(at) - 1n));
+    this.aside = this.aside.filter((e) => comparePositions(e.at, at) > 0);
+    this.spans.forgetBelow(at);
+    this.spans.add('0', at);
   }
 
   /** Raises `have` over the entries kept aside that follow it now. */

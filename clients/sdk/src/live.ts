@@ -273,8 +273,7 @@ export class Live {
         this.look(frame.conversationId, this.replica.push(frame));
         return this.changes.changed(frame.changeId, bareMessage(frame));
       case 'conversation':
-        this.replica.pushConversation(frame);
-        return this.look(frame.conversationId, false);
+        return this.look(frame.conversationId, this.replica.pushConversation(frame));
       case 'sent':
         return this.takeSent(frame);
       case 'held':

@@ -97,8 +97,11 @@ export class Replica {
     return unknown;
   }
 
-  /** Takes a pushed change of a conversation; its record is a message of the history. */
-  pushConversation(frame: ConversationFrame): void {
+  /**
+   * Takes a pushed change of a conversation; its record is a message of the history. True: it adds this
+   * user, so that the server has to be asked for what happened while he was away (marks of others).
+   */
+  pushConversation(frame: ConversationFrame): boolean {
     const { conversationId, position, messageId, senderId, sentAt, change, previous } = frame;
     const message: Message = {
       conversationId,
@@ -111,20 +114,23 @@ export class Replica {
     };
     const { model, unknown } = this.touch(conversationId);
     const back = model.gone;
-    const changes = model.push({ message, at: position, previous });
+    const added = change.kind === 'added' && change.userIds.includes(this.userId);
+    const begins = added ? change.history : undefined;
+    const changes = model.push({ message, at: position, previous, begins });
     const out = change.kind === 'removed' && change.userIds.includes(this.userId);
-    if (out) model.leave();
-    const begun = unknown || back || change.kind === 'created';
+    if (out) model.leave(position);
+    const begun = unknown || back || added || change.kind === 'created';
     const what = out ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
+    return added;
   }
 
   /** Takes one conversation of a sync's answer; `asked`: the position that the request listed. */
   served(answer: SyncedConversation, asked: string | null): void {
     const { conversationId, state } = answer;
     const { model, unknown } = this.touch(conversationId);
-    const back = model.gone;
+    const back = model.away;
     const changes = model.serve(answer, asked);
     if (state === 'gone') this.handlers.conversation({ conversationId, what: 'gone' });
     else if (state === 'reset') this.handlers.conversation({ conversationId, what: 'reset' });

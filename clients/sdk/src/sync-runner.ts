@@ -246,7 +246,7 @@ export class SyncRunner {
       }),
     );
     if (this.run !== run) return;
-    const fitting = withinFrame(conversations);
+    const fitting = withinFrame(conversations, full ? (this.since?.length ?? 0) : 0);
     run.named = fitting.map((c) => c.conversationId);
     this.ask(run, full ? this.since : null, fitting, asOf);
   }
@@ -294,10 +294,10 @@ function addPart(parts: Map<string, SyncedConversation>, part: SyncedConversatio
   );
 }
 
-/** As many entries as one frame takes, the latest first. */
-function withinFrame<T>(entries: readonly T[]): T[] {
+/** As many entries as one frame takes beside `used` bytes, the latest first. */
+function withinFrame<T>(entries: readonly T[], used: number): T[] {
   const taken: T[] = [];
-  let bytes = 0;
+  let bytes = used;
   for (const entry of [...entries].reverse()) {
     bytes += JSON.stringify(entry).length + 1;
     if (bytes > FRAME_BUDGET) break;

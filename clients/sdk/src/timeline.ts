@@ -13,6 +13,8 @@ export class Timeline {
   private readonly byId = new Map<string, Message>();
   /** Ids that are known from a change alone. */
   private readonly changesOnly = new Set<string>();
+  /** Own messages of which only the place was told, not what the server added (`expiresAt`). */
+  private readonly placesOnly = new Set<string>();
 
   /** The message with this id, as it is now. */
   get(messageId: string): Message | undefined {
@@ -33,11 +35,21 @@ export class Timeline {
       return 'new';
     }
     if (!isChange) this.changesOnly.delete(message.messageId);
-    const merged = mergeCopies(held, message);
+    const placeOnly = this.placesOnly.delete(message.messageId);
+    const merged = placeOnly ? atFirstPlace(message, held) : mergeCopies(held, message);
     if (merged === held) return 'same';
     this.take(held);
     this.insert(merged);
-    return 'changed';
+    return isAlike(merged, held) ? 'same' : 'changed';
+  }
+
+  /** Takes an own message with the place that the server has told. */
+  confirm(message: Message): MergeResult {
+    const held = this.byId.get(message.messageId);
+    const placeOnly = !held || this.placesOnly.has(message.messageId);
+    const result = this.merge(held ? atFirstPlace(held, message) : message, false);
+    if (placeOnly) this.placesOnly.add(message.messageId);
+    return result;
   }
 
   /** The messages at and above a position. */
@@ -50,6 +62,7 @@ export class Timeline {
     const held = this.byId.get(messageId);
     if (held) this.take(held);
     this.changesOnly.delete(messageId);
+    this.placesOnly.delete(messageId);
   }
 
   /** Drops every message at or below a position. */
@@ -58,8 +71,17 @@ export class Timeline {
     for (const message of dropped) {
       this.byId.delete(message.messageId);
       this.changesOnly.delete(message.messageId);
+      this.placesOnly.delete(message.messageId);
     }
     this.ordered = this.ordered.slice(dropped.length);
+  }
+
+  /** Drops every message at or below a position but these. */
+  keepOnly(ids: ReadonlySet<string>, position: string): void {
+    for (const { messageId, position: at } of [...this.ordered]) {
+      if (comparePositions(at, position) > 0) return;
+      if (!ids.has(messageId)) this.remove(messageId);
+    }
   }
 
   private take(held: Message): void {
@@ -107,6 +129,21 @@ function mergeCopies(held: Message, next: Message): Message {
   const second = place < 0 ? held : next;
   if (!isNewer(second, first)) return first;
   return { ...second, position: first.position, sentAt: first.sentAt };
+}
+
+/** `copy` at the lower one of both places. */
+function atFirstPlace(copy: Message, other: Message): Message {
+  if (comparePositions(copy.position, other.position) <= 0) return copy;
+  return { ...copy, position: other.position, sentAt: other.sentAt };
+}
+
+/** Whether nobody can tell two states of a message apart. */
+function isAlike(one: Message, other: Message): boolean {
+  return (
+    one.position === other.position &&
+    one.version === other.version &&
+    one.expiresAt === other.expiresAt
+  );
 }
 
 /** The highest version is the newest; but a deletion is final, and the first one counts. */

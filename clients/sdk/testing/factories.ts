@@ -6,6 +6,7 @@ import type { OutboxRecord } from '../src/outbox-store';
 
 export const ME = '00000000-0000-7000-8000-00000000000a';
 export const PEER = '00000000-0000-7000-8000-00000000000b';
+export const THIRD = '00000000-0000-7000-8000-00000000000c';
 export const CONVERSATION = 'conversation-1';
 
 /** A UUIDv7-shaped id with a number in it. */

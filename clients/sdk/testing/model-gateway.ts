@@ -1,27 +1,38 @@
-import { isEditable, isSentContent, type Message } from '@tidings/common/contracts/content';
-import type { ChangeFrame, SendFrame, SyncRequest } from '@tidings/common/contracts/frames';
-import { ME, PEER, welcome } from './factories';
+import { isEditable, isSentContent } from '@tidings/common/contracts/content';
+import type {
+  ChangeFrame,
+  MarkFrame,
+  SendFrame,
+  SyncRequest,
+} from '@tidings/common/contracts/frames';
+import { ME, welcome } from './factories';
 import { FakeTransport, type FakeSocket } from './fake-transport';
-import { ModelLog, type LogRecord } from './model-log';
-
-export const CONVERSATIONS = ['conversation-a', 'conversation-b', 'conversation-c'];
+import type { LogListener, LogRecord, ModelLog } from './model-log';
+import { type ModelStorage, plainStorage } from './model-sync';
 
 type SyncFrame = SyncRequest & { ref: string };
 
 /** What a gateway does with a send. */
 export type Treatment = 'answer' | 'stay silent' | 'refuse' | 'hold' | 'conflict';
 
+/** A frame on its way to the client. */
+interface Push {
+  conversationId: string;
+  frame: object;
+  /** Of an entry: session does not know the one before it. */
+  unknown: boolean;
+}
+
 /**
- * A gateway (and everything behind it) that does only what it is told, step by step: what it pushes
+ * A gateway for one device, with the session behind it, that does only what it is told, step by step: what it pushes
  * and answers waits until the test lets it through, loses or doubles it.
  */
-export class ModelGateway {
-  readonly log = new ModelLog();
+export class ModelGateway implements LogListener {
   readonly transport = new FakeTransport();
   /** Every id that the gateway refused for good. */
   readonly failed = new Set<string>();
   private socket: FakeSocket | null = null;
-  private pushes: object[] = [];
+  private pushes: Push[] = [];
   private answers: object[] = [];
   private sends: SendFrame[] = [];
   private changes: ChangeFrame[] = [];
@@ -31,43 +42,39 @@ export class ModelGateway {
   private heldElsewhere: SendFrame[] = [];
   private refusedIds = new Map<string, Set<string>>();
   private connects = 0;
+  private marks: MarkFrame[] = [];
+  /** Conversations of whose last entry session has lost track. */
+  private readonly forgotten = new Set<string>();
+  /** Conversations of which a push was lost on this connection. */
+  private readonly holes = new Set<string>();
 
-  constructor() {
+  constructor(
+    readonly log: ModelLog,
+    private readonly storage: ModelStorage = plainStorage(log),
+  ) {
+    log.listen(this);
     this.transport.onOpen = (socket) => {
       socket.onFrame = (frame) => this.take(socket, frame);
     };
   }
 
   /** `fetch` of the client: the directory and the history. */
-  readonly fetch: typeof fetch = (input) => {
+  readonly fetch: typeof fetch = async (input) => {
     const url = new URL(input as string);
-    const body = url.pathname.endsWith('/connections')
-      ? {
-          ticket: `t${++this.connects}`,
-          expiresInSeconds: 30,
-          gateways: [
-            { id: 'g1', url: 'ws://g1/' },
-            { id: 'g2', url: 'ws://g2/' },
-          ],
-          heartbeatSeconds: 25,
-          backoff: { baseMs: 10, maxMs: 100 },
-        }
-      : this.historyPage(url);
-    return Promise.resolve(new Response(JSON.stringify(body)));
+    const directory = url.pathname.endsWith('/connections');
+    const body = directory ? this.directory() : await this.historyPage(url);
+    return new Response(JSON.stringify(body));
   };
 
   /** Lets the socket that the client is opening in. */
   accept(): boolean {
     const socket = this.transport.sockets.at(-1);
     if (!socket || socket === this.socket || socket.abandoned) return false;
+    this.forgetConnection();
     this.socket = socket;
-    this.pushes = [];
-    this.answers = [];
-    this.sends = [];
-    this.changes = [];
-    this.syncs = [];
-    this.refusedIds.clear();
-    socket.receive(welcome(socket.url === 'ws://g2/' ? 'g2' : 'g1', { userId: ME }));
+    const serverTime = new Date(this.log.now()).toISOString();
+    const more = { userId: ME, serverTime, features: ['receipts'] };
+    socket.receive(welcome(socket.url === 'ws://g2/' ? 'g2' : 'g1', more));
     return true;
   }
 
@@ -78,27 +85,45 @@ export class ModelGateway {
     this.answers = [];
     socket?.end();
     if (this.socket === socket) this.socket = null;
-    this.sends = [];
-    this.changes = [];
-    this.syncs = [];
+    this.forgetConnection();
     this.heldElsewhere.push(...this.held.splice(0));
   }
 
-  /** Somebody else writes. */
-  speak(conversation: number): void {
-    this.push(this.log.speak(CONVERSATIONS[conversation]!, PEER));
+  private forgetConnection(): void {
+    this.pushes = [];
+    this.answers = [];
+    this.sends = [];
+    this.changes = [];
+    this.syncs = [];
+    this.marks = [];
+    this.refusedIds.clear();
+    this.holes.clear();
   }
 
-  /** Somebody edits a message. */
-  edit(conversation: number, back: number): void {
-    const record = this.log.edit(CONVERSATIONS[conversation]!, back);
-    if (record) this.push(record);
+  /** Whether a push was lost on this connection: its device may not know it yet. */
+  get hasHoles(): boolean {
+    return this.holes.size > 0;
   }
 
-  /** Somebody deletes a message for everybody. */
-  remove(conversation: number, back: number): void {
-    const record = this.log.remove(CONVERSATIONS[conversation]!, back);
-    if (record) this.push(record);
+  /** Session loses track: of the next entry it does not know the one before. */
+  forget(conversationId: string): void {
+    this.forgotten.add(conversationId);
+  }
+
+  record(record: LogRecord): void {
+    const { conversationId, previous } = record;
+    const unknown = this.forgotten.delete(conversationId);
+    if (!this.log.sees(record)) return;
+    this.push({ conversationId, unknown, frame: { ...frameOf(record), previous: `${previous}` } });
+  }
+
+  raised(conversationId: string, userId: string, by: unknown): void {
+    if (by === this || !this.log.isMember(conversationId)) return;
+    const marks = this.log.receipts(conversationId).find((r) => r.userId === userId)!;
+    const upTo = String(this.log.last(conversationId));
+    const own = userId === ME ? { unread: this.log.unread(conversationId), upTo } : {};
+    const frame = { type: 'receipt', conversationId, ...marks, ...own };
+    this.push({ conversationId, unknown: false, frame });
   }
 
   /** Treats the client's next edit or deletion. */
@@ -112,11 +137,10 @@ export class ModelGateway {
     }
     const content = frame.type === 'edit' ? frame.content : null;
     if (content && !isEditable(content)) throw new Error('only text and custom can be edited');
-    const end = this.log.end;
     const record = this.log.change(conversationId, messageId, content, changeId);
-    if (record && record.at > end) this.push(record);
     if (treatment === 'stay silent') return;
-    if (record) this.answers.push(changedFrame(record));
+    const { previous } = record ?? {};
+    if (record) this.answers.push({ ...frameOf(record), previous: `${previous}` });
     else
       this.answers.push({
         ...errorFrame(messageId, 'not_found', false),
@@ -124,20 +148,26 @@ export class ModelGateway {
       });
   }
 
-  /** Appends a message of the history once more, as a retried send with unknown outcome does. */
-  copy(conversation: number, back: number): void {
-    const conversationId = CONVERSATIONS[conversation]!;
-    const message = this.log.history(conversationId).at(-1 - back);
-    if (message) this.push(this.log.append(conversationId, message));
+  /** Takes the watermarks that the client has raised. */
+  serveMarks(): void {
+    for (const { type, conversationId, position } of this.marks.splice(0)) {
+      const mark = Number(position);
+      const marks = type === 'read' ? { read: mark } : { delivered: mark };
+      this.log.raise(conversationId, ME, marks, this);
+    }
   }
 
-  /** Hands over the next push; `how`: as it is, twice, or never (then a `resync` says so). */
+  /** Hands over the next push: once, twice or never. */
   deliver(how: 'once' | 'twice' | 'lose'): void {
     const push = this.pushes.shift();
     if (!push || !this.socket) return;
-    if (how === 'lose') return;
-    this.socket.receive(push);
-    if (how === 'twice') this.socket.receive(push);
+    const { conversationId, unknown, frame } = push;
+    if (how === 'lose') return void this.holes.add(conversationId);
+    // Session knows the chain unless it begins anew; then it has lost nothing before.
+    const known = !unknown || this.holes.has(conversationId);
+    const told = known ? frame : { ...frame, previous: null };
+    this.socket.receive(told);
+    if (how === 'twice') this.socket?.receive(told);
   }
 
   /** Hands over the next answer. */
@@ -155,6 +185,7 @@ export class ModelGateway {
     const { messageId } = send;
     if (refused && !refused.has(messageId)) return this.refuse(send, refused);
     this.refusedIds.delete(conversationId);
+    if (!this.log.isMember(conversationId)) return this.refuseOutsider(send);
     if (treatment === 'refuse') return this.refuse(send, new Set());
     const mayFail = !send.retry && !this.log.find(conversationId, messageId);
     if (this.failed.has(messageId) || (treatment === 'conflict' && mayFail)) {
@@ -177,33 +208,44 @@ export class ModelGateway {
   }
 
   /** Answers the next sync; `lag`: how far storage is behind the barrier; `split`: in two frames. */
-  answerSync(lag: number, split: boolean): void {
+  async answerSync(lag: number, split: boolean): Promise<void> {
     const sync = this.syncs.shift();
     if (!sync) return;
-    const applied = Math.max(0, sync.barrier - lag);
-    const body = this.log.answer(sync.frame, lag > 0 ? applied : this.log.end);
-    const last = lag > 0 ? { complete: false, delayed: true } : { complete: body.complete };
+    const applied = lag > 0 ? Math.max(0, sync.barrier - lag) : null;
+    const bodies = await this.storage.sync(sync.frame, applied);
+    const { conversations, ...end } = bodies.at(-1)!;
+    const parts = split && conversations.length > 1 ? [conversations.slice(0, 1)] : [];
+    const rest = conversations.slice(parts.length);
     const frame = { type: 'synced', ref: sync.frame.ref };
-    if (split) {
-      this.answers.push({ ...frame, conversations: body.conversations.slice(0, 1) });
-      this.answers.push({ ...frame, ...body, conversations: body.conversations.slice(1), ...last });
-    } else {
-      this.answers.push({ ...frame, ...body, ...last });
+    for (const part of [...bodies.slice(0, -1).map((body) => body.conversations), ...parts]) {
+      this.answers.push({ ...frame, conversations: part });
     }
-    if (lag > 0) this.answers.push({ type: 'resync', reason: 'caught up', withinMs: 50 });
+    this.answers.push({ ...frame, ...end, conversations: rest });
+    if (end.delayed) this.answers.push({ type: 'resync', reason: 'caught up', withinMs: 50 });
   }
 
   /** Whether nothing waits to be handled. */
   get idle(): boolean {
-    const waiting = [this.pushes, this.answers, this.sends, this.changes, this.syncs];
+    const { pushes, answers, sends, changes, syncs, marks } = this;
+    const waiting = [pushes, answers, sends, changes, syncs, marks];
     return waiting.every((list) => list.length === 0);
   }
 
-  private historyPage(url: URL): { items: Message[]; more: boolean } {
-    const conversationId = url.pathname.split('/')[3]!;
-    const before = Number(url.searchParams.get('before') ?? Infinity);
-    const all = this.log.history(conversationId).filter((m) => Number(m.position) < before);
-    return { items: all.slice(-3), more: all.length > 3 };
+  private directory(): object {
+    return {
+      ticket: `t${++this.connects}`,
+      expiresInSeconds: 30,
+      gateways: [
+        { id: 'g1', url: 'ws://g1/' },
+        { id: 'g2', url: 'ws://g2/' },
+      ],
+      heartbeatSeconds: 25,
+      backoff: { baseMs: 10, maxMs: 100 },
+    };
+  }
+
+  private historyPage(url: URL): Promise<object> | object {
+    return this.storage.history(url.pathname.split('/')[3]!, url.searchParams.get('before')!);
   }
 
   private take(socket: FakeSocket, frame: Record<string, unknown>): void {
@@ -211,6 +253,9 @@ export class ModelGateway {
     if (frame['type'] === 'send') this.sends.push(frame as unknown as SendFrame);
     if (frame['type'] === 'edit' || frame['type'] === 'delete') {
       this.changes.push(frame as unknown as ChangeFrame);
+    }
+    if (frame['type'] === 'received' || frame['type'] === 'read') {
+      this.marks.push(frame as unknown as MarkFrame);
     }
     if (frame['type'] === 'sync') {
       this.syncs.push({ frame: frame as unknown as SyncFrame, barrier: this.log.end });
@@ -223,28 +268,37 @@ export class ModelGateway {
     this.answers.push(errorFrame(send.messageId, 'busy', true));
   }
 
+  private refuseOutsider({ messageId }: SendFrame): void {
+    this.failed.add(messageId);
+    this.answers.push(errorFrame(messageId, 'no_such_conversation', false));
+  }
+
   private write(send: SendFrame, answered: boolean): void {
     const { messageId, content } = send;
     if (!isSentContent(content)) throw new Error('the model knows no uploads');
     const conversationId = send.conversationId!;
-    const sentAt = '2026-01-01T00:00:00.000Z';
-    const message = { messageId, senderId: ME, content, sentAt, version: '0' };
-    this.push(this.log.append(conversationId, message));
-    const { at } = this.log.find(conversationId, messageId)!;
-    const position = String(at);
-    if (answered) this.answers.push({ type: 'sent', messageId, conversationId, position, sentAt });
+    if (!this.log.isMember(conversationId)) {
+      if (answered) this.refuseOutsider(send);
+      return;
+    }
+    this.log.append(conversationId, { messageId, senderId: ME, content });
+    const { at, message } = this.log.find(conversationId, messageId)!;
+    const place = { conversationId, position: String(at), sentAt: message.sentAt };
+    if (answered) this.answers.push({ type: 'sent', messageId, ...place });
   }
 
-  private push(record: LogRecord): void {
-    if (!this.socket) return;
-    const previous = String(record.previous);
-    const message = { ...record.message, type: 'message', previous };
-    this.pushes.push(record.kind === 'change' ? changedFrame(record) : message);
+  private push(push: Push): void {
+    if (this.socket) this.pushes.push(push);
   }
 }
 
-function changedFrame({ message, previous, changeId }: LogRecord): object {
-  return { ...message, type: 'changed', previous: String(previous), changeId };
+/** The frame that carries a record, without `previous`. */
+function frameOf({ kind, message, changeId }: LogRecord): object {
+  if (kind === 'change') return { ...message, type: 'changed', changeId };
+  if (message.content.kind !== 'event') return { ...message, type: 'message' };
+  const { conversationId, position, messageId, senderId, sentAt, content } = message;
+  const ids = { conversationId, position, messageId, senderId, sentAt };
+  return { type: 'conversation', ...ids, change: content.event };
 }
 
 function errorFrame(messageId: string, code: string, retryable: boolean): object {

@@ -1,178 +1,318 @@
-import { createHash } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import { digestText, DIGEST_LENGTH } from '@tidings/common/contracts/digest';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
-import { base64url } from '@tidings/common/contracts/ids';
-import { id } from './factories';
+import type { ConversationChange, HistoryMode, Message } from '@tidings/common/contracts/content';
+import type { Receipt } from '@tidings/common/contracts/http';
+import { id, ME, PEER, THIRD } from './factories';
 
-/** One record of the log: a first append, a later copy of one, or a change. */
+/** One record of the log: a first append, a later copy of one, a change of one, or an event. */
 export interface LogRecord {
   at: number;
-  kind: 'message' | 'copy' | 'change';
+  kind: 'message' | 'copy' | 'change' | 'event';
+  conversationId: string;
   /** The message as this record carries it. */
   message: Message;
   previous: number;
-  /** Of a change. */
+  /** Of a change of a message. */
   changeId?: string;
 }
 
-/** Small limits, so that tests meet them often. */
-const NEWEST = 4;
-const FIRST = 2;
-const CONVERSATIONS_PER_ANSWER = 2;
+/** A membership: entries in (from, until], known from its record at `joined` on. */
+export interface Interval {
+  from: number;
+  joined: number;
+  until: number | null;
+}
 
-type Since = Record<string, number>;
+/** Who hears of what happens. */
+export interface LogListener {
+  record(record: LogRecord): void;
+  /** A member's marks rose; `by`: who raised them. */
+  raised(conversationId: string, userId: string, by: unknown): void;
+}
 
-/** The server's side of docs/PROTOCOL.md §2 "sync", small and without any infrastructure. */
+interface Conversation {
+  records: LogRecord[];
+  members: Map<string, Interval[]>;
+  marks: Map<string, { delivered: number; read: number }>;
+  history: HistoryMode;
+  ttlSeconds: number | null;
+}
+
+interface Seed {
+  history: HistoryMode;
+  founders: string[];
+}
+
+/** What each conversation is like when it begins; their ids differ from the first characters on. */
+const SEEDS: Record<string, Seed> = {
+  'a-direct-one': { history: 'joined', founders: [ME, PEER] },
+  'b-first-group': { history: 'joined', founders: [ME, PEER, THIRD] },
+  'c-open-group': { history: 'all', founders: [PEER] },
+  'd-later-group': { history: 'joined', founders: [PEER, THIRD] },
+};
+export const CONVERSATIONS = Object.keys(SEEDS);
+
+/** What a send brings along. */
+type Written = Pick<Message, 'messageId' | 'senderId' | 'content'>;
+
+/**
+ * All conversations as log and storage have them, small and without any infrastructure: entries,
+ * changes, memberships as intervals, lifetimes and marks, by the rules of docs/PROTOCOL.md.
+ */
 export class ModelLog {
-  readonly records = new Map<string, LogRecord[]>();
+  private readonly conversations = new Map<string, Conversation>();
+  private readonly listeners: LogListener[] = [];
   private position = 0;
   private ids = 0;
+
+  /** `now`: Unix milliseconds on the server. */
+  constructor(readonly now: () => number) {}
 
   /** Position of the last record of all. */
   get end(): number {
     return this.position;
   }
 
-  /** Appends a message; a known id gives a copy. */
-  append(conversationId: string, message: Omit<Message, 'position' | 'conversationId'>): LogRecord {
-    const first = this.find(conversationId, message.messageId);
+  listen(listener: LogListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** Ids of the conversations that have begun, sorted. */
+  begun(): string[] {
+    return [...this.conversations.keys()].sort();
+  }
+
+  /** Appends a message; a known id gives a copy of the first append. */
+  append(conversationId: string, written: Written): LogRecord {
+    const { ttlSeconds } = this.conversation(conversationId);
+    const first = this.find(conversationId, written.messageId);
     const at = ++this.position;
-    const own = { ...message, conversationId, position: String(at) };
-    return this.write(conversationId, { at, kind: first ? 'copy' : 'message', message: own });
+    const life = ttlSeconds === null ? {} : { expiresAt: this.time(ttlSeconds * 1000) };
+    const message: Message = first
+      ? { ...this.current(conversationId, first), position: String(at) }
+      : {
+          ...{ ...written, conversationId, position: String(at) },
+          ...{ sentAt: this.time(), version: '0', ...life },
+        };
+    return this.write({ at, kind: first ? 'copy' : 'message', conversationId, message });
   }
 
   /** Appends somebody's new message. */
   speak(conversationId: string, senderId: string): LogRecord {
-    const messageId = id(500_000 + ++this.ids);
+    const messageId = this.newId(500_000);
     const content = { kind: 'text', text: `log ${this.ids}` } as const;
-    const sentAt = '2026-01-01T00:00:00.000Z';
-    return this.append(conversationId, { messageId, senderId, content, sentAt, version: '0' });
+    return this.append(conversationId, { messageId, senderId, content });
   }
 
-  /** Appends an edit of the n-th message from the end; it has no effect behind a deletion. */
-  edit(conversationId: string, back: number): LogRecord | null {
-    const target = this.history(conversationId).at(-1 - back);
-    if (!target) return null;
-    const text = `edited behind ${this.position}`;
-    return this.change(conversationId, target.messageId, { kind: 'text', text });
-  }
-
-  /** Appends a deletion of the n-th message from the end; the first one counts. */
-  remove(conversationId: string, back: number): LogRecord | null {
-    const target = this.history(conversationId).at(-1 - back);
-    return target ? this.change(conversationId, target.messageId, null) : null;
-  }
-
-  /** Appends a change, once per id; `content` null: a deletion. Null: no such message. */
+  /**
+   * Appends a change, once per id; `content` null: a deletion. Null: there is no such message for
+   * this user.
+   */
   change(
     conversationId: string,
     messageId: string,
     content: Message['content'] | null,
-    changeId = id(700_000 + ++this.ids),
+    changeId = this.newId(700_000),
   ): LogRecord | null {
-    const known = this.records.get(conversationId)?.find((r) => r.changeId === changeId);
+    const { records } = this.conversation(conversationId);
+    const known = records.find((r) => r.changeId === changeId);
     if (known) return known;
-    const target = this.find(conversationId, messageId)?.message;
-    if (!target) return null;
+    const target = this.visible(conversationId).find((m) => m.messageId === messageId);
+    if (!target || target.content.kind === 'event') return null;
     const at = ++this.position;
     const after: Pick<Message, 'content' | 'deleted'> = content
       ? { content }
       : { content: { kind: 'deleted' }, deleted: true };
-    const message = { ...target, ...after, version: String(at) };
-    return this.write(conversationId, { at, kind: 'change', message, changeId });
+    const { message: first } = this.find(conversationId, messageId)!;
+    const message = { ...first, ...after, version: String(at) };
+    return this.write({ at, kind: 'change', conversationId, message, changeId });
+  }
+
+  /** Another lifetime of the messages to come; null: they stay. */
+  setLifetime(conversationId: string, seconds: number | null): void {
+    this.conversation(conversationId).ttlSeconds = seconds;
+    this.event(conversationId, { kind: 'ttl', messageTtlSeconds: seconds });
+  }
+
+  /** Adds a user who is no member, or removes a member. */
+  toggle(conversationId: string, userId: string): void {
+    const conversation = this.conversation(conversationId);
+    const userIds = [userId];
+    const present = this.isMember(conversationId, userId);
+    const { history } = conversation;
+    const { at } = this.event(
+      conversationId,
+      present ? { kind: 'removed', userIds } : { kind: 'added', userIds, history },
+      (position) => this.move(conversation, userId, position),
+    );
+    if (at !== this.position) throw new Error('a change of a conversation is one record');
+  }
+
+  /** Raises a present member's marks; what lies beyond the end is refused. */
+  raise(
+    conversationId: string,
+    userId: string,
+    marks: { delivered?: number; read?: number },
+    by?: unknown,
+  ): void {
+    if (!this.isMember(conversationId, userId)) return;
+    const held = this.marks(conversationId, userId);
+    const read = Math.max(held.read, marks.read ?? 0);
+    const delivered = Math.max(held.delivered, marks.delivered ?? 0, read);
+    if (read > this.end || delivered > this.end) throw new Error('a mark beyond the end');
+    if (read === held.read && delivered === held.delivered) return;
+    this.conversation(conversationId).marks.set(userId, { delivered, read });
+    for (const listener of this.listeners) listener.raised(conversationId, userId, by);
   }
 
   /** The first append of a message id. */
   find(conversationId: string, messageId: string): LogRecord | undefined {
-    const all = this.records.get(conversationId) ?? [];
-    return all.find((r) => r.kind === 'message' && r.message.messageId === messageId);
+    const { records } = this.conversation(conversationId);
+    return records.find((r) => r.kind === 'message' && r.message.messageId === messageId);
   }
 
-  /** The history as it was at a position, ascending. */
-  history(conversationId: string, until = this.position): Message[] {
+  /** The user's newest membership as of a position; null: never one. */
+  interval(conversationId: string, userId: string, at = this.position): Interval | null {
+    const all = this.conversation(conversationId).members.get(userId) ?? [];
+    return all.findLast((i) => i.joined <= at) ?? null;
+  }
+
+  isMember(conversationId: string, userId: string = ME, at = this.position): boolean {
+    const interval = this.interval(conversationId, userId, at);
+    return interval !== null && (interval.until === null || interval.until > at);
+  }
+
+  /** Who a conversation began with, and what later members see. */
+  seed(conversationId: string): Seed {
+    return SEEDS[conversationId]!;
+  }
+
+  /** How often this client's user has become a member. */
+  memberships(conversationId: string): number {
+    return this.conversation(conversationId).members.get(ME)?.length ?? 0;
+  }
+
+  /** Whether a record is sent to this client's user. */
+  sees({ conversationId, at, kind, message }: LogRecord): boolean {
+    const interval = this.interval(conversationId, ME, at);
+    if (!interval || (interval.until !== null && interval.until < at)) return false;
+    return (kind === 'change' ? Number(message.position) : at) > interval.from;
+  }
+
+  /** Every message ever, expired and invisible ones included, as it was at a position. */
+  everything(conversationId: string, applied = this.position): Message[] {
     const messages = new Map<string, Message>();
-    for (const record of this.records.get(conversationId) ?? []) {
-      if (record.at > until || record.kind === 'copy') continue;
-      if (messages.get(record.message.messageId)?.deleted) continue;
-      messages.set(record.message.messageId, record.message);
+    for (const { at, kind, message } of this.conversation(conversationId).records) {
+      if (at > applied || kind === 'copy') continue;
+      if (!messages.get(message.messageId)?.deleted) messages.set(message.messageId, message);
     }
     return [...messages.values()];
   }
 
-  /** Answers a sync from what was applied up to a position. */
-  answer(request: SyncRequest, applied: number): SyncedBody & { since: string } {
-    const listed = new Map(request.conversations?.map((c) => [c.conversationId, c]));
-    const since = request.since === undefined ? null : (JSON.parse(request.since) as Since);
-    const some = since === null && listed.size > 0;
-    const next: Since = { ...since };
-    const conversations: SyncedConversation[] = [];
-    let complete = true;
-    for (const conversationId of this.records.keys()) {
-      const entry = listed.get(conversationId);
-      if ((some || since?.['only'] === 1) && !entry && since?.[conversationId] === undefined)
-        continue;
-      const from = entry ? Number(entry.position) : since?.[conversationId];
-      const answer = this.serve(conversationId, from, entry?.digest, !entry, applied);
-      if (answer === null) continue;
-      if (conversations.length === CONVERSATIONS_PER_ANSWER) {
-        complete = false;
-        if (from !== undefined) next[conversationId] = from;
-        continue;
-      }
-      conversations.push(answer);
-      next[conversationId] = Math.max(Number(answer.upTo), from ?? 0);
-    }
-    if (some) next['only'] = 1;
-    return { conversations, since: JSON.stringify(next), complete };
+  /** What this client's user may see, ascending; nothing for an outsider. */
+  visible(conversationId: string, applied = this.position, asOf = this.now()): Message[] {
+    if (!this.isMember(conversationId, ME, applied)) return [];
+    const { from } = this.interval(conversationId, ME, applied)!;
+    return this.everything(conversationId, applied).filter(
+      (m) => Number(m.position) > from && isAlive(m, asOf),
+    );
   }
 
-  private serve(
+  /** Position of the last entry; 0: none. A copy is none: storage has it already. */
+  last(conversationId: string, applied = this.position): number {
+    const { records } = this.conversation(conversationId);
+    return records.findLast((r) => r.at <= applied && r.kind !== 'copy')?.at ?? 0;
+  }
+
+  unread(conversationId: string, applied = this.position): number {
+    const { read } = this.marks(conversationId, ME);
+    return this.visible(conversationId, applied).filter(
+      (m) =>
+        Number(m.position) > read &&
+        m.senderId !== ME &&
+        m.content.kind !== 'event' &&
+        m.deleted !== true,
+    ).length;
+  }
+
+  /** A user's marks as they were raised; positions. */
+  marks(conversationId: string, userId: string): { delivered: number; read: number } {
+    const { marks } = this.conversation(conversationId);
+    return marks.get(userId) ?? { delivered: 0, read: 0 };
+  }
+
+  /** The members' marks, capped at the last entry, by user id. */
+  receipts(conversationId: string, applied = this.position): Receipt[] {
+    const { members } = this.conversation(conversationId);
+    const last = this.last(conversationId, applied);
+    const capped = (mark: number): string => String(Math.min(mark, last));
+    return [...members.keys()]
+      .filter((userId) => this.isMember(conversationId, userId, applied))
+      .sort()
+      .map((userId) => {
+        const { delivered, read } = this.marks(conversationId, userId);
+        return { userId, delivered: capped(delivered), read: capped(read) };
+      });
+  }
+
+  private conversation(conversationId: string): Conversation {
+    let known = this.conversations.get(conversationId);
+    if (known) return known;
+    const { history, founders } = SEEDS[conversationId]!;
+    const members = new Map(founders.map((u) => [u, [{ from: 0, joined: 0, until: null }]]));
+    known = { records: [], members, marks: new Map(), history, ttlSeconds: null };
+    this.conversations.set(conversationId, known);
+    const conversationKind = conversationId === CONVERSATIONS[0] ? 'direct' : 'group';
+    this.event(conversationId, { kind: 'created', conversationKind, userIds: founders }, (at) => {
+      for (const [interval] of known.members.values()) interval!.joined = at;
+    });
+    return known;
+  }
+
+  /** Appends the record of a change; `apply`: what it does, before anybody hears of it. */
+  private event(
     conversationId: string,
-    from: number | undefined,
-    digest: string | undefined,
-    unlisted: boolean,
-    applied: number,
-  ): SyncedConversation | null {
-    const history = this.history(conversationId, applied);
-    const records = (this.records.get(conversationId) ?? []).filter((r) => r.at <= applied);
-    const upTo = String(records.at(-1)?.at ?? 0);
-    const bound = from ?? 0;
-    const isNew = from === undefined;
-    const differs = digest !== undefined && this.differs(history, bound, digest, applied);
-    const above = history.filter((m) => Number(m.position) > bound);
-    const changed = history.filter((m) => Number(m.position) <= bound && Number(m.version) > bound);
-    if (unlisted && !isNew && Number(upTo) <= bound) return null;
-    const newest = differs ? history.slice(-FIRST) : above.slice(isNew ? -FIRST : -NEWEST);
-    const messages = differs ? newest : [...changed, ...newest];
-    return {
-      conversationId,
-      state: differs ? 'reset' : isNew ? 'new' : messages.length > 0 ? 'behind' : 'same',
-      messages,
-      more: (differs ? history : above).length > newest.length,
-      upTo,
-      digest: digestOf(history),
-      unread: 0,
-      receipts: [],
+    event: ConversationChange,
+    apply?: (at: number) => void,
+  ): LogRecord {
+    const at = ++this.position;
+    apply?.(at);
+    const message: Message = {
+      ...{ conversationId, position: String(at), messageId: this.newId(600_000) },
+      ...{ senderId: PEER, content: { kind: 'event', event }, sentAt: this.time(), version: '0' },
     };
+    return this.write({ at, kind: 'event', conversationId, message });
   }
 
-  private differs(history: Message[], bound: number, digest: string, applied: number): boolean {
-    if (bound > applied) return false;
-    const upTo = history.filter((m) => Number(m.position) <= bound);
-    if (upTo.slice(-DIGEST_LENGTH).some((m) => Number(m.version) > bound)) return false;
-    return digestOf(upTo) !== digest;
+  private move(conversation: Conversation, userId: string, at: number): void {
+    const { members, history } = conversation;
+    const intervals = members.get(userId) ?? [];
+    members.set(userId, intervals);
+    const last = intervals.at(-1);
+    if (last?.until === null) last.until = at;
+    else intervals.push({ from: history === 'all' ? 0 : at - 1, joined: at, until: null });
   }
 
-  private write(conversationId: string, record: Omit<LogRecord, 'previous'>): LogRecord {
-    let all = this.records.get(conversationId);
-    if (!all) this.records.set(conversationId, (all = []));
-    const full = { ...record, previous: all.at(-1)?.at ?? 0 };
-    all.push(full);
+  private current(conversationId: string, { message }: LogRecord): Message {
+    return this.everything(conversationId).find((m) => m.messageId === message.messageId)!;
+  }
+
+  private write(record: Omit<LogRecord, 'previous'>): LogRecord {
+    const { records } = this.conversation(record.conversationId);
+    const full = { ...record, previous: records.at(-1)?.at ?? 0 };
+    records.push(full);
+    for (const listener of this.listeners) listener.record(full);
     return full;
+  }
+
+  private newId(base: number): string {
+    return id(base + ++this.ids);
+  }
+
+  private time(inMs = 0): string {
+    return new Date(this.now() + inMs).toISOString();
   }
 }
 
-function digestOf(messages: Message[]): string {
-  return base64url(createHash('sha256').update(digestText(messages)).digest());
+/** Whether a message has not expired at a time. */
+export function isAlive({ expiresAt }: Message, asOf: number): boolean {
+  return expiresAt === undefined || Date.parse(expiresAt) > asOf;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import { CARRIED_MAX, decodeSince, encodeSince, type Since } from './since';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -18,7 +19,13 @@ const prefix = fc.string({
 const continuation = fc.record({
   mode: fc.constantFrom('since' as const, 'new' as const, 'listed' as const),
   target: list,
-  carried: fc.array(fc.record({ prefix, have: fc.option(offset) }), { maxLength: 20 }),
+  carried: fc.array(
+    fc.record(
+      { prefix, have: fc.option(offset), seen: offset },
+      { requiredKeys: ['prefix', 'have'] },
+    ),
+    { maxLength: 20 },
+  ),
   after: fc.option(fc.string({ unit: fc.constantFrom(...'ABCxyz019-_'), maxLength: 64 })),
   delayed: fc.boolean(),
 });
@@ -60,14 +67,16 @@ describe('since', () => {
       continuation: {
         mode: 'since',
         target: Array.from({ length: 64 }, () => 2n ** 40n),
-        carried: Array.from({ length: CARRIED_MAX }, () => ({
+        carried: Array.from({ length: CARRIED_MAX }, (_, i) => ({
           prefix: 'abcdefgh',
           have: 2n ** 62n,
+          // of one conversation at most, see chooseConversations
+          ...(i === 0 && { seen: 2n ** 62n }),
         })),
         after: 'x'.repeat(64),
         delayed: true,
       },
     });
-    expect(text.length).toBeLessThan(8192);
+    expect(text.length).toBeLessThanOrEqual(LIMITS.sinceChars);
   });
 });

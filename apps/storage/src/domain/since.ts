@@ -1,4 +1,5 @@
 import { base64url, type Sha256 } from '@tidings/common/contracts/ids';
+import { LIMITS } from '@tidings/common/contracts/limits';
 
 /** What a `since` stands for: everything below these offsets is held by the client. */
 export interface Since {
@@ -32,12 +33,14 @@ export interface Carried {
   prefix: string;
   /** The client's `have`; null: new to the client. */
   have: bigint | null;
+  /** Of the entries up to `have`, those changed up to this version are served; absent: none yet. */
+  seen?: bigint;
 }
 
 /** Characters of an id in {@link Carried.prefix}. */
 export const PREFIX_CHARS = 8;
-/** Most conversations that one `since` carries: it must stay below the contract's 8192 characters. */
-export const CARRIED_MAX = 300;
+/** Most conversations that one `since` carries: all that a request lists, and those of a new device. */
+export const CARRIED_MAX = LIMITS.syncListed + LIMITS.syncFirstConversations;
 
 const VERSION = '1';
 const MODES: Record<string, SyncMode> = { s: 'since', n: 'new', l: 'listed' };
@@ -52,10 +55,15 @@ export function encodeSince(sha256: Sha256, userId: string, since: Since): strin
       rest.mode.slice(0, 1) + (rest.delayed ? 'd' : ''),
       offsets(rest.target),
       rest.after === null ? '!' : rest.after,
-      rest.carried.map((c) => c.prefix + (c.have === null ? '' : c.have.toString(36))).join('~'),
+      rest.carried.map(carriedText).join('~'),
     );
   }
   return fields.join('.');
+}
+
+function carriedText({ prefix, have, seen }: Carried): string {
+  const held = prefix + (have === null ? '' : have.toString(36));
+  return seen === undefined ? held : `${held}:${seen.toString(36)}`;
 }
 
 /**
@@ -80,16 +88,16 @@ export function decodeSince(
 }
 
 function readContinuation(fields: string[], partitions: number): Continuation | null {
-  const [kind, targetText, after, carriedText] = fields as [string, string, string, string];
+  const [kind, targetText, after, owedText] = fields as [string, string, string, string];
   const mode = /^[snl]d?$/.test(kind) ? MODES[kind[0]!] : undefined;
   const target = readOffsets(targetText, partitions);
   if (!mode || !target || !/^(!|[A-Za-z0-9_-]{0,64})$/.test(after)) return null;
   const carried: Carried[] = [];
-  for (const entry of carriedText === '' ? [] : carriedText.split('~')) {
-    const one = /^([A-Za-z0-9_-]{8})([0-9a-z]{0,13})$/.exec(entry);
+  for (const entry of owedText === '' ? [] : owedText.split('~')) {
+    const one = /^([A-Za-z0-9_-]{8})([0-9a-z]{0,13})(?::([0-9a-z]{1,13}))?$/.exec(entry);
     if (!one || carried.length >= CARRIED_MAX) return null;
     const have = one[2] === '' ? null : fromBase36(one[2]!);
-    carried.push({ prefix: one[1]!, have });
+    carried.push({ prefix: one[1]!, have, ...(one[3] && { seen: fromBase36(one[3]) }) });
   }
   return { mode, target, carried, after: after === '!' ? null : after, delayed: kind.length > 1 };
 }

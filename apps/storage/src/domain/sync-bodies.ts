@@ -3,7 +3,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 
 /** Room in a frame for what stands beside the conversations: type, ref, since. */
-const FRAME_ROOM = 16 * 1024;
+const FRAME_ROOM = LIMITS.sinceChars + 4 * 1024;
 /** Bytes of conversations in one frame. */
 export const BODY_BYTES = LIMITS.serverFrameBytes - FRAME_ROOM;
 /** Bytes of one conversation: it is never spread over frames. */

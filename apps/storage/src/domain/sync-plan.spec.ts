@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { CARRIED_MAX, type Since } from './since';
+import type { Since } from './since';
 import { stateDigest } from './state-digest';
 import {
   type Candidate,
   chooseConversations,
-  continuationOf,
-  cutToBudget,
   type Membership,
   planConversation,
-  type Planned,
   syncTask,
 } from './sync-plan';
 
@@ -93,6 +88,14 @@ describe('choice of conversations', () => {
     ['new device', syncTask({}, null), {}, { have: 0n, fresh: true }],
     ['listed', syncTask(list('7'), null), {}, { have: 7n, fresh: false, listed: true }],
     ['listed below what is visible', syncTask(list('7'), null), { from: 9n }, { have: 9n }],
+    [
+      'listed, from an earlier membership',
+      syncTask(list('7'), null),
+      { from: 9n },
+      { have: 9n, another: true },
+    ],
+    ['listed, as unknown', syncTask(list('0'), null), { from: 9n }, { have: 9n, another: false }],
+    ['listed, of this membership', syncTask(list('9'), null), { from: 9n }, { another: false }],
     ['listed above the last entry', syncTask(list('70'), null), {}, { have: 70n, upTo: 20n }],
     ['nothing visible yet', syncTask({}, null), { from: 30n }, { upTo: 30n }],
   ])('%s', (_what, task, extra, expected) => {
@@ -149,12 +152,42 @@ describe('choice of conversations', () => {
     expect(candidates.map((c) => c.conversationId)).toEqual([idOf(2), idOf(3), idOf(1)]);
     expect(candidates[0]!.have).toBe(8n);
   });
+
+  describe('of which changes were served', () => {
+    const halfServed = (conversations: { conversationId: string; position: string }[]) =>
+      syncTask(
+        { since: 's', conversations },
+        {
+          ...since(3n),
+          continuation: {
+            ...{ mode: 'since', target: [9n], after: null, delayed: false },
+            carried: [
+              { prefix: 'c0000001', have: 4n },
+              { prefix: 'c0000002', have: 4n, seen: 15n },
+            ],
+          },
+        },
+      );
+
+    it('goes on with it before the others', () => {
+      const { candidates } = choose(halfServed([]), member(1), member(2));
+      expect(candidates.map((c) => [c.conversationId, c.have, c.seen])).toEqual([
+        [idOf(2), 4n, 15n],
+        [idOf(1), 4n, 4n],
+      ]);
+    });
+
+    it('begins again when the client has got further meanwhile', () => {
+      const task = halfServed([{ conversationId: idOf(2), position: '8' }]);
+      expect(one(task, member(2))).toMatchObject({ have: 8n, seen: 8n });
+    });
+  });
 });
 
 describe('plan of one conversation', () => {
   const candidate: Candidate = {
-    ...{ conversationId: idOf(1), partition: 0, from: 0n, have: 10n, upTo: 20n },
-    ...{ listed: true, fresh: false, digest: null },
+    ...{ conversationId: idOf(1), partition: 0, from: 0n, have: 10n, seen: 10n, upTo: 20n },
+    ...{ listed: true, fresh: false, another: false, digest: null },
   };
   const lines = ['8:a:0', '10:b:0'];
   const right = stateDigest(sha256, lines);
@@ -181,7 +214,18 @@ describe('plan of one conversation', () => {
     ],
     ['only changed', {}, { changed: 2 }, { state: 'behind', changed: true, cost: 2 }],
     ['many changed', {}, { changed: 400, above: 100 }, { state: 'behind', cost: 500 }],
-    ['one changed more', {}, { changed: 401 }, { state: 'reset', above: 0n, keep: 10, cost: 10 }],
+    [
+      'one changed more: the first of them and nothing else',
+      {},
+      { changed: 401, above: 3 },
+      { state: 'behind', half: true, changed: true, newest: 0, more: false, cost: 400 },
+    ],
+    [
+      'the rest of many changed',
+      { seen: 50n },
+      { changed: 1, above: 3 },
+      { state: 'behind', half: false, newest: 3, cost: 4 },
+    ],
     ['right digest', { digest: right }, { linesAtHave: lines }, { state: 'same' }],
     [
       'wrong digest',
@@ -207,72 +251,12 @@ describe('plan of one conversation', () => {
       { linesAtHave: ['8:a:11'] },
       { state: 'same' },
     ],
+    ['an earlier membership', { another: true }, { above: 2 }, { state: 'reset', above: 0n }],
     ['empty, and the client has some', { digest: 'x' }, { linesAtHave: [] }, { state: 'reset' }],
   ])('%s', (_what, c, m, expected) => expect(plan(c, m)).toMatchObject(expected));
 
   it('does not judge what storage has not applied', () => {
     expect(plan({ digest: 'x' }, { linesAtHave: lines }, 10n).state).toBe('same');
     expect(plan({ digest: 'x' }, { linesAtHave: lines }, 11n).state).toBe('reset');
-  });
-});
-
-describe('cut to one answer', () => {
-  const planned = (n: number, cost: number, listed: boolean): Planned => ({
-    candidate: {
-      ...{ conversationId: idOf(n), partition: 0, from: 0n, have: BigInt(n), upTo: 900n },
-      ...{ listed, fresh: false, digest: null },
-    },
-    ...{ state: cost > 0 ? 'behind' : 'same', above: BigInt(n), newest: cost, keep: cost },
-    ...{ changed: false, more: false, cost },
-  });
-
-  it('serves every conversation once, in at most 500 messages each time', () => {
-    const plans = fc.array(fc.tuple(fc.integer({ min: 0, max: 100 }), fc.boolean()), {
-      maxLength: 250,
-    });
-    fc.assert(
-      fc.property(plans, (costs) => {
-        let rest = costs.map(([cost, listed], i) => planned(i, cost, listed));
-        const seen: string[] = [];
-        while (rest.length > 0) {
-          const { served, left } = cutToBudget(rest);
-          expect(served.length).toBeGreaterThan(0);
-          expect(served.reduce((sum, p) => sum + p.cost, 0)).toBeLessThanOrEqual(
-            LIMITS.syncMessages,
-          );
-          seen.push(...served.map((p) => p.candidate.conversationId));
-          rest = left;
-        }
-        expect([...seen].sort()).toEqual(costs.map((_, i) => idOf(i)));
-      }),
-    );
-  });
-
-  it('carries no more listed conversations than a since has room for', () => {
-    const plans = Array.from({ length: 500 }, (_, i) => planned(i, 100, true));
-    const { served, left } = cutToBudget(plans);
-    expect(left.length).toBeLessThanOrEqual(CARRIED_MAX);
-    expect(served.length + left.length).toBe(500);
-    expect(served.reduce((sum, p) => sum + p.cost, 0)).toBeLessThanOrEqual(LIMITS.syncMessages);
-    expect(served.filter((p) => p.keep === 1).every((p) => p.more)).toBe(true);
-  });
-
-  it('tells the next part what is left', () => {
-    const task = syncTask({ since: 's' }, since(3n));
-    const others = { ids: [2, 4, 6].map(idOf), complete: true };
-    expect(continuationOf(task, [], others)).toBeNull();
-    expect(continuationOf(task, [], { ...others, complete: false })).toEqual({
-      ...{ carried: [], after: idOf(6) },
-    });
-    expect(continuationOf(task, [planned(4, 5, false), planned(6, 5, false)], others)).toEqual({
-      ...{ carried: [], after: idOf(2) },
-    });
-    expect(continuationOf(task, [planned(2, 5, false)], others)).toEqual({
-      carried: [],
-      after: '',
-    });
-    expect(continuationOf(task, [planned(9, 5, true)], others)).toEqual({
-      ...{ carried: [{ prefix: 'c0000009', have: 9n }], after: null },
-    });
   });
 });

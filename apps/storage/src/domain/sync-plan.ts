@@ -2,7 +2,7 @@ import type { SyncRequest } from '@tidings/common/contracts/frames';
 import type { Sha256 } from '@tidings/common/contracts/ids';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { digestEntry, type DigestLines, stateDigest } from './state-digest';
-import { CARRIED_MAX, type Continuation, PREFIX_CHARS, type Since, type SyncMode } from './since';
+import { PREFIX_CHARS, type Since, type SyncMode } from './since';
 
 /** What one sync request asks for. */
 export interface SyncTask {
@@ -26,6 +26,8 @@ export interface Listed {
   /** Its `have`; null: new to it. */
   have: bigint | null;
   digest: string | null;
+  /** Of the entries up to `have`, those changed up to this version were served; absent: `have`. */
+  seen?: bigint;
 }
 
 /** Reads a request: its `since` (decoded; null when absent or useless) decides the mode. */
@@ -43,7 +45,7 @@ export function syncTask(request: SyncRequest, since: Since | null): SyncTask {
       next: rest.mode === 'since' ? since.next : null,
       target: rest.target,
       named,
-      owed: new Map(rest.carried.map((c) => [c.prefix, { have: c.have, digest: null }])),
+      owed: new Map(rest.carried.map(({ prefix, ...held }) => [prefix, { ...held, digest: null }])),
       after: rest.after,
       barrierTaken: !rest.delayed,
     };
@@ -80,10 +82,14 @@ export interface Candidate {
   from: bigint;
   /** The client holds everything up to here. */
   have: bigint;
+  /** Of the entries up to `have`, those with a version above this are still to be served. */
+  seen: bigint;
   upTo: bigint;
   /** The client named it, or it is owed. */
   listed: boolean;
   fresh: boolean;
+  /** What the client holds is of an earlier membership. */
+  another: boolean;
   digest: string | null;
 }
 
@@ -95,8 +101,9 @@ export interface Gone {
 
 /**
  * Sorts the user's conversations (rows in the order of serving) into those to serve and those that
- * are gone. What is owed from an earlier part comes first and what the client lists again in a
- * continuation last, so that each part gets further.
+ * are gone. What is owed from an earlier part comes first, a conversation whose changes are half
+ * served before the others, and what the client lists again in a continuation last, so that each part
+ * gets further.
  */
 export function chooseConversations(
   task: SyncTask,
@@ -117,9 +124,17 @@ export function chooseConversations(
     }
   }
   for (const [conversationId, { have }] of unseen) gone.push({ conversationId, upTo: have ?? 0n });
-  const { owed, named, others } = chosen;
+  const { named, others } = chosen;
+  const owed = [
+    ...chosen.owed.filter(isHalfServed),
+    ...chosen.owed.filter((c) => !isHalfServed(c)),
+  ];
   const candidates = task.target === null ? [...named, ...others] : [...owed, ...others, ...named];
   return { candidates, gone };
+}
+
+function isHalfServed({ seen, have }: Candidate): boolean {
+  return seen > have;
 }
 
 /** Whether the client named the conversation, or it is owed from an earlier part. */
@@ -148,14 +163,18 @@ function candidate(
   const begun = [m.created, m.joined, from + 1n].reduce((a, b) => (a > b ? a : b));
   const fresh = listed ? listed.have === null : bound === null || begun >= bound;
   const wanted = listed ? (listed.have ?? from) : fresh ? from : bound! - 1n;
+  const have = wanted > from ? wanted : from;
+  const seen = listed?.seen ?? have;
   return {
     conversationId: m.conversationId,
     partition: m.partition,
     from,
-    have: wanted > from ? wanted : from,
+    have,
+    seen: seen > have ? seen : have,
     upTo: m.last > from ? m.last : from,
     listed: listed !== null,
     fresh,
+    another: listed?.have != null && listed.have > 0n && listed.have < from,
     digest: listed?.digest ?? null,
   };
 }
@@ -164,7 +183,7 @@ function candidate(
 export interface Measured {
   /** Visible entries above `have`, counted up to one more than are served. */
   above: number;
-  /** Entries up to `have` that were changed above it, counted up to one more than are served. */
+  /** Entries up to `have` with a version above `seen`, counted up to one more than are served. */
   changed: number;
   /** Digest lines up to `have`; null when there is nothing to compare. */
   linesAtHave: DigestLines | null;
@@ -178,8 +197,10 @@ export interface Planned {
   above: bigint;
   /** … at most so many … */
   newest: number;
-  /** … and those up to `above` that were changed. */
+  /** … and those up to `above` that were changed, the ones changed first. */
   changed: boolean;
+  /** More entries were changed than one part takes: nothing else is served, and the rest is owed. */
+  half: boolean;
   more: boolean;
   /** Of the newest ones, so many are kept; one more tells that there are more. */
   keep: number;
@@ -187,7 +208,7 @@ export interface Planned {
   cost: number;
 }
 
-/** Changed entries of one conversation that are served; with more it is begun anew. */
+/** Changed entries of one conversation in one part of an answer; the others come in the next ones. */
 export const CHANGED_MAX = LIMITS.syncMessages - LIMITS.syncNewestPerConversation;
 
 /** Most entries that the database counts above a client's position. */
@@ -203,15 +224,18 @@ export function planConversation(
   appliedBelow: bigint,
 ): Planned {
   const { have, from, fresh } = candidate;
-  const anew =
-    measured.changed === 0
-      ? differs(sha256, candidate, measured, appliedBelow)
-      : measured.changed > CHANGED_MAX;
-  if (!fresh && anew) {
+  if (measured.changed > CHANGED_MAX) {
+    return {
+      ...{ candidate, state: 'behind', above: have, newest: 0, keep: 0, cost: CHANGED_MAX },
+      ...{ changed: true, half: true, more: false },
+    };
+  }
+  const differing = measured.changed === 0 && differs(sha256, candidate, measured, appliedBelow);
+  if (!fresh && (candidate.another || differing)) {
     const keep = LIMITS.syncFirstPerConversation;
     return {
       ...{ candidate, state: 'reset', above: from, newest: keep + 1, keep, cost: keep },
-      ...{ changed: false, more: false },
+      ...{ changed: false, half: false, more: false },
     };
   }
   const newest = newestLimit(candidate);
@@ -224,6 +248,7 @@ export function planConversation(
     newest: served,
     keep: served,
     changed: measured.changed > 0,
+    half: false,
     more: measured.above > newest,
     cost: served + measured.changed,
   };
@@ -239,66 +264,4 @@ function differs(
   if (digest === null || linesAtHave === null || have >= appliedBelow) return false;
   if (linesAtHave.some((line) => BigInt(digestEntry(line).version) > have)) return false;
   return stateDigest(sha256, linesAtHave) !== digest;
-}
-
-/** Cuts a plan to one answer: what costs nothing first, then in order while messages are left. */
-export function cutToBudget(
-  planned: readonly Planned[],
-  budget: number = LIMITS.syncMessages,
-): { served: Planned[]; left: Planned[] } {
-  const free = planned.filter((p) => p.cost === 0);
-  const costly = withinCarriage(planned.filter((p) => p.cost > 0));
-  let used = 0;
-  let count = 0;
-  for (const { cost } of costly) {
-    if (count > 0 && used + cost > budget) break;
-    used += cost;
-    count++;
-  }
-  return { served: [...free, ...costly.slice(0, count)], left: costly.slice(count) };
-}
-
-/**
- * A continuation carries a bounded number of listed conversations: those beyond it are served first,
- * with their newest message only (`more` says so).
- */
-function withinCarriage(costly: Planned[]): Planned[] {
-  const listed = costly.filter((p) => p.candidate.listed);
-  if (listed.length <= CARRIED_MAX) return costly;
-  const short = new Set(listed.slice(CARRIED_MAX));
-  const first = [...short].map((p) => ({
-    ...p,
-    newest: 1,
-    keep: 1,
-    more: p.more || p.newest > 1,
-    cost: p.cost - p.keep + 1,
-  }));
-  return [...first, ...costly.filter((p) => !short.has(p))];
-}
-
-/** What the next part of an answer has to know about those that were left; null: it is complete. */
-export function continuationOf(
-  task: SyncTask,
-  left: readonly Planned[],
-  others: { ids: readonly string[]; complete: boolean },
-): Pick<Continuation, 'carried' | 'after'> | null {
-  const unlisted = left.filter((p) => !p.candidate.listed).map((p) => p.candidate.conversationId);
-  const carry = task.mode === 'since' ? left.filter((p) => p.candidate.listed) : left;
-  const carried = carry.map(({ candidate }) => ({
-    prefix: candidate.conversationId.slice(0, PREFIX_CHARS),
-    have: candidate.fresh ? null : candidate.have,
-  }));
-  const after = task.mode === 'since' ? afterOf(task, unlisted, others) : null;
-  return carried.length === 0 && after === null ? null : { carried, after };
-}
-
-/** Up to which id all conversations that were not listed are served; null: all of them are. */
-function afterOf(
-  task: SyncTask,
-  left: readonly string[],
-  { ids, complete }: { ids: readonly string[]; complete: boolean },
-): string | null {
-  const firstLeft = left[0];
-  if (firstLeft === undefined) return complete ? null : (ids.at(-1) ?? null);
-  return ids.findLast((id) => id < firstLeft) ?? task.after;
 }

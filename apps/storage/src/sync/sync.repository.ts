@@ -97,6 +97,7 @@ export class SyncRepository {
         candidates.map((c) => c.upTo),
         candidates.map(newestLimit),
         candidates.map((c) => c.digest !== null),
+        candidates.map((c) => c.seen),
       ],
     );
     return rows.map(({ compared, ...row }) => ({ ...row, linesAtHave: compared }));
@@ -114,6 +115,7 @@ export class SyncRepository {
       wanted.map((p) => p.candidate.upTo),
       wanted.map((p) => p.newest),
       wanted.map((p) => p.changed),
+      wanted.map((p) => p.candidate.seen),
     ]);
     const places = wanted.map((p) => served.indexOf(p));
     for (const row of rows) result[places[row.n - 1]!]!.push(row);

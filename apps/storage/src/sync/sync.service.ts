@@ -8,10 +8,9 @@ import type { Sql } from '../database/database';
 import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
 import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
+import { continuationOf, cutToBudget, type Half } from '../domain/sync-parts';
 import {
   chooseConversations,
-  continuationOf,
-  cutToBudget,
   type Gone,
   isListed,
   type Membership,
@@ -119,8 +118,10 @@ export class SyncService {
     const sized = cut.served.map((p, i) => synced(p, measured.get(p.candidate)!, rows[i]!));
     const length = answerLength(sized);
     const left = [...cut.served.slice(length), ...cut.left];
+    const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, rows[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
-    const end = this.end(sync, { applied, delayed, rest: continuationOf(task, left, others) });
+    const rest = continuationOf(task, left, others, halves);
+    const end = this.end(sync, { applied, delayed, rest });
     return packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end);
   }
 
@@ -178,12 +179,20 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     state: planned.state,
     messages,
     more: planned.more || surplus > 0,
-    upTo: String(candidate.upTo),
+    // Of a half, what the client held is what it holds.
+    upTo: String(planned.half ? candidate.have : candidate.upTo),
     digest: stateDigest(sha256, lines),
     unread,
     receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
   return fitConversation(conversation, isNew, bound);
+}
+
+/** How far the changes of a conversation were served, when there are more of them. */
+function halfOf({ candidate, half }: Planned, rows: readonly MessageRow[]): Half[] {
+  if (!half) return [];
+  const versions = rows.map((row) => BigInt(row.version));
+  return [{ candidate, seen: versions.reduce((a, b) => (a > b ? a : b)) }];
 }
 
 function toReceipt({ userId, delivered, read }: Receipt): Receipt {

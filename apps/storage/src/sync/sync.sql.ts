@@ -63,7 +63,7 @@ export const MEMBERSHIPS_NEWEST = {
 
 /**
  * $1 user, $2 time for comparing, then aligned arrays: $3 ids, $4 from, $5 have, $6 up to,
- * $7 newest at most, $8 whether to compare. Counts and digests of each, in order.
+ * $7 newest at most, $8 whether to compare, $9 changes served up to. Counts and digests of each, in order.
  */
 export const MEASURE = {
   name: 'sync-measure',
@@ -72,7 +72,7 @@ export const MEASURE = {
         WHERE x.conversation_id = w.id AND x.position > w.have AND x.position <= w.up_to
           AND ${isAlive('x', 'now()')} LIMIT w.newest + 1) n) AS above,
       (SELECT count(*)::int FROM (SELECT 1 FROM messages x
-        WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.have
+        WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
           AND x.position > w.visible_from AND x.position <= w.have
           AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) AS changed,
       CASE WHEN w.compare THEN
@@ -83,8 +83,9 @@ export const MEASURE = {
       ${membersJson('c', 'm')} AS members,
       json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
         'read', LEAST(m.read, c.last_position)::text) AS own
-    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[])
-      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, n)
+    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[],
+        $9::int8[])
+      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
     JOIN conversations c ON c.id = w.id
     JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}
     ORDER BY w.n`,
@@ -92,21 +93,23 @@ export const MEASURE = {
 
 /**
  * Aligned arrays: $1 ids, $2 from, $3 above, $4 up to, $5 newest at most, $6 whether changed ones,
- * too. Messages of all, ascending in each; `n` tells whose.
+ * too, $7 changes served up to. Messages of all, ascending in each; `n` tells whose. Of changed ones
+ * those changed first: one that is changed again meanwhile comes again, behind the others.
  */
 export const MESSAGES = {
   name: 'sync-messages',
   text: `SELECT w.n::int AS n, x.* FROM
-      unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[])
-        WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, n)
+      unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
+        $7::int8[])
+        WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, seen, n)
     CROSS JOIN LATERAL (
       (SELECT ${messageColumns('x')} FROM messages x
         WHERE x.conversation_id = w.id AND x.position > w.above AND x.position <= w.up_to
           AND ${isAlive('x', 'now()')} ORDER BY x.position DESC LIMIT w.newest)
       UNION ALL
       (SELECT ${messageColumns('x')} FROM messages x
-        WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.above
+        WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
           AND x.position > w.visible_from AND x.position <= w.above
-          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX})
+          AND ${isAlive('x', 'now()')} ORDER BY x.version LIMIT ${CHANGED_MAX})
     ) x ORDER BY w.n, x.position`,
 };

@@ -43,7 +43,7 @@ export const syncEntry = z.strictObject({
 
 /** Body of `sync`, as frame and as `POST /v1/sync`. */
 export const syncRequest = z.strictObject({
-  since: z.string().min(1).max(8192).optional(),
+  since: z.string().min(1).max(LIMITS.sinceChars).optional(),
   asOf: z.iso.datetime().optional(),
   conversations: z.array(syncEntry).max(LIMITS.syncListed).optional(),
 });

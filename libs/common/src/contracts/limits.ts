@@ -30,6 +30,8 @@ export const LIMITS = {
   syncFirstConversations: 50,
   /** How many conversations a client may list in one `sync`. */
   syncListed: 500,
+  /** `since` of a `sync`: the continuation of a large answer is the longest. */
+  sinceChars: 16 * 1024,
   ttlMinSeconds: 10,
   ttlMaxSeconds: 365 * 24 * 3600,
   usernameMinChars: 3,
