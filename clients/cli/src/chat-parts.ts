@@ -3,7 +3,6 @@ import type { Files } from './files';
 import type { People } from './people';
 import type { Rooms } from './rooms';
 import type { Screen } from './screen';
-import type { Transcript } from './transcript';
 
 /** The chat on the screen. */
 export interface OpenRoom {
@@ -13,6 +12,8 @@ export interface OpenRoom {
   user?: User;
   /** Position of the oldest message on the screen. */
   shownFrom?: string;
+  /** It was opened without the server: what it shows may be less than there is. */
+  partial?: boolean;
 }
 
 /** What the parts of the chat program share. */
@@ -22,15 +23,4 @@ export interface ChatParts {
   people: People;
   rooms: Rooms;
   files: Files;
-}
-
-/** What the parts of a chat know of each other. */
-export interface ChatFloor extends ChatParts {
-  transcript: Transcript;
-  /** The chat on the screen; null: none. */
-  room(): OpenRoom | null;
-  /** Prints a remark of the program itself. */
-  status(text: string): void;
-  /** Draws the prompt anew. */
-  prompt(): void;
 }

@@ -1,10 +1,9 @@
 import { TidingsClient } from '@tidings/sdk';
 import { nodeSha256 } from '@tidings/sdk/node';
-import { eventually } from '../../../test/support/eventually';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
 import { FakeClock, settle } from '../../sdk/testing/fake-clock';
 import { FakeTransport } from '../../sdk/testing/fake-transport';
-import { openTerminal } from '../testing/fake-terminal';
+import { openTerminal, soon } from '../testing/fake-terminal';
 import { Chat } from './chat';
 import { Files } from './files';
 import { People } from './people';
@@ -26,6 +25,8 @@ class Bench {
   readonly rooms: Rooms;
   readonly people: People;
   conversation: object;
+  /** Nothing answers. */
+  down = false;
 
   constructor(more: object) {
     const times = { createdAt: inMs(0), visibleFrom: '0', unread: 0, digest: '' };
@@ -41,6 +42,7 @@ class Bench {
       transport: this.transport,
       sha256: nodeSha256,
       fetch: (url) => {
+        if (this.down) return Promise.reject(new TypeError('fetch failed'));
         const answer = answers.find(([path]) => path.test(url as string))![1]();
         return Promise.resolve(new Response(JSON.stringify(answer)));
       },
@@ -66,6 +68,13 @@ class Bench {
 
   async begin(...messages: ReturnType<typeof message>[]): Promise<void> {
     await this.client.start();
+    await this.synced(...messages);
+    this.chat.begin();
+    void this.terminal.screen.nextLine();
+  }
+
+  /** The server lets the client in and answers its first sync. */
+  async synced(...messages: ReturnType<typeof message>[]): Promise<void> {
     await settle();
     this.transport.last.receive(welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9 }));
     await settle();
@@ -73,8 +82,6 @@ class Bench {
     const conversations = [served('new', messages.length, messages)];
     const last = { conversations, since: 's', complete: true };
     this.transport.last.receive({ type: 'synced', ref, ...last });
-    this.chat.begin();
-    void this.terminal.screen.nextLine();
   }
 
   /** What the window shows, without colours. */
@@ -140,7 +147,7 @@ describe('a chat on the screen', () => {
     expect(bench.window.at(-1)).toBe('bob (⏱ 10s)>');
     await bench.terminal.type('half a li');
     bench.clock.advance(10_000);
-    await eventually(() => expect(bench.window.join('\n')).not.toContain('text 2'));
+    await soon(() => expect(bench.window.join('\n')).not.toContain('text 2'));
     const [header, one, three, note, prompt] = bench.window;
     expect(header).toContain('── bob');
     expect([one, three]).toEqual([
@@ -170,6 +177,24 @@ describe('a chat on the screen', () => {
     expect(bench.window).toHaveLength(lines);
   });
 
+  it('gets what it lacks when it was opened without the server', async () => {
+    open({ kind: 'group', title: 'Books', memberCount: 2, lastPosition: '1' });
+    bench.down = true;
+    await bench.client.start();
+    bench.rooms.recall([{ conversationId: CONVERSATION, title: 'Books' }]);
+    bench.chat.begin();
+    void bench.terminal.screen.nextLine();
+    await bench.chat.open({ conversationId: CONVERSATION });
+    bench.chat.write('written offline');
+    expect(bench.window.at(-2)).toBe('· written offline');
+    bench.down = false;
+    bench.client.reconnect();
+    await bench.synced(message(1, { sentAt: inMs(0) }));
+    await soon(() => expect(bench.window[1]).toContain('text 1'));
+    expect(bench.window[0]).toContain('── Books · 2 members');
+    expect(bench.window.slice(2)).toEqual(['· written offline', 'Books>']);
+  });
+
   it('leaves the group when one is removed from it', async () => {
     const members = [member(ME), member(PEER)];
     open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });
@@ -180,7 +205,7 @@ describe('a chat on the screen', () => {
       ...{ messageId: message(2).messageId, senderId: PEER, sentAt: inMs(0) },
       change: { kind: 'removed', userIds: [ME] },
     });
-    await eventually(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
+    await soon(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
     expect(bench.chat.current).toBeNull();
     expect(bench.window.at(-1)).toBe('tidings>');
   });

@@ -1,6 +1,7 @@
 import type { ClientEvents, Message, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
-import type { ChatFloor, ChatParts, OpenRoom } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
+import type { ChatParts, OpenRoom } from './chat-parts';
 import { ConnectionNotes } from './connection-notes';
 import { IncomingLines } from './incoming-lines';
 import { lifetimeShort, lifetimeText } from './lifetime-text';
@@ -32,7 +33,7 @@ export class Chat {
   private readonly typing: TypingNotes;
 
   constructor(private readonly parts: ChatParts) {
-    const { client, people, screen } = parts;
+    const { client, screen } = parts;
     this.transcript = new Transcript(parts);
     const floor: ChatFloor = {
       ...parts,
@@ -46,11 +47,14 @@ export class Chat {
     this.incoming = new IncomingLines(floor, this.outgoing.isMine);
     this.readNotes = new ReadNotes(floor, () => this.lastOwn());
     this.vanishing = new Vanishing(floor, () => this.view());
-    const here = () => this.opened?.conversationId;
-    this.typing = new TypingNotes(client, people, here, () => this.prompt());
+    const here = () => this.conversationId;
+    this.typing = new TypingNotes(client, parts.people, here, () => this.prompt());
     screen.onInput?.((line) => this.typing.typed(line));
     client.on('conversation', (event) => this.conversationChanged(event));
     client.on('details', () => this.prompt());
+    client.on('synced', ({ inStep }) => {
+      if (inStep) void this.caughtUp();
+    });
   }
 
   /** The chat on the screen; null: none. */
@@ -58,7 +62,12 @@ export class Chat {
     return this.opened;
   }
 
-  /** From now on what a sync brings is news, not the past. */
+  /** Conversation of the chat on the screen. */
+  get conversationId(): string | undefined {
+    return this.opened?.conversationId;
+  }
+
+  /** From now on there is news, and a prompt. */
   begin(): void {
     this.begun = true;
     this.incoming.begin();
@@ -83,7 +92,8 @@ export class Chat {
       await this.load(room, FIRST_MESSAGES);
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
-      this.status('offline — showing what is here; what you type is kept and sent later');
+      room.partial = true;
+      this.status('without the server this is what is known here; the rest follows');
     }
     const messages = this.texts(room).slice(-FIRST_MESSAGES);
     await this.transcript.lookUp(messages);
@@ -165,6 +175,32 @@ export class Chat {
   /** Prints a remark of the program itself. */
   status(text: string): void {
     this.parts.screen.print(this.parts.screen.style.dim(`  ${text}`));
+  }
+
+  /** Everything is here. A chat that was opened without the server gets what it lacks. */
+  private async caughtUp(): Promise<void> {
+    this.incoming.inStep();
+    const room = this.opened;
+    if (!room?.partial) return;
+    room.partial = false;
+    const { client, screen } = this.parts;
+    try {
+      await this.find(room);
+      await this.load(room, FIRST_MESSAGES);
+    } catch {
+      // Whatever it is: the next complete sync tries again.
+      room.partial = true;
+      return;
+    }
+    const messages = this.texts(room).slice(-FIRST_MESSAGES);
+    await this.transcript.lookUp(messages);
+    if (this.opened !== room) return;
+    room.shownFrom = messages[0]?.position;
+    const missing = messages.filter(({ messageId }) => !this.transcript.has(messageId));
+    if (screen.interactive) this.clear(false);
+    else screen.print(...this.transcript.lines(...missing));
+    client.markRead(room.conversationId!);
+    this.prompt();
   }
 
   private enter(door: Door): OpenRoom {

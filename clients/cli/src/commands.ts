@@ -11,6 +11,7 @@ import type { People } from './people';
 import type { Door, Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
+import { showTrace } from './trace-command';
 
 /** What the commands of the chat program work on. */
 export interface CommandDeps {
@@ -90,6 +91,9 @@ export class Commands {
         return true;
       case '/history':
         await chat.earlier();
+        return true;
+      case '/trace':
+        await showTrace({ ...this.deps, here: () => chat.conversationId }, argument);
         return true;
       case '/clear':
         chat.clear(true);

@@ -1,10 +1,11 @@
 import type { ClientEvents, Message } from '@tidings/sdk';
-import type { ChatFloor } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
 import { clockTime, contentText } from './message-lines';
 
 /** Prints what arrives: messages and changes of others, and own ones from other devices. */
 export class IncomingLines {
-  private settled = false;
+  private begun = false;
+  private synced = false;
   /** Lines that wait for a name, and those behind them. */
   private printing: Promise<void> | null = null;
 
@@ -17,15 +18,20 @@ export class IncomingLines {
     floor.client.on('changed', ({ message }) => this.changed(message));
   }
 
-  /** From now on what a sync brings is news, not the past. */
+  /** From now on what is pushed is news. */
   begin(): void {
-    this.settled = true;
+    this.begun = true;
+  }
+
+  /** From now on what a sync brings is news, too, not the past. */
+  inStep(): void {
+    this.synced = true;
   }
 
   private heard({ message, own, source }: ClientEvents['message']): void {
     const { rooms, transcript } = this.floor;
-    const past = source === 'history' || source === 'sent' || !this.settled;
-    if (past || !transcript.shows(message)) return;
+    const news = source === 'push' || (source === 'sync' && this.synced);
+    if (!this.begun || !news || !transcript.shows(message)) return;
     if (own && this.isMine(message.messageId)) return;
     const { conversationId, content } = message;
     const here = this.here(message);

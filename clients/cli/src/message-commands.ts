@@ -2,14 +2,11 @@ import type { TidingsClient } from '@tidings/sdk';
 import type { Chat } from './chat';
 import type { Files } from './files';
 import type { People } from './people';
-import type { Screen } from './screen';
-import { showTrace } from './trace-command';
 
 export interface MessageCommandDeps {
   client: TidingsClient;
   people: People;
   files: Files;
-  screen: Screen;
   chat: Chat;
 }
 
@@ -39,9 +36,6 @@ export class MessageCommands {
         return true;
       case '/read':
         await this.readBy();
-        return true;
-      case '/trace':
-        await showTrace({ ...this.deps, here: () => chat.current?.conversationId }, argument);
         return true;
       default:
         return false;

@@ -1,5 +1,5 @@
 import type { ClientEvents, Outgoing, Place } from '@tidings/sdk';
-import type { ChatFloor } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
 import { codeSentence } from './friendly-errors';
 import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
 import { safeLine } from './safe-text';

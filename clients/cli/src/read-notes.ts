@@ -1,5 +1,5 @@
 import type { ClientEvents, Message } from '@tidings/sdk';
-import type { ChatFloor } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
 import { TICKS } from './message-lines';
 
 /** Says how far the newest own message of the open chat has come. */

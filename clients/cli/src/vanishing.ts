@@ -1,4 +1,4 @@
-import type { ChatFloor } from './chat-parts';
+import type { ChatFloor } from './chat-floor';
 
 /** What disappears at about the same time is one change of the screen, in milliseconds. */
 const TOGETHER_MS = 250;

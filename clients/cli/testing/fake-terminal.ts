@@ -72,6 +72,19 @@ class FakeKeyboard extends PassThrough {
   }
 }
 
+/** Runs a check until it stops throwing; throws the last failure after 10 s. */
+export async function soon(check: () => void): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    try {
+      return check();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** A terminal screen with a keyboard and a window that a test looks at. */
 export function openTerminal(columns = 40) {
   const keyboard = new FakeKeyboard();

@@ -1,4 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { SyncRequest } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { uuidV7Time } from '@tidings/common/contracts/ids';
 import { FakeClock, settle } from '../testing/fake-clock';
@@ -112,6 +113,21 @@ describe('client', () => {
       }),
     ]);
     expect(bench.log).toEqual(['connecting', 'online', 'connecting', 'online']);
+  });
+
+  it('asks within a frame, however many conversations it holds and however long since is', async () => {
+    await bench.online();
+    const conversations = Array.from({ length: LIMITS.syncListed }, (_, n) => ({
+      ...served('new', 9, [message(9, { conversationId: `${n}`.padStart(43, 'c') })]),
+    }));
+    bench.answer({ conversations, since: 's'.repeat(LIMITS.sinceChars) });
+    bench.socket.end();
+    await bench.clock.pass(100);
+    bench.socket.receive(welcome('g2'));
+    await settle();
+    const sync = bench.socket.sent.find((text) => text.includes('"sync"'))!;
+    expect(sync.length).toBeLessThanOrEqual(LIMITS.clientFrameBytes);
+    expect((JSON.parse(sync) as SyncRequest).conversations!.length).toBeGreaterThan(300);
   });
 
   it('settles whenSynced with a complete answer, again after a reconnect', async () => {

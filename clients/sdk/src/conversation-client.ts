@@ -17,8 +17,8 @@ import { Emitter } from './emitter';
 import { StoppedError } from './errors';
 import type { Live } from './live';
 import type { ReadBy } from './receipts';
-import type { SavedSession } from './tokens';
 import { wholeTrace } from './trace';
+import type { SavedSession } from './tokens';
 
 /** What a client holds of its conversations, and how it changes them. */
 export abstract class ConversationClient extends Emitter<ClientEvents> {

@@ -61,8 +61,8 @@ export class Live {
       model: (conversationId) => this.replica.get(conversationId),
       send: (frame) => this.connection.send(frame),
     });
-    this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
     this.expiry = this.makeExpiry();
+    this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
     this.sync = this.makeSync();
     const { clock, random } = deps;
     this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });

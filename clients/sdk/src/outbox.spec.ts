@@ -268,7 +268,7 @@ describe('outbox', () => {
     expect(bench.out()).toEqual(['1']);
   });
 
-  it('goes on where an earlier run was killed: same ids, in order, as retries', async () => {
+  it('goes on after a kill: same ids, in order, as retries', async () => {
     const store = new MemoryOutboxStore();
     for (const n of [1, 2, 3]) store.add(record(n));
     store.remove(id(2));

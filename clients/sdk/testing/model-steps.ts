@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { ME, PEER, THIRD } from './factories';
 import { settle } from './fake-clock';
+import type { ModelDevice } from './model-device';
 import type { Treatment } from './model-gateway';
 import { CONVERSATIONS } from './model-log';
-import type { ModelDevice, ModelWorld } from './model-world';
+import type { ModelWorld } from './model-world';
 
 /** One step of a run: what the world does next. */
 export interface Step {

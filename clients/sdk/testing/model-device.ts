@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto';
+import type { Message } from '@tidings/common/contracts/content';
+import type { Receipt } from '@tidings/common/contracts/http';
+import { TidingsClient } from '../src/client';
+import type { Clock } from '../src/clock';
+import { ME } from './factories';
+import { settle } from './fake-clock';
+import { ModelGateway } from './model-gateway';
+import { isAlive, type ModelLog } from './model-log';
+import { digestOf, type ModelStorage } from './model-sync';
+
+/** What a device lives in. */
+export interface DeviceWorld {
+  log: ModelLog;
+  clock: Clock;
+  storage: ModelStorage;
+  /** The conversation with a number. */
+  at(index: number): string;
+}
+
+/** One device of this user, with its gateway. */
+export class ModelDevice {
+  readonly gateway: ModelGateway;
+  private readonly log: ModelLog;
+  readonly client: TidingsClient;
+  readonly problems: string[] = [];
+  /** Conversations whose local copy was dropped. */
+  readonly resets: string[] = [];
+  /** Own edits and deletions without an outcome. */
+  changing = 0;
+  private readonly written: { conversationId: string; messageId: string }[] = [];
+  /** How often a message was told as new, by conversation and id. */
+  private readonly told = new Map<string, Map<string, number>>();
+  private changes = 0;
+
+  constructor(
+    private readonly world: DeviceWorld,
+    name: string,
+  ) {
+    const { clock, log, storage } = world;
+    this.log = log;
+    this.gateway = new ModelGateway(log, storage);
+    this.client = new TidingsClient({
+      servers: ['http://server'],
+      transport: this.gateway.transport,
+      sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+      fetch: this.gateway.fetch,
+      clock,
+      random: () => 0.5,
+    });
+    this.client.restore({
+      user: { id: ME, username: 'me', firstName: 'Me' },
+      deviceId: name,
+      accessToken: 'a',
+      refreshToken: 'r',
+      expiresAt: Infinity,
+    });
+    this.listen();
+  }
+
+  /** The conversation with a number. */
+  at(index: number): string {
+    return this.world.at(index);
+  }
+
+  write(index: number): void {
+    const conversationId = this.at(index);
+    const text = `own ${this.written.length}`;
+    const { messageId } = this.client.send({ conversationId, text });
+    this.written.push({ conversationId, messageId });
+  }
+
+  /** Edits or deletes the n-th message from the end, as far as this client knows them. */
+  change(index: number, back: number, deletes: boolean): void {
+    const conversationId = this.at(index);
+    const message = this.client.messages(conversationId).at(-1 - back);
+    if (!message) return;
+    const place = { conversationId, messageId: message.messageId };
+    this.changing++;
+    const outcome = deletes
+      ? this.client.deleteMessage(place)
+      : this.client.edit({ ...place, text: `changed ${++this.changes}` });
+    const done = (): void => void this.changing--;
+    outcome.then(done, done);
+  }
+
+  /** Reads up to the n-th message from the end. */
+  read(index: number, back: number): void {
+    const conversationId = this.at(index);
+    const message = this.client.messages(conversationId).at(-1 - back);
+    if (message) this.client.markRead(conversationId, message.position);
+  }
+
+  /** Handles a bit of everything that waits, well. */
+  async serve(marks = true): Promise<void> {
+    this.gateway.serve('answer');
+    this.gateway.serveChange('answer');
+    await this.gateway.answerSync(0, false);
+    if (marks) this.gateway.serveMarks();
+    this.gateway.reply();
+    this.gateway.deliver('once');
+    await settle();
+  }
+
+  /** Whether nothing is left to do. */
+  get idle(): boolean {
+    const { client, gateway } = this;
+    const sent = client.unsent.length === 0 && this.changing === 0;
+    return client.state === 'online' && gateway.idle && sent;
+  }
+
+  /** Everything that lies in a complete stretch is held, at its place and in its version. */
+  checkStretches(): void {
+    for (const conversationId of this.log.begun()) {
+      const model = this.client.conversation(conversationId);
+      if (!model || model.gone) continue;
+      for (const message of this.log.visible(conversationId)) {
+        const position = Number(message.position);
+        const covered = model
+          .runs()
+          .some((run) => Number(run.from) <= position && position <= Number(run.to));
+        if (!covered) continue;
+        const held = model.message(message.messageId);
+        expect(held?.position).toBe(message.position);
+        if (Number(message.version) <= Number(model.have)) {
+          expect(held?.version).toBe(message.version);
+        }
+      }
+    }
+  }
+
+  /** After reading all pages, this device shows exactly what there is for its user. */
+  async checkView(): Promise<void> {
+    for (const conversationId of this.log.begun()) {
+      const model = this.client.conversation(conversationId);
+      if (!this.log.isMember(conversationId)) {
+        expect(model?.gone ?? true).toBe(true);
+        continue;
+      }
+      expect(this.client.conversations()).toContain(conversationId);
+      for (let before = model!.oldest; before !== null; before = model!.oldest) {
+        await this.client.history(conversationId, { before });
+        expect(model!.oldest).not.toBe(before);
+      }
+      const now = this.log.now();
+      const expected = this.log.visible(conversationId);
+      const shown = this.client.messages(conversationId).filter((m) => isAlive(m, now));
+      expect(shown).toEqual(expected);
+      expect(digestOf(model!.digestEntries(now)!)).toBe(digestOf(expected));
+      expect(this.client.unread(conversationId)).toBe(this.log.unread(conversationId));
+      expect(this.receipts(conversationId)).toEqual(this.log.receipts(conversationId));
+    }
+  }
+
+  /** Without reading any page: from the newest hole on, all that there is, as it is. */
+  checkShown(): void {
+    for (const conversationId of this.log.begun()) {
+      const model = this.client.conversation(conversationId);
+      if (!this.log.isMember(conversationId)) {
+        expect(model?.gone ?? true).toBe(true);
+        continue;
+      }
+      expect(this.client.conversations()).toContain(conversationId);
+      const from = Number(model!.runs().at(-1)!.from);
+      const now = this.log.now();
+      const whole = (m: Message): boolean => {
+        // A copy stands at its own place until the older message that it is one of is read, or
+        // found to be of an earlier membership.
+        const first = this.log.find(conversationId, m.messageId)?.at ?? Number(m.position);
+        return first >= from && first > this.log.interval(conversationId, ME)!.from;
+      };
+      const shown = this.client.messages(conversationId).filter((m) => isAlive(m, now));
+      expect(shown.filter(whole)).toEqual(this.log.visible(conversationId).filter(whole));
+      // Of a new member's marks a client hears when they rise, or with the next sync.
+      const marks = this.receipts(conversationId).filter((r) => r.userId !== ME);
+      const rows = this.log.receipts(conversationId);
+      const known = marks.filter((r) => rows.some((row) => row.userId === r.userId));
+      expect(known).toEqual(rows.filter((row) => known.some((r) => r.userId === row.userId)));
+    }
+  }
+
+  /** What was written is in the history once, in the order in which it was written. */
+  checkOutbox(): void {
+    for (const conversationId of this.log.begun()) {
+      const written = this.written
+        .filter((w) => w.conversationId === conversationId)
+        .map((w) => w.messageId)
+        .filter((messageId) => !this.gateway.failed.has(messageId));
+      const logged = this.log.everything(conversationId).map((m) => m.messageId);
+      expect(logged.filter((messageId) => written.includes(messageId))).toEqual(written);
+    }
+  }
+
+  /** Each message was told as new once, unless it has expired or the local copy was begun anew. */
+  checkEvents(): void {
+    const now = this.log.now();
+    for (const [conversationId, counts] of this.told) {
+      const alive = this.log.everything(conversationId).filter((m) => isAlive(m, now));
+      const again = alive.filter((m) => counts.get(m.messageId)! > 1);
+      expect(again.map((m) => m.messageId)).toEqual([]);
+    }
+    expect(this.problems).toEqual([]);
+    expect(this.resets.filter((id) => this.log.memberships(id) < 2)).toEqual([]);
+  }
+
+  /** Ends; nothing of it may be left. */
+  async stop(): Promise<void> {
+    await this.client.stop();
+  }
+
+  /** The marks that the client shows, as the server caps them. */
+  private receipts(conversationId: string): Receipt[] {
+    const last = this.log.last(conversationId);
+    const capped = (mark: string): string => String(Math.min(Number(mark), last));
+    return this.client
+      .receipts(conversationId)
+      .map((r) => ({ userId: r.userId, delivered: capped(r.delivered), read: capped(r.read) }))
+      .sort((a, b) => (a.userId < b.userId ? -1 : 1));
+  }
+
+  private listen(): void {
+    this.client.on('message', ({ message: { conversationId, messageId } }) => {
+      const counts = this.told.get(conversationId) ?? new Map<string, number>();
+      counts.set(messageId, (counts.get(messageId) ?? 0) + 1);
+      this.told.set(conversationId, counts);
+    });
+    this.client.on('conversation', ({ conversationId, what }) => {
+      if (what !== 'updated') this.told.delete(conversationId);
+      if (what === 'reset') this.resets.push(conversationId);
+    });
+    this.client.on('problem', ({ kind, detail }) => this.problems.push(`${kind} ${detail}`));
+  }
+}
