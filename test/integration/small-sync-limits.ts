@@ -5,7 +5,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
  * anything that reads the limits.
  */
 Object.assign(LIMITS, {
-  syncMessages: 9,
+  syncMessages: 8,
   syncNewestPerConversation: 5,
   syncFirstPerConversation: 3,
 });

@@ -1,5 +1,6 @@
 import './small-sync-limits';
 import fc from 'fast-check';
+import type { SyncRequest } from '@tidings/common/contracts/frames';
 import { Database } from '../../apps/storage/src/database/database';
 import { WriterMetrics } from '../../apps/storage/src/messages/writer-metrics';
 import { checkRest, runs, take } from '../../clients/sdk/testing/model-steps';
@@ -53,6 +54,7 @@ describe('storage: any history, and any client of it', () => {
         await take(world, run);
         await checkRest(world);
         await checkAnswer(world, storage);
+        await checkChanges(world, storage);
         expect(await world.stop()).toBe(0);
         taken++;
       }),
@@ -77,6 +79,30 @@ describe('storage: any history, and any client of it', () => {
       expect(answer.unread).toBe(log.unread(conversationId));
       expect(answer.receipts).toEqual(log.receipts(conversationId));
       expect(answer.digest).toBe(digestOf(visible));
+    }
+  };
+
+  /** Whatever position a client stands at, it is served every message below that was changed above. */
+  const checkChanges = async ({ log }: ModelWorld, storage: StorageOfModel): Promise<void> => {
+    for (const conversationId of log.begun().filter((id) => log.isMember(id))) {
+      const visible = log.visible(conversationId);
+      for (const { position } of visible.slice(-8)) {
+        const served = new Map<string, string>();
+        let request: SyncRequest = { conversations: [{ conversationId, position }] };
+        for (;;) {
+          const bodies = await storage.sync(request, null);
+          const messages = bodies.flatMap((b) => b.conversations).flatMap((c) => c.messages);
+          for (const m of messages) served.set(m.messageId, m.version);
+          const { since, complete } = bodies.at(-1)!;
+          if (complete) break;
+          request = { since };
+        }
+        for (const m of visible) {
+          if (Number(m.position) > Number(position) || Number(m.version) <= Number(position))
+            continue;
+          expect([m.messageId, served.get(m.messageId)]).toEqual([m.messageId, m.version]);
+        }
+      }
     }
   };
 });

@@ -58,6 +58,9 @@ function anyStep(lifetimes: readonly (number | null)[]): fc.Arbitrary<Step> {
   return fc.oneof(
     step(6, 'speak', conversation, (w, c) => void w.log.speak(w.at(c), PEER)),
     step(2, 'edit', place, (w, [c, n]) => w.change(c, n, `edited behind ${w.log.end}`)),
+    step(1, 'edit many', conversation, (w, c) => {
+      for (let n = 0; n < 6; n++) w.change(c, n, `edited behind ${w.log.end}`);
+    }),
     step(1, 'remove', place, (w, [c, n]) => w.change(c, n, null)),
     step(1, 'copy', place, (w, [c, n]) => w.copy(c, n)),
     step(3, 'come or go', conversation, (w, c) => w.toggle(c, ME)),
