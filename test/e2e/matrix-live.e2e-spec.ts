@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually';
 import { unknownIds } from '../support/named-ids';
 import { FRAMES } from '../support/outsider-tables';
 import { probeCall, probeFrame } from '../support/probe';
-import { addTo, change, makeGroup, removeFrom, say, sendAndWait } from '../support/talk';
+import { addTo, bustle, change, makeGroup, removeFrom, say, sendAndWait } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
 import type { Frame, TestSocket } from '../support/test-socket';
 import { smallPng, upload } from '../support/uploads';
@@ -65,19 +65,6 @@ describe('who is in a conversation for a part of it', () => {
     }
   }
 
-  /** Everything that members push to each other. */
-  async function bustle(id: string, old: Message, position: string): Promise<void> {
-    await say(a, id, 'after the removal');
-    await change(a, old, text('edited after the removal'));
-    await ann.http('PATCH', `/v1/conversations/${id}`, { title: uuidv7() });
-    b.send({ type: 'read', conversationId: id, position });
-    b.send({ type: 'typing', conversationId: id, active: true });
-    await sendAndWait(b, {
-      ...{ type: 'send', messageId: uuidv7(), conversationId: id },
-      content: { kind: 'custom', data: 'after the removal' },
-    });
-  }
-
   it('a removal is the last that a removed member hears, on all devices and after a restart', async () => {
     const carol = newcomer();
     const laptop = await carol.onNewDevice(1);
@@ -88,11 +75,11 @@ describe('who is in a conversation for a part of it', () => {
     const removed = await removeFrom(ann, id, carol);
     expect(removed.status).toBe(204);
     const removedAt = performance.now();
-    await bustle(id, old as unknown as Message, old['position'] as string);
+    await bustle({ ann, a, b }, old);
     await passed(carol, ...sockets);
     // session and storage forget what they know
     await Promise.all([stack.node('session-1').restart(), stack.node('storage-1').restart()]);
-    await bustle(id, older as unknown as Message, older['position'] as string);
+    await bustle({ ann, a, b }, older);
     await passed(carol, ...sockets);
     for (const socket of sockets) {
       const heard = about(socket, id);

@@ -81,3 +81,24 @@ export function addTo(
 export function removeFrom(user: ChatUser, conversationId: string, member: { id: string }) {
   return user.http('DELETE', `/v1/conversations/${conversationId}/members/${member.id}`);
 }
+
+/**
+ * Everything that members push to each other, told by its words: a text, an edit of an old message
+ * of ann's, a title, a mark, typing, app data. The last is answered when it returns.
+ */
+export async function bustle(
+  { ann, a, b }: { ann: ChatUser; a: TestSocket; b: TestSocket },
+  old: Frame,
+): Promise<void> {
+  const place = old as unknown as { conversationId: string; messageId: string; position: string };
+  const { conversationId, position } = place;
+  await say(a, conversationId, 'after the removal');
+  await change(a, place, { kind: 'text', text: 'edited after the removal' });
+  await ann.http('PATCH', `/v1/conversations/${conversationId}`, { title: uuidv7() });
+  b.send({ type: 'read', conversationId, position });
+  b.send({ type: 'typing', conversationId, active: true });
+  await sendAndWait(b, {
+    ...{ type: 'send', messageId: uuidv7(), conversationId },
+    content: { kind: 'custom', data: 'after the removal' },
+  });
+}
