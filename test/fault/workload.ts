@@ -38,8 +38,8 @@ export class Workload {
   readonly acknowledged: Acknowledged[] = [];
   readonly failed: { messageId: string; code: string }[] = [];
   sends = 0;
-  /** How often a gateway said that it holds a message. */
-  held = 0;
+  /** Messages of which a gateway has said that it holds them. */
+  readonly heldIds = new Set<string>();
 
   constructor(
     private readonly bases: string[],
@@ -122,7 +122,7 @@ export class Workload {
       if (!own) talk.arrivals.push(performance.now());
       this.history.shown(name, message);
     });
-    client.on('held', () => (this.held += 1));
+    client.on('held', ({ outgoing }) => this.heldIds.add(outgoing.messageId));
     client.on('sent', ({ outgoing, place }) => {
       const one = {
         conversationId: place.conversationId,

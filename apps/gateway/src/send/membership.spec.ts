@@ -163,3 +163,36 @@ describe('Membership.isKnown', () => {
     expect(asked).toEqual(['redis', 'redis']);
   });
 });
+
+describe('Redis’ copy of a conversation in use', () => {
+  const MINUTE = 60_000;
+
+  it('is renewed from storage twice in its life, so that it outlasts an outage of storage', async () => {
+    const { membership, at, asked, filled, sources } = setUp({
+      redis: 'member',
+      storage: 'member',
+    });
+    const useAt = async (minutes: number) => {
+      at(minutes * MINUTE);
+      await membership.requireSender('c', 'user');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    await useAt(0);
+    expect(filled).toEqual([]);
+    await useAt(1);
+    expect(filled).toHaveLength(1);
+    for (let minute = 2; minute < 31; minute++) await useAt(minute);
+    expect(filled).toHaveLength(1);
+    await useAt(31);
+    expect(filled).toHaveLength(2);
+
+    sources.storage = 'away';
+    for (let minute = 60; minute < 70; minute += 0.5) await useAt(minute);
+    expect(filled).toHaveLength(2);
+    // once a minute, not at every use
+    expect(asked.filter((who) => who === 'storage').length).toBeLessThanOrEqual(2 + 10);
+    sources.storage = 'member';
+    await useAt(71);
+    expect(filled).toHaveLength(3);
+  });
+});

@@ -1,5 +1,6 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { TTL } from '@tidings/common/redis/keys';
 import type { MemberCache } from '@tidings/common/redis/members';
 import { within } from '@tidings/common/runtime/lifecycle';
 import { LRUCache } from 'lru-cache';
@@ -11,6 +12,13 @@ const GRACE_MS = 1_000;
 /** From this age on, an answer in use is asked anew in the background, milliseconds. */
 const REFRESH_MS = 500;
 const MOST_CONVERSATIONS = 50_000;
+/**
+ * While a conversation is in use storage is asked this often, which renews Redis' copy: an outage of
+ * PostgreSQL must find copies that last, whenever it begins. Milliseconds.
+ */
+const RENEW_MS = (TTL.members * 1000) / 2;
+/** How old a copy is, nobody knows: the first renewal comes this soon; also between two tries. */
+const RENEW_SOON_MS = 60_000;
 /** A Redis that does not answer within this time is passed over, milliseconds. */
 const COPY_MS = 300;
 const STORAGE_TIMEOUT_MS = 2_000;
@@ -22,6 +30,8 @@ interface Known {
   /** Monotonic milliseconds. */
   at: number;
   refreshing: boolean;
+  /** When storage is to be asked again, although Redis has a copy; monotonic milliseconds. */
+  renewAt: number;
 }
 
 /**
@@ -72,7 +82,8 @@ export class Membership {
     const members = new Set<string>();
     for (const { userId, until } of routing.members) if (until === null) members.add(userId);
     const senders = routing.blocked ? without(members, routing.blocked) : members;
-    const known = { members, senders, at, refreshing: false };
+    const renewAt = this.known.get(routing.conversationId)?.renewAt ?? at + RENEW_SOON_MS;
+    const known = { members, senders, at, refreshing: false, renewAt };
     this.known.set(routing.conversationId, known);
     return known;
   }
@@ -85,6 +96,7 @@ export class Membership {
     if (age > GRACE_MS) return undefined;
     if (age > REFRESH_MS && !known.refreshing) {
       known.refreshing = true;
+      this.renewInTime(conversationId, known);
       void this.refresh(conversationId, known);
     }
     return known;
@@ -94,7 +106,10 @@ export class Membership {
     const copyAt = this.clock();
     const copy = await within(this.copies.ask(conversationId), COPY_MS).catch(() => null);
     const copied = copy && this.learn(copy, copyAt);
-    if (copied?.members.has(userId)) return copied;
+    if (copied?.members.has(userId)) {
+      this.renewInTime(conversationId, copied);
+      return copied;
+    }
     const originalAt = this.clock();
     const original = await this.originals.ask(conversationId);
     const known = original && this.learn(original, originalAt);
@@ -112,6 +127,19 @@ export class Membership {
     } finally {
       known.refreshing = false;
     }
+  }
+
+  /** In the background; a failure leaves the copy as it is. */
+  private renewInTime(conversationId: string, known: Known): void {
+    if (this.clock() < known.renewAt) return;
+    known.renewAt = this.clock() + RENEW_SOON_MS;
+    this.originals.ask(conversationId).then(
+      () => {
+        const newest = this.known.get(conversationId);
+        if (newest) newest.renewAt = this.clock() + RENEW_MS;
+      },
+      () => undefined,
+    );
   }
 
   private async askStorage(ids: string[]): Promise<(ConversationRouting | null)[]> {

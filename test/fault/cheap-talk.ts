@@ -1,0 +1,148 @@
+import { comparePositions } from '@tidings/common/contracts/positions';
+import { ChatUser, textSend } from '../support/chat-user';
+import type { Frame, TestSocket } from '../support/test-socket';
+
+/** A message as one end has seen it. */
+interface Seen {
+  messageId: string;
+  position: string;
+}
+
+/**
+ * A direct conversation on two raw sockets, which keeps little per message: for rates at which SDK
+ * clients would be the bottleneck. One end sends, the other listens.
+ */
+export class CheapTalk {
+  readonly sent: string[] = [];
+  /** message id → position, from `sent` */
+  readonly acknowledged = new Map<string, string>();
+  /** What the listener was pushed, by arrival; a repetition is left out. */
+  readonly pushed: Seen[] = [];
+  /** Monotonic milliseconds of each push. */
+  readonly arrivals: number[] = [];
+  /** How often a send was refused for the moment; it and those behind it are sent again. */
+  refusals = 0;
+  /** Everything else that is neither `sent` nor a push. */
+  readonly others: Frame[] = [];
+  private readonly known = new Set<string>();
+  private readonly open = new Map<string, object>();
+  private again: NodeJS.Timeout | null = null;
+
+  private constructor(
+    readonly id: string,
+    /** Reads pages of the history. */
+    readonly reader: ChatUser,
+    private readonly sender: TestSocket,
+    private readonly listener: TestSocket,
+  ) {
+    takeAll(sender, (frame) => this.atSender(frame));
+    takeAll(listener, (frame) => this.atListener(frame));
+  }
+
+  static async begin(bases: string[], n: number): Promise<CheapTalk> {
+    const ann = await ChatUser.create(bases, { at: n % 2 });
+    const bob = await ChatUser.create(bases, { at: (n + 1) % 2 });
+    const { id } = await ann.direct(bob);
+    return new CheapTalk(id, bob, await ann.connect(), await bob.connect());
+  }
+
+  send(): void {
+    const text = `${this.sent.length} `.padEnd(128, 'x');
+    const frame = textSend({ conversationId: this.id }, text);
+    this.sent.push(frame.messageId);
+    this.open.set(frame.messageId, frame);
+    this.sender.send(frame);
+  }
+
+  /** What has no answer is sent again: nobody answers by himself what may be a repetition. */
+  sendAgain(): void {
+    for (const frame of this.open.values()) this.sender.send({ ...frame, retry: true });
+  }
+
+  get unanswered(): number {
+    return this.open.size;
+  }
+
+  /** Whether the listener's pushes rise and are what was acknowledged, where it was. */
+  check(): void {
+    const sorted = [...this.pushed].sort((a, b) => comparePositions(a.position, b.position));
+    expect(this.pushed).toEqual(sorted);
+    expect(this.pushed.map((m) => m.messageId)).toEqual(this.sent);
+    expect(this.pushed).toEqual(
+      this.sent.map((messageId) => ({ messageId, position: this.acknowledged.get(messageId) })),
+    );
+    expect(this.others).toEqual([]);
+    expect([this.sender.closed, this.listener.closed]).toEqual([null, null]);
+  }
+
+  /** The history, all pages, has just this. */
+  async checkHistory(): Promise<void> {
+    const all = (await this.reader.history(this.id)).filter((m) => m.content.kind === 'text');
+    const stored = all.map(({ messageId, position }) => ({ messageId, position }));
+    expect(stored).toEqual(this.pushed);
+  }
+
+  async end(): Promise<void> {
+    if (this.again) clearTimeout(this.again);
+    await Promise.all([this.sender.end(), this.listener.end()]);
+  }
+
+  private atSender(frame: Frame): void {
+    if (frame.type === 'sent') {
+      const messageId = frame['messageId'] as string;
+      this.acknowledged.set(messageId, frame['position'] as string);
+      this.open.delete(messageId);
+    } else if (frame.type === 'error' && frame['retryable'] === true) this.refused();
+    else if (!PUSHES.has(frame.type)) this.others.push(frame);
+  }
+
+  private refused(): void {
+    this.refusals += 1;
+    this.again ??= setTimeout(() => {
+      this.again = null;
+      this.sendAgain();
+    }, AGAIN_MS);
+  }
+
+  private atListener(frame: Frame): void {
+    if (!PUSHES.has(frame.type)) this.others.push(frame);
+    const messageId = frame['messageId'] as string;
+    if (frame.type !== 'message' || this.known.has(messageId)) return;
+    this.known.add(messageId);
+    this.arrivals.push(performance.now());
+    this.pushed.push({ messageId, position: frame['position'] as string });
+  }
+}
+
+/** Between a refusal and the next try. */
+const AGAIN_MS = 500;
+/** Below what a gateway takes from one connection. */
+const MOST_UNANSWERED = 80;
+
+const PUSHES = new Set(['message', 'conversation', 'receipt', 'pending', 'account']);
+
+/** Hands frames over without keeping them. */
+function takeAll(socket: TestSocket, take: (frame: Frame) => void): void {
+  socket.onFrame = (frame) => {
+    socket.frames.length = 0;
+    socket.arrivals.length = 0;
+    take(frame);
+  };
+}
+
+/**
+ * Lets all talks send at this rate together, evenly and in turns, until told to stop. A talk that waits
+ * for too many answers misses its turn: a machine that is too slow for the rate gets a lower one.
+ */
+export function sendEvenly(talks: readonly CheapTalk[], perSecond: number): () => void {
+  const began = performance.now();
+  let n = 0;
+  const timer = setInterval(() => {
+    const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
+    for (; n < due; n++) {
+      const talk = talks[n % talks.length]!;
+      if (talk.unanswered < MOST_UNANSWERED) talk.send();
+    }
+  }, 5);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,24 @@
+import type { Stack } from '../../tools/stack/stack';
+import type { Workload } from './workload';
+
+/** One kind of damage, and what must hold beside the invariants. Times in milliseconds. */
+export interface Fault {
+  name: string;
+  /** Does the damage and repairs it; settles when the part is back. */
+  strike: (stack: Stack, workload: Workload) => Promise<void>;
+  /** Whose silence counts: users whose devices are all elsewhere, or everybody. */
+  elsewhere?: string;
+  /** Longest silence, during the whole fault (`whole`) or after the part was back. */
+  silence: { whole: number } | { afterBack: number };
+  /** How long people send, seconds; default 25. */
+  seconds?: number;
+  /** Messages must have been held on gateways' disks: so many at least. */
+  held?: number;
+  /** So many sends at least got their `sent` while the part was away: who is connected goes on. */
+  acknowledgedMeanwhile?: number;
+  /** What else must be true when all is over. */
+  afterwards?: (stack: Stack, workload: Workload) => Promise<void>;
+}
+
+export const downFor = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
