@@ -80,6 +80,7 @@ const OUTAGES = [
 describe.each(OUTAGES)('$name', ({ name, begin, end }) => {
   let stack: Stack;
   let stop: () => Promise<void>;
+  let stopSending = (): void => undefined;
   const talks: CheapTalk[] = [];
 
   beforeAll(async () => {
@@ -90,6 +91,7 @@ describe.each(OUTAGES)('$name', ({ name, begin, end }) => {
     for (let n = 0; n < CONVERSATIONS; n++) talks.push(await CheapTalk.begin(stack.gatewayUrls, n));
   }, 300_000);
   afterAll(async () => {
+    stopSending();
     // a failure may have left it stopped
     if (stack) signalTree(stack.postgres.pid, 'SIGCONT');
     await stop?.();
@@ -104,9 +106,9 @@ describe.each(OUTAGES)('$name', ({ name, begin, end }) => {
   it('live chat goes on, storage catches up in batches, nothing is lost', async () => {
     // the creations of the conversations
     await until(stack, ({ records }) => records === CONVERSATIONS);
-    const stopSending = sendEvenly(talks, PER_SECOND);
+    stopSending = sendEvenly(talks, PER_SECOND);
     await pause(WARM_UP_MS);
-    const before = await applied(stack);
+    const before = await until(stack, ({ records }) => records > CONVERSATIONS);
     await begin(stack);
     const struck = performance.now();
     const sentBefore = acknowledged();
