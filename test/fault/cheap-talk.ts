@@ -1,5 +1,6 @@
 import { comparePositions } from '@tidings/common/contracts/positions';
 import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
 import type { Frame, TestSocket } from '../support/test-socket';
 
 /** A message as one end has seen it. */
@@ -42,7 +43,7 @@ export class CheapTalk {
   static async begin(bases: string[], n: number): Promise<CheapTalk> {
     const ann = await ChatUser.create(bases, { at: n % 2 });
     const bob = await ChatUser.create(bases, { at: (n + 1) % 2 });
-    const { id } = await ann.direct(bob);
+    const { id } = await eventually(() => ann.direct(bob), 30_000, 500);
     return new CheapTalk(id, bob, await ann.connect(), await bob.connect());
   }
 
