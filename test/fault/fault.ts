@@ -16,6 +16,11 @@ export interface Fault {
   held?: number;
   /** So many sends at least got their `sent` while the part was away: who is connected goes on. */
   acknowledgedMeanwhile?: number;
+  /**
+   * Devices that were away so long that a sync leaves out the middle (`more`): they page it in, as an
+   * application does whose user scrolls up.
+   */
+  longAway?: true;
   /** What else must be true when all is over. */
   afterwards?: (stack: Stack, workload: Workload) => Promise<void>;
 }

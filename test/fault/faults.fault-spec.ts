@@ -7,7 +7,7 @@ import { startTestStack } from '../support/test-stack';
 import { downFor, type Fault } from './fault';
 import { FaultHistory } from './fault-history';
 import { closesOutages, spoolsAreEmpty } from './held-checks';
-import { holdsTogether } from './holds-together';
+import { holdsTogether, pageIn } from './holds-together';
 import { Probe } from './probe';
 import { longestSilence, Workload, type Talk } from './workload';
 
@@ -68,6 +68,7 @@ const FAULTS: Fault[] = [
     silence: { afterBack: 30_000 },
     seconds: 60,
     held: 500,
+    longAway: true,
     afterwards: spoolsAreEmpty,
   },
   { name: 'restart of PostgreSQL', strike: (s) => s.postgres.restart(), silence: { whole: 1_000 } },
@@ -180,7 +181,10 @@ describe.each(FAULTS)('$name', (fault: Fault) => {
     expect(workload.heldIds.size).toBeGreaterThanOrEqual(held);
     expect(acknowledgedMeanwhile).toBeGreaterThanOrEqual(fault.acknowledgedMeanwhile ?? 0);
     await fault.afterwards?.(stack, workload);
-    for (const talk of workload.talks) await holdsTogether(workload, talk, history);
+    for (const talk of workload.talks) {
+      if (fault.longAway) await pageIn(talk);
+      await holdsTogether(workload, talk, history);
+    }
     if ('whole' in silence) expect(longest).toBeLessThanOrEqual(silence.whole);
     else expect(lateness).toBeLessThanOrEqual(silence.afterBack);
   }, 600_000);

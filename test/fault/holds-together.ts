@@ -35,3 +35,14 @@ export async function holdsTogether(
   const fresh = (await workload.fresh(talk)).map((m) => `${m.position} ${m.messageId}`);
   expect(fresh).toEqual(order);
 }
+
+/** Every device reads its conversation's history back to the beginning. */
+export async function pageIn(talk: Talk): Promise<void> {
+  for (const { client } of talk.ends.flat()) {
+    for (;;) {
+      const before = client.messages(talk.id)[0]?.position;
+      const page = await client.history(talk.id, { before, limit: 200 });
+      if (!page.more) break;
+    }
+  }
+}
