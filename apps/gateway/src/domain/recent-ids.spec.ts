@@ -1,45 +1,71 @@
 import { RecentIds } from './recent-ids';
 
-const MESSAGE = { senderId: 's', contentHash: 'h', sentAtMs: 1 };
+const uuid = (n: number): string => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
+const M = uuid(1);
+const MESSAGE = { senderId: uuid(99), contentHash: 'h', sentAtMs: 1_764_000_000_123 };
+
+function append(recent: RecentIds<string>, id: number, now: number): void {
+  const entry = recent.add('c', uuid(id), MESSAGE);
+  recent.settle('c', uuid(id), entry, { position: String(id), now });
+}
+
+const knows = (recent: RecentIds<string>, id: number): boolean =>
+  recent.known('c', uuid(id), MESSAGE) !== undefined;
 
 describe('RecentIds', () => {
-  it('knows ids by conversation and message', () => {
-    const recent = new RecentIds<string>(0);
-    const entry = recent.add('c', 'm', MESSAGE, 0);
-    expect(recent.get('c', 'm')).toBe(entry);
-    expect(recent.get('d', 'm')).toBeUndefined();
+  it('knows an id on its way by conversation and message', () => {
+    const recent = new RecentIds<string>();
+    const entry = recent.add('c', M, MESSAGE);
+    expect(recent.get('c', M)).toBe(entry);
+    expect(recent.get('d', M)).toBeUndefined();
+    expect(recent.known('c', M, MESSAGE)).toBeUndefined();
   });
 
-  it('keeps an appended id for two minutes at least, and forgets it within four', () => {
-    const recent = new RecentIds<string>(0);
-    recent.add('c', 'old', MESSAGE, 0).position = '1';
-    recent.add('c', 'late', MESSAGE, 119_000).position = '2';
-    recent.add('c', 'x', MESSAGE, 120_000).position = '3';
-    expect(recent.get('c', 'late')).toBeDefined();
-    recent.add('c', 'y', MESSAGE, 240_000);
-    expect(recent.get('c', 'old')).toBeUndefined();
-    expect(recent.get('c', 'x')).toBeDefined();
+  it('knows an appended id with position, time, and whose it is', () => {
+    const recent = new RecentIds<string>();
+    const entry = recent.add('c', M, MESSAGE);
+    recent.settle('c', M, entry, { position: '9007199254740993', now: 0 });
+    expect(recent.get('c', M)).toBeUndefined();
+    expect(recent.known('c', M, MESSAGE)).toEqual({
+      same: true,
+      position: '9007199254740993',
+      sentAtMs: MESSAGE.sentAtMs,
+    });
+    expect(recent.known('c', M, { ...MESSAGE, senderId: uuid(98) })).toMatchObject({ same: false });
+    expect(recent.known('c', M, { ...MESSAGE, contentHash: 'i' })).toMatchObject({ same: false });
+    expect(recent.known('d', M, MESSAGE)).toBeUndefined();
   });
 
-  it('never forgets an id that is on its way, but does forget a doubtful one', () => {
-    const recent = new RecentIds<string>(0, { keepMs: 1_000_000, mostIds: 2 });
-    recent.add('c', 'way', MESSAGE, 0);
-    recent.add('c', 'doubt', MESSAGE, 0).doubtful = true;
-    for (let i = 0; i < 8; i++) recent.add('c', `m${i}`, MESSAGE, i).position = '1';
-    expect(recent.get('c', 'way')).toBeDefined();
-    expect(recent.get('c', 'doubt')).toBeUndefined();
+  it('keeps an appended id for two minutes', () => {
+    const recent = new RecentIds<string>();
+    append(recent, 1, 0);
+    append(recent, 2, 120_000);
+    expect([1, 2].map((id) => knows(recent, id))).toEqual([true, true]);
+    append(recent, 3, 120_001);
+    expect([1, 2, 3].map((id) => knows(recent, id))).toEqual([false, true, true]);
+  });
+
+  it('never forgets an id that is on its way', () => {
+    const recent = new RecentIds<string>({ keepMs: 1_000_000, mostIds: 2 });
+    recent.add('c', M, MESSAGE);
+    for (let id = 2; id < 10; id++) append(recent, id, id);
+    expect(recent.get('c', M)).toBeDefined();
+    expect(recent.size).toBe(3);
   });
 
   it('is bounded', () => {
-    const recent = new RecentIds<string>(0, { keepMs: 1_000_000, mostIds: 10 });
-    for (let i = 0; i < 1000; i++) recent.add('c', `m${i}`, MESSAGE, i).position = '1';
-    expect(recent.size).toBeLessThanOrEqual(20);
+    const recent = new RecentIds<string>({ keepMs: 1_000_000, mostIds: 10 });
+    for (let id = 0; id < 1000; id++) append(recent, id, id);
+    expect(recent.size).toBe(10);
   });
 
-  it('forgets what was not appended after all', () => {
-    const recent = new RecentIds<string>(0);
-    recent.add('c', 'm', MESSAGE, 0);
-    recent.forget('c', 'm');
-    expect(recent.get('c', 'm')).toBeUndefined();
+  it('forgets what did not get there, but not a later send of the same id', () => {
+    const recent = new RecentIds<string>();
+    const first = recent.add('c', M, MESSAGE);
+    recent.forget('c', M, first);
+    expect(recent.get('c', M)).toBeUndefined();
+    const second = recent.add('c', M, MESSAGE);
+    recent.forget('c', M, first);
+    expect(recent.get('c', M)).toBe(second);
   });
 });

@@ -1,80 +1,99 @@
-/** One message id that this gateway has taken: on its way to the log, or appended. */
+import { IdWindow } from '@tidings/common/collections/id-window';
+
+/** A message id that is on its way to the log. */
 export interface RecentId<W> {
   senderId: string;
   contentHash: string;
   /** Unix milliseconds that the record carries. */
   sentAtMs: number;
-  /** Position of the first append; null while it is not known. */
-  position: string | null;
   /** Who waits for the position beside the first sender; null when nobody does. */
   waiters: W[] | null;
-  /** It may be in the log, but nobody could say where: to be judged like an unknown id. */
-  doubtful: boolean;
 }
 
-/** How long an appended id is remembered at least, unless there are too many, in milliseconds. */
+/** An id whose first append is known. */
+export interface KnownId {
+  /** Whether sender and content are those of the first append. */
+  same: boolean;
+  position: string;
+  /** Unix milliseconds. */
+  sentAtMs: number;
+}
+
+/** How long an appended id is remembered, unless there are too many, in milliseconds. */
 const KEEP_MS = 120_000;
-/** Ids per generation; two generations are kept. */
-const MOST_IDS = 100_000;
+/** Most appended ids: about 20 MB. */
+const MOST_IDS = 200_000;
 
 /**
- * The message ids taken lately, so that a second send of the same id joins the first one. Two
- * generations of a map instead of a list by age: nothing is touched per message but one map, and
- * forgetting is dropping the older map. Ids still on their way move on to the younger one.
+ * The message ids taken lately, so that a second send of the same id joins the first one: those on
+ * their way with whoever waits for them, and for a while those that were appended.
  */
 export class RecentIds<W> {
-  private young = new Map<string, RecentId<W>>();
-  private old = new Map<string, RecentId<W>>();
-  private youngSince: number;
+  private readonly onWay = new Map<string, RecentId<W>>();
+  private readonly appended: IdWindow;
 
   constructor(
-    now: number,
-    private readonly limits: { keepMs: number; mostIds: number } = {
-      keepMs: KEEP_MS,
-      mostIds: MOST_IDS,
-    },
+    limits: { keepMs: number; mostIds: number } = { keepMs: KEEP_MS, mostIds: MOST_IDS },
   ) {
-    this.youngSince = now;
+    this.appended = new IdWindow({ windowMs: limits.keepMs, records: limits.mostIds });
   }
 
   /** How many ids are remembered. */
   get size(): number {
-    return this.young.size + this.old.size;
+    return this.onWay.size + this.appended.size;
   }
 
+  /** The id's send that is on its way. */
   get(conversationId: string, messageId: string): RecentId<W> | undefined {
-    const key = messageId + conversationId;
-    return this.young.get(key) ?? this.old.get(key);
+    return this.onWay.get(messageId + conversationId);
   }
 
-  /** Remembers an id that is about to be appended; `now`: monotonic milliseconds. */
-  add(
+  /** What is known of an id that was appended, seen from a sender and a content. */
+  known(
     conversationId: string,
     messageId: string,
-    id: Omit<RecentId<W>, 'position' | 'waiters' | 'doubtful'>,
-    now: number,
-  ): RecentId<W> {
-    const { keepMs, mostIds } = this.limits;
-    if (now - this.youngSince >= keepMs || this.young.size >= mostIds) this.turn(now);
-    const entry: RecentId<W> = { ...id, position: null, waiters: null, doubtful: false };
-    this.young.set(messageId + conversationId, entry);
+    { senderId, contentHash }: Pick<RecentId<W>, 'senderId' | 'contentHash'>,
+  ): KnownId | undefined {
+    const { appended } = this;
+    const slot = appended.find(conversationId, messageId);
+    if (slot < 0) return undefined;
+    return {
+      same: appended.isSame(slot, { author: senderId, hash: contentHash }),
+      position: String(appended.position(slot)),
+      sentAtMs: appended.tag(slot),
+    };
+  }
+
+  /** Remembers an id that is about to be appended. */
+  add(conversationId: string, messageId: string, id: Omit<RecentId<W>, 'waiters'>): RecentId<W> {
+    const entry: RecentId<W> = { ...id, waiters: null };
+    this.onWay.set(messageId + conversationId, entry);
     return entry;
   }
 
-  /** Forgets an id that was not appended after all, or whose first append another sender made. */
-  forget(conversationId: string, messageId: string): void {
-    const key = messageId + conversationId;
-    this.young.delete(key);
-    this.old.delete(key);
+  /** The first append of an id is known; `now`: monotonic milliseconds. */
+  settle(
+    conversationId: string,
+    messageId: string,
+    entry: RecentId<W>,
+    { position, now }: { position: string; now: number },
+  ): void {
+    this.forget(conversationId, messageId, entry);
+    this.appended.add(conversationId, messageId, {
+      author: entry.senderId,
+      hash: entry.contentHash,
+      position: BigInt(position),
+      atMs: now,
+      tag: entry.sentAtMs,
+    });
   }
 
-  private turn(now: number): void {
-    const forgotten = this.old;
-    this.old = this.young;
-    this.young = new Map();
-    this.youngSince = now;
-    for (const [key, entry] of forgotten) {
-      if (entry.position === null && !entry.doubtful) this.young.set(key, entry);
-    }
+  /**
+   * Forgets a send that did not get there, whose first append another sender made, or of which nobody
+   * can say what became of it.
+   */
+  forget(conversationId: string, messageId: string, entry: RecentId<W>): void {
+    const key = messageId + conversationId;
+    if (this.onWay.get(key) === entry) this.onWay.delete(key);
   }
 }

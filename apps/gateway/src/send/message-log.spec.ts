@@ -6,10 +6,12 @@ import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
 import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
+const SENDER = '01890a5d-ac96-774b-bcce-000000000001';
+const OTHER = '01890a5d-ac96-774b-bcce-000000000002';
 const MESSAGE: CompleteMessage = {
   conversationId: 'c',
   messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
-  senderId: 'sender',
+  senderId: SENDER,
   deviceId: 'device',
   content: { kind: 'text', text: 'x' },
   extras: null,
@@ -53,7 +55,7 @@ function setUp(first: FirstAppend | null = null) {
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
   return {
     position: '7',
-    senderId: 'sender',
+    senderId: SENDER,
     contentHash: 'hash',
     sentAt: new Date(3).toISOString(),
     ...over,
@@ -81,7 +83,7 @@ describe('MessageLog', () => {
   });
 
   it.each([
-    { name: 'another sender', over: { senderId: 'other' } },
+    { name: 'another sender', over: { senderId: OTHER } },
     { name: 'other content', over: { contentHash: 'other' } },
   ])('refuses the same id with $name', ({ over }) => {
     const { log, writer, outcomes, reply } = setUp();
@@ -129,7 +131,7 @@ describe('MessageLog', () => {
     same.writer.flush();
     await settle();
     expect(same.outcomes.at(-1)).toBe('sent 7 3');
-    const other = setUp(firstAppend({ contentHash: null, senderId: 'other' }));
+    const other = setUp(firstAppend({ contentHash: null, senderId: OTHER }));
     other.log.append(MESSAGE, other.reply, AGAIN);
     other.writer.flush();
     await settle();
@@ -167,7 +169,7 @@ describe('MessageLog', () => {
 
   describe('with the log away', () => {
     const message = {
-      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: 'sender' },
+      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: SENDER },
       ...{ contentHash: 'hash', sentAtMs: 5, expiresAtMs: null },
     };
 
@@ -202,7 +204,7 @@ describe('MessageLog', () => {
     it('asks about the last of many first', async () => {
       const { log, asked } = held();
       const other = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8058' };
-      const index = { senderId: 'sender', contentHash: 'hash', partition: 0, sequence: 4 };
+      const index = { senderId: SENDER, contentHash: 'hash', partition: 0, sequence: 4 };
       log['parts'].held.add('c', other.messageId, { ...index, waiters: [recorder([])] });
       const second = { ...message, messageId: other.messageId };
       log.drained([
@@ -223,7 +225,7 @@ describe('MessageLog', () => {
 
     it.each([
       { outcome: firstAppend(), said: 'sent 7 3' },
-      { outcome: firstAppend({ senderId: 'other' }), said: 'message_id_conflict' },
+      { outcome: firstAppend({ senderId: OTHER }), said: 'message_id_conflict' },
       { outcome: new TidingsError('no_such_conversation'), said: 'no_such_conversation' },
     ])('says $said when that is what came out', ({ outcome, said }) => {
       const { log, outcomes, reply } = held();

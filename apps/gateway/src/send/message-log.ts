@@ -73,27 +73,30 @@ interface Drained {
  * here, or was appended here lately, joins the first one.
  */
 export class MessageLog {
-  private readonly recent: RecentIds<SendReply>;
+  private readonly recent = new RecentIds<SendReply>();
   private confirming = 0;
 
-  constructor(private readonly parts: MessageLogParts) {
-    this.recent = new RecentIds(parts.clock());
-  }
+  constructor(private readonly parts: MessageLogParts) {}
 
   /** Answers from an earlier send of the same id, now or later; false when none is known here. */
   join(message: AdmittedMessage, reply: SendReply): boolean {
     const { held } = this.parts;
     if (held.size > 0 && held.join(message, reply)) return true;
-    const entry = this.recent.get(message.conversationId, message.messageId);
-    if (!entry || entry.doubtful) return false;
-    if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
-      reply.refused(new TidingsError('message_id_conflict'));
-    } else if (entry.position !== null) {
-      reply.sent(entry.position, entry.sentAtMs);
-    } else {
-      entry.waiters ??= [];
-      entry.waiters.push(reply);
+    const { conversationId, messageId } = message;
+    const entry = this.recent.get(conversationId, messageId);
+    if (entry) {
+      if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
+        reply.refused(new TidingsError('message_id_conflict'));
+      } else {
+        entry.waiters ??= [];
+        entry.waiters.push(reply);
+      }
+      return true;
     }
+    const known = this.recent.known(conversationId, messageId, message);
+    if (!known) return false;
+    if (known.same) reply.sent(known.position, known.sentAtMs);
+    else reply.refused(new TidingsError('message_id_conflict'));
     return true;
   }
 
@@ -109,18 +112,14 @@ export class MessageLog {
     const { conversationId, messageId, senderId, contentHash } = message;
     const sentAtMs = this.parts.wallClock();
     const record = messageRecord({ ...message, sentAt: isoTime(sentAtMs) });
-    const entry = this.recent.add(
-      conversationId,
-      messageId,
-      { senderId, contentHash, sentAtMs },
-      this.parts.clock(),
-    );
+    const id = { senderId, contentHash, sentAtMs };
+    const entry = this.recent.add(conversationId, messageId, id);
     const accepted = this.parts.writer.append(
       record,
       (result) => this.appended(message, entry, reply, result, options.confirmMs),
       options,
     );
-    if (!accepted) this.recent.forget(conversationId, messageId);
+    if (!accepted) this.recent.forget(conversationId, messageId, entry);
     return accepted;
   }
 
@@ -132,7 +131,7 @@ export class MessageLog {
       const waiters = this.parts.held.take(conversationId, messageId)?.waiters;
       if (!waiters) continue;
       const id = { senderId, contentHash, sentAtMs };
-      const entry = this.recent.add(conversationId, messageId, id, this.parts.clock());
+      const entry = this.recent.add(conversationId, messageId, id);
       entry.waiters = waiters;
       drained.push({ message, entry, offset });
     }
@@ -157,15 +156,15 @@ export class MessageLog {
     result: SendResult,
     confirmMs: number,
   ): void {
+    const { conversationId, messageId } = message;
     if (!result.ok) {
-      this.recent.forget(message.conversationId, message.messageId);
+      this.recent.forget(conversationId, messageId, entry);
       if (result.reason === 'held') return this.held(message, entry, reply, result);
       const error = new TidingsError(REFUSALS[result.reason]);
-      this.settle(entry, reply, (one) => one.refused(error));
+      this.tellAll(entry, reply, (one) => one.refused(error));
     } else if (!result.again) {
-      entry.position = this.parts.positions.position(result.partition, result.offset);
-      reply.sent(entry.position, entry.sentAtMs);
-      if (entry.waiters) this.settle(entry, null, (one) => this.tell(one, entry));
+      const position = this.parts.positions.position(result.partition, result.offset);
+      this.settle(message, entry, reply, position);
     } else {
       reply.logged();
       void this.confirm(message, entry, reply, { after: result.offset, confirmMs });
@@ -208,31 +207,37 @@ export class MessageLog {
       first = await this.parts.firsts.confirm(conversationId, messageId, after, confirmMs);
       this.confirming -= 1;
     }
-    if (first === null) {
-      entry.doubtful = true;
-      this.settle(entry, reply, (one) => one.unknown());
-    } else if (isSameMessage(first, message)) {
-      entry.position = first.position;
+    if (first !== null && isSameMessage(first, message)) {
       entry.sentAtMs = Date.parse(first.sentAt);
-      this.settle(entry, reply, (one) => this.tell(one, entry));
-    } else {
-      this.recent.forget(conversationId, messageId);
-      this.settle(entry, reply, (one) => one.refused(new TidingsError('message_id_conflict')));
+      this.settle(message, entry, reply, first.position);
+      return;
     }
+    this.recent.forget(conversationId, messageId, entry);
+    const error = new TidingsError('message_id_conflict');
+    this.tellAll(entry, reply, (one) => (first === null ? one.unknown() : one.refused(error)));
   }
 
-  private tell(reply: SendReply, entry: RecentId<SendReply>): void {
-    reply.sent(entry.position ?? '0', entry.sentAtMs);
-  }
-
+  /** The first position of a message is known: everybody who waits for it hears of it. */
   private settle(
+    { conversationId, messageId }: Pick<AdmittedMessage, 'conversationId' | 'messageId'>,
+    entry: RecentId<SendReply>,
+    reply: SendReply | null,
+    position: string,
+  ): void {
+    const now = this.parts.clock();
+    this.recent.settle(conversationId, messageId, entry, { position, now });
+    this.tellAll(entry, reply, (one) => one.sent(position, entry.sentAtMs));
+  }
+
+  private tellAll(
     entry: RecentId<SendReply>,
     first: SendReply | null,
     tell: (reply: SendReply) => void,
   ): void {
-    const waiters = entry.waiters ?? [];
-    entry.waiters = null;
     if (first) tell(first);
+    if (!entry.waiters) return;
+    const { waiters } = entry;
+    entry.waiters = null;
     for (const waiter of waiters) tell(waiter);
   }
 }

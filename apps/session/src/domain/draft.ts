@@ -2,9 +2,7 @@ import {
   authorOf,
   type ChangeEntry,
   type ConversationEntry,
-  deletionKey,
   fingerprint,
-  idempotencyKey,
   isDeletion,
   type LogEntry,
   type MessageEntry,
@@ -12,7 +10,7 @@ import {
 import { encodePush } from './frames';
 import { afterChange, caughtUp, recipientsAt, type Membership } from './members';
 import type { PartitionState } from './partition-state';
-import type { SeenId } from './recent-ids';
+import { deletionKeyOf, keyOf, type SeenKey } from './recent-ids';
 
 /** A record to push: its frame, and who gets it. */
 export interface Push {
@@ -80,7 +78,8 @@ export class Draft {
   /** Dropped messages and changes whose id stands for another one. */
   readonly conflicts: (MessageEntry | ChangeEntry)[] = [];
   private readonly candidates: Candidate[] = [];
-  private readonly newIds = new Map<string, SeenId>();
+  /** By scope and id, in log order. */
+  private readonly newIds = new Map<string, { key: SeenKey; entry: LogEntry }>();
   private readonly threads = new Map<string, Thread>();
   private readonly lacking = new Map<Thread, Missing>();
 
@@ -93,10 +92,10 @@ export class Draft {
   admit(entry: LogEntry): void {
     if (entry.offset < this.state.next) return;
     const live = entry.offset >= this.state.liveFrom;
-    const key = idempotencyKey(entry);
+    const key = keyOf(entry);
     const first = this.seenBefore(key, entry);
     if (first) {
-      if (live) this.countDuplicate(entry, first);
+      if (live) this.countDuplicate(entry, first.same);
       return;
     }
     if (entry.kind === 'change' && this.isTooLate(entry)) {
@@ -154,7 +153,7 @@ export class Draft {
   /** Makes the batch part of the state. `next`: the offset after it. */
   commit(next: bigint): void {
     const { state } = this;
-    for (const seen of this.newIds.values()) state.recentIds.add(seen);
+    for (const { key, entry } of this.newIds.values()) state.recentIds.add(key, entry);
     for (const { conversationId, last, members } of this.threads.values()) {
       if (last !== undefined) state.chains.set(conversationId, last);
       if (members) state.members.set(conversationId, members);
@@ -186,28 +185,23 @@ export class Draft {
     return thread;
   }
 
-  private seenBefore(key: string, entry: LogEntry): SeenId | undefined {
-    const first = this.newIds.get(key) ?? this.state.recentIds.get(key);
-    return first && first.position < entry.position ? first : undefined;
+  private seenBefore(key: SeenKey, entry: LogEntry): { same: boolean } | undefined {
+    const first = this.newIds.get(key.scope + key.id)?.entry;
+    if (!first) return this.state.recentIds.before(key, entry);
+    if (first.position >= entry.position) return undefined;
+    return { same: isSame(first, entry) };
   }
 
   /** Whether a change comes behind the deletion of its message; a deletion is remembered. */
   private isTooLate(entry: ChangeEntry): boolean {
-    const key = deletionKey(entry);
+    const key = deletionKeyOf(entry);
     if (this.seenBefore(key, entry)) return true;
     if (isDeletion(entry)) this.noteId(key, entry);
     return false;
   }
 
-  private noteId(key: string, entry: LogEntry): void {
-    this.newIds.set(key, {
-      key,
-      position: entry.position,
-      senderId: authorOf(entry),
-      contentHash: fingerprint(entry),
-      recordedAtMs: entry.recordedAtMs,
-      later: null,
-    });
+  private noteId(key: SeenKey, entry: LogEntry): void {
+    this.newIds.set(key.scope + key.id, { key, entry });
   }
 
   private noteMissing(thread: Thread): void {
@@ -218,11 +212,14 @@ export class Draft {
     else this.lacking.set(thread, { conversationId, members });
   }
 
-  private countDuplicate(entry: LogEntry, first: SeenId): void {
+  private countDuplicate(entry: LogEntry, same: boolean): void {
     this.counts.duplicates++;
-    const same = first.senderId === authorOf(entry) && first.contentHash === fingerprint(entry);
     if (!same && entry.kind !== 'conversation') this.conflicts.push(entry);
   }
+}
+
+function isSame(first: LogEntry, second: LogEntry): boolean {
+  return authorOf(first) === authorOf(second) && fingerprint(first) === fingerprint(second);
 }
 
 function isCreation(entry: LogEntry): boolean {

@@ -48,18 +48,6 @@ export function authorOf(entry: LogEntry): string {
   return entry.kind === 'change' ? entry.event.userId : entry.event.senderId;
 }
 
-/** Idempotency key of a record: conversation and message id; changes have ids of their own. */
-export function idempotencyKey(entry: LogEntry): string {
-  const { event } = entry;
-  if (entry.kind === 'change') return `${event.conversationId}:${entry.event.changeId}`;
-  return event.conversationId + event.messageId;
-}
-
-/** The key under which the window remembers that a message is deleted. */
-export function deletionKey({ event }: ChangeEntry): string {
-  return `${event.conversationId}!${event.messageId}`;
-}
-
 /** Whether a change deletes its message. */
 export function isDeletion({ event }: ChangeEntry): boolean {
   return event.content.kind === 'deleted';

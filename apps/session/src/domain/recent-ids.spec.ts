@@ -1,14 +1,5 @@
-import fc from 'fast-check';
-import { RecentIds, type SeenId } from './recent-ids';
-
-const seen = (key: string, position: number, recordedAtMs: number): SeenId => ({
-  key,
-  position: BigInt(position),
-  senderId: 's',
-  contentHash: '',
-  recordedAtMs,
-  later: null,
-});
+import { editAt, messageAt } from '../../test/entries';
+import { deletionKeyOf, keyOf, RecentIds } from './recent-ids';
 
 describe('RecentIds', () => {
   it.each([
@@ -17,61 +8,48 @@ describe('RecentIds', () => {
     ['one millisecond outside', 120_001, false],
   ])('%s', (_name, later, held) => {
     const ids = new RecentIds();
-    ids.add(seen('a', 1, 1_000));
-    ids.add(seen('b', 2, 1_000 + later));
-    expect(ids.get('a') !== undefined).toBe(held);
-    expect(ids.get('b')).toMatchObject({ position: 2n });
+    const [first, second] = [messageAt(1, { atMs: 1_000 }), messageAt(2, { atMs: 1_000 + later })];
+    for (const entry of [first, second]) ids.add(keyOf(entry), entry);
+    const again = messageAt(3, { id: 1 });
+    expect(ids.before(keyOf(again), again) !== undefined).toBe(held);
+    expect(ids.size).toBe(held ? 2 : 1);
   });
 
-  it('keeps the newest records when there are too many', () => {
+  it('is bounded, and keeps the newest', () => {
     const ids = new RecentIds(1_000, 3);
-    for (let n = 0; n < 5; n++) ids.add(seen(String(n), n, 0));
-    expect([0, 1, 2, 3, 4].map((n) => ids.get(String(n)) !== undefined)).toEqual([
-      false,
-      false,
-      true,
-      true,
-      true,
-    ]);
+    for (let n = 0; n < 5; n++)
+      ids.add(keyOf(messageAt(n, { atMs: 0 })), messageAt(n, { atMs: 0 }));
+    const held = [0, 1, 2, 3, 4].map((id) => {
+      const again = messageAt(9, { id });
+      return ids.before(keyOf(again), again) !== undefined;
+    });
+    expect(held).toEqual([false, false, true, true, true]);
     expect(ids.size).toBe(3);
   });
 
-  it('keeps the first record of an id', () => {
+  it('tells another author or content of the same id apart, and looks only behind a record', () => {
     const ids = new RecentIds();
-    ids.add(seen('a', 1, 0));
-    ids.add(seen('a', 2, 1));
-    expect(ids.get('a')!.position).toBe(1n);
-    expect(ids.size).toBe(1);
+    const first = messageAt(5, { id: 1 });
+    ids.add(keyOf(first), first);
+    const before = (entry: ReturnType<typeof messageAt>) => ids.before(keyOf(entry), entry);
+    expect(before(messageAt(6, { id: 1 }))).toEqual({ same: true });
+    expect(before(messageAt(6, { id: 1, text: 'x' }))).toEqual({ same: false });
+    expect(before(messageAt(6, { id: 1, sender: 2 }))).toEqual({ same: false });
+    expect(before(messageAt(6, { id: 1, talk: 'd' }))).toBeUndefined();
+    expect(before(messageAt(5, { id: 1 }))).toBeUndefined();
+    expect(before(messageAt(4, { id: 1 }))).toBeUndefined();
   });
 
-  it('forgets everything old at once after a silence, and starts anew', () => {
-    const ids = new RecentIds(10);
-    for (let n = 0; n < 100; n++) ids.add(seen(String(n), n, 0));
-    ids.add(seen('x', 100, 11));
-    expect(ids.size).toBe(1);
-    ids.add(seen('y', 101, 12));
+  it('keeps messages, changes and deletions apart although they share ids', () => {
+    const ids = new RecentIds();
+    const message = messageAt(1, { id: 7 });
+    const edit = editAt(2, 1, { change: 7 });
+    ids.add(keyOf(message), message);
+    expect(ids.before(keyOf(edit), edit)).toBeUndefined();
+    ids.add(deletionKeyOf(edit), edit);
     expect(ids.size).toBe(2);
-  });
-
-  it('is the plain definition, for any times', () => {
-    const record = fc.record({ id: fc.integer({ min: 0, max: 20 }), step: fc.nat({ max: 8 }) });
-    fc.assert(
-      fc.property(fc.array(record, { maxLength: 80 }), (records) => {
-        const ids = new RecentIds(20, 6);
-        let plain: { id: number; position: bigint; at: number }[] = [];
-        let at = 0;
-        records.forEach(({ id, step }, position) => {
-          at += step;
-          ids.add(seen(String(id), position, at));
-          if (!plain.some((p) => p.id === id)) plain.push({ id, position: BigInt(position), at });
-          const newest = Math.max(...plain.map((p) => p.at));
-          plain = plain.slice(-6).filter((p) => p.at >= newest - 20);
-          for (let i = 0; i <= 20; i++) {
-            const expected = plain.find((p) => p.id === i)?.position;
-            expect(ids.get(String(i))?.position).toBe(expected);
-          }
-        });
-      }),
-    );
+    const later = editAt(3, 1, { change: 7 });
+    expect(ids.before(keyOf(later), later)).toBeUndefined();
+    expect(ids.before(deletionKeyOf(later), later)).toBeDefined();
   });
 });

@@ -1,19 +1,28 @@
+import { IdWindow } from '@tidings/common/collections/id-window';
+import { authorOf, fingerprint, type ChangeEntry, type LogEntry } from './entry';
+
 /** How far back the window reaches, by the broker's record time, in milliseconds. */
 export const WINDOW_MS = 120_000;
 /** Most records that the window of one partition holds. */
 export const WINDOW_RECORDS = 200_000;
 
-/** The first record of an id. */
-export interface SeenId {
-  /** Idempotency key: conversation and message id. */
-  readonly key: string;
-  readonly position: bigint;
-  readonly senderId: string;
-  readonly contentHash: string;
-  /** The broker's record time, Unix milliseconds. */
-  readonly recordedAtMs: number;
-  /** The window's own: the record that came into it after this one. */
-  later: SeenId | null;
+/** Under which id a record is remembered. */
+export interface SeenKey {
+  /** Conversation, and what of it the id names. */
+  scope: string;
+  /** UUID. */
+  id: string;
+}
+
+/** The idempotency key of a record: changes have ids of their own. */
+export function keyOf({ kind, event }: LogEntry): SeenKey {
+  if (kind === 'change') return { scope: `${event.conversationId}:`, id: event.changeId };
+  return { scope: event.conversationId, id: event.messageId };
+}
+
+/** The key under which the window remembers that a message is deleted. */
+export function deletionKeyOf({ event }: ChangeEntry): SeenKey {
+  return { scope: `${event.conversationId}!`, id: event.messageId };
 }
 
 /**
@@ -21,45 +30,32 @@ export interface SeenId {
  * records that are at most {@link WINDOW_MS} older than the newest. First in, first out.
  */
 export class RecentIds {
-  private readonly ids = new Map<string, SeenId>();
-  private oldest: SeenId | null = null;
-  private newest: SeenId | null = null;
-  private newestAtMs = Number.NEGATIVE_INFINITY;
+  private readonly window: IdWindow;
 
-  constructor(
-    private readonly windowMs = WINDOW_MS,
-    private readonly windowRecords = WINDOW_RECORDS,
-  ) {}
+  constructor(windowMs = WINDOW_MS, windowRecords = WINDOW_RECORDS) {
+    this.window = new IdWindow({ windowMs, records: windowRecords });
+  }
 
   /** How many ids are held. */
   get size(): number {
-    return this.ids.size;
+    return this.window.size;
   }
 
-  /** The first record under an idempotency key, when it is in the window. */
-  get(key: string): SeenId | undefined {
-    return this.ids.get(key);
+  /** Whether a record comes behind another one of its key; `same`: with the same author and content. */
+  before({ scope, id }: SeenKey, entry: LogEntry): { same: boolean } | undefined {
+    const slot = this.window.find(scope, id);
+    if (slot < 0 || this.window.position(slot) >= entry.position) return undefined;
+    const seen = { author: authorOf(entry), hash: fingerprint(entry) };
+    return { same: this.window.isSame(slot, seen) };
   }
 
-  /** Takes in the first record of an id, in log order, and forgets what has left the window. */
-  add(seen: SeenId): void {
-    if (this.ids.has(seen.key)) return;
-    this.ids.set(seen.key, seen);
-    if (this.newest) this.newest.later = seen;
-    else this.oldest = seen;
-    this.newest = seen;
-    if (seen.recordedAtMs > this.newestAtMs) this.newestAtMs = seen.recordedAtMs;
-    this.evict();
-  }
-
-  private evict(): void {
-    const earliest = this.newestAtMs - this.windowMs;
-    let id = this.oldest;
-    while (id && (this.ids.size > this.windowRecords || id.recordedAtMs < earliest)) {
-      this.ids.delete(id.key);
-      id = id.later;
-    }
-    this.oldest = id;
-    if (!id) this.newest = null;
+  /** Takes in the first record of a key, in log order, and forgets what has left the window. */
+  add({ scope, id }: SeenKey, entry: LogEntry): void {
+    this.window.add(scope, id, {
+      author: authorOf(entry),
+      hash: fingerprint(entry),
+      position: entry.position,
+      atMs: entry.recordedAtMs,
+    });
   }
 }

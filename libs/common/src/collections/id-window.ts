@@ -1,0 +1,217 @@
+import { randomFillSync } from 'node:crypto';
+import { HASH_WORDS, UUID_WORDS, writeHash, writeUuid } from './id-keys';
+import { Scopes } from './scopes';
+
+/** What is remembered of an id. */
+export interface WindowEntry {
+  /** Who made it: a UUID. */
+  author: string;
+  /** Hash of its content, base64url; may be empty. */
+  hash: string;
+  /** Where it is in the log: a signed 64-bit number. */
+  position: bigint;
+  /** Its time, by which it leaves the window, in milliseconds of any clock. */
+  atMs: number;
+  /** A number of the owner's. */
+  tag?: number;
+}
+
+/** How much a window holds. */
+export interface WindowLimits {
+  /** An entry that is more than this much older than the newest one is forgotten, milliseconds. */
+  windowMs: number;
+  /** Most entries; the oldest go first. */
+  records: number;
+}
+
+/** Words of an entry: id, scope, author, hash. */
+const SCOPE = UUID_WORDS;
+const AUTHOR = SCOPE + 1;
+const HASH = AUTHOR + UUID_WORDS;
+const WORDS = HASH + HASH_WORDS;
+const FIRST_CAPACITY = 256;
+
+/**
+ * The ids (scope and UUID) of the newest entries of a sequence: first in, first out, bounded by time
+ * and number. An entry takes about 80 bytes in typed arrays and not one object, so that hundreds of
+ * thousands of them cost the garbage collector nothing; ids are compared whole, never by a hash alone.
+ *
+ * A ring of entries, and a table of open addressing with linear probing over it (Knuth, TAOCP 3,
+ * 6.4, algorithm L and R: a deletion moves later entries back). The table's hash is multiply-shift
+ * with random keys (Dietzfelbinger et al. 1997), so that chosen ids do not pile up.
+ *
+ * A *slot*, as `find` returns it, is good until the next `add`.
+ */
+export class IdWindow {
+  private readonly scopes = new Scopes();
+  private readonly keys = randomFillSync(new Uint32Array(UUID_WORDS + 1)).map((key) => key | 1);
+  private readonly sought = new Uint32Array(WORDS);
+  private capacity = 0;
+  private words = new Uint32Array(0);
+  private positions = new BigInt64Array(0);
+  private times = new Float64Array(0);
+  private tags = new Float64Array(0);
+  /** Slot + 1; 0: free. */
+  private table = new Uint32Array(0);
+  private shift = 32;
+  private head = 0;
+  private count = 0;
+  private newestAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly limits: WindowLimits) {
+    this.resize(Math.min(FIRST_CAPACITY, limits.records));
+  }
+
+  /** How many ids are held. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** Memory of the arrays, in bytes. */
+  get bytes(): number {
+    const { words, positions, times, tags, table } = this;
+    return [words, positions, times, tags, table].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
+  }
+
+  /** The slot of an id; -1 when it is not held. Throws RangeError when `id` is no UUID. */
+  find(scope: string, id: string): number {
+    const number = this.scopes.find(scope);
+    if (number < 0) return -1;
+    writeUuid(id, this.sought, 0);
+    this.sought[SCOPE] = number;
+    const place = this.place();
+    return this.table[place]! - 1;
+  }
+
+  /** Takes in an id, unless it is held, and forgets what has left the window. */
+  add(scope: string, id: string, entry: WindowEntry): void {
+    if (this.find(scope, id) >= 0) return;
+    writeUuid(entry.author, this.sought, AUTHOR);
+    writeHash(entry.hash, this.sought, HASH);
+    if (this.count === this.limits.records) this.forgetOldest();
+    if (this.count === this.capacity) {
+      this.resize(Math.min(this.capacity * 2, this.limits.records));
+    }
+    writeUuid(id, this.sought, 0);
+    this.sought[SCOPE] = this.scopes.take(scope);
+    const slot = (this.head + this.count) % this.capacity;
+    this.words.set(this.sought, slot * WORDS);
+    this.positions[slot] = entry.position;
+    this.times[slot] = entry.atMs;
+    this.tags[slot] = entry.tag ?? 0;
+    this.table[this.place()] = slot + 1;
+    this.count += 1;
+    if (entry.atMs > this.newestAtMs) this.newestAtMs = entry.atMs;
+    this.forgetOlderThan(this.newestAtMs - this.limits.windowMs);
+  }
+
+  position(slot: number): bigint {
+    return this.positions[slot]!;
+  }
+
+  atMs(slot: number): number {
+    return this.times[slot]!;
+  }
+
+  tag(slot: number): number {
+    return this.tags[slot]!;
+  }
+
+  /** Whether an entry is of this author and content. */
+  isSame(slot: number, { author, hash }: Pick<WindowEntry, 'author' | 'hash'>): boolean {
+    writeUuid(author, this.sought, AUTHOR);
+    writeHash(hash, this.sought, HASH);
+    const at = slot * WORDS;
+    for (let i = AUTHOR; i < WORDS; i++) {
+      if (this.words[at + i] !== this.sought[i]) return false;
+    }
+    return true;
+  }
+
+  private forgetOlderThan(atMs: number): void {
+    while (this.count > 0 && this.times[this.head]! < atMs) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    const { head } = this;
+    this.sought.set(this.words.subarray(head * WORDS, head * WORDS + SCOPE + 1));
+    this.vacate(this.place());
+    this.scopes.drop(this.words[head * WORDS + SCOPE]!);
+    this.head = head + 1 === this.capacity ? 0 : head + 1;
+    this.count -= 1;
+  }
+
+  /** Where the id that is sought lies in the table, or would. */
+  private place(): number {
+    const { sought, words, table } = this;
+    const mask = table.length - 1;
+    for (let place = this.hash(sought, 0); ; place = (place + 1) & mask) {
+      const slot = table[place]! - 1;
+      if (slot < 0) return place;
+      const at = slot * WORDS;
+      if (
+        words[at] === sought[0] &&
+        words[at + 1] === sought[1] &&
+        words[at + 2] === sought[2] &&
+        words[at + 3] === sought[3] &&
+        words[at + SCOPE] === sought[SCOPE]
+      ) {
+        return place;
+      }
+    }
+  }
+
+  /** Frees a place and moves back what would not be found any more. */
+  private vacate(place: number): void {
+    const { table, words } = this;
+    const mask = table.length - 1;
+    let hole = place;
+    for (let next = (hole + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
+      const home = this.hash(words, (table[next]! - 1) * WORDS);
+      // It may move when its home does not lie between the hole and itself.
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      table[hole] = table[next]!;
+      hole = next;
+    }
+    table[hole] = 0;
+  }
+
+  private hash(words: Uint32Array, at: number): number {
+    const { keys } = this;
+    const sum =
+      Math.imul(words[at]!, keys[0]!) +
+      Math.imul(words[at + 1]!, keys[1]!) +
+      Math.imul(words[at + 2]!, keys[2]!) +
+      Math.imul(words[at + 3]!, keys[3]!) +
+      Math.imul(words[at + SCOPE]!, keys[4]!);
+    return (sum | 0) >>> this.shift;
+  }
+
+  private resize(capacity: number): void {
+    const { words, positions, times, tags, head, count } = this;
+    const before = this.capacity;
+    this.capacity = capacity;
+    this.words = new Uint32Array(capacity * WORDS);
+    this.positions = new BigInt64Array(capacity);
+    this.times = new Float64Array(capacity);
+    this.tags = new Float64Array(capacity);
+    const bits = Math.max(2, Math.ceil(Math.log2(capacity * 2)));
+    this.table = new Uint32Array(2 ** bits);
+    this.shift = 32 - bits;
+    this.head = 0;
+    const sought = this.sought.slice();
+    for (let i = 0; i < count; i++) {
+      const from = (head + i) % before;
+      this.words.set(words.subarray(from * WORDS, (from + 1) * WORDS), i * WORDS);
+      this.positions[i] = positions[from]!;
+      this.times[i] = times[from]!;
+      this.tags[i] = tags[from]!;
+      this.sought.set(words.subarray(from * WORDS, from * WORDS + SCOPE + 1));
+      this.table[this.place()] = i + 1;
+    }
+    this.sought.set(sought);
+  }
+}
