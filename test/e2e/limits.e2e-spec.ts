@@ -100,8 +100,8 @@ describe('limits hold at n and n + 1', () => {
     ],
     ['syncListed (HTTP)', LIMITS.syncListed, (n) => post('/v1/sync', listed(n)), 'invalid_request'],
     [
-      'characters of since',
-      8_192,
+      'sinceChars',
+      LIMITS.sinceChars,
       (n) => post('/v1/sync', { since: letters(n) }),
       'invalid_request',
     ],

@@ -89,12 +89,24 @@ describe('storage: expiry', () => {
       history: read,
     };
   };
-  const expire = (messages: readonly MessageSent[], age = '0 seconds') =>
-    fixture.rows(
+  /** Their hour is over; also for what was counted while they lived and holds until then. */
+  const expire = async (messages: readonly MessageSent[], age = '0 seconds') => {
+    await fixture.rows(
       `UPDATE messages SET expires_at = now() - $3::interval
        WHERE conversation_id = $1 AND message_id = ANY ($2::uuid[])`,
       [chat, messages.map((m) => m.messageId), age],
     );
+    await fixture.rows(
+      `UPDATE conversations SET digest_until = now() - $2::interval
+       WHERE id = $1 AND digest_until IS NOT NULL`,
+      [chat, age],
+    );
+    await fixture.rows(
+      `UPDATE members SET unread_until = now() - $2::interval
+       WHERE conversation_id = $1 AND unread_until IS NOT NULL`,
+      [chat, age],
+    );
+  };
   interface Row {
     content: string | null;
     extras: string | null;

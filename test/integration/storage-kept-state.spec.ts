@@ -83,8 +83,8 @@ describe('storage: what syncs counted is kept', () => {
     await fixture?.stop();
   }, 60_000);
 
-  /** A sync, behind everything that was appended, and how many rows of messages it read. */
-  async function sync(userId: string, request: SyncRequest) {
+  /** Waits until everything that was appended is applied. */
+  async function applied() {
     await eventually(async () => {
       const ends = (await fixture.barrier()).map((offset) => BigInt(offset ?? 0));
       const rows = await fixture.rows<{ next: string }>(
@@ -92,6 +92,11 @@ describe('storage: what syncs counted is kept', () => {
       );
       expect(rows.every(({ next }, partition) => BigInt(next) >= ends[partition]!)).toBe(true);
     });
+  }
+
+  /** A sync, behind everything that was appended, and how many rows of messages it read. */
+  async function sync(userId: string, request: SyncRequest) {
+    await applied();
     await keeper.idle();
     database.read = 0;
     const bodies = await service.answer(userId, request, Array<string>(PARTITIONS).fill('0'));
@@ -196,6 +201,7 @@ describe('storage: what syncs counted is kept', () => {
   it('keeping waits for no lock: what is locked is counted again', async () => {
     const { id, ann } = await pair();
     await send(id, ann, 3);
+    await applied();
     const other = new Client({ connectionString: fixture.servers.databaseUrl });
     await other.connect();
     const kept = async () => {

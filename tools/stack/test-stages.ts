@@ -69,8 +69,8 @@ export const STAGES: readonly TestStage[] = [
     ],
   },
   jest('unit', 10),
-  jest('integration', 20, ['--runInBand']),
-  jest('e2e', 40, ['--runInBand']),
+  jest('integration', 20, ['--maxWorkers=2']),
+  jest('e2e', 40, ['--maxWorkers=2']),
   { ...jest('fault', 60, ['--runInBand']), onlyWhenNamed: true },
 ];
 

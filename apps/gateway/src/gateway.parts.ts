@@ -143,7 +143,7 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
 }
 
 /** The sockets' table, writer and closer, and what reaches them from elsewhere. */
-export function makeWires(context: Context, stores: Stores, logs: Logs) {
+export function makeWires(context: Context, stores: Stores, logs: Logs, { membership }: Sends) {
   const { gatewayId, metrics, wallClock, env, clock } = context;
   const table = new ConnectionTable();
   const writer = logs.presenceWriter;
@@ -157,7 +157,10 @@ export function makeWires(context: Context, stores: Stores, logs: Logs) {
   const writes = new WriteQueue({
     overflow: (connection, code) => close(connection, code, 'too slow'),
   });
-  const delivery = new InboxDelivery({ table, writes, close });
+  const delivery = new InboxDelivery({
+    ...{ table, writes, close },
+    conversationChanged: (conversationId) => membership.changed(conversationId),
+  });
   const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, (connection, code) =>
     close(connection, code, 'no sign of life'),
   );

@@ -79,9 +79,9 @@ export function composeGateway(options: GatewayOptions): Gateway {
   const context = { ...options, clock, wallClock, gatewayId: options.env.NODE_ID };
   const stores = makeStores(context);
   const logs = makeLogs(context);
-  const wires = makeWires(context, stores, logs);
-  const boot = makeBoot(context, stores, wires);
   const sends = makeSends(context, stores, logs);
+  const wires = makeWires(context, stores, logs, sends);
+  const boot = makeBoot(context, stores, wires);
   const receipts = makeReceipts(context, logs, sends);
   return connect(context, stores, logs, { ...wires, ...boot }, { ...sends, ...receipts });
 }

@@ -12,12 +12,14 @@ function setUp(ids: string[]) {
     table.add(connection);
   }
   const closes: unknown[] = [];
+  const changes: unknown[] = [];
   const delivery = new InboxDelivery({
     table,
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection, code, reason) => closes.push([connection.id, code, reason]),
+    conversationChanged: (id) => changes.push([id, fakes[0]!.frames.length]),
   });
-  return { delivery, fakes, closes };
+  return { delivery, fakes, closes, changes };
 }
 
 describe('InboxDelivery', () => {
@@ -41,5 +43,21 @@ describe('InboxDelivery', () => {
     delivery.take(Buffer.from(payload));
     expect(closes).toEqual([['a', 4502, 'logged out']]);
     expect(delivery.skipped).toBe(1);
+  });
+
+  it('tells of a change of a conversation before it hands it out, and of nothing else', () => {
+    const { delivery, fakes, changes } = setUp(['a']);
+    const frames = [
+      '{"type":"message","conversationId":"m"}',
+      '{"type":"changed","conversationId":"e"}',
+      '{"type":"conversation","conversationId":"c-1_","position":"3"}',
+    ];
+    delivery.take(
+      Buffer.from(
+        encodeInbox(frames.map((frame) => ({ kind: 'push', connections: ['a'], frame }))),
+      ),
+    );
+    expect(changes).toEqual([['c-1_', 2]]);
+    expect(fakes[0]!.frames).toEqual(frames);
   });
 });

@@ -7,7 +7,16 @@ export interface InboxDeliveryParts {
   table: ConnectionTable;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
+  /** A change of a conversation is about to be handed out: what was known of it is old. */
+  conversationChanged(conversationId: string): void;
 }
+
+/** How session begins the frame of a change of a conversation; its id follows. */
+const CHANGE = Buffer.from('{"type":"conversation","conversationId":"');
+/** Where the types of frames differ: by the second letter from `changed`, by the first from others. */
+const TYPE_AT = CHANGE.indexOf('conv');
+const [C, O] = Buffer.from('co') as unknown as [number, number];
+const QUOTE = '"'.charCodeAt(0);
 
 /**
  * Carries out what session and others put into this gateway's inbox: writes encoded frames to local
@@ -27,6 +36,7 @@ export class InboxDelivery implements InboxVisitor {
   }
 
   push(connections: string[], frame: Buffer): void {
+    if (frame[TYPE_AT] === C && frame[TYPE_AT + 1] === O) this.noteChange(frame);
     for (const id of connections) {
       const connection = this.parts.table.get(id);
       if (connection === undefined) {
@@ -36,6 +46,13 @@ export class InboxDelivery implements InboxVisitor {
       this.parts.writes.push(connection, frame);
       this.delivered += 1;
     }
+  }
+
+  /** Whoever is shown a change and then sends is subject to it. */
+  private noteChange(frame: Buffer): void {
+    if (CHANGE.compare(frame, 0, CHANGE.length) !== 0) return;
+    const id = frame.toString('latin1', CHANGE.length, frame.indexOf(QUOTE, CHANGE.length));
+    this.parts.conversationChanged(id);
   }
 
   close(connectionId: string, code: number, reason?: string): void {

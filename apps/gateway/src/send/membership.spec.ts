@@ -87,6 +87,28 @@ describe('Membership.require', () => {
   });
 });
 
+describe('Membership.changed', () => {
+  it('asks anew, also when what is being asked for may be older than the change', async () => {
+    const { membership, sources, at } = setUp({ redis: 'member', storage: 'outsider' });
+    await membership.require('c', 'user');
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    at(600);
+    // In use: it is being refreshed now, from before the change.
+    expect(membership.isKnown('c', 'user')).toBe(true);
+    at(601);
+    membership.changed('c');
+    expect(membership.isKnown('c', 'user')).toBe(false);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(membership.isKnown('c', 'user')).toBe(false);
+    at(602);
+    sources.redis = 'outsider';
+    await expect(membership.require('c', 'user')).rejects.toThrow();
+    sources.redis = 'member';
+    await membership.require('c', 'user');
+    expect(membership.isKnown('c', 'user')).toBe(true);
+  });
+});
+
 describe('Membership.requireSender', () => {
   it.each<[Source, Source, string]>([
     ['member', 'away', 'ok'],

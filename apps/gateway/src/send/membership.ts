@@ -38,6 +38,8 @@ interface Known extends SendTerms {
   refreshing: boolean;
   /** When storage is to be asked again, although Redis has a copy; monotonic milliseconds. */
   renewAt: number;
+  /** What was asked for before this does not count; monotonic milliseconds. */
+  oldBefore: number;
 }
 
 /**
@@ -96,10 +98,22 @@ export class Membership {
     for (const { userId, until } of routing.members) if (until === null) members.add(userId);
     const senders = routing.blocked ? without(members, routing.blocked) : members;
     const ttlSeconds = routing.messageTtlSeconds ?? null;
-    const renewAt = this.known.get(routing.conversationId)?.renewAt ?? at + RENEW_SOON_MS;
-    const known = { members, senders, ttlSeconds, at, refreshing: false, renewAt };
+    const { renewAt = at + RENEW_SOON_MS, oldBefore = -Infinity } =
+      this.known.get(routing.conversationId) ?? {};
+    const askedAt = at < oldBefore ? -Infinity : at;
+    const known = {
+      ...{ members, senders, ttlSeconds, at: askedAt, refreshing: false, renewAt, oldBefore },
+    };
     this.known.set(routing.conversationId, known);
     return known;
+  }
+
+  /** The conversation has changed: what memory says of it, and what is being asked for, is old. */
+  changed(conversationId: string): void {
+    const known = this.known.get(conversationId);
+    if (!known) return;
+    known.at = -Infinity;
+    known.oldBefore = this.clock();
   }
 
   /** What memory says, while it is young enough; in use, it is asked anew in time. */

@@ -8,7 +8,7 @@ const [ANN, BOB, CID, DAN] = [1, 2, 3, 4].map((n) => `01890a5d-ac96-774b-bcce-b3
   string,
   string,
 ];
-const READER = { conversationId: 'c', userId: ANN, deviceId: 'phone' };
+const READER = { conversationId: 'c', userId: ANN, deviceId: 'phone', read: '9' };
 const VIEW = { others: [], delivered: '12', read: '9', deliveredBefore: '11' };
 
 describe('receiptLetters', () => {
@@ -29,6 +29,14 @@ describe('receiptLetters', () => {
     const others = [{ userId: BOB, seesRead }];
     const [, letter] = receiptLetters(READER, { ...VIEW, others }, undefined);
     expect(JSON.parse(letter!.frame)).toMatchObject({ delivered: '12', read });
+  });
+
+  it('tells who may not see read of delivered when nothing was read, although storage knew', () => {
+    const others = [{ userId: BOB, seesRead: false }];
+    const view = { ...VIEW, others, deliveredBefore: '12' };
+    const letters = receiptLetters({ ...READER, read: '0' }, view, undefined);
+    expect(letters).toHaveLength(2);
+    expect(receiptLetters({ ...READER, read: '0' }, view, '12')).toHaveLength(1);
   });
 
   it.each([

@@ -8,15 +8,19 @@ export interface Reader {
   conversationId: string;
   userId: string;
   deviceId: string | null;
+  /** What was read, as far as these records say; "0": they say nothing of it. */
+  read: string;
 }
 
 /** What stands for a `read` that privacy hides. */
 const HIDDEN = '0';
+const NOTHING = '0';
 
 /**
  * The frames about one member's marks: to his own other devices with what is unread now, to the
  * others with `read` or without it, as privacy says. Those without hear nothing when only `read` has
- * risen: the frame itself would tell. `pushedBefore`: the `delivered` of the last push, when known.
+ * risen: the frame itself would tell. `pushedBefore`: the `delivered` of the last push, when known;
+ * else storage says what it was, perhaps these records already applied: news then if nothing was read.
  */
 export function receiptLetters(
   reader: Reader,
@@ -36,7 +40,7 @@ export function receiptLetters(
   if (open.length > 0) {
     letters.push({ frame: JSON.stringify(frame), userIds: open, exceptDevice: null });
   }
-  const before = pushedBefore ?? view.deliveredBefore;
+  const before = pushedBefore ?? (reader.read === NOTHING ? NOTHING : view.deliveredBefore);
   if (closed.length > 0 && comparePositions(delivered, before) > 0) {
     const text = JSON.stringify({ ...frame, read: HIDDEN });
     letters.push({ frame: text, userIds: closed, exceptDevice: null });
