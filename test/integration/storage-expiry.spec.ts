@@ -91,6 +91,14 @@ describe('storage: expiry', () => {
   };
   /** Their hour is over; also for what was counted while they lived and holds until then. */
   const expire = async (messages: readonly MessageSent[], age = '0 seconds') => {
+    // What the last sync counted is kept behind its answer, if it was worth it: not after this.
+    await eventually(async () => {
+      const [row] = await fixture.rows<{ kept: boolean }>(
+        'SELECT digest_position = last_position AS kept FROM conversations WHERE id = $1',
+        [chat],
+      );
+      expect(row!.kept).toBe(true);
+    }, 1_500).catch(() => undefined);
     await fixture.rows(
       `UPDATE messages SET expires_at = now() - $3::interval
        WHERE conversation_id = $1 AND message_id = ANY ($2::uuid[])`,

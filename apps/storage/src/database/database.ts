@@ -51,7 +51,7 @@ export class Database implements Sql {
 
   /** Runs `work` in a transaction; commits its success, rolls back whatever it throws. */
   async transaction<T>(mode: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await this.borrow();
     let failure: unknown;
     try {
       await client.query(`BEGIN ${mode}`);
@@ -62,21 +62,33 @@ export class Database implements Sql {
       failure = await rollback(client, error);
       throw error;
     } finally {
-      client.release(failure instanceof Error ? failure : false);
+      this.giveBack(client, failure instanceof Error);
     }
   }
 
   /** Runs `work` on a connection of its own, for session-level locks; it is closed on failure. */
   async session<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await this.borrow();
     let broken = true;
     try {
       const result = await work(sqlOf(client));
       broken = false;
       return result;
     } finally {
-      client.release(broken);
+      this.giveBack(client, broken);
     }
+  }
+
+  /** A connection that is lost while it is out says so by an event, beside failing its statement. */
+  private async borrow(): Promise<PoolClient> {
+    const client = await this.pool.connect();
+    client.on('error', ignore);
+    return client;
+  }
+
+  private giveBack(client: PoolClient, broken: boolean): void {
+    client.off('error', ignore);
+    client.release(broken);
   }
 
   /** Connections in use and callers that wait for one. */
@@ -106,6 +118,9 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
     options: '-c plan_cache_mode=force_generic_plan -c timezone=UTC',
   };
 }
+
+/** Whatever is asked of a lost connection fails, which is where it is noticed. */
+function ignore(): void {}
 
 function sqlOf(client: PoolClient): Sql {
   return {

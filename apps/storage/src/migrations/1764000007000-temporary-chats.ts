@@ -33,6 +33,9 @@ const INDEXES = [
 /**
  * As before (1764000006000), and: what has expired when it is applied is stored without content, extras and
  * hash, also a change of it, and the upload that it would have shown goes with the next sweep.
+ *
+ * Without partition pruning: PostgreSQL 18.0 crashes when a statement whose plan prunes partitions as it runs
+ * meets a row that another transaction has just changed. Only changes and events look into partitions here.
  */
 export const APPLY_LOG_BATCHES = `CREATE OR REPLACE FUNCTION apply_log_batches(
   batch_topic text, batch_epoch integer,
@@ -43,7 +46,7 @@ export const APPLY_LOG_BATCHES = `CREATE OR REPLACE FUNCTION apply_log_batches(
   change_conversations text[], change_ids uuid[], change_positions bigint[],
   change_messages uuid[], change_users uuid[], change_hashes text[], change_contents text[],
   OUT applied boolean, OUT inserted integer
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_partition_pruning = off AS $$
 DECLARE
   passed integer;
   events uuid[];
