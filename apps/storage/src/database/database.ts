@@ -42,6 +42,8 @@ export class Database implements Sql {
     this.pool = new Pool(poolConfig(options));
     // An idle connection that the server ends reports it here; the pool replaces it.
     this.pool.on('error', onError);
+    // One that is lost while in use says so by an event, beside failing its statement.
+    this.pool.on('connect', (client) => client.on('error', ignore));
   }
 
   async rows<R extends QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<R[]> {
@@ -51,7 +53,7 @@ export class Database implements Sql {
 
   /** Runs `work` in a transaction; commits its success, rolls back whatever it throws. */
   async transaction<T>(mode: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.borrow();
+    const client = await this.pool.connect();
     let failure: unknown;
     try {
       await client.query(`BEGIN ${mode}`);
@@ -62,33 +64,21 @@ export class Database implements Sql {
       failure = await rollback(client, error);
       throw error;
     } finally {
-      this.giveBack(client, failure instanceof Error);
+      client.release(failure instanceof Error ? failure : false);
     }
   }
 
   /** Runs `work` on a connection of its own, for session-level locks; it is closed on failure. */
   async session<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.borrow();
+    const client = await this.pool.connect();
     let broken = true;
     try {
       const result = await work(sqlOf(client));
       broken = false;
       return result;
     } finally {
-      this.giveBack(client, broken);
+      client.release(broken);
     }
-  }
-
-  /** A connection that is lost while it is out says so by an event, beside failing its statement. */
-  private async borrow(): Promise<PoolClient> {
-    const client = await this.pool.connect();
-    client.on('error', ignore);
-    return client;
-  }
-
-  private giveBack(client: PoolClient, broken: boolean): void {
-    client.off('error', ignore);
-    client.release(broken);
   }
 
   /** Connections in use and callers that wait for one. */
