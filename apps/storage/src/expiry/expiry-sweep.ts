@@ -1,4 +1,5 @@
 import type { Logger } from '@tidings/common/runtime/logger';
+import { Rounds } from '../log/rounds';
 import type { ExpiryRepository } from './expiry.repository';
 
 /** Messages of one statement: it holds their locks. */
@@ -24,29 +25,21 @@ export interface ExpirySweepParts {
  * which go after 90 days. Each statement is a step of its own, so that a round may end anywhere.
  */
 export class ExpirySweep {
-  private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private stopped = false;
+  private readonly rounds: Rounds;
   private tombstonesAt = -Infinity;
 
-  constructor(private readonly parts: ExpirySweepParts) {}
+  constructor(private readonly parts: ExpirySweepParts) {
+    const { everyMs, logger } = parts;
+    this.rounds = new Rounds(() => this.sweep(), { name: 'expiry sweep', everyMs, logger });
+  }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.round = this.sweep()
-        .catch((error: unknown) => this.parts.logger.warn({ err: error }, 'expiry sweep failed'))
-        .finally(() => {
-          if (!this.stopped) this.start();
-        });
-    }, this.parts.everyMs);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Ends after the statement that runs. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.round;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   /** One round, up to the last message that is over; public for tests. */
@@ -64,7 +57,7 @@ export class ExpirySweep {
 
   /** Goes on while there is more and this instance leads; true when nothing is left. */
   private async repeat(step: () => Promise<number>): Promise<boolean> {
-    while (!this.stopped && this.parts.isLeader()) {
+    while (!this.rounds.stopped && this.parts.isLeader()) {
       if ((await step()) < ROUND) return true;
     }
     return false;

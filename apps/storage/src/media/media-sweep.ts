@@ -1,5 +1,6 @@
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { Rounds } from '../log/rounds';
 import type { MediaRepository } from './media.repository';
 
 /** Uploads of one statement; a sweep goes on until none is left. */
@@ -23,28 +24,20 @@ export interface MediaSweepParts {
  * that a round that ends half-way is taken up by the next, of whichever leader.
  */
 export class MediaSweep {
-  private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private stopped = false;
+  private readonly rounds: Rounds;
 
-  constructor(private readonly parts: MediaSweepParts) {}
+  constructor(private readonly parts: MediaSweepParts) {
+    const { everyMs, logger } = parts;
+    this.rounds = new Rounds(() => this.sweep(), { name: 'media sweep', everyMs, logger });
+  }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.round = this.sweep()
-        .catch((error: unknown) => this.parts.logger.warn({ err: error }, 'media sweep failed'))
-        .finally(() => {
-          if (!this.stopped) this.start();
-        });
-    }, this.parts.everyMs);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Ends after the round that runs. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.round;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   /** Until nothing is left to be removed; public for tests. */
@@ -55,11 +48,11 @@ export class MediaSweep {
   /** Removes some; true when there are more. */
   private async step(): Promise<boolean> {
     const { media, driver, isLeader, caughtUp, logger } = this.parts;
-    if (this.stopped || !isLeader() || !(await caughtUp())) return false;
+    if (this.rounds.stopped || !isLeader() || !(await caughtUp())) return false;
     await media.unwatchShown(ROUND);
     const removals = await media.beginRemovals(ROUND);
     for (const removal of removals) {
-      if (this.stopped || !isLeader()) return false;
+      if (this.rounds.stopped || !isLeader()) return false;
       await driver.remove(thumbnailKey(removal.mediaId));
       await driver.remove(originalKey(removal.mediaId));
       await media.remove(removal);

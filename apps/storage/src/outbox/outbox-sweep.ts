@@ -1,4 +1,5 @@
 import type { Logger } from '@tidings/common/runtime/logger';
+import { Rounds } from '../log/rounds';
 import { OutboxRepository } from './outbox.repository';
 import { OutboxService } from './outbox.service';
 
@@ -8,39 +9,34 @@ const ROUND = 50;
 
 /** The leader's duty: appends changes whose instance did not get them into the log in time. */
 export class OutboxSweep {
-  private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly outbox: OutboxRepository,
     private readonly service: OutboxService,
     private readonly isLeader: () => boolean,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.rounds = new Rounds(() => this.sweep(), {
+      name: 'outbox sweep',
+      everyMs: EVERY_MS,
+      logger,
+    });
+  }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.round = this.sweep()
-        .catch((error: unknown) => this.logger.warn({ err: error }, 'outbox sweep failed'))
-        .finally(() => {
-          if (!this.stopped) this.start();
-        });
-    }, EVERY_MS);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Ends after the round that runs. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.round;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   private async sweep(): Promise<void> {
     if (!this.isLeader()) return;
     for (const conversationId of await this.outbox.overdue(ROUND)) {
-      if (this.stopped || !this.isLeader()) return;
+      if (this.rounds.stopped || !this.isLeader()) return;
       await this.service.publish(conversationId);
       this.logger.info({ conversationId }, 'a change left in the outbox is in the log');
     }
