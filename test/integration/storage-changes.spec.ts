@@ -22,6 +22,7 @@ import {
   type RunningStorage,
   StorageFixture,
   type TestUser,
+  synced,
 } from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
@@ -265,7 +266,7 @@ describe('storage: changed messages as they are served', () => {
   const sync = async (userId: string, id: string, position: string, digest?: string) => {
     const request = { conversations: [{ conversationId: id, position, digest }] };
     const input = { userId, request, barrier: await fixture.barrier() };
-    const { bodies } = await rpc().call('sync', input, PATIENT);
+    const bodies = await synced(rpc(), input);
     return bodies[0]!.conversations[0]!;
   };
   const history = async (userId: string, id: string): Promise<Message[]> => {
@@ -317,12 +318,9 @@ describe('storage: changed messages as they are served', () => {
     expect(whole.map(textOf)[36]).toBe('deleted');
     const same = await sync(bob.id, id, answer.upTo, answer.digest);
     expect(same).toMatchObject({ state: 'same', messages: [] });
-    const since = await rpc().call(
-      'sync',
-      { userId: bob.id, request: {}, barrier: await fixture.barrier() },
-      PATIENT,
-    );
-    const fresh = since.bodies[0]!.conversations.find((c) => c.conversationId === id);
+    const input = { userId: bob.id, request: {}, barrier: await fixture.barrier() };
+    const [since] = await synced(rpc(), input);
+    const fresh = since!.conversations.find((c) => c.conversationId === id);
     expect(fresh?.messages).toEqual(whole.slice(-10));
     expect(fresh?.digest).toBe(answer.digest);
   });
@@ -340,7 +338,7 @@ describe('storage: changed messages as they are served', () => {
     const answer = async () => {
       const request = { conversations: [{ conversationId: id, position: upTo }] };
       const input = { userId: bob.id, request, barrier: await fixture.barrier() };
-      return (await rpc().call('sync', input, PATIENT)).bodies;
+      return synced(rpc(), input);
     };
     const bodies = await answer();
     expect(bodies.length).toBeGreaterThan(2);
@@ -364,7 +362,7 @@ describe('storage: changed messages as they are served', () => {
         fixture.appendChanges(some.map((m) => changeOf(m.message, m.position, text)));
       const ask = async (request: object) => {
         const input = { userId: bob.id, request, barrier: await fixture.barrier() };
-        const { bodies } = await rpc().call('sync', input, PATIENT);
+        const bodies = await synced(rpc(), input);
         const { since, complete } = bodies.at(-1)!;
         return { since, complete, parts: bodies.flatMap((body) => body.conversations) };
       };

@@ -17,6 +17,7 @@ import {
   type RunningStorage,
   StorageFixture,
   type TestUser,
+  synced,
 } from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
@@ -56,7 +57,7 @@ describe('storage: expiry', () => {
 
   const sync = async (user: TestUser, request: SyncRequest) => {
     const input = { userId: user.id, request, barrier: await fixture.barrier() };
-    const { bodies } = await one.rpc.call('sync', input, PATIENT);
+    const bodies = await synced(one.rpc, input);
     return bodies.flatMap((body) => body.conversations)[0]!;
   };
   const history = async (user: TestUser): Promise<Message[]> => {

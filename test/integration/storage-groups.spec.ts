@@ -12,6 +12,7 @@ import {
   type RunningStorage,
   StorageFixture,
   type TestUser,
+  synced,
 } from './storage-support';
 
 /** The machine is shared: an answer may take longer than a client would wait. */
@@ -211,7 +212,7 @@ describe('storage: groups', () => {
       const sync = async (since?: string) => {
         const request = since === undefined ? {} : { since };
         const input = { userId: carol.id, request, barrier: await fixture.barrier() };
-        const { bodies } = await two.rpc.call('sync', input, PATIENT);
+        const bodies = await synced(two.rpc, input);
         return { last: bodies.at(-1)!, all: bodies.flatMap((body) => body.conversations) };
       };
       const { last } = await sync();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { DIGEST_LENGTH, digestText } from '@tidings/common/contracts/digest';
-import type { SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
 import { Database, type Sql } from '../../apps/storage/src/database/database';
 import { loadLogState } from '../../apps/storage/src/log/log-state';
 import { Progress } from '../../apps/storage/src/log/progress';
@@ -36,12 +36,12 @@ interface Row extends Record<string, unknown> {
   expires_at: Date | null;
 }
 
-/** Counts the rows of messages that its transactions read. */
+/** Counts the rows of messages that its snapshots read. */
 class CountingDatabase extends Database {
   read = 0;
 
-  override transaction<T>(mode: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return super.transaction(mode, async (sql) => {
+  override snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return super.snapshot(async (sql) => {
       const before = await rowsRead(sql);
       const result = await work(sql);
       this.read += (await rowsRead(sql)) - before;
@@ -99,7 +99,8 @@ describe('storage: what syncs counted is kept', () => {
     await applied();
     await keeper.idle();
     database.read = 0;
-    const bodies = await service.answer(userId, request, Array<string>(PARTITIONS).fill('0'));
+    const answer = await service.answer(userId, request, Array<string>(PARTITIONS).fill('0'));
+    const bodies = answer.bodies.map((text) => JSON.parse(text) as SyncedBody);
     const { read } = database;
     await keeper.idle();
     const conversations = bodies.flatMap((body) => body.conversations);

@@ -111,10 +111,10 @@ export class StorageOfModel implements ModelStorage, LogListener {
   async sync(request: SyncRequest, applied: number | null): Promise<SyncedBody[]> {
     await this.apply(applied ?? this.model.end);
     const barrier = applied === null ? this.next.map(String) : null;
-    const bodies = await this.service.answer(ME, request, barrier);
+    const { bodies } = await this.service.answer(ME, request, barrier);
     // Whatever was counted is kept before anything else happens: the next sync may build on it.
     await this.keeper.idle();
-    return bodies;
+    return bodies.map((text) => JSON.parse(text) as SyncedBody);
   }
 
   async history(conversationId: string, before: string): Promise<HistoryPage> {

@@ -13,6 +13,7 @@ import {
   type RunningStorage,
   StorageFixture,
   type TestUser,
+  synced,
 } from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
@@ -100,7 +101,7 @@ describe('storage: receipts', () => {
       const conversations = [{ conversationId: id, position: '0' }];
       const barrier = await fixture.barrier();
       const input = { userId: user.id, request: { conversations }, barrier };
-      const { bodies } = await one.rpc.call('sync', input, PATIENT);
+      const bodies = await synced(one.rpc, input);
       return [view.unread, bodies[0]!.conversations[0]!.unread];
     };
     expect(await unread(bob)).toEqual([5, 5]);
@@ -195,7 +196,7 @@ describe('storage: receipts', () => {
     expect(view.others).toHaveLength(told);
     const request = { conversations: [{ conversationId: id, position: '0' }] };
     const input = { userId: bob.id, request, barrier: await fixture.barrier() };
-    const { bodies } = await one.rpc.call('sync', input, PATIENT);
+    const bodies = await synced(one.rpc, input);
     const { receipts } = bodies[0]!.conversations[0]!;
     expect(receipts).toHaveLength(shown);
     expect(receipts.map((r) => r.userId)).toContain(bob.id);

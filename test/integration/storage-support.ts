@@ -7,7 +7,8 @@ import {
   type MessageChanged,
   type MessageSent,
 } from '@tidings/common/contracts/events';
-import { STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { syncedBody, type SyncedBody } from '@tidings/common/contracts/frames';
+import { type RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { TOPICS } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
@@ -28,6 +29,15 @@ const SECRET = 'a cluster secret of the integration tests';
 export const PARTITIONS = 4;
 
 export type StorageRpc = RpcClient<typeof STORAGE_RPC>;
+
+/** The bodies of a sync's answer. */
+export async function synced(
+  rpc: StorageRpc,
+  input: RpcInput<typeof STORAGE_RPC, 'sync'>,
+): Promise<SyncedBody[]> {
+  const { bodies } = await rpc.call('sync', input, { timeoutMs: 30_000 });
+  return bodies.map((text) => syncedBody.strict().parse(JSON.parse(text)));
+}
 
 /** One storage process' parts, running inside the test. */
 export interface RunningStorage {

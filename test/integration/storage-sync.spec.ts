@@ -10,6 +10,7 @@ import {
   type RunningStorage,
   StorageFixture,
   type TestUser,
+  synced,
 } from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
@@ -33,7 +34,7 @@ describe('storage: sync', () => {
     // Any instance answers, whatever partitions it owns.
     const { rpc } = turn++ % 2 ? one : two;
     const taken = barrier === undefined ? await fixture.barrier() : barrier;
-    const { bodies } = await rpc.call('sync', { userId, request, barrier: taken }, PATIENT);
+    const bodies = await synced(rpc, { userId, request, barrier: taken });
     const last = bodies.at(-1)!;
     const answer: Answer = {
       ...{ since: last.since, complete: last.complete, delayed: last.delayed === true, bodies },

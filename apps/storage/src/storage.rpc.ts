@@ -121,9 +121,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'media.create': (input) => media.create(input),
     'media.get': (input) => media.get(input),
     'media.use': (input) => media.use(input),
-    sync: async ({ userId, request, barrier }) => ({
-      bodies: await sync.answer(userId, request, barrier),
-    }),
+    sync: ({ userId, request, barrier }) => sync.answer(userId, request, barrier),
     'log.state': () => log.state(),
   });
 }

@@ -1,6 +1,7 @@
 import { decodeInbox, type InboxVisitor } from '@tidings/common/redis/inbox-codec';
 import type { Connection } from '../socket/connection';
 import type { ConnectionTable } from '../socket/connection-table';
+import { textFrame } from '../socket/text-frame';
 import type { WriteQueue } from '../socket/write-queue';
 
 export interface InboxDeliveryParts {
@@ -37,13 +38,14 @@ export class InboxDelivery implements InboxVisitor {
 
   push(connections: string[], frame: Buffer): void {
     if (frame[TYPE_AT] === C && frame[TYPE_AT + 1] === O) this.noteChange(frame);
+    const bytes = textFrame(frame);
     for (const id of connections) {
       const connection = this.parts.table.get(id);
       if (connection === undefined) {
         this.missed += 1;
         continue;
       }
-      this.parts.writes.push(connection, frame);
+      this.parts.writes.push(connection, bytes);
       this.delivered += 1;
     }
   }

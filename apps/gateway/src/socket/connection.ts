@@ -47,7 +47,7 @@ export class Connection {
   /** Frames that wait for an earlier one of this socket; null: nothing is being waited for. */
   waiting: InboundFrame[] | null = [];
   paused = false;
-  /** Pushes that came before `welcome`. */
+  /** Encoded pushes that came before `welcome`. */
   held: Buffer[] | null = null;
   /** Frames of this turn are held together until its end. */
   corked = false;

@@ -1,9 +1,4 @@
-import {
-  FEATURES,
-  type AccountPart,
-  type FrameRefusal,
-  type SyncedBody,
-} from '@tidings/common/contracts/frames';
+import { FEATURES, type AccountPart, type FrameRefusal } from '@tidings/common/contracts/frames';
 import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
 import type { GatewayAddress } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -51,9 +46,9 @@ export function heldFrameText(messageId: string): string {
   return `{"type":"held","messageId":"${messageId}"}`;
 }
 
-/** A `synced` frame. */
-export function syncedFrameText(ref: string, body: SyncedBody): string {
-  return JSON.stringify({ type: 'synced', ref, ...body });
+/** A `synced` frame; `body`: the JSON text of its other fields. */
+export function syncedFrameText(ref: string, body: string): string {
+  return `{"type":"synced","ref":${JSON.stringify(ref)},${body.slice(1)}`;
 }
 
 /** A `pong` frame; `nowMs`: Unix milliseconds. */

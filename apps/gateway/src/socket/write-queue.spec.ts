@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { fakeConnection } from '../testing/fake-connection';
+import { textFrame } from './text-frame';
 import { MOST_BUFFERED_BYTES, WriteQueue } from './write-queue';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -9,7 +10,7 @@ describe('WriteQueue', () => {
     const { connection, raw, frames } = fakeConnection();
     const writes = new WriteQueue({ overflow: jest.fn() });
     writes.send(connection, 'a');
-    writes.send(connection, Buffer.from('b'));
+    writes.send(connection, 'b');
     expect(raw.corks).toEqual(['cork']);
     await turn();
     expect(raw.corks).toEqual(['cork', 'uncork']);
@@ -19,9 +20,9 @@ describe('WriteQueue', () => {
   it('keeps pushes back until welcome, which is the first frame', () => {
     const { connection, frames } = fakeConnection();
     const writes = new WriteQueue({ overflow: jest.fn() });
-    writes.push(connection, Buffer.from('pushed'));
+    writes.push(connection, textFrame('pushed'));
     writes.welcome(connection, 'welcome');
-    writes.push(connection, Buffer.from('later'));
+    writes.push(connection, textFrame('later'));
     expect(frames).toEqual(['welcome', 'pushed', 'later']);
   });
 
@@ -41,7 +42,7 @@ describe('WriteQueue', () => {
     const { connection } = fakeConnection();
     const overflow = jest.fn();
     const writes = new WriteQueue({ overflow });
-    for (let i = 0; i <= 1_000; i++) writes.push(connection, Buffer.from('x'));
+    for (let i = 0; i <= 1_000; i++) writes.push(connection, textFrame('x'));
     expect(overflow).toHaveBeenCalledTimes(1);
   });
 

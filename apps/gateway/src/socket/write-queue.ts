@@ -1,5 +1,7 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { WebSocket } from 'ws';
 import type { Connection } from './connection';
+import { textFrame } from './text-frame';
 
 /** Bytes that may wait for a slow socket; with more it is closed and has to sync. */
 export const MOST_BUFFERED_BYTES = 1024 * 1024;
@@ -7,8 +9,6 @@ export const MOST_BUFFERED_BYTES = 1024 * 1024;
 const ROOMY_BYTES = 256 * 1024;
 /** Pushes that may wait for a `welcome`. */
 const MOST_HELD = 1_000;
-
-const TEXT = { binary: false, compress: false } as const;
 
 /** What the write queue tells its owner. */
 export interface WriteQueueHooks {
@@ -26,24 +26,32 @@ export class WriteQueue {
 
   constructor(private readonly hooks: WriteQueueHooks) {}
 
-  /** Writes a frame (JSON text). Ended connections are skipped. */
-  send(connection: Connection, frame: string | Buffer): void {
-    if (connection.ended) return;
+  /** Writes a frame's JSON. Connections that have ended or are closing are skipped. */
+  send(connection: Connection, frame: string): void {
+    this.write(connection, textFrame(frame));
+  }
+
+  /**
+   * Writes an encoded frame, past the sender of `ws`: without masks, compression and fragments it has
+   * nothing to add, and header and payload leave as one piece.
+   */
+  private write(connection: Connection, bytes: Buffer): void {
+    if (connection.ended || connection.socket.readyState !== WebSocket.OPEN) return;
     if (!connection.corked) this.cork(connection);
-    connection.socket.send(frame, TEXT);
+    connection.raw.write(bytes);
     if (connection.raw.writableLength > MOST_BUFFERED_BYTES) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }
   }
 
-  /** Writes a frame that was pushed to the connection; it waits until `welcome` is out. */
-  push(connection: Connection, frame: Buffer): void {
+  /** Writes an encoded frame that was pushed to the connection; it waits until `welcome` is out. */
+  push(connection: Connection, bytes: Buffer): void {
     if (connection.welcomed) {
-      this.send(connection, frame);
+      this.write(connection, bytes);
       return;
     }
     connection.held ??= [];
-    connection.held.push(frame);
+    connection.held.push(bytes);
     if (connection.held.length > MOST_HELD) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }
@@ -55,7 +63,7 @@ export class WriteQueue {
     connection.welcomed = true;
     const held = connection.held ?? [];
     connection.held = null;
-    for (const one of held) this.send(connection, one);
+    for (const one of held) this.write(connection, one);
   }
 
   /** Settles when the socket has room for a large frame, or is gone. */

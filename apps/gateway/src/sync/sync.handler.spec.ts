@@ -17,7 +17,9 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
       sync: (_userId, request) => {
         requests.push(request);
         if (answer === 'never') return new Promise(() => undefined);
-        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+        if (answer instanceof Error) return Promise.reject(answer);
+        const bodies = answer.map((body) => JSON.stringify(body));
+        return Promise.resolve({ bodies, delayed: answer.some((body) => body.delayed) });
       },
     },
     { add: (connection: unknown) => delayed.push(connection) } as unknown as DelayedSyncs,

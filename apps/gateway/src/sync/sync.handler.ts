@@ -1,5 +1,4 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { SyncFrames } from '../socket/frame-router';
@@ -36,9 +35,9 @@ export class SyncHandler implements SyncFrames {
     const { ref, since, asOf, conversations } = frame;
     const request = { since, asOf, conversations };
     try {
-      const bodies = await this.service.sync(connection.userId, request);
+      const { bodies, delayed } = await this.service.sync(connection.userId, request);
       await this.write(connection, ref, bodies);
-      if (bodies.some((body) => body.delayed)) this.delayed.add(connection);
+      if (delayed) this.delayed.add(connection);
     } catch (error) {
       this.writes.send(connection, errorFrameText(toTidingsError(error), { ref }));
     } finally {
@@ -49,7 +48,7 @@ export class SyncHandler implements SyncFrames {
   private async write(
     connection: Connection,
     ref: string,
-    bodies: readonly SyncedBody[],
+    bodies: readonly string[],
   ): Promise<void> {
     for (const body of bodies) {
       await this.writes.room(connection);

@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import type { RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import { StorageClient } from '../service-clients';
 import { ReadBarrier } from './read-barrier';
 
 /** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
 const TIMEOUT_MS = 5_000;
+
+/** JSON texts of the bodies of an answer, and whether storage was behind. */
+export type SyncAnswer = RpcOutput<typeof STORAGE_RPC, 'sync'>;
 
 /** Asks storage what a client lacks. */
 @Injectable()
@@ -19,16 +23,17 @@ export class SyncService {
    * The answer of one `sync`, cut into frames' bodies. To be called only when the caller's route is
    * written: what the barrier does not cover is pushed. Throws storage's error codes.
    */
-  async sync(userId: string, request: SyncRequest): Promise<SyncedBody[]> {
+  async sync(userId: string, request: SyncRequest): Promise<SyncAnswer> {
     if (FAILPOINTS_SET) await failpoint('gateway.betweenRouteAndBarrier');
     const barrier = await this.barrier.take();
     const input = { userId, request, barrier };
-    return (await this.storage.call('sync', input, { timeoutMs: TIMEOUT_MS })).bodies;
+    return this.storage.call('sync', input, { timeoutMs: TIMEOUT_MS });
   }
 
   /** The same for a client without a socket, in one body. */
   async syncOnce(userId: string, request: SyncRequest): Promise<SyncedBody> {
-    const bodies = await this.sync(userId, request);
+    const answer = await this.sync(userId, request);
+    const bodies = answer.bodies.map((text) => JSON.parse(text) as SyncedBody);
     const conversations = bodies.flatMap((body) => body.conversations);
     return { ...bodies.at(-1), conversations };
   }

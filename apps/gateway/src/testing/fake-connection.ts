@@ -1,12 +1,20 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
 import { Connection, type ClientSocket, type Owner } from '../socket/connection';
 
 /** The parts of a TCP socket that the gateway touches. */
 export class FakeRaw extends EventEmitter {
+  /** Payloads of the text frames that were written. */
+  readonly frames: string[] = [];
   writableLength = 0;
   destroyed = false;
   readonly corks: string[] = [];
+
+  write(bytes: Buffer): void {
+    const head = { 126: 4, 127: 10 }[bytes[1]!] ?? 2;
+    this.frames.push(bytes.toString('utf8', head));
+  }
 
   cork(): void {
     this.corks.push('cork');
@@ -19,13 +27,9 @@ export class FakeRaw extends EventEmitter {
 
 /** The parts of a WebSocket that the gateway touches. */
 export class FakeSocket {
-  readonly frames: string[] = [];
+  readonly readyState = WebSocket.OPEN;
   readonly calls: string[] = [];
   closed: { code: number; reason: string } | null = null;
-
-  send(frame: string | Buffer): void {
-    this.frames.push(frame.toString());
-  }
 
   close(code: number, reason: string): void {
     this.closed = { code, reason };
@@ -72,5 +76,5 @@ export function fakeConnection(options: FakeConnectionOptions = {}) {
     { sends: options.sends ?? OFF, frames: options.frames ?? OFF },
     options.now ?? 0,
   );
-  return { connection, raw, socket, frames: socket.frames };
+  return { connection, raw, socket, frames: raw.frames };
 }

@@ -68,6 +68,23 @@ export class Database implements Sql {
     }
   }
 
+  /**
+   * Runs `work`, which only reads, on one snapshot. Its result does not wait for the end of the
+   * transaction.
+   */
+  async snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const result = await work(sqlOf(client));
+      void end(client, 'COMMIT');
+      return result;
+    } catch (error) {
+      await end(client, 'ROLLBACK');
+      throw error;
+    }
+  }
+
   /** Runs `work` on a connection of its own, for session-level locks; it is closed on failure. */
   async session<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
@@ -116,6 +133,17 @@ function sqlOf(client: PoolClient): Sql {
   return {
     rows: async (statement, values = []) => (await client.query({ ...statement, values })).rows,
   };
+}
+
+/** Ends a transaction in which nothing was written, and gives its connection back. Never rejects. */
+async function end(client: PoolClient, how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+  let broken = false;
+  try {
+    await client.query(how);
+  } catch {
+    broken = true;
+  }
+  client.release(broken);
 }
 
 /** Returns the error when the connection is not to be used again. */

@@ -1,25 +1,44 @@
-import type { SyncedConversation } from '@tidings/common/contracts/frames';
+import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
-import { ANSWER_BYTES, answerLength, BODY_BYTES, fitConversation, packBodies } from './sync-bodies';
+import {
+  ANSWER_BYTES,
+  answerLength,
+  BODY_BYTES,
+  type Draft,
+  fitConversation,
+  packBodies,
+  sized,
+} from './sync-bodies';
 
-const conversation = (texts: string[]): SyncedConversation => ({
+const conversation = (texts: string[]): Draft => ({
   ...{ conversationId: 'c', state: 'behind', more: false, upTo: '99', digest: 'd', unread: 0 },
   receipts: [],
-  messages: texts.map((text, i) => ({
-    ...{ conversationId: 'c', position: String(i + 1), version: '0' },
+  messages: texts.map((text, i) => message(String(i + 1), text)),
+});
+const message = (position: string, text: string): Draft['messages'][number] => ({
+  position,
+  text: JSON.stringify({
+    ...{ conversationId: 'c', position, version: '0' },
     messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
     senderId: '01890a5d-ac96-774b-bcce-b302099a8057',
     content: { kind: 'text', text },
     sentAt: '2026-01-01T00:00:00.000Z',
-  })),
+  }),
 });
+const read = (text: string): SyncedConversation => JSON.parse(text) as SyncedConversation;
+const readAll = (bodies: string[]): SyncedBody[] => bodies.map((b) => JSON.parse(b) as SyncedBody);
 const always = (): boolean => true;
 
 describe('sync bodies', () => {
   it('leaves a conversation that fits as it is', () => {
-    const small = conversation(['a', 'b']);
-    expect(fitConversation(small, always, '0').conversation).toBe(small);
+    const small = conversation(['a', 'ü']);
+    const { text, bytes } = fitConversation(small, always, '0');
+    expect(read(text)).toEqual({
+      ...small,
+      messages: small.messages.map((m) => JSON.parse(m.text) as unknown),
+    });
+    expect(bytes).toBe(utf8Bytes(text));
   });
 
   it.each([
@@ -28,11 +47,12 @@ describe('sync bodies', () => {
     ['text of three bytes each', '語'.repeat(LIMITS.textBytes / 3)],
   ])('leaves out the oldest new messages: %s', (_what, text) => {
     const big = conversation(Array.from({ length: 100 }, () => text));
-    const { conversation: fitted, bytes } = fitConversation(big, always, '0');
+    const { text: whole, bytes } = fitConversation(big, always, '0');
+    const fitted = read(whole);
     expect(fitted.more).toBe(true);
     expect(fitted.messages.at(-1)!.position).toBe('100');
     expect(fitted.messages.length).toBeGreaterThan(0);
-    expect(bytes).toBe(utf8Bytes(JSON.stringify(fitted)) - (fitted.more ? -1 : 0));
+    expect(bytes).toBe(utf8Bytes(whole));
     expect(bytes).toBeLessThan(BODY_BYTES);
   });
 
@@ -46,9 +66,9 @@ describe('sync bodies', () => {
     const fitted = fitConversation(whole, isNew, String(changed));
     const bodies = packBodies([fitted], { complete: true });
     for (const body of bodies) {
-      expect(utf8Bytes(JSON.stringify(body))).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
+      expect(utf8Bytes(body)).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
     }
-    const parts = bodies.flatMap((body) => body.conversations);
+    const parts = readAll(bodies).flatMap((body) => body.conversations);
     const served = parts.flatMap((part) => part.messages.map((m) => Number(m.position)));
     const first = count - (parts.at(-1)!.messages.length || 1);
     expect(served.slice(0, changed)).toEqual(Array.from({ length: changed }, (_, i) => i + 1));
@@ -61,29 +81,31 @@ describe('sync bodies', () => {
   });
 
   it('packs every conversation, in order, into frames that fit', () => {
-    const sized = Array.from({ length: 40 }, (_, i) =>
+    const fitted = Array.from({ length: 40 }, (_, i) =>
       fitConversation({ ...conversation(['x'.repeat(16_000), 'y']), upTo: String(i) }, always, '0'),
     );
-    const bodies = packBodies(sized, { since: 's', complete: true });
-    expect(bodies.length).toBeGreaterThan(1);
-    for (const body of bodies) {
-      expect(utf8Bytes(JSON.stringify(body))).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
+    const texts = packBodies(fitted, { since: 's', complete: true });
+    expect(texts.length).toBeGreaterThan(1);
+    for (const text of texts) {
+      expect(utf8Bytes(text)).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
     }
+    const bodies = readAll(texts);
     expect(bodies.flatMap((b) => b.conversations.map((c) => c.upTo))).toEqual(
-      sized.map((_, i) => String(i)),
+      fitted.map((_, i) => String(i)),
     );
     expect(bodies.map((b) => b.complete)).toEqual([...bodies.slice(1).map(() => undefined), true]);
   });
 
   it('answers nothing with one body', () => {
-    expect(packBodies([], { complete: true })).toEqual([{ conversations: [], complete: true }]);
+    const bodies = packBodies([], { complete: true });
+    expect(readAll(bodies)).toEqual([{ conversations: [], complete: true }]);
   });
 
   it('bounds an answer in bytes, but serves at least one', () => {
-    const sized = (bytes: number) => ({ conversation: conversation([]), bytes });
+    const of = (bytes: number) => ({ ...sized(conversation([])), bytes });
     expect(answerLength([])).toBe(0);
-    expect(answerLength([sized(ANSWER_BYTES + 1)])).toBe(1);
-    expect(answerLength([sized(ANSWER_BYTES), sized(1)])).toBe(1);
-    expect(answerLength([sized(10), sized(10)])).toBe(2);
+    expect(answerLength([of(ANSWER_BYTES + 1)])).toBe(1);
+    expect(answerLength([of(ANSWER_BYTES), of(1)])).toBe(1);
+    expect(answerLength([of(10), of(10)])).toBe(2);
   });
 });

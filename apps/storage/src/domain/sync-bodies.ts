@@ -1,6 +1,5 @@
 import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
 
 /** Room in a frame for what stands beside the conversations: type, ref, since. */
 const FRAME_ROOM = LIMITS.sinceChars + 4 * 1024;
@@ -11,9 +10,18 @@ export const CONVERSATION_BYTES = BODY_BYTES - 1024;
 /** Bytes of one whole answer; what comes behind goes into the next. */
 export const ANSWER_BYTES = 2 * 1024 * 1024;
 
-/** A conversation with its size as JSON, in bytes of UTF-8. */
+/** A message of an answer: JSON, encoded once. */
+export interface MessageText {
+  position: string;
+  text: string;
+}
+
+/** A conversation of an answer whose messages are text already. */
+export type Draft = Omit<SyncedConversation, 'messages'> & { messages: readonly MessageText[] };
+
+/** A conversation as JSON text, with its size in bytes of UTF-8. */
 export interface Sized {
-  conversation: SyncedConversation;
+  text: string;
   bytes: number;
   /** Changed messages that do not fit beside the new ones: parts that go before. */
   before?: Sized[];
@@ -25,43 +33,43 @@ export interface Sized {
  * into parts of their own, which say that the client holds what it held.
  */
 export function fitConversation(
-  conversation: SyncedConversation,
+  draft: Draft,
   isNew: (position: string) => boolean,
   have: string,
 ): Sized {
-  const bytes = sizeOf(conversation);
-  if (bytes <= CONVERSATION_BYTES) return { conversation, bytes };
-  const oldest = conversation.messages.findIndex((m) => isNew(m.position));
-  const changed = oldest < 0 ? conversation.messages : conversation.messages.slice(0, oldest);
-  const fresh = oldest < 0 ? [] : conversation.messages.slice(oldest);
-  const empty = { ...conversation, messages: [] };
-  const last = withoutOldest({ ...conversation, messages: fresh });
+  const whole = sized(draft);
+  if (whole.bytes <= CONVERSATION_BYTES) return whole;
+  const oldest = draft.messages.findIndex((m) => isNew(m.position));
+  const changed = oldest < 0 ? draft.messages : draft.messages.slice(0, oldest);
+  const fresh = oldest < 0 ? [] : draft.messages.slice(oldest);
+  const last = withoutOldest({ ...draft, messages: fresh });
   if (changed.length === 0) return last;
-  const before = chunks(changed, CONVERSATION_BYTES - sizeOf(empty)).map((messages) =>
-    sized({ ...empty, messages, upTo: have, more: false }),
+  const room = CONVERSATION_BYTES - sized({ ...draft, messages: [] }).bytes;
+  const before = chunks(changed, room).map((messages) =>
+    sized({ ...draft, messages, upTo: have, more: false }),
   );
   return { ...last, before };
 }
 
 /** Leaves out the oldest messages until the rest fits. */
-function withoutOldest(conversation: SyncedConversation): Sized {
-  let bytes = sizeOf(conversation);
-  if (bytes <= CONVERSATION_BYTES) return { conversation, bytes };
+function withoutOldest(draft: Draft): Sized {
+  const whole = sized(draft);
+  let { bytes } = whole;
+  if (bytes <= CONVERSATION_BYTES) return whole;
   let first = 0;
   // The newest message stays in any case; one message always fits.
-  for (; bytes > CONVERSATION_BYTES && conversation.messages.length - first > 1; first++) {
-    bytes -= sizeOf(conversation.messages[first]) + 1;
+  for (; bytes > CONVERSATION_BYTES && draft.messages.length - first > 1; first++) {
+    bytes -= bytesOf(draft.messages[first]!) + 1;
   }
-  const messages = conversation.messages.slice(first);
-  return { conversation: { ...conversation, messages, more: true }, bytes };
+  return sized({ ...draft, messages: draft.messages.slice(first), more: true });
 }
 
 /** Cuts messages into runs of at most so many bytes; one message always fits. */
-function chunks<T>(messages: readonly T[], limit: number): T[][] {
-  const runs: T[][] = [];
+function chunks(messages: readonly MessageText[], limit: number): MessageText[][] {
+  const runs: MessageText[][] = [];
   let room = 0;
   for (const message of messages) {
-    const bytes = sizeOf(message) + 1;
+    const bytes = bytesOf(message) + 1;
     if (runs.length === 0 || bytes > room) {
       runs.push([]);
       room = limit;
@@ -72,12 +80,17 @@ function chunks<T>(messages: readonly T[], limit: number): T[][] {
   return runs;
 }
 
-function sized(conversation: SyncedConversation): Sized {
-  return { conversation, bytes: sizeOf(conversation) };
+function bytesOf({ text }: MessageText): number {
+  return Buffer.byteLength(text);
 }
 
-function sizeOf(value: unknown): number {
-  return utf8Bytes(JSON.stringify(value));
+/** The conversation as text, its messages as they are. */
+export function sized(draft: Draft): Sized {
+  const { conversationId, state, messages, ...rest } = draft;
+  const head = JSON.stringify({ conversationId, state }).slice(0, -1);
+  const list = messages.map((message) => message.text).join(',');
+  const text = `${head},"messages":[${list}],${JSON.stringify(rest).slice(1)}`;
+  return { text, bytes: Buffer.byteLength(text) };
 }
 
 /** How many of these conversations go into one answer; at least one. */
@@ -90,23 +103,27 @@ export function answerLength(sized: readonly Sized[]): number {
   return sized.length;
 }
 
-/** Packs conversations into the bodies of frames, in order; the last one carries `end`. */
+/**
+ * Packs conversations into the bodies of frames, in order; the last one carries `end`. Each is the
+ * JSON text of a `SyncedBody`.
+ */
 export function packBodies(
   sized: readonly Sized[],
   end: Pick<SyncedBody, 'since' | 'complete' | 'delayed'>,
-): SyncedBody[] {
-  const bodies: SyncedBody[] = [{ conversations: [] }];
+): string[] {
+  const lists: string[][] = [[]];
   let used = 0;
-  for (const { conversation, bytes } of sized.flatMap(partsOf)) {
+  for (const { text, bytes } of sized.flatMap(partsOf)) {
     if (used > 0 && used + bytes + 1 > BODY_BYTES) {
-      bodies.push({ conversations: [] });
+      lists.push([]);
       used = 0;
     }
-    bodies.at(-1)!.conversations.push(conversation);
+    lists.at(-1)!.push(text);
     used += bytes + 1;
   }
-  Object.assign(bodies.at(-1)!, end);
-  return bodies;
+  const bodies = lists.map((list) => `{"conversations":[${list.join(',')}]}`);
+  const last = bodies.pop()!;
+  return [...bodies, `${last.slice(0, -1)},${JSON.stringify(end).slice(1)}`];
 }
 
 function partsOf(one: Sized): Sized[] {

@@ -207,6 +207,12 @@ describe('plan of one conversation', () => {
     ['one more', {}, { above: 101 }, { state: 'behind', newest: 100, more: true, cost: 100 }],
     ['new', { fresh: true, have: 0n }, { above: 4 }, { state: 'new', newest: 4, more: false }],
     [
+      'new, not counted',
+      { fresh: true, have: 0n },
+      { above: null },
+      { state: 'new', above: 0n, newest: 11, keep: 10, cost: 10, more: false },
+    ],
+    [
       'new, long',
       { fresh: true, have: 0n },
       { above: 11 },

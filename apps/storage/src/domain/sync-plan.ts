@@ -182,8 +182,11 @@ function candidate(
 
 /** What the database counted for a candidate. */
 export interface Measured {
-  /** Visible entries above `have`, counted up to one more than are served. */
-  above: number;
+  /**
+   * Visible entries above `have`, counted up to one more than are served; null: not counted, because
+   * a conversation that is new to the client is served anyway.
+   */
+  above: number | null;
   /** Entries up to `have` with a version above `seen`, counted up to one more than are served. */
   changed: number;
   /**
@@ -243,6 +246,12 @@ export function planConversation(
     };
   }
   const newest = newestLimit(candidate);
+  if (measured.above === null) {
+    return {
+      ...{ candidate, state: 'new', above: have, newest: newest + 1, keep: newest, cost: newest },
+      ...{ changed: false, half: false, more: false },
+    };
+  }
   const served = Math.min(measured.above, newest);
   const behind = measured.above > 0 || measured.changed > 0;
   return {

@@ -29,6 +29,7 @@ export function messageColumns(t: string): string {
 }
 
 const DELETED: MessageContent = { kind: 'deleted' };
+const DELETED_TEXT = JSON.stringify(DELETED);
 
 /** A row as an entry of a conversation's history. */
 export function toMessage(row: MessageRow): Message {
@@ -44,6 +45,18 @@ export function toMessage(row: MessageRow): Message {
     ...(row.deleted && { deleted: true }),
     ...(row.extras !== null && (JSON.parse(row.extras) as Extras)),
   };
+}
+
+/**
+ * {@link toMessage} as JSON text, for answers with many: what is stored as JSON is not parsed, and
+ * ids, positions and times need no escaping.
+ */
+export function messageText(row: MessageRow): string {
+  const { conversation_id, position, message_id, sender_id, content, version, extras } = row;
+  const expiry = row.expires_at ? `,"expiresAt":"${row.expires_at.toISOString()}"` : '';
+  const deleted = row.deleted ? ',"deleted":true' : '';
+  const more = extras === null || extras === '{}' ? '' : `,${extras.slice(1, -1)}`;
+  return `{"conversationId":"${conversation_id}","position":"${position}","messageId":"${message_id}","senderId":"${sender_id}","content":${content ?? DELETED_TEXT},"sentAt":"${row.sent_at.toISOString()}","version":"${version}"${expiry}${deleted}${more}}`;
 }
 
 /** SHA-256 of Node, for the pure code that takes it as an argument. */

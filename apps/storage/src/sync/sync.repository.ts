@@ -12,6 +12,7 @@ import {
   MEMBERSHIPS_NEWEST,
   MEMBERSHIPS_SINCE,
   MESSAGES,
+  MESSAGES_NEWEST,
   UNLISTED_MAX,
   USER_PARTITIONS,
 } from './sync.sql';
@@ -68,7 +69,7 @@ export class SyncRepository {
 
   /** Runs `work` on one snapshot of the database. */
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.database.transaction('ISOLATION LEVEL REPEATABLE READ READ ONLY', work);
+    return this.database.snapshot(work);
   }
 
   /** Partitions of the user's conversations. */
@@ -128,11 +129,16 @@ export class SyncRepository {
     candidates: readonly Candidate[],
   ): Promise<(Measures | undefined)[]> {
     const known = new Array<Measures | undefined>(candidates.length);
-    // a new device gets messages anyway
-    if (candidates.every((c) => c.have < c.upTo)) return known;
-    const values = measureValues(userId, asOf, candidates);
+    // what somebody is behind in goes on: nothing is kept of it
+    if (candidates.every((c) => c.have < c.upTo && !c.fresh)) return known;
+    const held = candidates.map((c) => (c.fresh ? { ...c, have: c.upTo } : c));
+    const values = measureValues(userId, asOf, held);
     const rows = await sql.rows<MeasureRow & { n: number }>(KEPT, values);
-    for (const row of rows) known[row.n - 1] = toMeasures(row);
+    for (const row of rows) {
+      const { fresh, have, upTo } = candidates[row.n - 1]!;
+      const above = fresh && have < upTo ? null : 0;
+      known[row.n - 1] = { ...toMeasures(row), above };
+    }
     return known;
   }
 
@@ -151,7 +157,8 @@ export class SyncRepository {
     const result: MessageRow[][] = served.map(() => []);
     const wanted = served.filter((p) => p.cost > 0);
     if (wanted.length === 0) return result;
-    const rows = await sql.rows<MessageRow & { n: number }>(MESSAGES, [
+    const statement = wanted.some((p) => p.changed) ? MESSAGES : MESSAGES_NEWEST;
+    const rows = await sql.rows<MessageRow & { n: number }>(statement, [
       wanted.map((p) => p.candidate.conversationId),
       wanted.map((p) => p.candidate.from),
       wanted.map((p) => p.above),

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type { Receipt } from '@tidings/common/contracts/http';
 import type { Barrier } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -7,7 +7,14 @@ import { comparePositions } from '@tidings/common/contracts/positions';
 import type { Sql } from '../database/database';
 import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
-import { answerLength, fitConversation, packBodies, type Sized } from '../domain/sync-bodies';
+import {
+  answerLength,
+  type Draft,
+  fitConversation,
+  packBodies,
+  type Sized,
+  sized,
+} from '../domain/sync-bodies';
 import { continuationOf, cutToBudget, type Half } from '../domain/sync-parts';
 import {
   type Candidate,
@@ -22,7 +29,7 @@ import {
 } from '../domain/sync-plan';
 import { LogState, readApplied } from '../log/log-state';
 import { Progress } from '../log/progress';
-import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';
+import { type MessageRow, messageText, sha256 } from '../messages/message.mapper';
 import { type Counted, StateKeeper } from './state-keeper';
 import { type Measures, SyncRepository } from './sync.repository';
 
@@ -31,9 +38,10 @@ export const BARRIER_WITHIN_MS = 2_000;
 /** How far a client's estimate of the server's time may be off, in milliseconds. */
 const AS_OF_LIMIT_MS = 5 * 60_000;
 
-/** The bodies of an answer, and what was counted for it. */
+/** The bodies of an answer as JSON texts, and what was counted for it. */
 interface Answer {
-  bodies: SyncedBody[];
+  bodies: string[];
+  delayed: boolean;
   counted: Counted[];
 }
 
@@ -61,12 +69,15 @@ export class SyncService {
     private readonly keeper: StateKeeper,
   ) {}
 
-  /** The bodies of the answer's frames. Without a barrier, or when it is not reached: `delayed`. */
+  /**
+   * The bodies of the answer's frames, as JSON texts. Without a barrier, or when it is not reached:
+   * `delayed`.
+   */
   async answer(
     userId: string,
     request: SyncRequest,
     barrier: Barrier | null,
-  ): Promise<SyncedBody[]> {
+  ): Promise<Pick<Answer, 'bodies' | 'delayed'>> {
     const since = request.since === undefined ? null : this.decode(userId, request.since);
     const task = syncTask(request, since);
     const sync = { userId, task, barrier, asOf: comparingTime(request.asOf, Date.now()) };
@@ -76,8 +87,9 @@ export class SyncService {
       const last = performance.now() >= deadline;
       const answer = await this.repository.snapshot((sql) => this.read(sql, sync, last));
       if (!answer) continue;
-      this.keeper.keep(answer.counted);
-      return answer.bodies;
+      const { bodies, delayed, counted } = answer;
+      this.keeper.keep(counted);
+      return { bodies, delayed };
     }
   }
 
@@ -89,12 +101,37 @@ export class SyncService {
   private async waitForBarrier(sync: Sync, deadline: number): Promise<void> {
     const { barrier, task } = sync;
     if (!barrier || task.barrierTaken) return;
-    const partitions = await this.partitions(sync);
-    const targets = partitions
-      .map((partition) => ({ partition, next: barrier[partition] }))
-      .filter((t) => t.next != null)
-      .map(({ partition, next }) => ({ partition, next: BigInt(next!) }));
-    await this.progress.wait(targets, deadline - performance.now());
+    const targets = barrier.flatMap((next, partition) =>
+      next === null ? [] : [{ partition, next: BigInt(next) }],
+    );
+    if (targets.every((target) => this.progress.reached(target))) return;
+    const partitions = new Set(await this.partitions(sync));
+    const own = targets.filter((target) => partitions.has(target.partition));
+    await this.progress.wait(own, deadline - performance.now());
+  }
+
+  /**
+   * Whether a snapshot lacks something of the barrier in a partition that the answer depends on, and
+   * whether there is one whose barrier nobody could tell.
+   */
+  private async judge(
+    sql: Sql,
+    sync: Sync,
+    applied: readonly bigint[],
+  ): Promise<{ behind: boolean; unknown: boolean }> {
+    const { barrier, task } = sync;
+    if (task.barrierTaken) return { behind: false, unknown: false };
+    if (!barrier) return { behind: false, unknown: true };
+    const open = applied.flatMap((done, p) =>
+      barrier[p] == null || done < BigInt(barrier[p]) ? [p] : [],
+    );
+    if (open.length === 0) return { behind: false, unknown: false };
+    const partitions = new Set(await this.partitions(sync, sql));
+    const mine = open.filter((p) => partitions.has(p));
+    return {
+      behind: mine.some((p) => barrier[p] != null),
+      unknown: mine.some((p) => barrier[p] == null),
+    };
   }
 
   /** Which partitions an answer depends on: all of the user's, or those of what is listed only. */
@@ -106,12 +143,10 @@ export class SyncService {
   /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
   private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
     const applied = await readApplied(sql, this.log.topic);
-    const { barrier, task, userId } = sync;
-    const partitions = task.barrierTaken ? [] : await this.partitions(sync, sql);
-    const behind = partitions.some((p) => applied[p]! < BigInt(barrier?.[p] ?? 0));
+    const { task, userId } = sync;
+    const { behind, unknown } = await this.judge(sql, sync, applied);
     if (behind && !last) return null;
-    const unknown = !barrier || partitions.some((p) => barrier[p] == null);
-    const delayed = !task.barrierTaken && (behind || unknown);
+    const delayed = behind || unknown;
     const { memberships, complete } = await this.repository.memberships(
       sql,
       userId,
@@ -126,16 +161,18 @@ export class SyncService {
     );
     const cut = cutToBudget(plan);
     const rows = await this.repository.messages(sql, cut.served);
-    const sized = cut.served.map((p, i) => synced(p, measured.get(p.candidate)!, rows[i]!));
-    const length = answerLength(sized);
+    const drafts = cut.served.map((p, i) => draftOf(p, measured.get(p.candidate)!, rows[i]!));
+    const fitted = cut.served.map((p, i) => fit(p, drafts[i]!));
+    const length = answerLength(fitted);
     const left = [...cut.served.slice(length), ...cut.left];
     const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, rows[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
     const end = this.end(sync, { applied, delayed, rest });
     return {
-      bodies: packBodies([...gone.map(goneConversation), ...sized.slice(0, length)], end),
-      counted: countedOf(userId, cut.served, sized, measured),
+      bodies: packBodies([...gone.map(goneConversation), ...fitted.slice(0, length)], end),
+      delayed,
+      counted: countedOf(userId, cut.served, drafts, measured),
     };
   }
 
@@ -179,19 +216,18 @@ function unlistedIds(memberships: readonly Membership[], task: SyncTask): string
   return memberships.map((m) => m.conversationId).filter((id) => !isListed(task, id));
 }
 
-function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Sized {
-  const { candidate, above, keep } = planned;
-  const bound = String(above);
-  const isNew = (position: string): boolean => comparePositions(position, bound) > 0;
+function draftOf(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Draft {
+  const { candidate, keep } = planned;
+  const isNew = newTo(planned);
   const fresh = rows.filter((row) => isNew(row.position)).length;
   const surplus = Math.max(0, fresh - keep);
   const changed = rows.length - fresh;
-  const messages = [...rows.slice(0, changed), ...rows.slice(changed + surplus)].map(toMessage);
+  const shown = [...rows.slice(0, changed), ...rows.slice(changed + surplus)];
   const { digest, unread, members, own } = measures;
-  const conversation: SyncedConversation = {
+  return {
     conversationId: candidate.conversationId,
     state: planned.state,
-    messages,
+    messages: shown.map((row) => ({ position: row.position, text: messageText(row) })),
     more: planned.more || surplus > 0,
     // Of a half, what the client held is what it holds.
     upTo: String(planned.half ? candidate.have : candidate.upTo),
@@ -199,7 +235,16 @@ function synced(planned: Planned, measures: Measures, rows: readonly MessageRow[
     unread,
     receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
   };
-  return fitConversation(conversation, isNew, bound);
+}
+
+function fit(planned: Planned, draft: Draft): Sized {
+  return fitConversation(draft, newTo(planned), String(planned.above));
+}
+
+/** Which positions are above what the client holds. */
+function newTo({ above }: Planned): (position: string) => boolean {
+  const bound = String(above);
+  return (position) => comparePositions(position, bound) > 0;
 }
 
 /** How far the changes of a conversation were served, when there are more of them. */
@@ -213,13 +258,13 @@ function halfOf({ candidate, half }: Planned, rows: readonly MessageRow[]): Half
 function countedOf(
   userId: string,
   served: readonly Planned[],
-  sized: readonly Sized[],
+  drafts: readonly Draft[],
   measured: ReadonlyMap<Candidate, Measures>,
 ): Counted[] {
   return served.flatMap(({ candidate, state }, i): Counted[] => {
     if (state === 'behind') return [];
     const m = measured.get(candidate)!;
-    const value = sized[i]!.conversation.digest;
+    const value = drafts[i]!.digest;
     const { digestFrom: from, digestSince: since, unreadAfter: after, unreadUntil: until } = m;
     return [
       {
@@ -236,9 +281,8 @@ function toReceipt({ userId, delivered, read }: Receipt): Receipt {
 }
 
 function goneConversation({ conversationId, upTo }: Gone): Sized {
-  const conversation: SyncedConversation = {
+  return sized({
     ...{ conversationId, state: 'gone', messages: [], more: false, upTo: String(upTo) },
     ...{ digest: stateDigest(sha256, []), unread: 0, receipts: [] },
-  };
-  return { conversation, bytes: JSON.stringify(conversation).length };
+  });
 }

@@ -75,7 +75,7 @@ const MEMBER_OF_EACH = `
 
 /**
  * Takes what {@link MEASURE} takes, and gives the same for those conversations of which everything is
- * kept and nothing is new; `n` tells which. Names no message: a statement over the partitions of
+ * kept and nothing is above `have`; `n` tells which. Names no message: a statement over the partitions of
  * `messages` costs a lot before it reads its first row.
  */
 export const KEPT = {
@@ -133,6 +133,13 @@ ${MEMBER_OF_EACH}
     ORDER BY w.n`,
 };
 
+const WANTED = `unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
+    $7::int8[]) WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, seen, n)`;
+
+const NEWEST_OF_EACH = `(SELECT ${messageColumns('x')} FROM messages x
+        WHERE x.conversation_id = w.id AND x.position > w.above AND x.position <= w.up_to
+          AND ${isAlive('x', 'now()')} ORDER BY x.position DESC LIMIT w.newest)`;
+
 /**
  * Aligned arrays: $1 ids, $2 from, $3 above, $4 up to, $5 newest at most, $6 whether changed ones,
  * too, $7 changes served up to. Messages of all, ascending in each; `n` tells whose. Of changed ones
@@ -140,18 +147,19 @@ ${MEMBER_OF_EACH}
  */
 export const MESSAGES = {
   name: 'sync-messages',
-  text: `SELECT w.n::int AS n, x.* FROM
-      unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
-        $7::int8[])
-        WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, seen, n)
-    CROSS JOIN LATERAL (
-      (SELECT ${messageColumns('x')} FROM messages x
-        WHERE x.conversation_id = w.id AND x.position > w.above AND x.position <= w.up_to
-          AND ${isAlive('x', 'now()')} ORDER BY x.position DESC LIMIT w.newest)
+  text: `SELECT w.n::int AS n, x.* FROM ${WANTED} CROSS JOIN LATERAL (
+      ${NEWEST_OF_EACH}
       UNION ALL
       (SELECT ${messageColumns('x')} FROM messages x
         WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
           AND x.position > w.visible_from AND x.position <= w.above
           AND ${isAlive('x', 'now()')} ORDER BY x.version LIMIT ${CHANGED_MAX})
     ) x ORDER BY w.n, x.position`,
+};
+
+/** {@link MESSAGES} without changed ones: half of what such a statement costs is its preparation. */
+export const MESSAGES_NEWEST = {
+  name: 'sync-messages-newest',
+  text: `SELECT w.n::int AS n, x.* FROM ${WANTED} CROSS JOIN LATERAL ${NEWEST_OF_EACH} x
+    ORDER BY w.n, x.position`,
 };

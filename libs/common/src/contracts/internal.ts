@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { memberRole, message } from './content';
 import { contentHash, conversationKind } from './events';
-import { syncRequest, syncedBody } from './frames';
+import { syncRequest } from './frames';
 import {
   block,
   changedConversation,
@@ -352,10 +352,13 @@ export const STORAGE_RPC = {
     z.object({ userId: uuid, conversationId, mediaId: uuid, kind: mediaKind }),
     mediaFacts,
   ),
-  /** The answer of one `sync`, already cut into frames' bodies (the last has `since`). */
+  /**
+   * The answer of one `sync`, already cut into frames' bodies (the last has `since`): each the JSON text
+   * of a `SyncedBody`, which is handed on as it is. A first answer has hundreds of messages.
+   */
   sync: rpc(
     z.object({ userId: uuid, request: syncRequest, barrier: barrier.nullable() }),
-    z.object({ bodies: z.array(syncedBody) }),
+    z.object({ bodies: z.array(z.string()), delayed: z.boolean() }),
   ),
   /** The log's epoch and the position base of every partition. */
   'log.state': rpc(
