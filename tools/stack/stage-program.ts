@@ -23,6 +23,8 @@ export interface StageProgram {
    */
   report?: string;
   endWithinMs?: number;
+  /** Takes what it writes, which goes straight to our output otherwise. */
+  output?: (text: Buffer) => void;
   /** Told its process group as soon as it runs. */
   started?: (pid: number) => void;
 }
@@ -36,13 +38,17 @@ export function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Runs a program to its end, its output straight to ours; nothing of its group is left. Never rejects. */
+/** Runs a program to its end; nothing of its group is left. Never rejects. */
 export async function runStageProgram(program: StageProgram): Promise<StageEnd> {
   const { command, args, cwd, env, timeoutMs, report, started } = program;
   const child = spawn(command, args, {
     ...{ cwd, env, detached: true },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: program.output ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
   });
+  if (program.output) {
+    child.stdout?.on('data', program.output);
+    child.stderr?.on('data', program.output);
+  }
   const { pid } = child;
   let killedAs: StageEnd | undefined;
   const kill = (as: StageEnd): void => {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensureServers } from './download';
 import { StackError, projectRoot } from './paths';
 import { killGroup, runStageProgram, type StageEnd } from './stage-program';
-import { type Tally, type TestStage, selectStages, tallyOf } from './test-stages';
+import { lanesOf, type Tally, type TestStage, selectStages, tallyOf } from './test-stages';
 
 /** `npm test`: all stages in sequence; the last line is `N passed, N failed`. */
 
@@ -18,15 +18,16 @@ function say(line: string): void {
 }
 
 let stopped: NodeJS.Signals | undefined;
-let current: number | undefined;
+const current = new Set<number>();
 
 /** Runs a stage and counts its tests. */
 async function runStage(
   stage: TestStage,
   env: NodeJS.ProcessEnv,
-  jestArguments: string[],
+  { jestArguments, beside }: { jestArguments: string[]; beside: boolean },
 ): Promise<Tally> {
-  say(`\n== ${stage.title}`);
+  const output: Buffer[] = [];
+  if (!beside) say(`\n== ${stage.title}`);
   const began = Date.now();
   const folder = mkdtempSync(join(tmpdir(), 'tidings-report-'));
   const report = join(folder, 'report.json');
@@ -34,19 +35,22 @@ async function runStage(
   try {
     let ok = true;
     for (const { program, args } of stage.commands) {
+      let running = 0;
       const end = await runStageProgram({
         ...{ args: [...args, ...extra], env, cwd: projectRoot() },
         command: join(projectRoot(), 'node_modules', '.bin', program),
         timeoutMs: stage.timeoutMs - (Date.now() - began),
         report: stage.jest ? report : undefined,
-        started: (pid) => (current = pid),
+        started: (pid) => current.add((running = pid)),
+        output: beside ? (text) => output.push(text) : undefined,
       });
-      current = undefined;
+      current.delete(running);
       sayWhyKilled(stage, end);
       ok &&= end === 'ok';
       if (stopped || end === 'late') break;
     }
     const tally = stage.jest ? jestTally(report, ok) : { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+    if (beside) say(`\n== ${stage.title}\n${Buffer.concat(output).toString()}`);
     const seconds = ((Date.now() - began) / 1000).toFixed(0);
     say(`-- ${stage.title}: ${tally.passed} passed, ${tally.failed} failed (${seconds} s)`);
     return tally;
@@ -119,7 +123,7 @@ function onSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       stopped ??= signal;
-      if (current !== undefined) killGroup(current, 'SIGTERM');
+      for (const pid of current) killGroup(pid, 'SIGTERM');
     });
   }
   process.on('disconnect', () => process.emit('SIGTERM'));
@@ -132,11 +136,17 @@ async function main(): Promise<number> {
   const run = randomUUID();
   const env = { ...process.env, [MARKER]: run, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' };
   const total: Tally = { passed: 0, failed: 0 };
-  for (const stage of stages) {
-    if (stopped) break;
-    const tally = await runStage(stage, env, jestArguments);
-    total.passed += tally.passed;
-    total.failed += tally.failed;
+  for (const lanes of lanesOf(stages)) {
+    const beside = lanes.length > 1;
+    const runLane = async (lane: TestStage[]): Promise<void> => {
+      for (const stage of lane) {
+        if (stopped) break;
+        const tally = await runStage(stage, env, { jestArguments, beside });
+        total.passed += tally.passed;
+        total.failed += tally.failed;
+      }
+    };
+    await Promise.all(lanes.map(runLane));
   }
   if (!(await cleanUp(run))) total.failed += 1;
   if (stopped) {

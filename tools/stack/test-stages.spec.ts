@@ -1,4 +1,4 @@
-import { selectStages, tallyOf } from './test-stages';
+import { lanesOf, selectStages, tallyOf } from './test-stages';
 
 const names = (args: string[]): string[] => selectStages(args).stages.map((stage) => stage.name);
 
@@ -16,6 +16,24 @@ describe('stages of the test run', () => {
     const { stages, jestArguments } = selectStages(['unit', 'tools/stack', '-t', 'x']);
     expect(stages.map((stage) => stage.name)).toEqual(['unit']);
     expect(jestArguments).toEqual(['tools/stack', '-t', 'x']);
+  });
+});
+
+describe('lanes', () => {
+  const titles = (args: string[]): string[][][] =>
+    lanesOf(selectStages(args).stages).map((lanes) => lanes.map((l) => l.map((s) => s.name)));
+
+  it('run what needs no servers side by side, before the others', () => {
+    expect(titles([])).toEqual([
+      [['lint', 'types', 'imports'], ['unit']],
+      [['integration']],
+      [['e2e']],
+    ]);
+  });
+
+  it('are one when only stages of one lane are named', () => {
+    expect(titles(['types', 'imports'])).toEqual([[['types', 'imports']]]);
+    expect(titles(['e2e'])).toEqual([[['e2e']]]);
   });
 });
 

@@ -8,6 +8,8 @@ export interface TestStage {
   jest: boolean;
   /** milliseconds until the stage is killed */
   timeoutMs: number;
+  /** runs beside the other stages that have this: in its lane one after the other */
+  lane?: 'checks' | 'unit';
   /** left out unless named on the command line */
   onlyWhenNamed?: boolean;
 }
@@ -34,13 +36,16 @@ function jest(project: string, timeoutMinutes: number, extra: string[] = []): Te
   };
 }
 
+const LONGEST_FIRST = '--testSequencer=<rootDir>/tools/stack/longest-first.cjs';
+
 /** All stages in their order: what is quick and what breaks most come first. */
 export const STAGES: readonly TestStage[] = [
   {
     name: 'lint',
     title: 'lint',
     jest: false,
-    timeoutMs: 5 * MINUTE,
+    lane: 'checks',
+    timeoutMs: 8 * MINUTE,
     commands: [
       { program: 'eslint', args: ['.'] },
       { program: 'prettier', args: ['--check', '.'] },
@@ -50,6 +55,7 @@ export const STAGES: readonly TestStage[] = [
     name: 'types',
     title: 'types',
     jest: false,
+    lane: 'checks',
     timeoutMs: 5 * MINUTE,
     commands: [{ program: 'tsc', args: ['-p', 'tsconfig.json', '--noEmit'] }],
   },
@@ -57,6 +63,7 @@ export const STAGES: readonly TestStage[] = [
     name: 'imports',
     title: 'import rules',
     jest: false,
+    lane: 'checks',
     timeoutMs: 5 * MINUTE,
     commands: [
       {
@@ -68,9 +75,10 @@ export const STAGES: readonly TestStage[] = [
       },
     ],
   },
-  jest('unit', 10),
-  jest('integration', 20, ['--maxWorkers=2']),
-  jest('e2e', 40, ['--maxWorkers=2']),
+  { ...jest('unit', 10), lane: 'unit' },
+  jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]),
+  // More than there are cores: some of them wait for something to expire.
+  jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]),
   { ...jest('fault', 60, ['--runInBand']), onlyWhenNamed: true },
 ];
 
@@ -118,4 +126,18 @@ export function tallyOf(report: string): Tally {
   if (!counts.every((count) => typeof count === 'number')) throw new Error('not a report of jest');
   const [passed = 0, failed = 0, broken = 0] = counts as number[];
   return { passed, failed: failed + broken };
+}
+
+/** Stages that run side by side: lanes of stages that follow each other. */
+export type Lanes = TestStage[][];
+
+/** The stages in the order of their runs, those with lanes side by side. */
+export function lanesOf(stages: readonly TestStage[]): Lanes[] {
+  const lanes = new Map<string, TestStage[]>();
+  const alone: Lanes[] = [];
+  for (const stage of stages) {
+    if (stage.lane === undefined) alone.push([[stage]]);
+    else lanes.set(stage.lane, [...(lanes.get(stage.lane) ?? []), stage]);
+  }
+  return lanes.size === 0 ? alone : [[...lanes.values()], ...alone];
 }
