@@ -3,15 +3,14 @@ import type { Stack } from './stack-types';
 /** What `npm start` says when everything runs. */
 export function welcomeText(stack: Stack, seconds: number): string {
   const [first = ''] = stack.gatewayUrls;
-  const nodes = Object.values(stack.nodes)
-    .filter((node) => node.service !== 'gateway')
-    .map((node) => `${node.id} ${node.url}`);
+  const nodes = Object.values(stack.nodes).map(
+    (node) => `  ${node.id.padEnd(10)} ${node.url}  pid ${node.pid}`,
+  );
   return [
     '',
     `Tidings runs (${seconds.toFixed(1)} s).`,
     '',
-    `  gateways   ${stack.gatewayUrls.join('  ')}   (HTTP and WebSocket)`,
-    `  services   ${nodes.join('  ')}`,
+    ...nodes,
     `  Kafka      ${stack.brokers}`,
     `  Redis      ${stack.redisUrl}`,
     `  logs       ${stack.dir}/logs`,
@@ -22,6 +21,7 @@ export function welcomeText(stack: Stack, seconds: number): string {
     '  npm run kafka -- groups       the consumer groups and their lag',
     '  npm run kafka -- tail chat.messages.v1',
     `  curl ${first}/v1`,
+    '  kill -9 <pid>                 of any of the above: it is started again, and nothing is lost',
     '',
     'Ctrl-C stops everything; the data stays (npm run reset removes it).',
   ].join('\n');

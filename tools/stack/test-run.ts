@@ -6,7 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensureServers } from './download';
 import { StackError, projectRoot } from './paths';
 import { killGroup, runStageProgram, type StageEnd } from './stage-program';
-import { lanesOf, type Tally, type TestStage, selectStages, tallyOf } from './test-stages';
+import {
+  type Lanes,
+  lanesOf,
+  type Tally,
+  type TestStage,
+  selectStages,
+  tallyOf,
+} from './test-stages';
 
 /** `npm test`: all stages in sequence; the last line is `N passed, N failed`. */
 
@@ -69,6 +76,12 @@ function sayWhyKilled({ title, timeoutMs }: TestStage, end: StageEnd): void {
         'find it with `npx jest --selectProjects … --detectOpenHandles <file>`.',
     );
   }
+}
+
+/** What runs side by side, in words. */
+function besideText(lanes: Lanes): string {
+  const names = lanes.map((lane) => lane.map((stage) => stage.title).join(', '));
+  return `${names.join(' | ')}   (side by side; each is shown when it ends)`;
 }
 
 /** A stage that failed without a failed test (a broken file, a kill) counts as one failure. */
@@ -138,6 +151,7 @@ async function main(): Promise<number> {
   const total: Tally = { passed: 0, failed: 0 };
   for (const lanes of lanesOf(stages)) {
     const beside = lanes.length > 1;
+    if (beside) say(`\n== ${besideText(lanes)}`);
     const runLane = async (lane: TestStage[]): Promise<void> => {
       for (const stage of lane) {
         if (stopped) break;

@@ -129,14 +129,17 @@ export class SyncRepository {
     candidates: readonly Candidate[],
   ): Promise<(Measures | undefined)[]> {
     const known = new Array<Measures | undefined>(candidates.length);
-    // what somebody is behind in goes on: nothing is kept of it
-    if (candidates.every((c) => c.have < c.upTo && !c.fresh)) return known;
-    const held = candidates.map((c) => (c.fresh ? { ...c, have: c.upTo } : c));
+    // As many uncounted ones as one answer serves in any case; of more it matters how long they are.
+    const few = candidates.length * LIMITS.syncFirstPerConversation <= LIMITS.syncMessages;
+    const uncounted = (c: Candidate): boolean => few && c.fresh;
+    // What somebody is behind in goes on: nothing is kept of it.
+    if (candidates.every((c) => c.have < c.upTo && !uncounted(c))) return known;
+    const held = candidates.map((c) => (uncounted(c) ? { ...c, have: c.upTo } : c));
     const values = measureValues(userId, asOf, held);
     const rows = await sql.rows<MeasureRow & { n: number }>(KEPT, values);
     for (const row of rows) {
-      const { fresh, have, upTo } = candidates[row.n - 1]!;
-      const above = fresh && have < upTo ? null : 0;
+      const { have, upTo } = candidates[row.n - 1]!;
+      const above = have < upTo ? null : 0;
       known[row.n - 1] = { ...toMeasures(row), above };
     }
     return known;
