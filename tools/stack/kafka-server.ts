@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StackError } from './paths';
+import { ClassArchive } from './class-archive';
 import { ManagedProcess } from './managed-process';
 import { kafkaAnswers } from './probes';
 import { runProgram } from './run-program';
@@ -103,6 +104,7 @@ export async function startKafka(options: KafkaOptions): Promise<ServerHandle> {
   writeFileSync(config, kafkaProperties(options));
   writeFileSync(log4j, LOG4J);
   await formatOnce(home, config, options);
+  const archive = new ClassArchive(options.libs);
   const server = new ManagedProcess({
     name: 'kafka',
     port: options.port,
@@ -110,12 +112,14 @@ export async function startKafka(options: KafkaOptions): Promise<ServerHandle> {
     logPath: join(options.dir, 'logs', 'kafka.log'),
     abort: options.abort,
     onUnexpectedExit: options.onUnexpectedExit,
+    onExit: (exit) => archive.settle(exit),
     readyTimeoutMs: READY_TIMEOUT_MS,
     probe: () => kafkaAnswers(options.port),
     spec: () => ({
       command: javaCommand(),
       args: [
         ...kafkaJvmFlags(options.smallHeap ?? false),
+        ...archive.flags(),
         `-Dlog4j2.configurationFile=${log4j}`,
         ...['-cp', join(options.libs, '*'), 'kafka.Kafka', config],
       ],
@@ -148,8 +152,9 @@ async function formatOnce(
   const result = await runProgram(
     javaCommand(),
     [
-      ...['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(libs, '*')],
-      ...['kafka.tools.StorageTool', 'format'],
+      ...['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+      ...new ClassArchive(libs).useFlags(),
+      ...['-cp', join(libs, '*'), 'kafka.tools.StorageTool', 'format'],
       ...['-t', readFileSync(idFile, 'utf8').trim(), '-c', config],
     ],
     { abort },

@@ -20,6 +20,8 @@ export interface ProcessPlan {
   abort?: AbortSignal;
   /** told when the process ended without having been asked to */
   onUnexpectedExit?: UnexpectedExit;
+  /** told of every end */
+  onExit?: (exit: Exit) => void;
 }
 
 /** Takes a process that ended without having been asked to. */
@@ -76,6 +78,7 @@ export class ManagedProcess {
     }
     this.wanted = true;
     void child.exited.then((exit) => {
+      this.plan.onExit?.(exit);
       if (this.wanted && this.child === child) this.plan.onUnexpectedExit?.(this, exit);
     });
   }
