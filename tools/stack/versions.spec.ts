@@ -32,4 +32,13 @@ describe('server versions', () => {
     expect(() => checkDataVersion(dir, other)).toThrow(/npm run reset/);
     expect(() => checkDataVersion(dir, other)).toThrow(versionLine(versions));
   });
+
+  it('go on with the data of another release of the same PostgreSQL', () => {
+    const versions = { kafka: '4.3.0', redis: '1', postgres: '18.0.0' };
+    checkDataVersion(dir, versions);
+    checkDataVersion(dir, { ...versions, postgres: '18.4.0' });
+    const other = { ...versions, postgres: '19.0.0' };
+    expect(() => checkDataVersion(dir, other)).toThrow(/postgres 18\.4\.0; .* postgres 19\.0\.0/);
+    expect(() => checkDataVersion(dir, { ...versions, kafka: '4.4.0' })).toThrow(/npm run reset/);
+  });
 });

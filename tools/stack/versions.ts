@@ -30,20 +30,24 @@ export function versionLine(versions: ServerVersions): string {
   return `kafka ${versions.kafka}, redis ${versions.redis}, postgres ${versions.postgres}`;
 }
 
+/** The same line for all versions that read each other's data: releases of one PostgreSQL major do. */
+function dataFormat(line: string): string {
+  return line.replace(/(postgres \d+)\.\S*/, '$1');
+}
+
 /**
  * Binds a data directory to the server versions that wrote it.
- * @throws StackError when it was written by other versions.
+ * @throws StackError when it was written by versions whose data these cannot read.
  */
 export function checkDataVersion(dir: string, versions: ServerVersions): void {
   const file = join(dir, 'VERSION');
   const wanted = versionLine(versions);
-  if (!existsSync(file)) {
+  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : wanted;
+  if (dataFormat(found) === dataFormat(wanted)) {
     mkdirSync(dir, { recursive: true });
     writeFileSync(file, `${wanted}\n`);
     return;
   }
-  const found = readFileSync(file, 'utf8').trim();
-  if (found === wanted) return;
   throw new StackError(
     `The data in ${dir} was written by other server versions (${found}; this checkout runs ${wanted}): ` +
       'run `npm run reset` to remove it and start afresh.',
