@@ -100,6 +100,7 @@ const FAULTS: Fault[] = [
     silence: { afterBack: 10_000 },
     seconds: 45,
     acknowledgedMeanwhile: 3_000,
+    longAway: true,
   },
 ];
 
@@ -132,7 +133,7 @@ describe.each(FAULTS)('$name', (fault: Fault) => {
   }, 120_000);
 
   it('loses nothing, doubles nothing, keeps one order, and is soon over', async () => {
-    const probe = new Probe(workload.talks[0]!);
+    const probe = new Probe(workload.talks);
     const running = workload.run(PER_SECOND, seconds);
     await downFor(FAULT_AT_MS);
     const before = probe.troubles;

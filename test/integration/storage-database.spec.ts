@@ -32,7 +32,7 @@ describe('storage: connections of the database', () => {
   }
 
   // Without anybody listening, the event of a lost connection would end the process.
-  it.each(['transaction', 'session'] as const)(
+  it.each(['transaction', 'snapshot', 'session'] as const)(
     'one that is lost in a %s fails it, and nothing else',
     async (kind) => {
       const lost = (sql: Pick<Database, 'rows'>): Promise<unknown> =>
@@ -40,9 +40,28 @@ describe('storage: connections of the database', () => {
           await end(row!.pid);
           return sql.rows(PID);
         });
-      const work = kind === 'session' ? database.session(lost) : database.transaction('', lost);
-      await expect(work).rejects.toThrow(/terminat|not queryable/i);
+      const work = {
+        transaction: () => database.transaction('', lost),
+        snapshot: () => database.snapshot(lost),
+        session: () => database.session(lost),
+      };
+      await expect(work[kind]()).rejects.toThrow(/terminat|not queryable/i);
       expect(await database.rows(PID)).toHaveLength(1);
     },
   );
+
+  it('a snapshot gives its connection back, and neither writes nor sees what came later', async () => {
+    await other.rows({ text: 'CREATE TABLE seen (n int)' });
+    const count = { text: 'SELECT count(*)::int AS n FROM seen' };
+    const counted = await database.snapshot(async (sql) => {
+      const before = await sql.rows(count);
+      await other.rows({ text: 'INSERT INTO seen VALUES (1)' });
+      return [before, await sql.rows(count)];
+    });
+    expect(counted).toEqual([[{ n: 0 }], [{ n: 0 }]]);
+    expect(await database.rows(count)).toEqual([{ n: 1 }]);
+    const writing = database.snapshot((sql) => sql.rows({ text: 'INSERT INTO seen VALUES (2)' }));
+    await expect(writing).rejects.toThrow(/read-only/);
+    expect(await database.rows(count)).toEqual([{ n: 1 }]);
+  });
 });
