@@ -30,7 +30,17 @@ describe('ports', () => {
   it('finds different free ports', async () => {
     const ports = await freePorts(5);
     expect(new Set(ports).size).toBe(5);
+    // below the ports of outgoing connections
+    expect(Math.max(...ports)).toBeLessThan(32_768);
     expect(await Promise.all(ports.map(isFree))).toEqual([true, true, true, true, true]);
+  });
+
+  it('leaves out what is taken', async () => {
+    const [one = 0] = await freePorts(1);
+    const around = [1, 2, 3].map((more) => one + more).filter((port) => port % 500 !== 0);
+    for (const port of around) if (await isFree(port)) taken.push(await listenOn(port));
+    const ports = await freePorts(5);
+    expect(ports.filter((port) => around.includes(port))).toEqual([]);
   });
 
   it('sees that a port is taken', async () => {

@@ -16,12 +16,6 @@ function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
-  return address.port;
-}
-
 /** Whether nothing listens on this loopback port. */
 export async function isFree(port: number): Promise<boolean> {
   const server = await listen(port);
@@ -30,16 +24,26 @@ export async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
+/**
+ * Ports are chosen below those that systems give to outgoing connections (Linux: from 32768, RFC 6335:
+ * from 49152): one of those may be taken by any connection between the choice and its use.
+ */
+const FIRST_PORT = 20_000;
+const SLICES = 24;
+const SLICE_PORTS = 500;
+
+/** Test workers, which choose at the same time, choose from slices of their own. */
+const slice = Number(process.env['JEST_WORKER_ID'] ?? process.pid) % SLICES;
+let next = Math.floor(Math.random() * SLICE_PORTS);
+
 /** `count` different ports that nobody listens on at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers: Server[] = [];
-  while (servers.length < count) {
-    const server = await listen(0);
-    if (server === undefined) throw new Error('no free port on the loopback interface');
-    servers.push(server);
+  const ports: number[] = [];
+  for (let tried = 0; ports.length < count; tried++) {
+    if (tried === SLICE_PORTS) throw new Error('no free port on the loopback interface');
+    const port = FIRST_PORT + slice * SLICE_PORTS + (next++ % SLICE_PORTS);
+    if (await isFree(port)) ports.push(port);
   }
-  const ports = servers.map(portOf);
-  await Promise.all(servers.map(close));
   return ports;
 }
 
