@@ -32,8 +32,9 @@ const FIRST_PORT = 20_000;
 const SLICES = 24;
 const SLICE_PORTS = 500;
 
-/** Test workers, which choose at the same time, choose from slices of their own. */
-const slice = Number(process.env['JEST_WORKER_ID'] ?? process.pid) % SLICES;
+/** Test workers, which choose at the same time, choose from slices of their own, other runs from others. */
+const worker = process.env['JEST_WORKER_ID'];
+const slice = (worker === undefined ? process.pid : Number(worker) + process.ppid * 5) % SLICES;
 let next = Math.floor(Math.random() * SLICE_PORTS);
 
 /** `count` different ports that nobody listens on at this moment. */
