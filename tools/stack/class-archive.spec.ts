@@ -35,6 +35,14 @@ describe('ClassArchive', () => {
     expect(new ClassArchive(libs()).useFlags()).toEqual([]);
   });
 
+  it('leaves nothing of those whose starter was killed', () => {
+    const orphan = join(home, 'kafka-classes.jsa.4194304-x');
+    writeFileSync(orphan, 'classes');
+    const other = written(new ClassArchive(libs()).flags());
+    new ClassArchive(libs()).flags();
+    expect([existsSync(orphan), existsSync(other)]).toEqual([false, true]);
+  });
+
   it('may be written by several at once', () => {
     const [one, two] = [new ClassArchive(libs()), new ClassArchive(libs())];
     expect(written(one.flags())).not.toBe(written(two.flags()));
