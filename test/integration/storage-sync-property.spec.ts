@@ -15,6 +15,11 @@ import { PARTITIONS, StorageFixture } from './storage-support';
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 60);
 /** No new run begins after this time, in milliseconds. */
 const LIMIT_MS = Number(process.env['PROPERTY_MS'] ?? 20_000);
+/** What a failure printed, to see it again. */
+const SEED = process.env['PROPERTY_SEED'];
+const REPLAY = SEED
+  ? { seed: Number(SEED), path: process.env['PROPERTY_PATH'] ?? '', endOnFailure: true }
+  : {};
 /**
  * In seconds: expired when it is written, never, not during this test. PostgreSQL's clock is the
  * machine's, the model's runs ahead of it.
@@ -58,7 +63,7 @@ describe('storage: any history, and any client of it', () => {
         expect(await world.stop()).toBe(0);
         taken++;
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, ...REPLAY },
     );
     expect(taken).toBeGreaterThan(0);
   }, 600_000);

@@ -6,6 +6,11 @@ import { ModelWorld } from '../testing/model-world';
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 100);
 /** No new run begins after this time, in milliseconds. */
 const LIMIT_MS = Number(process.env['PROPERTY_MS'] ?? 15_000);
+/** What a failure printed, to see it again. */
+const SEED = process.env['PROPERTY_SEED'];
+const REPLAY = SEED
+  ? { seed: Number(SEED), path: process.env['PROPERTY_PATH'] ?? '', endOnFailure: true }
+  : {};
 /** In seconds: over soon, over during a longer pause, never, not during this test. */
 const LIFETIMES = [8, 45, null, 24 * 3600];
 
@@ -22,7 +27,7 @@ describe('any interleaving of pushes, losses, doubles, reconnects, syncs, sends,
         expect(await world.stop()).toBe(0);
         taken++;
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, ...REPLAY },
     );
     expect(taken).toBeGreaterThan(0);
   }, 600_000);

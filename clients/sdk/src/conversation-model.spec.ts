@@ -101,7 +101,7 @@ describe('a conversation as the client holds it', () => {
     const copies = [message(10), gone('14'), edited, gone('18')];
     for (const order of [copies, [...copies].reverse(), [edited, gone('18'), gone('14')]]) {
       const one = new ConversationModel(CONVERSATION);
-      one.serve(served('new', 10, []), null);
+      one.serve(served('new', 9, []), null);
       for (const m of order) {
         one.push({ message: m, at: m.version === '0' ? m.position : m.version, previous: '10' });
       }
@@ -194,10 +194,34 @@ describe('a conversation as the client holds it', () => {
   it('keeps its copy when the user is no member any more, and has no gap then', () => {
     model.serve(served('new', 10, [message(10)]), null);
     push(30, 20);
-    model.serve(served('gone', 0), '10');
+    model.serve(served('gone', 10), '10');
     expect(model.gone).toBe(true);
     expect(model.gap).toBe(false);
     expect(positions(model.messages())).toContain(10);
+  });
+
+  it('passes over what is pushed late of a membership that the server does not show any more', () => {
+    model.serve(served('reset', 20, [message(20)]), '5');
+    push(8, 5);
+    const edited = message(6, { version: '9', content: { kind: 'text', text: 'edited' } });
+    model.push({ message: edited, at: '9', previous: '8' });
+    const added = message(12);
+    model.push({ message: added, at: '12', previous: '9', begins: 'joined' });
+    model.leave('11');
+    expect([model.gone, model.gap, model.have]).toEqual([false, false, '20']);
+    expect(positions(model.messages())).toEqual([20]);
+    push(21, 20);
+    expect(positions(model.messages())).toEqual([20, 21]);
+    model.leave('22');
+    expect(model.gone).toBe(true);
+  });
+
+  it('drops with its copy what it held beyond the end of the conversation', () => {
+    model.serve(served('new', 10, [message(10)]), null);
+    push(12, 10);
+    model.serve(served('reset', 10, [message(10)]), '12');
+    expect(positions(model.messages())).toEqual([10]);
+    expect(model.have).toBe('12');
   });
 
   describe('of a user who is added again', () => {

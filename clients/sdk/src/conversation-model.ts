@@ -43,6 +43,10 @@ export class ConversationModel {
   private left = '0';
   /** Position of the entry that added this user last, as far as it was pushed. */
   private joined = '0';
+  /** As of this position the server has told that this user is a member. */
+  private present = '0';
+  /** Of what lies up to here the server has told everything that there is to see. */
+  private told = '0';
   /** Nothing before this position is this user's to see. */
   private begin = '0';
   /** A member again, and where that began is not known: what is held may be of before. */
@@ -86,6 +90,11 @@ export class ConversationModel {
   /** No member, as far as known, or one again since an unknown time: what is held may be of before. */
   get away(): boolean {
     return this.gone || this.adrift;
+  }
+
+  /** As of this position this user is a member for certain, unless {@link gone}. */
+  get memberAt(): string {
+    return maxPosition(this.joined, this.present);
   }
 
   /** Whether pushed entries are kept aside: some record before them is missing. */
@@ -132,9 +141,13 @@ export class ConversationModel {
 
   /** Takes a pushed entry. */
   push(entry: PushedEntry): Change[] {
-    if (entry.begins) this.join(entry.at, entry.begins);
     const isChange = entry.at !== entry.message.position;
-    const changes = report(entry.message, this.timeline.merge(entry.message, isChange));
+    const hidden = this.isHidden(entry.message);
+    if (hidden && !isChange) return [];
+    if (entry.begins) this.join(entry.at, entry.begins);
+    const changes = hidden
+      ? []
+      : report(entry.message, this.timeline.merge(entry.message, isChange));
     // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
     const unsure = !this.member && entry.previous === null;
     if (!this.member && comparePositions(entry.at, this.left) > 0) {
@@ -163,11 +176,14 @@ export class ConversationModel {
     // An answer from before the membership in force.
     if (comparePositions(answer.upTo, this.begin) < 0) return [];
     const current = comparePositions(answer.upTo, this.left) > 0;
+    if (current) this.present = maxPosition(this.present, answer.upTo);
     const back = current && this.away;
     this.member ||= current;
     if (current) this.adrift = false;
     if (answer.state === 'reset' || (back && answer.state === 'new')) {
-      this.timeline.forgetUpTo(answer.upTo);
+      // What lies between the end and what was listed is nothing of the server's: a copy, perhaps.
+      const listed = answer.state === 'reset' ? (asked ?? '0') : '0';
+      this.timeline.forgetUpTo(maxPosition(answer.upTo, listed));
       this.spans.forgetBelow(answer.upTo);
     }
     const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
@@ -176,6 +192,9 @@ export class ConversationModel {
       this.timeline.keepOnly(new Set(answer.messages.map((m) => m.messageId)), answer.upTo);
     }
     const from = this.servedFrom(answer, asked);
+    if ((answer.state === 'new' || answer.state === 'reset') && from === '0') {
+      this.told = maxPosition(this.told, answer.upTo);
+    }
     // An answer for a new device says nothing about changes of what was held before it connected.
     if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
     // Nor of what was pushed since, when the chain of pushes does not reach its end.
@@ -230,11 +249,11 @@ export class ConversationModel {
   }
 
   /**
-   * This user is no member from a position on; what is held stays. Nothing when he was added again
+   * This user is no member from a position on; what is held stays. Nothing when he was a member
    * behind it.
    */
-  leave(at = maxPosition(this.have, this.joined)): void {
-    if (comparePositions(at, this.joined) < 0) return;
+  leave(at = maxPosition(this.have, this.memberAt)): void {
+    if (comparePositions(at, this.memberAt) < 0) return;
     this.left = maxPosition(this.left, at);
     this.member = false;
     this.aside = [];
@@ -277,6 +296,11 @@ export class ConversationModel {
       .slice(-DIGEST_LENGTH);
     if (run.length < DIGEST_LENGTH && newest.from !== '0') return null;
     return run.some((m) => comparePositions(m.version, newest.to) > 0) ? null : run;
+  }
+
+  /** Pushed late: the server has told what there is to see around it, and it is not there. */
+  private isHidden({ messageId, position }: Message): boolean {
+    return comparePositions(position, this.told) <= 0 && !this.timeline.get(messageId);
   }
 
   /** The entry at this position adds this user. What he sees from then on may begin there. */

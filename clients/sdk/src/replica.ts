@@ -120,7 +120,7 @@ export class Replica {
     const out = change.kind === 'removed' && change.userIds.includes(this.userId);
     if (out) model.leave(position);
     const begun = unknown || back || added || change.kind === 'created';
-    const what = out ? 'gone' : begun ? 'new' : 'updated';
+    const what = out && model.gone ? 'gone' : begun ? 'new' : 'updated';
     if (changes.length > 0) this.handlers.conversation({ conversationId, what, change });
     this.report(changes, 'push');
     return added;

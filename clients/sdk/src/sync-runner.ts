@@ -40,11 +40,18 @@ export interface SyncDeps {
   refused(code: string, detail: string): void;
 }
 
+/** A conversation of a request. Positions. */
+interface Asked {
+  position: string;
+  /** As of this one he was a member, as far as it was known when the request was sent. */
+  memberAt: string;
+}
+
 interface Run {
   ref: string;
   full: boolean;
-  /** Positions that were listed in this request, which may be the continuation of another. */
-  asked: Map<string, string>;
+  /** What was listed in this request, which may be the continuation of another. */
+  asked: Map<string, Asked>;
   /** Conversations that the first request listed. */
   named: string[];
   parts: Map<string, SyncedConversation>;
@@ -143,11 +150,14 @@ export class SyncRunner {
   private finish(run: Run, last: SyncedFrame): void {
     this.endRun();
     if (run.full && last.since !== undefined) this.since = last.since;
-    for (const part of run.parts.values()) {
-      this.deps.served(part, run.asked.get(part.conversationId) ?? null);
-    }
     const complete = last.complete ?? true;
     const delayed = last.delayed ?? false;
+    for (const part of run.parts.values()) {
+      const asked = run.asked.get(part.conversationId);
+      // A server that is behind may not know yet that this user was added, or that it began.
+      if (delayed && asked && part.state === 'gone') continue;
+      this.deps.served(dated(part, asked), asked?.position ?? null);
+    }
     const inStep = run.full && complete && !this.fullDue && !this.resyncTimer;
     this.deps.finished({ full: run.full, complete, delayed, inStep });
     if (!this.online || this.run) return;
@@ -258,7 +268,10 @@ export class SyncRunner {
     asOf = this.deps.serverNow(),
   ): void {
     this.run = run;
-    for (const entry of conversations) run.asked.set(entry.conversationId, entry.position);
+    const known = new Map(this.deps.conversations().map((c) => [c.conversationId, c.memberAt]));
+    for (const { conversationId, position } of conversations) {
+      run.asked.set(conversationId, { position, memberAt: known.get(conversationId) ?? '0' });
+    }
     const request: SyncRequest = { asOf: new Date(asOf).toISOString() };
     if (since !== null) request.since = since;
     if (conversations.length > 0) request.conversations = conversations;
@@ -276,6 +289,15 @@ export class SyncRunner {
   private nextRef(): string {
     return `sync-${++this.counter}`;
   }
+}
+
+/**
+ * `gone` only repeats the position that was listed, but it is no older than the request: whatever
+ * had been pushed by then was known to it.
+ */
+function dated(part: SyncedConversation, asked: Asked | undefined): SyncedConversation {
+  if (part.state !== 'gone' || !asked) return part;
+  return { ...part, upTo: maxPosition(part.upTo, asked.memberAt) };
 }
 
 /** Joins what several frames of one answer say about a conversation. */

@@ -34,6 +34,8 @@ interface Conversation {
   marks: Map<string, { delivered: number; read: number }>;
   history: HistoryMode;
   ttlSeconds: number | null;
+  /** Every lifetime that its messages ever had, in seconds. */
+  lifetimes: number[];
 }
 
 interface Seed {
@@ -128,8 +130,15 @@ export class ModelLog {
 
   /** Another lifetime of the messages to come; null: they stay. */
   setLifetime(conversationId: string, seconds: number | null): void {
-    this.conversation(conversationId).ttlSeconds = seconds;
+    const conversation = this.conversation(conversationId);
+    conversation.ttlSeconds = seconds;
+    if (seconds !== null) conversation.lifetimes.push(seconds);
     this.event(conversationId, { kind: 'ttl', messageTtlSeconds: seconds });
+  }
+
+  /** Every lifetime that messages of a conversation ever had, in seconds. */
+  lifetimes(conversationId: string): readonly number[] {
+    return this.conversation(conversationId).lifetimes;
   }
 
   /** Adds a user who is no member, or removes a member. */
@@ -258,7 +267,7 @@ export class ModelLog {
     if (known) return known;
     const { history, founders } = SEEDS[conversationId]!;
     const members = new Map(founders.map((u) => [u, [{ from: 0, joined: 0, until: null }]]));
-    known = { records: [], members, marks: new Map(), history, ttlSeconds: null };
+    known = { records: [], members, marks: new Map(), history, ttlSeconds: null, lifetimes: [] };
     this.conversations.set(conversationId, known);
     const conversationKind = conversationId === CONVERSATIONS[0] ? 'direct' : 'group';
     this.event(conversationId, { kind: 'created', conversationKind, userIds: founders }, (at) => {

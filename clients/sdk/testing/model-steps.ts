@@ -122,10 +122,11 @@ export async function checkRest(world: ModelWorld): Promise<void> {
   await world.calmDown();
   for (const device of world.devices) {
     device.checkStretches();
-    await device.checkView();
+    await device.checkView(true);
     device.checkOutbox();
     device.checkEvents();
   }
+  await world.findStrays();
   await world.checkColdDevice();
   await world.checkLoss();
 }

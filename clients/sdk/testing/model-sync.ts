@@ -24,11 +24,13 @@ interface Page {
 
 const PAGE = 3;
 
-/** A storage that reads the model's log itself. */
+/** A storage that reads the model's log itself; what it has applied once it never loses. */
 export function plainStorage(log: ModelLog): ModelStorage {
+  let reached = 0;
   return {
     sync(request, applied) {
-      const body = answerSync(log, request, applied ?? log.end);
+      reached = Math.max(reached, applied ?? log.end);
+      const body = answerSync(log, request, reached);
       return [applied === null ? body : { ...body, complete: false, delayed: true }];
     },
     history(conversationId, before) {
@@ -142,9 +144,10 @@ function choose(
     const interval = log.interval(conversationId, ME, applied);
     if (!member) {
       const ended = bound !== null && interval?.until != null && interval.until > bound;
-      if (listed || ended) {
-        gone.push(goneAnswer(conversationId, interval?.until ?? Number(mine?.position ?? 0)));
-      }
+      // What is named is answered as an unknown id is.
+      const have = mine ? Number(mine.position) : (owed?.have ?? 0);
+      if (listed) gone.push(goneAnswer(conversationId, have));
+      else if (ended) gone.push(goneAnswer(conversationId, interval.until!));
       continue;
     }
     if (owed && !(mine && Number(mine.position) > (owed.have ?? -1))) {

@@ -95,6 +95,14 @@ export class ModelWorld {
     throw new Error('It does not calm down');
   }
 
+  /** With all pages read, another connect finds what no device should show. */
+  async findStrays(): Promise<void> {
+    const astray = this.devices.filter((device) => device.astray);
+    for (const device of astray) device.gateway.cut();
+    await this.rest();
+    for (const device of astray) await device.checkView();
+  }
+
   /** A device that has lost a message finds it by the digest, and nothing else is begun anew. */
   async checkLoss(): Promise<void> {
     const [device] = this.devices;
