@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { DataModels, MODELS_VARIABLE } from '../../tools/stack/data-model';
 import { isFree } from '../../tools/stack/ports';
 import { kafkaAnswers } from '../../tools/stack/probes';
 import { type Servers, startServers } from '../../tools/stack/servers';
@@ -36,13 +37,24 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
   }
 }
 
+/** Without the models that a test run may have made. */
+async function fromNothing<T>(run: () => Promise<T>): Promise<T> {
+  const known = process.env[MODELS_VARIABLE];
+  delete process.env[MODELS_VARIABLE];
+  try {
+    return await run();
+  } finally {
+    if (known !== undefined) process.env[MODELS_VARIABLE] = known;
+  }
+}
+
 describe('the native servers', () => {
   let dir: string;
   let servers: Servers;
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'tidings-servers-'));
-    servers = await startServers({ dir });
+    servers = await fromNothing(() => startServers({ dir }));
   }, 240_000);
 
   afterAll(async () => {
@@ -135,3 +147,39 @@ function connects(host: string, port: number): Promise<boolean> {
     socket.once('timeout', () => finish(false));
   });
 }
+
+describe('servers that begin with a model', () => {
+  const models = new DataModels();
+  const known = process.env[MODELS_VARIABLE];
+  let servers: Servers | undefined;
+
+  afterAll(async () => {
+    await servers?.stop();
+    models.remove();
+    if (known === undefined) delete process.env[MODELS_VARIABLE];
+    else process.env[MODELS_VARIABLE] = known;
+  }, 60_000);
+
+  it('have its data and its password, in files of their own', async () => {
+    const start = (dir?: string) => startServers({ dir, postgres: true, kafka: true });
+    let password = '';
+    await fromNothing(() =>
+      models.make('bare', async (dir) => {
+        const first = await start(dir);
+        password = new URL(first.databaseUrl).password;
+        await select(first.databaseUrl, 'CREATE TABLE kept AS SELECT 7 AS n');
+        await first.stop();
+      }),
+    );
+    Object.assign(process.env, models.environment);
+    servers = await start();
+    expect(new URL(servers.databaseUrl).password).toBe(password);
+    expect(await select(servers.databaseUrl, 'UPDATE kept SET n = 8 RETURNING n')).toEqual([
+      { n: 8 },
+    ]);
+    expect(await kafkaAnswers(servers.kafka.port)).toBe(true);
+    const other = await start();
+    expect(await select(other.databaseUrl, 'SELECT n FROM kept')).toEqual([{ n: 7 }]);
+    await other.stop();
+  }, 240_000);
+});

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyFolder } from './data-model';
 import { StackError } from './paths';
 import { ClassArchive } from './class-archive';
 import { ManagedProcess } from './managed-process';
@@ -20,6 +21,8 @@ export interface KafkaOptions extends ServerOptions {
   advertisedPort?: number;
   /** further lines for server.properties */
   properties?: Record<string, string>;
+  /** A log directory to begin with a copy of, instead of formatting one. */
+  model?: string;
 }
 
 const READY_TIMEOUT_MS = 60_000;
@@ -142,11 +145,12 @@ export function newClusterId(random: (bytes: number) => Buffer = randomBytes): s
 async function formatOnce(
   home: string,
   config: string,
-  { libs, abort }: KafkaOptions,
+  { libs, abort, model }: KafkaOptions,
 ): Promise<void> {
   const data = join(home, 'log');
   if (existsSync(join(data, 'meta.properties'))) return;
   rmSync(data, { recursive: true, force: true });
+  if (model !== undefined) return copyFolder(model, data, abort);
   const idFile = join(home, 'cluster-id');
   if (!existsSync(idFile)) writeFileSync(idFile, newClusterId());
   const result = await runProgram(

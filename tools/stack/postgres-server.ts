@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { copyFolder } from './data-model';
 import { ManagedProcess } from './managed-process';
 import { StackError, throwIfStopped } from './paths';
 import { runProgram } from './run-program';
@@ -23,6 +24,8 @@ export interface PostgresOptions extends ServerOptions {
   home: string;
   /** false: no fsync, for tests (survives a killed server, not a power cut) */
   durable?: boolean;
+  /** A cluster to begin with a copy of, instead of making one, and its password. */
+  model?: { cluster: string; password: string };
 }
 
 const READY_TIMEOUT_MS = 30_000;
@@ -60,8 +63,8 @@ export function postgresArguments(options: PostgresOptions, data: string): strin
 export async function startPostgres(options: PostgresOptions): Promise<ServerHandle> {
   const user = postgresUser();
   const places = preparePlaces(options.dir, options.home, user);
-  const password = passwordIn(join(options.dir, 'postgres-password'));
-  await initialise(places, password, user, options.abort);
+  const password = passwordIn(join(options.dir, 'postgres-password'), options.model?.password);
+  await initialise(places, password, user, options);
   const base = `postgres://${NAME}:${password}@127.0.0.1:${options.port}`;
   const server = new ManagedProcess({
     name: 'postgres',
@@ -93,10 +96,10 @@ export async function startPostgres(options: PostgresOptions): Promise<ServerHan
   return server;
 }
 
-function passwordIn(file: string): string {
+function passwordIn(file: string, given?: string): string {
   if (!existsSync(file)) {
     mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600 });
+    writeFileSync(file, given ?? randomBytes(24).toString('base64url'), { mode: 0o600 });
   }
   return readFileSync(file, 'utf8').trim();
 }
@@ -106,10 +109,11 @@ async function initialise(
   places: PostgresPlaces,
   password: string,
   user: ServerUser | undefined,
-  abort: AbortSignal | undefined,
+  { abort, model }: PostgresOptions,
 ): Promise<void> {
   const cluster = join(places.data, 'cluster');
   if (existsSync(join(cluster, 'PG_VERSION'))) return;
+  if (model?.password === password) return copyFolder(model.cluster, cluster, abort);
   const making = join(places.data, 'making');
   const passwordFile = join(places.data, 'password');
   rmSync(making, { recursive: true, force: true });

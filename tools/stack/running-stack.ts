@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { dataModel, isFresh, type ModelName } from './data-model';
 import type { Log } from './download';
 import { StackError, projectRoot, throwIfStopped } from './paths';
 import { freePorts, isFree, rememberedPorts } from './ports';
@@ -98,11 +99,15 @@ export class RunningStack implements Stack {
   async start(): Promise<void> {
     const plan = await this.planNodes();
     mkdirSync(join(this.dir, 'logs'), { recursive: true });
-    const addresses = await this.startServers();
+    const modelled = this.beginsWithModel();
+    const addresses = await this.startServers(modelled);
     this.shared = { ...addresses, ...ensureSecrets(join(this.dir, 'secrets.json')) };
     for (const node of plan) this.nodes[node.id] = this.nodeFor(node, plan, this.shared);
     const storage = plan.find((node) => node.service === 'storage');
-    if (storage) await this.prepare(this.environmentOf(storage, plan, this.shared));
+    if (storage && !modelled) {
+      await this.prepare(this.environmentOf(storage, plan, this.shared));
+    }
+    if (this.options.onlyPrepare) return;
     const starts = Object.values(this.nodes).map(async (node) => {
       await node.start();
       this.log(`${node.id} is ready at ${node.url}`);
@@ -145,9 +150,17 @@ export class RunningStack implements Stack {
     return plan;
   }
 
-  private async startServers(): Promise<
-    Pick<SharedSettings, 'brokers' | 'redisUrl' | 'databaseUrl'>
-  > {
+  /** Whether new servers of a test begin with tables and topics, as they are without any setting. */
+  private beginsWithModel(): boolean {
+    const { dir, env = {}, nodeEnv = {}, servers, useEnvironment } = this.options;
+    if (!this.forTests || servers || useEnvironment || !isFresh(dir)) return false;
+    const settings = [env, ...Object.values(nodeEnv)].flatMap((one) => Object.keys(one));
+    return dataModel('prepared') !== undefined && !settings.some((one) => one.startsWith('KAFKA_'));
+  }
+
+  private async startServers(
+    modelled: boolean,
+  ): Promise<Pick<SharedSettings, 'brokers' | 'redisUrl' | 'databaseUrl'>> {
     const env = this.options.useEnvironment ? process.env : {};
     const { kafka = true, redis = true, postgres = true } = this.options.servers ?? {};
     const wanted = {
@@ -160,7 +173,9 @@ export class RunningStack implements Stack {
       redis: wanted.redis === true,
       postgres: wanted.postgres === true,
     };
-    if (own.kafka || own.redis || own.postgres) this.servers = await this.startOwn(own);
+    if (own.kafka || own.redis || own.postgres) {
+      this.servers = await this.startOwn(own, modelled ? 'prepared' : 'bare');
+    }
     const given = (value: boolean | string): string | undefined =>
       typeof value === 'string' ? value : undefined;
     return {
@@ -170,12 +185,15 @@ export class RunningStack implements Stack {
     };
   }
 
-  private async startOwn(own: Record<'kafka' | 'redis' | 'postgres', boolean>): Promise<Servers> {
+  private async startOwn(
+    own: Record<'kafka' | 'redis' | 'postgres', boolean>,
+    model: ModelName,
+  ): Promise<Servers> {
     const { dir, ports, abort, kafkaAdvertisedPort, kafkaProperties } = this.options;
     const { forTests } = this;
     return startServers({
       ...own,
-      dir,
+      ...{ dir, model },
       ports: ports === 'default' ? await this.serverPorts() : {},
       smallHeap: forTests,
       durable: !forTests,

@@ -56,6 +56,12 @@ function sharedPlace(dir: string): string | undefined {
   }
 }
 
+/** PostgreSQL's cluster of a stack directory. */
+export function clusterOf(dir: string): string {
+  const shared = sharedPlace(dir);
+  return join(shared === undefined ? join(dir, 'postgres') : join(shared, 'data'), 'cluster');
+}
+
 function makeSharedPlace(dir: string): string {
   const known = sharedPlace(dir);
   if (known !== undefined && existsSync(known)) return known;

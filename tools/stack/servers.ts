@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dataModel, type ModelName } from './data-model';
 import { type Log, ensureServers } from './download';
 import { startKafka } from './kafka-server';
 import type { UnexpectedExit } from './managed-process';
@@ -29,6 +30,8 @@ export interface ServersOptions {
   redisPersistent?: boolean;
   /** fsync of PostgreSQL (default false here). */
   durable?: boolean;
+  /** What new data is a copy of, where a test run has it (default `bare`; only what is not durable). */
+  model?: ModelName;
   /** Loopback ports; those not named are free ones. */
   ports?: Partial<ServerPorts>;
   log?: Log;
@@ -143,6 +146,8 @@ async function startsFor(
   const log = options.log ?? ((): void => undefined);
   const { abort, onUnexpectedExit } = options;
   const common = { dir, abort, onUnexpectedExit };
+  const durable = options.durable ?? false;
+  const model = durable ? undefined : dataModel(options.model ?? 'bare');
   const starts: Promise<void>[] = [];
   const begin = async (name: string, start: () => Promise<void>): Promise<void> => {
     const began = Date.now();
@@ -159,7 +164,7 @@ async function startsFor(
       ...common,
       port: ports.postgres,
       home: binaries.postgresHome,
-      durable: options.durable ?? false,
+      ...{ durable, model },
     };
     starts.push(
       begin('PostgreSQL', async () => void (into.postgres = await startPostgres(postgres))),
@@ -174,6 +179,7 @@ async function startsFor(
       smallHeap: options.smallHeap ?? true,
       advertisedPort: options.kafkaAdvertisedPort,
       properties: options.kafkaProperties,
+      model: model?.kafkaLog,
     };
     starts.push(begin('Kafka', async () => void (into.kafka = await startKafka(kafka))));
   }

@@ -26,6 +26,8 @@ export interface StackOptions {
   onRestarted?: () => void;
   /** Small Kafka heap and no fsync (default: true with free ports). */
   forTests?: boolean;
+  /** Tables and topics are made, no service is started (default false). */
+  onlyPrepare?: boolean;
   /** Port that Kafka tells its clients, when a proxy stands in front. */
   kafkaAdvertisedPort?: number;
   /** further lines for Kafka's server.properties */

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureServers } from './download';
+import { DataModels } from './data-model';
 import { StackError, projectRoot } from './paths';
+import { startServers } from './servers';
+import { startStack } from './stack';
 import { killGroup, runStageProgram, type StageEnd } from './stage-program';
 import {
   type Lanes,
@@ -132,6 +135,23 @@ async function cleanUp(run: string): Promise<boolean> {
   return left.length === 0;
 }
 
+/** What the stacks of this run begin with; null: each makes its own. */
+async function madeModels(): Promise<DataModels | null> {
+  const models = new DataModels();
+  try {
+    await models.make('bare', async (dir) => (await startServers({ dir })).stop());
+    await models.make('prepared', async (dir) => {
+      const stack = await startStack({ dir, ports: 'free', onlyPrepare: true });
+      await stack.stop();
+    });
+    return models;
+  } catch (error) {
+    say(`Stacks are made from nothing: ${String(error)}`);
+    models.remove();
+    return null;
+  }
+}
+
 function onSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -147,7 +167,12 @@ async function main(): Promise<number> {
   const { stages, jestArguments } = selectStages(process.argv.slice(2));
   await ensureServers(say);
   const run = randomUUID();
-  const env = { ...process.env, [MARKER]: run, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' };
+  const models =
+    jestArguments.length === 0 && stages.some((stage) => stage.servers) ? await madeModels() : null;
+  const env = {
+    ...{ ...process.env, ...models?.environment, [MARKER]: run },
+    FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
+  };
   const total: Tally = { passed: 0, failed: 0 };
   for (const lanes of lanesOf(stages)) {
     const beside = lanes.length > 1;
@@ -163,6 +188,7 @@ async function main(): Promise<number> {
     await Promise.all(lanes.map(runLane));
   }
   if (!(await cleanUp(run))) total.failed += 1;
+  models?.remove();
   if (stopped) {
     say(`Stopped by ${stopped}.`);
     total.failed += 1;

@@ -10,6 +10,8 @@ export interface TestStage {
   timeoutMs: number;
   /** runs beside the other stages that have this: in its lane one after the other */
   lane?: 'checks' | 'unit';
+  /** its tests start servers */
+  servers?: boolean;
   /** left out unless named on the command line */
   onlyWhenNamed?: boolean;
 }
@@ -76,10 +78,10 @@ export const STAGES: readonly TestStage[] = [
     ],
   },
   { ...jest('unit', 10), lane: 'unit' },
-  jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]),
+  { ...jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   // More than there are cores: some of them wait for something to expire.
-  jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]),
-  { ...jest('fault', 60, ['--runInBand']), onlyWhenNamed: true },
+  { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },
+  { ...jest('fault', 60, ['--runInBand']), servers: true, onlyWhenNamed: true },
 ];
 
 /** Other names of stages on the command line. */
