@@ -36,7 +36,9 @@ export async function synced(
   input: RpcInput<typeof STORAGE_RPC, 'sync'>,
 ): Promise<SyncedBody[]> {
   const { bodies } = await rpc.call('sync', input, { timeoutMs: 30_000 });
-  return bodies.map((text) => syncedBody.strict().parse(JSON.parse(text)));
+  return bodies.map((bytes) =>
+    syncedBody.strict().parse(JSON.parse(new TextDecoder().decode(bytes))),
+  );
 }
 
 /** One storage process' parts, running inside the test. */

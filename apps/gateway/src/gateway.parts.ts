@@ -47,8 +47,8 @@ import { TypingParts } from './typing/typing.parts';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
 const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
-/** Presence events that may wait for the log; more are dropped. */
-const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024 };
+/** Presence events that may wait for the log; more are dropped. They are in no hurry: many go at once. */
+const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024, linger: 50 };
 
 /** Receipts that may wait for the log; beyond that the latest of each device waits outside. */
 const RECEIPT_QUEUE = { queueRecords: 2_000, queueBytes: 1024 * 1024 };

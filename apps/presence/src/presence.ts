@@ -28,7 +28,7 @@ import { Tracker } from './tracker';
 /** How long the start waits for Redis, in milliseconds. */
 const REDIS_WITHIN_MS = 30_000;
 /** Fetches may wait for more records: a last-seen time is in no hurry. Milliseconds and bytes. */
-const MAX_WAIT_MS = 50;
+const MAX_WAIT_MS = 100;
 const MIN_BYTES = 64 * 1024;
 
 /** What a presence process is made of; given by `main`, or by a test. */

@@ -121,7 +121,10 @@ export function storageHandlers(services: StorageServices): Handlers {
     'media.create': (input) => media.create(input),
     'media.get': (input) => media.get(input),
     'media.use': (input) => media.use(input),
-    sync: ({ userId, request, barrier }) => sync.answer(userId, request, barrier),
+    sync: async ({ userId, request, barrier }) => {
+      const { bodies, delayed } = await sync.answer(userId, request, barrier);
+      return { bodies: bodies.map((text) => Buffer.from(text)), delayed };
+    },
     'log.state': () => log.state(),
   });
 }

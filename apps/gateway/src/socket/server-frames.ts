@@ -46,9 +46,9 @@ export function heldFrameText(messageId: string): string {
   return `{"type":"held","messageId":"${messageId}"}`;
 }
 
-/** A `synced` frame; `body`: the JSON text of its other fields. */
-export function syncedFrameText(ref: string, body: string): string {
-  return `{"type":"synced","ref":${JSON.stringify(ref)},${body.slice(1)}`;
+/** How a `synced` frame begins; the JSON text of its other fields follows, without its first brace. */
+export function syncedFrameBegin(ref: string): string {
+  return `{"type":"synced","ref":${JSON.stringify(ref)},`;
 }
 
 /** A `pong` frame; `nowMs`: Unix milliseconds. */

@@ -4,14 +4,16 @@ const TEXT = 0x81;
 const SHORT = 125;
 const TWO_BYTES = 126;
 const EIGHT_BYTES = 127;
+const NOTHING = new Uint8Array();
 
 /**
  * A text frame as a server sends it (RFC 6455, section 5.2: whole, unmasked), header and payload in
  * one buffer: one piece of memory for one write, which many sockets may share. `payload`: text, or its
- * bytes in UTF-8.
+ * bytes in UTF-8; `rest`: how it goes on.
  */
-export function textFrame(payload: string | Buffer): Buffer {
-  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+export function textFrame(payload: string | Buffer, rest: Uint8Array = NOTHING): Buffer {
+  const first = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+  const length = first + rest.length;
   const head = length <= SHORT ? 2 : length <= 0xffff ? 4 : 10;
   const frame = Buffer.allocUnsafe(head + length);
   frame[0] = TEXT;
@@ -26,5 +28,6 @@ export function textFrame(payload: string | Buffer): Buffer {
   }
   if (typeof payload === 'string') frame.write(payload, head, 'utf8');
   else payload.copy(frame, head);
+  frame.set(rest, head + first);
   return frame;
 }

@@ -26,9 +26,9 @@ export class WriteQueue {
 
   constructor(private readonly hooks: WriteQueueHooks) {}
 
-  /** Writes a frame's JSON. Connections that have ended or are closing are skipped. */
-  send(connection: Connection, frame: string): void {
-    this.write(connection, textFrame(frame));
+  /** Writes a frame's JSON; `rest`: how it goes on. Connections that have ended or are closing are skipped. */
+  send(connection: Connection, frame: string, rest?: Uint8Array): void {
+    if (isOpen(connection)) this.write(connection, textFrame(frame, rest));
   }
 
   /**
@@ -36,7 +36,7 @@ export class WriteQueue {
    * nothing to add, and header and payload leave as one piece.
    */
   private write(connection: Connection, bytes: Buffer): void {
-    if (connection.ended || connection.socket.readyState !== WebSocket.OPEN) return;
+    if (!isOpen(connection)) return;
     if (!connection.corked) this.cork(connection);
     connection.raw.write(bytes);
     if (connection.raw.writableLength > MOST_BUFFERED_BYTES) {
@@ -96,4 +96,8 @@ export class WriteQueue {
     this.corked = [];
     for (const connection of corked) connection.uncork();
   }
+}
+
+function isOpen({ ended, socket }: Connection): boolean {
+  return !ended && socket.readyState === WebSocket.OPEN;
 }

@@ -18,7 +18,7 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
         requests.push(request);
         if (answer === 'never') return new Promise(() => undefined);
         if (answer instanceof Error) return Promise.reject(answer);
-        const bodies = answer.map((body) => JSON.stringify(body));
+        const bodies = answer.map((body) => Buffer.from(JSON.stringify(body)));
         return Promise.resolve({ bodies, delayed: answer.some((body) => body.delayed) });
       },
     },

@@ -3,7 +3,7 @@ import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { SyncFrames } from '../socket/frame-router';
 import type { SyncFrame } from '../socket/inbound-frame';
-import { errorFrameText, syncedFrameText } from '../socket/server-frames';
+import { errorFrameText, syncedFrameBegin } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DelayedSyncs } from './delayed-syncs';
 import type { SyncService } from './sync.service';
@@ -48,11 +48,11 @@ export class SyncHandler implements SyncFrames {
   private async write(
     connection: Connection,
     ref: string,
-    bodies: readonly string[],
+    bodies: readonly Uint8Array[],
   ): Promise<void> {
     for (const body of bodies) {
       await this.writes.room(connection);
-      this.writes.send(connection, syncedFrameText(ref, body));
+      this.writes.send(connection, syncedFrameBegin(ref), body.subarray(1));
     }
   }
 }

@@ -8,7 +8,7 @@ import { ReadBarrier } from './read-barrier';
 /** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
 const TIMEOUT_MS = 5_000;
 
-/** JSON texts of the bodies of an answer, and whether storage was behind. */
+/** JSON texts of the bodies of an answer in UTF-8, and whether storage was behind. */
 export type SyncAnswer = RpcOutput<typeof STORAGE_RPC, 'sync'>;
 
 /** Asks storage what a client lacks. */
@@ -33,7 +33,11 @@ export class SyncService {
   /** The same for a client without a socket, in one body. */
   async syncOnce(userId: string, request: SyncRequest): Promise<SyncedBody> {
     const answer = await this.sync(userId, request);
-    const bodies = answer.bodies.map((text) => JSON.parse(text) as SyncedBody);
+    const bodies = answer.bodies.map((bytes) => {
+      return JSON.parse(
+        Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
+      ) as SyncedBody;
+    });
     const conversations = bodies.flatMap((body) => body.conversations);
     return { ...bodies.at(-1), conversations };
   }

@@ -29,6 +29,8 @@ import { storedTrace } from './trace';
 export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   input: I;
   output: O;
+  /** The field of the output that is a list of byte strings: they travel beside the JSON, as they are. */
+  bytes?: string;
 }
 
 function rpc<I extends z.ZodType, O extends z.ZodType>(input: I, output: O): RpcMethod<I, O> {
@@ -356,10 +358,13 @@ export const STORAGE_RPC = {
    * The answer of one `sync`, already cut into frames' bodies (the last has `since`): each the JSON text
    * of a `SyncedBody`, which is handed on as it is. A first answer has hundreds of messages.
    */
-  sync: rpc(
-    z.object({ userId: uuid, request: syncRequest, barrier: barrier.nullable() }),
-    z.object({ bodies: z.array(z.string()), delayed: z.boolean() }),
-  ),
+  sync: {
+    ...rpc(
+      z.object({ userId: uuid, request: syncRequest, barrier: barrier.nullable() }),
+      z.object({ bodies: z.array(z.instanceof(Uint8Array)), delayed: z.boolean() }),
+    ),
+    bytes: 'bodies',
+  },
   /** The log's epoch and the position base of every partition. */
   'log.state': rpc(
     empty,

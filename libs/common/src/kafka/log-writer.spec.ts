@@ -113,6 +113,21 @@ describe('without faults', () => {
     expect(kafka.requests.length).toBeLessThan(10);
   });
 
+  it('with a linger lets others join the first, but not at the stop', async () => {
+    kafka = await FakeKafka.start({ topic: TOPIC, partitions: PARTITIONS });
+    const writer = await writerTo({ limits: { linger: 100 } });
+    const began = performance.now();
+    const early = append(writer, '0-0', 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expectTrue(await Promise.all([early, append(writer, '0-1', 0), append(writer, '1-2', 1)]));
+    expect(performance.now() - began).toBeGreaterThan(95);
+    expect(kafka.requests).toHaveLength(1);
+    const slow = await writerTo({ limits: { linger: 60_000 } });
+    const last = append(slow, '0-3', 0);
+    await slow.stop({ flushMs: 5_000 });
+    expect((await last).result.ok).toBe(true);
+  });
+
   it('calls back in the order of the partition', async () => {
     kafka = await FakeKafka.start({ topic: TOPIC, partitions: PARTITIONS });
     const writer = await writerTo();

@@ -62,6 +62,7 @@ export class LogWriter {
   private readonly aside: AsideLane;
   private readonly clock: () => number;
   private stallTimer: NodeJS.Timeout | undefined;
+  private lingering: NodeJS.Timeout | undefined;
   private stopped = false;
   private idle: (() => void) | null = null;
 
@@ -104,7 +105,7 @@ export class LogWriter {
       return true;
     }
     queue.push({ record, done, again: options?.again === true, bytes, queuedAt: this.clock() });
-    this.laneOf(queue).wake();
+    this.wake(queue);
     return true;
   }
 
@@ -147,6 +148,7 @@ export class LogWriter {
   async stop({ flushMs }: { flushMs: number }): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
+    this.wakeAll();
     await this.flushed(flushMs);
     clearInterval(this.stallTimer);
     this.main.close();
@@ -154,6 +156,18 @@ export class LogWriter {
     for (const queue of this.queues) {
       for (const { done } of queue.drain()) this.answer(done, { ok: false, reason: 'stopped' });
     }
+  }
+
+  private wake(queue: PartitionQueue): void {
+    if (this.limits.linger === 0) this.laneOf(queue).wake();
+    else this.lingering ??= setTimeout(() => this.wakeAll(), this.limits.linger);
+  }
+
+  private wakeAll(): void {
+    clearTimeout(this.lingering);
+    this.lingering = undefined;
+    this.main.wake();
+    this.aside.wake();
   }
 
   private flushed(flushMs: number): Promise<void> {

@@ -14,6 +14,8 @@ export interface WriterLimits {
   requestTimeout: number;
   /** Waiting this long without an append is a stall. */
   stallAfter: number;
+  /** How long a first record waits for others to join its request; 0: not at all. */
+  linger: number;
   /** First and longest pause between failing attempts of a partition; full jitter. */
   backoffBase: number;
   backoffMax: number;
@@ -29,6 +31,7 @@ export const DEFAULT_LIMITS: WriterLimits = {
   ackTimeout: 1_500,
   requestTimeout: 2_000,
   stallAfter: 2_000,
+  linger: 0,
   backoffBase: 20,
   backoffMax: 1_000,
 };

@@ -1,7 +1,8 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { isErrorCode, TidingsError, type FieldError } from '../contracts/errors';
+import { isErrorCode, TidingsError } from '../contracts/errors';
 import type { RpcInput, RpcOutput, RpcTable } from '../contracts/internal';
 import { CLUSTER_HEADER, signCall } from './credentials';
+import { decodeAnswer, type RpcAnswer } from './rpc-body';
 import { RPC_PREFIX } from './rpc-server';
 
 /** A node that has not sent a status line within this time is joined by another one, in ms. */
@@ -150,17 +151,11 @@ export class RpcClient<T extends RpcTable> {
 interface PostEvents {
   silent(): void;
   failed(error: Error): void;
-  answered(answer: Answer): void;
-}
-
-/** The body of an answer, as rpc-server writes it. */
-interface Answer {
-  ok?: unknown;
-  error?: { code: string; detail: string; errors?: FieldError[]; retryAfterMs?: number };
+  answered(answer: RpcAnswer): void;
 }
 
 function settle(
-  answer: Answer,
+  answer: RpcAnswer,
   resolve: (value: unknown) => void,
   reject: (error: Error) => void,
 ): void {
@@ -169,7 +164,7 @@ function settle(
   reject(new TidingsError(isErrorCode(code) ? code : 'internal', { detail, errors, retryAfterMs }));
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
+async function readAnswer(response: IncomingMessage): Promise<RpcAnswer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -177,5 +172,5 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     if (size > ANSWER_LIMIT) throw new Error('the answer is too large');
     chunks.push(chunk);
   }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Answer;
+  return decodeAnswer(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
 }

@@ -5,6 +5,7 @@ import { TidingsError } from '../contracts/errors';
 import type { RpcInput, RpcOutput, RpcTable } from '../contracts/internal';
 import { CLUSTER_HEADER, verifyCall } from './credentials';
 import type { Logger } from './logger';
+import { encodeAnswer, type RpcAnswer } from './rpc-body';
 
 /** One handler per call of a table. A handler throws {@link TidingsError} for its known errors. */
 export type RpcHandlers<T extends RpcTable> = {
@@ -59,14 +60,14 @@ async function answer<T extends RpcTable>(
   }
   response.status(200).setHeader('content-type', 'application/json');
   response.flushHeaders();
-  response.end(JSON.stringify(await outcome(name, body, options)));
+  response.end(encodeAnswer(await outcome(name, body, options), options.table[name]!.bytes));
 }
 
 async function outcome<T extends RpcTable>(
   name: keyof T & string,
   body: string,
   options: { table: T; handlers: RpcHandlers<T>; logger: Logger },
-): Promise<unknown> {
+): Promise<RpcAnswer> {
   try {
     const input = options.table[name]!.input.safeParse(JSON.parse(body));
     if (!input.success) {

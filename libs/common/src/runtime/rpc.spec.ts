@@ -15,6 +15,11 @@ class EmptyModule {}
 const TABLE = {
   echo: { input: z.object({ n: z.number() }), output: z.object({ n: z.number() }) },
   slow: { input: z.object({ ms: z.number() }), output: z.object({}) },
+  list: {
+    input: z.object({ texts: z.array(z.string()) }),
+    output: z.object({ parts: z.array(z.instanceof(Uint8Array)), count: z.number() }),
+    bytes: 'parts',
+  },
   fails: { input: z.object({}), output: z.object({}) },
 };
 const secret = 'a-secret-of-the-cluster';
@@ -41,6 +46,10 @@ describe('internal calls', () => {
       handlers: {
         echo: async ({ n }) => ({ n }),
         slow: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve({}), ms)),
+        list: async ({ texts }) => {
+          if (texts.length > 3) throw new TidingsError('busy', { detail: 'too many' });
+          return { parts: texts.map((text) => Buffer.from(text)), count: texts.length };
+        },
         fails: async () => {
           throw new TidingsError('busy', { detail: 'full', retryAfterMs: 7 });
         },
@@ -57,6 +66,20 @@ describe('internal calls', () => {
 
   it('answers with the parsed output', async () => {
     await expect(client([url]).call('echo', { n: 4 })).resolves.toEqual({ n: 4 });
+  });
+
+  it('carries bytes as they are, beside the other fields', async () => {
+    const texts = ['{"a":"line\nfeed"}', '', 'Grüße 👋', '\n\n'];
+    for (let count = 0; count <= 3; count++) {
+      const asked = texts.slice(0, count);
+      const { parts, ...others } = await client([url]).call('list', { texts: asked });
+      expect(parts.map((part) => new TextDecoder().decode(part))).toEqual(asked);
+      expect(others).toEqual({ count });
+    }
+    const long = ['x'.repeat(300_000), 'é'.repeat(200_000)];
+    const { parts } = await client([url]).call('list', { texts: long });
+    expect(parts.map((part) => new TextDecoder().decode(part))).toEqual(long);
+    await expect(client([url]).call('list', { texts })).rejects.toMatchObject({ code: 'busy' });
   });
 
   it('carries a typed error across', async () => {
