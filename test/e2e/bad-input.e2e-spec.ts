@@ -6,6 +6,8 @@ import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { openSocket, type TestSocket } from '../support/test-socket';
 import { startTestStack } from '../support/test-stack';
+import { CALLS, register } from './bad-input/calls';
+import { FRAMES } from './bad-input/frames';
 
 describe('hostile input gets a typed error and loses nothing', () => {
   let stack: Stack;
@@ -33,78 +35,7 @@ describe('hostile input gets a typed error and loses nothing', () => {
     await socket.find((f) => f.type === 'sent' && f['messageId'] === frame.messageId);
   }
 
-  const id = uuidv7();
-  const good = { type: 'send', messageId: id, content: { kind: 'text', text: 'x' } };
-  const at = (text: string): object => ({
-    type: 'send',
-    messageId: uuidv7(),
-    conversationId: 'CONVERSATION',
-    content: { kind: 'text', text },
-  });
-
-  const frames: [name: string, raw: string | object, code: string][] = [
-    ['not JSON', '{oops', 'invalid_frame'],
-    ['a JSON array', '[]', 'invalid_frame'],
-    ['a JSON string', '"hi"', 'invalid_frame'],
-    ['null', 'null', 'invalid_frame'],
-    ['deep nesting', '['.repeat(20_000) + ']'.repeat(20_000), 'invalid_frame'],
-    ['no type', { messageId: id }, 'invalid_frame'],
-    ['type of a wrong kind', { type: 7 }, 'invalid_frame'],
-    ['an unknown type', { type: 'dance' }, 'unknown_type'],
-    ['a prototype name as type', { type: '__proto__' }, 'unknown_type'],
-    ['an unknown field', { ...good, conversationId: 'CONVERSATION', seq: 3 }, 'invalid_frame'],
-    ['a claimed sender', { ...good, to: id, senderId: id }, 'invalid_frame'],
-    ['no target', good, 'invalid_frame'],
-    ['two targets', { ...good, to: id, conversationId: 'CONVERSATION' }, 'invalid_frame'],
-    ['a message id that is no UUID', { ...good, to: id, messageId: 'x' }, 'invalid_frame'],
-    [
-      'text of a wrong kind',
-      { ...good, to: id, content: { kind: 'text', text: 1 } },
-      'invalid_frame',
-    ],
-    ['unknown content', { ...good, to: id, content: { kind: 'dance' } }, 'invalid_frame'],
-    [
-      'a claimed event',
-      { ...good, to: id, content: { kind: 'event', event: {} } },
-      'invalid_frame',
-    ],
-    ['a conversation id with a newline', { ...good, conversationId: 'a\nb' }, 'invalid_frame'],
-    ['NUL in the text', at('a\u0000b'), 'invalid_frame'],
-    [
-      'a lone surrogate',
-      '{"type":"send","messageId":"' +
-        id +
-        '","conversationId":"c","content":{"kind":"text","text":"\\ud800"}}',
-      'invalid_frame',
-    ],
-    ['one byte too many', at('é'.repeat(8192) + 'x'), 'text_too_long'],
-    ['emoji one byte too many', at('👍'.repeat(4096) + 'x'), 'text_too_long'],
-    [
-      'a conversation that does not exist',
-      { ...good, conversationId: 'nowhere' },
-      'no_such_conversation',
-    ],
-    ['a user who does not exist', { ...good, messageId: uuidv7(), to: randomUUID() }, 'not_found'],
-    ['sync without ref', { type: 'sync' }, 'invalid_frame'],
-    ['sync with a bad since', { type: 'sync', ref: 'bad', since: 'AAAA' }, 'SYNCED'],
-    [
-      'sync with a bad position',
-      { type: 'sync', ref: 'p', conversations: [{ conversationId: 'c', position: '-1' }] },
-      'invalid_frame',
-    ],
-    [
-      'a number beyond 2^63',
-      {
-        type: 'sync',
-        ref: 'p',
-        conversations: [{ conversationId: 'c', position: '9223372036854775808' }],
-      },
-      'invalid_frame',
-    ],
-    ['ping with a long ref', { type: 'ping', ref: 'r'.repeat(65) }, 'invalid_frame'],
-  ];
-
-  it.each(frames)('frame: %s', async (_name, raw, code) => {
+  it.each(FRAMES)('frame: %s', async (_name, raw, code) => {
     const text = (typeof raw === 'string' ? raw : JSON.stringify(raw)).replaceAll(
       'CONVERSATION',
       conversation.id,
@@ -214,196 +145,11 @@ describe('hostile input gets a typed error and loses nothing', () => {
     ).rejects.toMatchObject({ status: 403 });
   });
 
-  const register = (fields: object): object => ({
-    username: `u${randomUUID().slice(0, 8)}`,
-    email: `${randomUUID()}@example.org`,
-    firstName: 'A',
-    password: 'long enough for this',
-    ...fields,
-  });
-
-  it.each<[string, string, string, () => object, number, string]>([
-    [
-      'a wrong password',
-      'POST',
-      '/v1/auth/login',
-      () => ({ username: ann.username, password: 'wrong horse' }),
-      401,
-      'bad_credentials',
-    ],
-    [
-      'an unknown user',
-      'POST',
-      '/v1/auth/login',
-      () => ({ username: 'nobody-here', password: 'wrong horse' }),
-      401,
-      'bad_credentials',
-    ],
-    [
-      'an object as password',
-      'POST',
-      '/v1/auth/login',
-      () => ({ username: ann.username, password: {} }),
-      400,
-      'invalid_request',
-    ],
-    [
-      'a taken name',
-      'POST',
-      '/v1/users',
-      () => register({ username: ann.username }),
-      409,
-      'username_taken',
-    ],
-    [
-      'a taken name in upper case',
-      'POST',
-      '/v1/users',
-      () => register({ username: ann.username.toUpperCase() }),
-      409,
-      'username_taken',
-    ],
-    [
-      'a taken name in full width',
-      'POST',
-      '/v1/users',
-      () =>
-        register({
-          username: [...ann.username]
-            .map((c) => String.fromCodePoint(c.codePointAt(0)! + 0xfee0))
-            .join(''),
-        }),
-      409,
-      'username_taken',
-    ],
-    [
-      'a name of two letters',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'ab' }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'a name of 33 letters',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'a'.repeat(33) }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'SQL as name',
-      'POST',
-      '/v1/users',
-      () => register({ username: `x'; DROP TABLE users--` }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'control characters in a name',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'ab\u0007cd' }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'control characters in a first name',
-      'POST',
-      '/v1/users',
-      () => register({ firstName: 'A\u0000B' }),
-      400,
-      'invalid_request',
-    ],
-    [
-      'a zero-width character',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'ab\u200bcd' }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'a bidi override',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'ab\u202ecd' }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'mixed scripts',
-      'POST',
-      '/v1/users',
-      () => register({ username: 'p\u0430ypal' }),
-      400,
-      'username_invalid',
-    ],
-    [
-      'a common password',
-      'POST',
-      '/v1/users',
-      () => register({ password: 'password1' }),
-      400,
-      'weak_password',
-    ],
-    [
-      'a short password',
-      'POST',
-      '/v1/users',
-      () => register({ password: 'x7$kQ9a' }),
-      400,
-      'weak_password',
-    ],
-    [
-      'no e-mail address',
-      'POST',
-      '/v1/users',
-      () => register({ email: 'nobody' }),
-      400,
-      'invalid_request',
-    ],
-    [
-      'an unknown field',
-      'POST',
-      '/v1/users',
-      () => register({ role: 'operator' }),
-      400,
-      'invalid_request',
-    ],
-    [
-      'oneself as peer',
-      'POST',
-      '/v1/conversations',
-      () => ({ kind: 'direct', userIds: [ann.id] }),
-      400,
-      'invalid_request',
-    ],
-    [
-      'an unknown peer',
-      'POST',
-      '/v1/conversations',
-      () => ({ kind: 'direct', userIds: [randomUUID()] }),
-      404,
-      'not_found',
-    ],
-    [
-      'a foreign device',
-      'POST',
-      '/v1/connections',
-      () => ({ deviceId: bob.deviceId }),
-      403,
-      'forbidden',
-    ],
-    ['oneself as contact', 'PUT', '/v1/contacts/SELF', () => ({}), 400, 'invalid_request'],
-    ['an unknown contact', 'PUT', `/v1/contacts/${randomUUID()}`, () => ({}), 404, 'not_found'],
-    ['a path that does not exist', 'POST', '/v1/nothing', () => ({}), 404, 'not_found'],
-  ])('call: %s', async (_name, method, path, body, status, code) => {
+  it.each(CALLS)('call: %s', async (_name, method, path, body, status, code) => {
     const answer = await ann.http(
       method,
       path.replace('SELF', ann.id),
-      method === 'GET' ? undefined : body(),
+      method === 'GET' ? undefined : body({ ann, bob }),
     );
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');

@@ -1,9 +1,17 @@
-import { Redis } from 'ioredis';
 import { changedConversation } from '@tidings/common/contracts/http';
-import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { KEYS } from '@tidings/common/redis/keys';
 import { uuidv7 } from 'uuidv7';
+import {
+  add,
+  change,
+  create,
+  eventsOf,
+  memberRows,
+  newGroup,
+  PATIENT,
+  remove,
+  setRole,
+} from './storage-groups-support';
 import {
   codeOf,
   eventually,
@@ -15,22 +23,6 @@ import {
   synced,
 } from './storage-support';
 
-/** The machine is shared: an answer may take longer than a client would wait. */
-const PATIENT = { timeoutMs: 20_000 };
-
-type Rpc = typeof STORAGE_RPC;
-
-interface MemberRow {
-  user_id: string;
-  role: string;
-  from_position: string | null;
-  until_position: string | null;
-  pending: boolean;
-}
-
-/** An event with its position. */
-type Entry = Record<string, unknown> & { position: string };
-
 describe('storage: groups', () => {
   let fixture: StorageFixture;
   let one: RunningStorage;
@@ -39,7 +31,6 @@ describe('storage: groups', () => {
   let bob: TestUser;
   let carol: TestUser;
   let dave: TestUser;
-  let requests = 0;
 
   beforeAll(async () => {
     fixture = await StorageFixture.start();
@@ -50,72 +41,6 @@ describe('storage: groups', () => {
   }, 240_000);
 
   afterAll(() => fixture?.stop(), 60_000);
-
-  const create = (
-    storage: RunningStorage,
-    founder: TestUser,
-    others: readonly TestUser[],
-    extra: Partial<RpcInput<Rpc, 'conversations.group'>> = {},
-  ) =>
-    storage.rpc.call(
-      'conversations.group',
-      {
-        ...{ userId: founder.id, requestId: `r${requests++}`, title: 'A group' },
-        ...{ userIds: others.map((o) => o.id), ...extra },
-      },
-      PATIENT,
-    );
-  const newGroup = async (founder: TestUser, ...others: TestUser[]): Promise<string> =>
-    (await create(one, founder, others)).conversation.id;
-  const change = (storage: RunningStorage, user: TestUser, conversationId: string, patch: object) =>
-    storage.rpc.call(
-      'conversations.change',
-      { userId: user.id, conversationId, ...patch },
-      PATIENT,
-    );
-  const add = (storage: RunningStorage, user: TestUser, conversationId: string, ids: string[]) =>
-    storage.rpc.call('members.add', { userId: user.id, conversationId, memberIds: ids }, PATIENT);
-  const remove = (
-    storage: RunningStorage,
-    user: TestUser,
-    conversationId: string,
-    member: TestUser,
-  ) =>
-    storage.rpc.call(
-      'members.remove',
-      { userId: user.id, conversationId, memberId: member.id },
-      PATIENT,
-    );
-  const setRole = (user: TestUser, conversationId: string, member: TestUser, role: 'admin') =>
-    one.rpc.call(
-      'members.role',
-      { userId: user.id, conversationId, memberId: member.id, role },
-      PATIENT,
-    );
-  const rows = async (conversationId: string): Promise<Map<string, MemberRow>> => {
-    const found = await fixture.rows<MemberRow>(
-      'SELECT * FROM members WHERE conversation_id = $1',
-      [conversationId],
-    );
-    return new Map(found.map((row) => [row.user_id, row]));
-  };
-  /** The events of a conversation once storage has applied all of it, oldest first. */
-  const events = (conversationId: string, count: number): Promise<Entry[]> =>
-    eventually(async () => {
-      const found = await fixture.rows<{ position: string; content: string }>(
-        `SELECT position, content FROM messages WHERE conversation_id = $1 AND kind = 'event'
-         ORDER BY position`,
-        [conversationId],
-      );
-      const open = await fixture.rows('SELECT 1 FROM outbox WHERE conversation_id = $1', [
-        conversationId,
-      ]);
-      expect([found.length, open.length]).toEqual([count, 0]);
-      return found.map(({ position, content }) => ({
-        position,
-        ...(JSON.parse(content) as { event: Record<string, unknown> }).event,
-      }));
-    });
 
   describe('creation', () => {
     it('20 times at once with one request id, on two instances: one group, one creation', async () => {
@@ -128,7 +53,9 @@ describe('storage: groups', () => {
       const ids = new Set(answers.map((a) => a.conversation.id));
       expect([ids.size, answers.filter((a) => a.created).length]).toEqual([1, 1]);
       const [id] = [...ids] as [string];
-      expect(await events(id, 1)).toMatchObject([{ kind: 'created', conversationKind: 'group' }]);
+      expect(await eventsOf(fixture, id, 1)).toMatchObject([
+        { kind: 'created', conversationKind: 'group' },
+      ]);
       const other = await create(one, bob, [ann], { requestId });
       expect([other.created, ids.has(other.conversation.id)]).toEqual([true, false]);
     }, 60_000);
@@ -165,14 +92,14 @@ describe('storage: groups', () => {
 
   describe('changes', () => {
     it('are entries in the order of their versions, with the position that is answered', async () => {
-      const id = await newGroup(ann, bob);
+      const id = await newGroup(one, ann, bob);
       const title = await change(one, ann, id, { title: 'Another' });
       const both = await change(two, ann, id, { title: 'A third', messageTtlSeconds: 60 });
       const none = await change(one, ann, id, { title: 'A third', messageTtlSeconds: 60 });
       const off = await change(two, ann, id, { messageTtlSeconds: null });
       expect(changedConversation.parse(off)).toEqual(off);
       expect(none.position).toBeUndefined();
-      const [, first, second, third, last] = await events(id, 5);
+      const [, first, second, third, last] = await eventsOf(fixture, id, 5);
       expect([first, second, third, last]).toMatchObject([
         { kind: 'title', title: 'Another', position: title.position },
         { kind: 'title', title: 'A third' },
@@ -184,23 +111,23 @@ describe('storage: groups', () => {
     });
 
     it('give members intervals: who is added, removed and added again sees the last one', async () => {
-      const id = await newGroup(ann, bob);
+      const id = await newGroup(one, ann, bob);
       const joined = await add(one, ann, id, [carol.id, bob.id]);
       const from = BigInt(joined.position!) - 1n;
-      expect((await rows(id)).get(carol.id)).toMatchObject({
+      expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
         ...{ from_position: String(from), until_position: null, pending: false },
       });
       await remove(two, ann, id, carol);
-      const [, , removal] = await events(id, 3);
+      const [, , removal] = await eventsOf(fixture, id, 3);
       expect(removal).toMatchObject({ kind: 'removed', userIds: [carol.id] });
-      expect((await rows(id)).get(carol.id)).toMatchObject({
+      expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
         ...{ from_position: String(from), until_position: removal!.position, pending: false },
       });
       const [between] = await fixture.append([messageOf(id, ann.id, 'without carol')]);
       const back = await add(two, ann, id, [carol.id]);
       expect(back.memberCount).toBe(3);
       expect(BigInt(back.position!)).toBeGreaterThan(BigInt(between!));
-      expect((await rows(id)).get(carol.id)).toMatchObject({
+      expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
         ...{ from_position: String(BigInt(back.position!) - 1n), until_position: null },
       });
     });
@@ -223,13 +150,13 @@ describe('storage: groups', () => {
     });
 
     it('many at once on two instances: every one an entry, versions without a hole', async () => {
-      const id = await newGroup(ann, bob, carol);
+      const id = await newGroup(one, ann, bob, carol);
       const answers = await Promise.all(
         Array.from({ length: 30 }, (_, i) =>
           change(i % 2 ? one : two, ann, id, { title: `t${i}` }),
         ),
       );
-      const entries = await events(id, 31);
+      const entries = await eventsOf(fixture, id, 31);
       const positions = new Set(entries.slice(1).map((e) => e.position));
       expect(new Set(answers.map((a) => a.position))).toEqual(positions);
       const [row] = await fixture.rows<{ version: number; title: string }>(
@@ -241,22 +168,22 @@ describe('storage: groups', () => {
 
     it('two admins who remove each other: one is removed, by the other', async () => {
       for (let round = 0; round < 5; round++) {
-        const id = await newGroup(ann, bob, carol);
-        await setRole(ann, id, bob, 'admin');
-        await setRole(ann, id, carol, 'admin');
+        const id = await newGroup(one, ann, bob, carol);
+        await setRole(one, ann, id, bob, 'admin');
+        await setRole(one, ann, id, carol, 'admin');
         const outcomes = await Promise.all([
           codeOf(remove(one, bob, id, carol)),
           codeOf(remove(two, carol, id, bob)),
         ]);
         expect([...outcomes].sort()).toEqual(['no_such_conversation', 'ok']);
         const gone = outcomes[0] === 'ok' ? carol : bob;
-        const removals = (await events(id, 4)).filter((e) => e['kind'] === 'removed');
+        const removals = (await eventsOf(fixture, id, 4)).filter((e) => e['kind'] === 'removed');
         expect(removals).toMatchObject([{ userIds: [gone.id] }]);
       }
     }, 60_000);
 
     it('adding and removing the same one at once ends as the entries say', async () => {
-      const id = await newGroup(ann, bob);
+      const id = await newGroup(one, ann, bob);
       for (let round = 0; round < 10; round++) {
         await Promise.all([
           add(one, ann, id, [carol.id]),
@@ -274,14 +201,14 @@ describe('storage: groups', () => {
           (e) => (JSON.parse(e.content) as { event: { kind: string } }).event.kind,
         );
         kinds.forEach((kind, i) => expect(kind).toBe(i % 2 ? 'removed' : 'added'));
-        const row = (await rows(id)).get(carol.id)!;
+        const row = (await memberRows(fixture, id)).get(carol.id)!;
         expect(row.pending).toBe(false);
         expect(row.until_position === null).toBe(kinds.at(-1) === 'added');
       });
     }, 60_000);
 
     it('while messages flow lock nobody out, and every row is settled at its entry', async () => {
-      const id = await newGroup(ann, bob);
+      const id = await newGroup(one, ann, bob);
       let flowing = true;
       const flow = (async () => {
         while (flowing) {
@@ -298,11 +225,11 @@ describe('storage: groups', () => {
       }
       flowing = false;
       await flow;
-      const entries = await events(id, 1 + 25 * 5);
+      const entries = await eventsOf(fixture, id, 1 + 25 * 5);
       for (const user of [carol, dave]) {
         const own = entries.filter((e) => (e['userIds'] as string[] | undefined)?.[0] === user.id);
         const [added, removed] = own.slice(-2);
-        expect((await rows(id)).get(user.id)).toMatchObject({
+        expect((await memberRows(fixture, id)).get(user.id)).toMatchObject({
           from_position: String(BigInt(added!.position) - 1n),
           until_position: removed!.position,
           pending: false,
@@ -315,85 +242,21 @@ describe('storage: groups', () => {
     }, 90_000);
 
     it('a leaving owner is followed by the oldest admin, else the oldest member, else nobody', async () => {
-      const id = await newGroup(ann, bob);
+      const id = await newGroup(one, ann, bob);
       await add(one, ann, id, [carol.id]);
       await add(one, ann, id, [dave.id]);
-      await setRole(ann, id, dave, 'admin');
+      await setRole(one, ann, id, dave, 'admin');
       await remove(one, ann, id, ann);
-      expect((await rows(id)).get(dave.id)?.role).toBe('owner');
+      expect((await memberRows(fixture, id)).get(dave.id)?.role).toBe('owner');
       await remove(one, dave, id, dave);
-      expect((await rows(id)).get(bob.id)?.role).toBe('owner');
+      expect((await memberRows(fixture, id)).get(bob.id)?.role).toBe('owner');
       await remove(one, bob, id, bob);
-      expect((await rows(id)).get(carol.id)?.role).toBe('owner');
+      expect((await memberRows(fixture, id)).get(carol.id)?.role).toBe('owner');
       await remove(one, carol, id, carol);
-      const removals = (await events(id, 8)).filter((e) => e['kind'] === 'removed');
+      const removals = (await eventsOf(fixture, id, 8)).filter((e) => e['kind'] === 'removed');
       expect(removals.map((e) => e['owner'])).toEqual([dave.id, bob.id, carol.id, undefined]);
       expect(await codeOf(change(one, carol, id, { title: 'x' }))).toBe('no_such_conversation');
     });
-  });
-
-  describe('without a position', () => {
-    it('a removal counts as done and an addition as not yet; both are there when the log is', async () => {
-      const id = await newGroup(ann, bob, carol);
-      const members = async (): Promise<string[]> => {
-        const wanted = { conversations: [{ conversationId: id }] };
-        const { items } = await two.rpc.call('conversations.routing', wanted, PATIENT);
-        return items[0]!.members.map((m) => m.userId).sort();
-      };
-      const everybody = await members();
-      await fixture.servers.kafka.kill();
-      const codes = await Promise.all([
-        codeOf(remove(one, ann, id, bob)),
-        codeOf(add(two, ann, id, [dave.id])),
-      ]);
-      expect(codes).toEqual(['unavailable', 'unavailable']);
-      expect(await members()).toEqual(everybody.filter((userId) => userId !== bob.id));
-      const read = (user: TestUser) =>
-        codeOf(one.rpc.call('conversations.get', { userId: user.id, conversationId: id }, PATIENT));
-      expect([await read(bob), await read(dave), await read(carol)]).toEqual([
-        'no_such_conversation',
-        'no_such_conversation',
-        'ok',
-      ]);
-      await fixture.servers.kafka.restart();
-      await eventually(async () => expect(await read(dave)).toBe('ok'), 90_000);
-      expect((await events(id, 3)).map((e) => e['kind']).sort()).toEqual([
-        ...['added', 'created', 'removed'],
-      ]);
-      const after = await rows(id);
-      expect([...after.values()].map((row) => row.pending)).toEqual([false, false, false, false]);
-      expect(after.get(bob.id)!.until_position).not.toBeNull();
-      expect(await read(bob)).toBe('no_such_conversation');
-    }, 180_000);
-
-    it('a removal waits for Redis, so that no gateway finds the member there', async () => {
-      const id = await newGroup(ann, bob, carol);
-      const cached = async (): Promise<string[]> => {
-        const redis = new Redis(fixture.servers.redisUrl);
-        try {
-          const text = await redis.get(KEYS.members(id));
-          const routing = JSON.parse(text!.slice(text!.indexOf(' '))) as {
-            members: { userId: string }[];
-          };
-          return routing.members.map((m) => m.userId);
-        } finally {
-          redis.disconnect();
-        }
-      };
-      await eventually(async () => expect(await cached()).toContain(bob.id));
-      await fixture.servers.redis.kill();
-      expect(await codeOf(remove(one, ann, id, bob))).toBe('unavailable');
-      const appended = await fixture.rows(
-        `SELECT 1 FROM messages WHERE conversation_id = $1 AND content LIKE '%removed%'`,
-        [id],
-      );
-      expect(appended).toEqual([]);
-      await fixture.servers.redis.restart();
-      await eventually(async () => {
-        expect(await codeOf(remove(one, ann, id, bob))).toBe('ok');
-      }, 30_000);
-      expect(await cached()).not.toContain(bob.id);
-    }, 120_000);
   });
 
   it('a group of the most members is made, listed page by page, and full', async () => {

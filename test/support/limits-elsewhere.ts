@@ -12,7 +12,7 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
   customBytes: ['test/e2e/changes.e2e-spec.ts', 'keeps its limits at n and n + 1, over both ways'],
   mentions: ['test/e2e/changes.e2e-spec.ts', 'keeps its limits at n and n + 1, over both ways'],
   fileBytes: [
-    'test/e2e/media.e2e-spec.ts',
+    'test/e2e/media/files.ts',
     'are uploaded in JSON without being parsed, and up to 50 MiB as a stream',
   ],
   groupMembers: [
