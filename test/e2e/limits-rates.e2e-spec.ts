@@ -11,7 +11,13 @@ import type { Frame, TestSocket } from '../support/test-socket';
 /** Kafka starts, the groups join again. */
 const BACK_MS = 60_000;
 
-/** Rates and numbers of things under way. Gateway 1 keeps to its rate, gateway 2 takes any. */
+/** Logins and registrations per minute and address at gateway 2. */
+const AUTH_RATE = 5;
+
+/**
+ * Rates and numbers of things under way. Gateway 1 keeps to the rate of sends, gateway 2 to that of
+ * logins.
+ */
 describe('limits of rates hold', () => {
   let stack: Stack;
   let stop: () => Promise<void>;
@@ -21,7 +27,8 @@ describe('limits of rates hold', () => {
 
   beforeAll(async () => {
     const rate = { SEND_RATE_PER_SECOND: String(LIMITS.sendsPerSecond) };
-    ({ stack, stop } = await startTestStack({ nodeEnv: { 'gateway-1': rate } }));
+    const auth = { AUTH_RATE_PER_MINUTE: String(AUTH_RATE) };
+    ({ stack, stop } = await startTestStack({ nodeEnv: { 'gateway-1': rate, 'gateway-2': auth } }));
     ann = await ChatUser.create(stack.gatewayUrls);
     bob = await ChatUser.create(stack.gatewayUrls);
     id = (await ann.direct(bob)).id;
@@ -43,6 +50,19 @@ describe('limits of rates hold', () => {
       ),
     );
   }
+
+  it('of logins and registrations per address', async () => {
+    const [, base] = stack.gatewayUrls;
+    const nobody = { username: 'nobody', password: 'nothing here' };
+    const answers = [];
+    for (let n = 0; n < AUTH_RATE + 3; n++) {
+      answers.push(await ann.http('POST', '/v1/auth/login', nobody, { base }));
+    }
+    const taken = Array.from({ length: AUTH_RATE }, () => 401);
+    expect(answers.map((a) => a.status)).toEqual([...taken, 429, 429, 429]);
+    expect(answers.at(-1)!.body.code).toBe('rate_limited');
+    expect(Number(answers.at(-1)!.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
 
   it('a burst of 60 sends, then 20 per second', async () => {
     const socket = await ann.connect('gateway-1');
