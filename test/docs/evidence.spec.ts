@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { titlesOf } from './test-titles';
 
 const root = join(__dirname, '../..');
 const page = readFileSync(join(root, 'docs/EVIDENCE.md'), 'utf8');
@@ -11,7 +12,35 @@ describe('docs/EVIDENCE.md names tests that exist', () => {
   it('names some', () => expect(proofs.length).toBeGreaterThan(20));
 
   it.each(proofs)('$file › $title', ({ file, title }) => {
-    const source = readFileSync(join(root, file), 'utf8').replace(/\\'/g, "'");
-    expect(source).toContain(title);
+    expect(titlesOf(readFileSync(join(root, file), 'utf8'))).toContain(title);
+  });
+});
+
+describe('a title counts', () => {
+  const source = `
+    // it('in a comment', () => undefined);
+    const words = 'in a string';
+    describe('of a group', () => {
+      it('of a test' + words, () => undefined);
+      it('of a test, it\\'s whole', () => undefined);
+      it.each([1, 2])('with %s', () => undefined);
+      it.each<[string]>([['typed']])(\`as a template\`, () => undefined);
+      it.skip('of what is skipped', () => undefined);
+      it.todo('of what is not written');
+      xit('of what is switched off', () => undefined);
+      describe.skip('of a group that is skipped', () => { it('in it', () => undefined); });
+    });
+    const ROWS = [{ name: 'of a row' }];
+    describe.each(ROWS)('$name', () => undefined);
+  `;
+
+  it('when a test or group that runs has just this', () => {
+    expect(titlesOf(source)).toEqual([
+      ...['of a group', "of a test, it's whole", 'with %s', 'as a template', '$name', 'of a row'],
+    ]);
+  });
+
+  it('of a row only where a title names rows', () => {
+    expect(titlesOf(source.replace('$name', '%s'))).not.toContain('of a row');
   });
 });
