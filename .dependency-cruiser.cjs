@@ -61,6 +61,12 @@ module.exports = {
       to: { path: 'node_modules/kafkajs' },
     },
     {
+      name: 'tiny-client-imports-only-node',
+      severity: 'error',
+      from: { path: '^test/protocol/' },
+      to: { pathNot: '^test/protocol/', dependencyTypesNot: ['core'] },
+    },
+    {
       name: 'browser-code-stays-browser-safe',
       severity: 'error',
       from: {

@@ -8,6 +8,7 @@ import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
+import { makeGroup } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
 import type { Frame, TestSocket } from '../support/test-socket';
 
@@ -210,6 +211,44 @@ describe('messages are answered, edited and deleted', () => {
     expect(JSON.stringify(history)).not.toContain((deleted.content as { text: string }).text + '"');
     await Promise.all([second.end(), fresh.end()]);
   });
+
+  it('every device of all hears of a title, a role and who leaves, in one order, and finds them so', async () => {
+    const bob2 = await bob.onNewDevice();
+    const b2 = await bob2.connect('gateway-1');
+    const id = await makeGroup(ann, [bob, eve]);
+    const path = `/v1/conversations/${id}`;
+    const wanted = [
+      { kind: 'title', title: 'New' },
+      { kind: 'role', userId: bob.id, role: 'admin' },
+      { kind: 'removed', userIds: [eve.id] },
+      { kind: 'title', title: 'Newer' },
+    ];
+    const answers = [
+      await ann2.http('PATCH', path, { title: 'New' }),
+      await ann.http('PATCH', `${path}/members/${bob.id}`, { role: 'admin' }),
+      await eve.http('DELETE', `${path}/members/${eve.id}`),
+      await bob2.http('PATCH', path, { title: 'Newer' }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 204, 200]);
+    const last = await say(id, 'behind them');
+    const heard = (socket: TestSocket): Frame[] =>
+      socket
+        .of('conversation')
+        .filter((f) => f['conversationId'] === id)
+        .slice(1);
+    for (const socket of [a, a2, b, b2]) {
+      await socket.find((f) => f.type === 'message' && f['messageId'] === last['messageId']);
+      expect(heard(socket).map((f) => f['change'])).toEqual(wanted);
+      expect(heard(socket)).toEqual(heard(a));
+    }
+    for (const user of [ann, ann2, bob, bob2]) {
+      const { body } = await user.http<Conversation>('GET', path);
+      expect([body.title, body.memberCount]).toEqual(['Newer', 2]);
+      const events = (await user.history(id)).filter((m) => m.content.kind === 'event').slice(1);
+      expect(events.map((m) => m.position)).toEqual(heard(a).map((f) => f['position']));
+    }
+    await b2.end();
+  }, 30_000);
 
   it('nobody changes what is not his, and outsiders learn nothing', async () => {
     const { id } = await ann.direct(bob);

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Conversation } from '@tidings/common/contracts/http';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
+import { answerTo } from '../support/sends';
 import { logLines, metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 import type { TestSocket } from '../support/test-socket';
@@ -13,6 +15,9 @@ const PAUSE_MS = 50;
 const DOWN_MS = 10_000;
 /** Kafka starts, the groups join again, storage catches up. */
 const BACK_MS = 60_000;
+/** For all that gateway-1 holds: a quarter of it for one partition, so for one conversation. */
+const SPOOL_MAX_BYTES = 4 * 1024 * 1024;
+const SPOOL_SHARE_BYTES = SPOOL_MAX_BYTES / 4;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -24,7 +29,9 @@ describe('sends while Kafka is away', () => {
   let conversation: Conversation;
 
   beforeAll(async () => {
-    ({ stack, stop } = await startTestStack());
+    ({ stack, stop } = await startTestStack({
+      nodeEnv: { 'gateway-1': { SPOOL_MAX_BYTES: String(SPOOL_MAX_BYTES) } },
+    }));
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
     conversation = await ann.direct(bob);
@@ -61,12 +68,15 @@ describe('sends while Kafka is away', () => {
 
   it('are held, then sent: none is lost or doubled, and everybody sees one order', async () => {
     const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
-    const views = [a, b].map((socket) => {
+    const [ann2, bob2] = [await ann.onNewDevice(), await bob.onNewDevice()];
+    const others = [await ann2.connect('gateway-2'), await bob2.connect('gateway-1')];
+    const sockets = [a, b, ...others];
+    const views = sockets.map((socket) => {
       const view = new Holding();
       socket.onFrame = (frame) => view.take(frame);
       return view;
     });
-    await Promise.all([views[0]!.sync(a), views[1]!.sync(b)]);
+    await Promise.all(views.map((view, i) => view.sync(sockets[i]!)));
     const chats = [chat(a, 'ann'), chat(b, 'bob')];
     let put: { status: number; body: unknown } | null = null;
     const putId = textSend({ conversationId: conversation.id }, '').messageId;
@@ -107,16 +117,81 @@ describe('sends while Kafka is away', () => {
       expect(history.map((m) => m.messageId).filter((id) => ids.includes(id))).toEqual(ids);
     }
     const order = history.map((m) => m.messageId);
+    const places = new Map(history.map((m) => [m.messageId, m.position]));
     for (const [i, view] of views.entries()) {
-      await view.sync([a, b][i]!);
+      await view.sync(sockets[i]!);
       const seen = view.ordered(conversation.id).map((m) => m.messageId);
       expect(seen.filter((id) => all.includes(id))).toEqual(order);
-      const sent = [a, b][i]!.of('sent');
-      const places = new Map(history.map((m) => [m.messageId, m.position]));
+      const sent = sockets[i]!.of('sent');
       for (const one of sent) expect(one['position']).toBe(places.get(one['messageId'] as string));
     }
-    await Promise.all([a.end(), b.end()]);
+    // only who sends is answered
+    expect(others.flatMap((one) => [...one.of('sent'), ...one.of('held')])).toEqual([]);
+    await Promise.all(sockets.map((socket) => socket.end()));
   }, 180_000);
+
+  it('are refused when the disk is full for them, nothing overtakes, and all are sent afterwards', async () => {
+    const a = await ann.connect('gateway-1');
+    const phone = await (await bob.onNewDevice()).connect('gateway-2');
+    const target = { conversationId: conversation.id };
+    const long = (): ReturnType<typeof textSend> => textSend(target, 'x'.repeat(LIMITS.textBytes));
+    const put = ({ messageId, content }: ReturnType<typeof textSend>) =>
+      ann.http<{ code?: string; retryable?: boolean }>(
+        ...(['PUT', `/v1/conversations/${conversation.id}/messages/${messageId}`] as const),
+        { content },
+      );
+    const full = { code: 'spool_full', retryable: true };
+    await answerTo(a, textSend(target, 'before'));
+    await stack.kafka.stop();
+    const held: string[] = [];
+    let first = long();
+    let answer = await answerTo(a, first);
+    for (; answer.type === 'held'; answer = await answerTo(a, (first = long()))) {
+      held.push(first.messageId);
+    }
+    const about = { messageId: first.messageId, conversationId: conversation.id };
+    expect(answer).toMatchObject({ type: 'error', ...full, ...about });
+    // it was full, and no fuller than it may be
+    expect((held.length + 2) * LIMITS.textBytes).toBeGreaterThan(SPOOL_SHARE_BYTES * 0.9);
+    expect(held.length * LIMITS.textBytes).toBeLessThanOrEqual(SPOOL_SHARE_BYTES);
+    expect(await metric('gateway-1', 'spool_entries')).toBe(held.length);
+    const bytes = await metric('gateway-1', 'spool_bytes');
+    expect(bytes).toBeGreaterThan(held.length * LIMITS.textBytes);
+    expect(bytes).toBeLessThanOrEqual(SPOOL_SHARE_BYTES);
+    // there is room for it, but it comes after what was refused
+    const small = textSend(target, 'behind');
+    expect(await answerTo(a, small)).toMatchObject({ ...full, messageId: small.messageId });
+    expect(await answerTo(a, { ...first, retry: true })).toMatchObject(full);
+    const byHttp = long();
+    const refused = await put(byHttp);
+    expect([refused.status, refused.body]).toEqual([503, expect.objectContaining(full)]);
+    expect(refused.headers.get('content-type')).toContain('application/problem+json');
+    expect(await metric('gateway-1', 'spool_entries')).toBe(held.length);
+
+    await stack.kafka.restart();
+    await answered(a, 'sent', held);
+    for (const frame of [first, small]) {
+      await eventually(async () => {
+        const { type } = await answerTo(a, { ...frame, retry: true });
+        expect(['held', 'sent']).toContain(type);
+      }, BACK_MS);
+      await answered(a, 'sent', [frame.messageId]);
+    }
+    await eventually(async () => expect((await put(byHttp)).status).toBe(200), BACK_MS);
+    await spoolIsEmpty('gateway-1');
+    const ids = [...held, first.messageId, small.messageId, byHttp.messageId];
+    const seen = await eventually(async () => {
+      const history = (await bob.history(conversation.id)).map((m) => m.messageId);
+      expect(history).toContain(byHttp.messageId);
+      return history.filter((id) => ids.includes(id));
+    }, BACK_MS);
+    expect(seen).toEqual(ids);
+    await eventually(() => {
+      const pushed = phone.of('message').map((f) => f['messageId'] as string);
+      expect([...new Set(pushed)].filter((id) => ids.includes(id))).toEqual(ids);
+    }, BACK_MS);
+    await Promise.all([a.end(), phone.end()]);
+  }, 240_000);
 
   it('survive a kill of their gateway and a torn tail, and are one message when sent elsewhere too', async () => {
     const a = await ann.connect('gateway-1');

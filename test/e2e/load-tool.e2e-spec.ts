@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TOPICS } from '@tidings/common/contracts/topics';
+import { createKafka } from '@tidings/common/kafka/client';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import { releaseLock, takeLock } from '../../tools/stack/lock';
 import { projectRoot } from '../../tools/stack/paths';
 import { runProgram } from '../../tools/stack/run-program';
@@ -61,6 +65,27 @@ describe('load tool', () => {
     return { runs, output };
   }
 
+  /** What the bare pipeline has left: tables, keys, a topic. */
+  async function ofBaseline(): Promise<string[]> {
+    const name = 'load_baseline_';
+    const sql = new Client({ connectionString: stack.databaseUrl });
+    const redis = new Redis(stack.redisUrl);
+    const admin = createKafka({ brokers: [stack.brokers], clientId: 'test' })
+      .instance()
+      .admin();
+    try {
+      await Promise.all([sql.connect(), admin.connect()]);
+      const { rows } = await sql.query<{ relname: string }>('SELECT relname FROM pg_class');
+      const keys = await redis.keys(`*${name}*`);
+      const all = [...rows.map((r) => r.relname), ...keys, ...(await admin.listTopics())];
+      expect(all).toEqual(expect.arrayContaining(['messages', TOPICS.messages]));
+      return all.filter((one) => one.includes(name));
+    } finally {
+      redis.disconnect();
+      await Promise.all([sql.end(), admin.disconnect()]);
+    }
+  }
+
   const exact = {
     valid: true,
     unanswered: 0,
@@ -68,17 +93,21 @@ describe('load tool', () => {
   };
 
   it(
-    'sends in pairs, and finds every message everywhere',
+    'sends in pairs, over a bare pipeline and the product, and finds every message everywhere',
     async () => {
       const { runs, output } = await measured<RunReport>(
         'pairs',
-        '--users 4 --rate 20 --seconds 3',
+        '--compare --users 4 --rate 20 --seconds 3',
       );
-      const { result } = runs[0]!;
-      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
-      expect(result.scheduled).toBeGreaterThan(20);
-      expect(result.latency.delivered.count).toBe(result.scheduled);
-      expect(output).toContain('send → delivered');
+      expect(runs.map(({ subject }) => subject)).toEqual(['baseline', 'product']);
+      for (const { result } of runs) {
+        expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+        expect(result.scheduled).toBeGreaterThan(20);
+        expect(result.latency.delivered.count).toBe(result.scheduled);
+        expect(result.latency.stored.count).toBe(result.scheduled);
+      }
+      expect(output).toMatch(/send → delivered p99 ms .* \d+\.\d\d$/m);
+      expect(await ofBaseline()).toEqual([]);
     },
     RUN_MS,
   );

@@ -1,9 +1,12 @@
 import type { Conversation, Me, Page, Receipt } from '@tidings/common/contracts/http';
 import type { SyncedBody } from '@tidings/common/contracts/frames';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import { nodeClient } from '@tidings/sdk/node';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
+import { manyUsers } from '../support/many-users';
+import { addTo, postGroup, removeFrom } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
 import type { Frame, TestSocket } from '../support/test-socket';
 
@@ -248,6 +251,65 @@ describe('receipts', () => {
       await Promise.all([sender, phone, desk].map((client) => client!.stop()));
     }
   });
+
+  it('of more than 32 members go to nobody but the reader’s own devices, and are told who asks', async () => {
+    const [newcomer, ...many] = await manyUsers(stack.databaseUrl, LIMITS.membersInline - 1);
+    const made = await postGroup(ann, [bob.id, ...many]);
+    expect([made.status, made.body.memberCount]).toEqual([201, LIMITS.membersInline]);
+    id = made.body.id;
+    const others = [ann, await ann.onNewDevice()];
+    const [a, a2] = [await others[0]!.connect('gateway-1'), await others[1]!.connect('gateway-2')];
+    const phone = await bob.connect('gateway-2');
+    const desk = await (await bob.onNewDevice()).connect('gateway-1');
+    const [first, second, third] = (await say(a, 'x', 'y', 'z')) as [string, string, string];
+    const read = (position: string) => phone.send({ type: 'read', conversationId: id, position });
+    const readsAt = (socket: TestSocket) =>
+      socket
+        .of('receipt')
+        .filter((f) => f['conversationId'] === id && f['userId'] === bob.id)
+        .map((f) => f['read']);
+    read(first);
+    for (const socket of [a, a2]) await socket.find(isReceipt(bob, { read: first }));
+
+    const added = await addTo(ann, id, { id: newcomer! });
+    expect(added.status).toBe(200);
+    read(second);
+    const told = await desk.find(isReceipt(bob, { read: second }));
+    expect(told).toMatchObject({ unread: 1, upTo: added.body.position });
+    await eventually(async () =>
+      expect(await marksOf(ann, bob)).toEqual({ userId: bob.id, delivered: second, read: second }),
+    );
+    const path = `/v1/conversations/${id}/receipts`;
+    const page = (await ann.http<Page<Receipt>>('GET', path)).body;
+    expect([page.items.length, page.cursor]).toEqual([LIMITS.membersInline + 1, undefined]);
+    expect(page.items.filter((item) => item.read === second).map((item) => item.userId)).toEqual([
+      bob.id,
+    ]);
+    const client = nodeClient({ servers: stack.gatewayUrls });
+    await client.login({ username: ann.username, password: ChatUser.PASSWORD });
+    await client.start();
+    try {
+      await client.whenSynced();
+      expect(await client.loadReceipts(id)).toHaveLength(LIMITS.membersInline + 1);
+      const of = LIMITS.membersInline;
+      expect(client.readBy(id, second)).toEqual({ delivered: 1, read: 1, of });
+      expect(client.readBy(id, third)).toEqual({ delivered: 0, read: 0, of });
+    } finally {
+      await client.stop();
+    }
+
+    expect((await removeFrom(ann, id, { id: newcomer! })).status).toBe(204);
+    read(third);
+    for (const socket of [a, a2]) {
+      await socket.find(isReceipt(bob, { read: third }));
+      // of the same conversation: what had been pushed before would have come before
+      expect(readsAt(socket)).toEqual([first, third]);
+    }
+    await desk.find(isReceipt(bob, { read: third }));
+    expect(readsAt(desk)).toEqual([first, second, third]);
+    expect(phone.of('receipt')).toEqual([]);
+    await endAll(a, a2, phone, desk);
+  }, 60_000);
 
   it('loses nothing that was appended when storage is killed', async () => {
     const a = await ann.connect('gateway-1');

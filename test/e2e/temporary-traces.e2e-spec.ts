@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { Message } from '@tidings/common/contracts/content';
 import type { Conversation } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
@@ -70,6 +70,13 @@ describe('what was said in a temporary chat', () => {
   const canary = `canary-${randomBytes(16).toString('hex')}`;
   const inFiles = (...dir: string[]) => filesHolding(join(stack.dir, ...dir), canary);
   const inSpools = () => inFiles('nodes').filter((path) => path.includes('/spool/'));
+  const topics = topicSpecs({ partitions: 1, replication: 1, minInsyncReplicas: 1 });
+  const inRecords = (text = canary) =>
+    recordsHolding(
+      kafka(),
+      topics.map(({ name }) => name),
+      text,
+    );
 
   const upload = async (conversationId: string, bytes: Buffer, type: string): Promise<string> => {
     const response = await fetch(`${ann.bases[0]}/v1/media`, {
@@ -83,6 +90,48 @@ describe('what was said in a temporary chat', () => {
     expect(response.status).toBe(201);
     return ((await response.json()) as { mediaId: string }).mediaId;
   };
+
+  // Before the test that shortens the retention of the log.
+  it('has the bytes of an upload nowhere but with the media, and every device of both gets them', async () => {
+    const id = await group(LIMITS.ttlMaxSeconds);
+    const all = [ann, bob, await ann.onNewDevice(), await bob.onNewDevice()];
+    const sockets = await Promise.all(all.map((user, i) => user.connect(`gateway-${(i % 2) + 1}`)));
+    // as bytes and in base64, in which they begin a group of three
+    const mark = randomBytes(12).toString('hex');
+    const marks = [mark, Buffer.from(mark).toString('base64')];
+    const bytes = Buffer.concat([Buffer.from(mark), randomBytes(200_000), Buffer.from(mark)]);
+    const mediaId = await upload(id, bytes, 'application/octet-stream');
+    const messageId = uuidv7();
+    const content = { kind: 'file', mediaId, name: `${mediaId}.bin` };
+    const frame = { type: 'send', messageId, conversationId: id, content };
+    expect((await answerTo(sockets[0]!, frame)).type).toBe('sent');
+    const pushes = await Promise.all(sockets.map((socket) => pushOf(socket, messageId)));
+    for (const push of pushes) expect(push).toEqual(pushes[0]);
+    for (const user of all) {
+      const got = await fetch(`${user.bases[0]}/v1/media/${mediaId}`, {
+        headers: { authorization: `Bearer ${user.accessToken}` },
+      });
+      expect(got.status).toBe(200);
+      expect(bytes.equals(Buffer.from(await got.arrayBuffer()))).toBe(true);
+    }
+    // The message that shows it is where its id is looked for.
+    await eventually(async () => {
+      const found = await tablesHolding(sql, mediaId);
+      expect(found).toContainEqual(expect.stringMatching(/^public\.messages_\d+$/));
+    }, BACK_MS);
+    expect(await inRecords(mediaId)).not.toEqual([]);
+    const everywhere = (text: string) =>
+      filesHolding(stack.dir, text).map((path) => relative(stack.dir, path).split(sep)[0]);
+    expect(everywhere(mediaId)).toEqual(expect.arrayContaining(['kafka', 'postgres']));
+    expect(everywhere(mark)).toEqual(['media']);
+    expect(everywhere(marks[1]!)).toEqual([]);
+    for (const text of marks) {
+      expect(await tablesHolding(sql, text)).toEqual([]);
+      expect(await redisKeysHolding(redis, text)).toEqual([]);
+      expect(await inRecords(text)).toEqual([]);
+    }
+    await Promise.all(sockets.map((socket) => socket.end()));
+  }, 120_000);
 
   it('keeps its time while it is held, and leaves the disk when that is over', async () => {
     const brief = await group(LIMITS.ttlMinSeconds);
@@ -173,9 +222,6 @@ describe('what was said in a temporary chat', () => {
     expect(await mediaStatus(image, '/thumbnail')).toBe(200);
     expect(inFiles('media')).toHaveLength(1);
     expect(inFiles('kafka', 'log')).not.toEqual([]);
-    const topics = topicSpecs({ partitions: 1, replication: 1, minInsyncReplicas: 1 });
-    const names = topics.map(({ name }) => name);
-    const inRecords = () => recordsHolding(kafka(), names, canary);
     expect((await inRecords()).length).toBeGreaterThanOrEqual(frames.length);
 
     expect(filesNamed(image, file)).toHaveLength(3);

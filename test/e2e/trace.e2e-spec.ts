@@ -86,6 +86,28 @@ describe('trace', () => {
     for (const socket of [a, b]) await socket.end();
   });
 
+  it('is the same on every device of the sender, and knows marks of every device of a receiver', async () => {
+    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    const [ann2, bob2] = [await ann.onNewDevice(), await bob.onNewDevice()];
+    const [desk, tablet] = [await ann2.connect('gateway-2'), await bob2.connect('gateway-1')];
+    const { messageId, position } = await say(a, 'seen by whom?');
+    for (const socket of [b, desk, tablet]) {
+      await socket.find((f) => f.type === 'message' && f['messageId'] === messageId);
+    }
+    b.send({ type: 'received', conversationId: id, position });
+    await traced(ann2, messageId, (t) => expect(t.delivered).toHaveLength(1));
+    tablet.send({ type: 'read', conversationId: id, position });
+    const whole = await traced(ann2, messageId, (t) => {
+      expect([t.logged, t.routed, t.stored]).not.toContain(null);
+      expect(t.read).toEqual([{ userId: bob.id, at: expect.any(String) }]);
+    });
+    expect((await ask(ann, messageId)).body).toEqual(whole);
+    for (const user of [bob, bob2]) {
+      expect(await refused(ask(user, messageId))).toEqual([404, 'not_found']);
+    }
+    for (const socket of [a, b, desk, tablet]) await socket.end();
+  }, 30_000);
+
   it('is the sender’s alone: for everybody else the message does not exist', async () => {
     const eve = await ChatUser.create(stack.gatewayUrls, { at: 1 });
     const a = await ann.connect();

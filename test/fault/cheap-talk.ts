@@ -1,7 +1,9 @@
+import type { Message } from '@tidings/common/contracts/content';
 import { comparePositions } from '@tidings/common/contracts/positions';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import type { Frame, TestSocket } from '../support/test-socket';
+import type { FaultHistory, Whose } from './fault-history';
 
 /** A message as one end has seen it. */
 interface Seen {
@@ -29,22 +31,31 @@ export class CheapTalk {
   private readonly open = new Map<string, object>();
   private again: NodeJS.Timeout | null = null;
 
+  private readonly ann: Whose;
+  private readonly bob: Whose;
+
   private constructor(
     readonly id: string,
+    n: number,
+    private readonly history: FaultHistory,
     /** Reads pages of the history. */
     readonly reader: ChatUser,
     private readonly sender: TestSocket,
     private readonly listener: TestSocket,
   ) {
+    [this.ann, this.bob] = [`a${n}`, `b${n}`].map((d) => ({ u: d, d })) as [Whose, Whose];
+    // the sender's own device is not pushed what it sends
+    history.unseen(this.ann.u, id);
+    history.joined(this.bob, id);
     takeAll(sender, (frame) => this.atSender(frame));
     takeAll(listener, (frame) => this.atListener(frame));
   }
 
-  static async begin(bases: string[], n: number): Promise<CheapTalk> {
+  static async begin(bases: string[], n: number, history: FaultHistory): Promise<CheapTalk> {
     const ann = await ChatUser.create(bases, { at: n % 2 });
     const bob = await ChatUser.create(bases, { at: (n + 1) % 2 });
     const { id } = await eventually(() => ann.direct(bob), 30_000, 500);
-    return new CheapTalk(id, bob, await ann.connect(), await bob.connect());
+    return new CheapTalk(id, n, history, bob, await ann.connect(), await bob.connect());
   }
 
   send(): void {
@@ -52,6 +63,7 @@ export class CheapTalk {
     const frame = textSend({ conversationId: this.id }, text);
     this.sent.push(frame.messageId);
     this.open.set(frame.messageId, frame);
+    this.history.invoked(this.ann, this.id, frame.messageId, text);
     this.sender.send(frame);
   }
 
@@ -79,6 +91,8 @@ export class CheapTalk {
   /** The history, all pages, has just this. */
   async checkHistory(): Promise<void> {
     const all = (await this.reader.history(this.id)).filter((m) => m.content.kind === 'text');
+    this.history.page(this.id, all);
+    this.history.final(this.bob, this.id, this.pushed);
     const stored = all.map(({ messageId, position }) => ({ messageId, position }));
     expect(stored).toEqual(this.pushed);
   }
@@ -91,7 +105,9 @@ export class CheapTalk {
   private atSender(frame: Frame): void {
     if (frame.type === 'sent') {
       const messageId = frame['messageId'] as string;
-      this.acknowledged.set(messageId, frame['position'] as string);
+      const position = frame['position'] as string;
+      this.acknowledged.set(messageId, position);
+      this.history.acknowledged(this.ann, this.id, { messageId, position });
       this.open.delete(messageId);
     } else if (frame.type === 'error' && frame['retryable'] === true) this.refused();
     else if (!PUSHES.has(frame.type)) this.others.push(frame);
@@ -107,11 +123,14 @@ export class CheapTalk {
 
   private atListener(frame: Frame): void {
     if (!PUSHES.has(frame.type)) this.others.push(frame);
-    const messageId = frame['messageId'] as string;
-    if (frame.type !== 'message' || this.known.has(messageId)) return;
+    if (frame.type !== 'message') return;
+    const message = frame as unknown as Message;
+    const { messageId, position } = message;
+    this.history.observed('frame', this.bob, this.id, message);
+    if (this.known.has(messageId)) return;
     this.known.add(messageId);
     this.arrivals.push(performance.now());
-    this.pushed.push({ messageId, position: frame['position'] as string });
+    this.pushed.push({ messageId, position });
   }
 }
 

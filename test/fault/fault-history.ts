@@ -1,56 +1,94 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Message } from '@tidings/common/contracts/content';
+import { checkHistory, type HistoryReport } from '../../tools/load/check';
+import { type HistoryEntry, HistoryWriter } from '../../tools/load/history';
 
-/**
- * The history of one fault run as JSON lines, for later checkers: global index `i`, monotonic time
- * `t` in nanoseconds, device `d`, kind `k` (invoke, ok, info, obs), operation `f`, conversation `c`,
- * message id `mid`, position `seq`, value `v`. Written in blocks, never by the system under test.
- */
+/** A device, and whose it is, by the names that they have in a history. */
+export interface Whose {
+  u: string;
+  d: string;
+}
+
+/** A message as it was seen: events of the server are left out of histories. */
+type Seen = Pick<Message, 'messageId' | 'position'> & Partial<Pick<Message, 'content'>>;
+
+/** The history of one fault run, as the load tool's checker reads it, and what that says of it. */
 export class FaultHistory {
-  private lines: string[] = [];
-  private index = 0;
+  private readonly writer: HistoryWriter;
+  private readonly members = new Map<string, string[]>();
+  private readonly devices = new Map<string, string[]>();
 
-  constructor(readonly path: string) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, '');
+  constructor(path: string) {
+    this.writer = new HistoryWriter(path);
   }
 
-  invoked(device: string, conversationId: string, messageId: string): void {
-    this.add({ d: device, k: 'invoke', f: 'send', c: conversationId, mid: messageId });
+  /** A device that should come to hold everything of a conversation. */
+  joined({ u, d }: Whose, conversationId: string): void {
+    const members = listOf(this.members, conversationId);
+    if (!members.includes(u)) members.push(u);
+    listOf(this.devices, u).push(d);
   }
 
-  acknowledged(
-    device: string,
-    sent: { conversationId: string; messageId: string; position: string },
-  ): void {
-    const { conversationId, messageId, position } = sent;
-    this.add({ d: device, k: 'ok', f: 'send', c: conversationId, mid: messageId, seq: position });
+  /** A member of whose devices none is looked at. */
+  unseen(u: string, conversationId: string): void {
+    listOf(this.members, conversationId).push(u);
   }
 
-  shown(device: string, message: Message): void {
-    const { conversationId, messageId, position } = message;
-    this.add({ d: device, k: 'obs', f: 'emit', c: conversationId, mid: messageId, seq: position });
+  invoked(device: Whose, conversationId: string, messageId: string, text: string): void {
+    const send = { f: 'send', c: conversationId, cid: messageId } as const;
+    this.writer.record({ k: 'invoke', ...device, ...send, v: text });
   }
 
-  page(conversationId: string, messages: readonly Message[]): void {
-    const v = messages.map((m) => [m.messageId, m.position]);
-    this.add({ k: 'obs', f: 'page', c: conversationId, v });
+  acknowledged(device: Whose, conversationId: string, { messageId, position }: Seen): void {
+    const send = { f: 'send', c: conversationId, cid: messageId } as const;
+    this.writer.record({ k: 'ok', ...device, ...send, seq: position });
   }
 
-  note(note: { device?: string; operation: string; value?: unknown }): void {
-    this.add({ d: note.device, k: 'info', f: note.operation, v: note.value });
+  failed(device: Whose, conversationId: string, messageId: string): void {
+    this.writer.record({ k: 'fail', ...device, f: 'send', c: conversationId, cid: messageId });
   }
 
-  flush(): void {
-    if (this.lines.length === 0) return;
-    appendFileSync(this.path, this.lines.join(''));
-    this.lines = [];
+  /** `emit`: the application was shown a new message; `frame`: it was pushed. */
+  observed(f: 'emit' | 'frame', device: Whose, conversationId: string, message: Seen): void {
+    if (!isSent(message)) return;
+    const { messageId: cid, position: seq, content } = message;
+    const v = content?.kind === 'text' ? content.text : undefined;
+    this.writer.record({ k: 'obs', f, ...device, c: conversationId, cid, seq, v });
   }
 
-  private add(event: Record<string, unknown>): void {
-    const t = String(process.hrtime.bigint());
-    this.lines.push(JSON.stringify({ i: this.index++, t, ...event }) + '\n');
-    if (this.lines.length >= 1000) this.flush();
+  /** What the server's history has of a conversation. */
+  page(conversationId: string, messages: readonly Seen[]): void {
+    this.writer.record({ k: 'obs', f: 'page', c: conversationId, v: entriesOf(messages) });
   }
+
+  /** What a device holds of a conversation at rest. */
+  final(device: Whose, conversationId: string, messages: readonly Seen[]): void {
+    const v = entriesOf(messages);
+    this.writer.record({ k: 'obs', f: 'final', ...device, c: conversationId, v });
+  }
+
+  /** A mark of the test: `fault` when it strikes and when it is over, else `phase`. */
+  note(f: 'fault' | 'phase', words: string, device?: Whose): void {
+    this.writer.record({ k: 'info', f, ...device, v: words });
+  }
+
+  /** Judges everything so far. */
+  check(minAcknowledged: number): HistoryReport {
+    const { members, devices } = this;
+    return checkHistory(this.writer.events, { members, devices, minAcknowledged });
+  }
+
+  close(): void {
+    this.writer.close();
+  }
+}
+
+const isSent = ({ content }: Seen): boolean => content === undefined || content.kind === 'text';
+
+const entriesOf = (messages: readonly Seen[]): HistoryEntry[] =>
+  messages.filter(isSent).map(({ position, messageId }) => [position, messageId]);
+
+function listOf(map: Map<string, string[]>, key: string): string[] {
+  const list = map.get(key) ?? [];
+  map.set(key, list);
+  return list;
 }

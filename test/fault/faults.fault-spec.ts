@@ -127,24 +127,24 @@ describe.each(FAULTS)('$name', (fault: Fault) => {
     await workload.prepare(CONVERSATIONS);
   }, 300_000);
   afterAll(async () => {
-    history?.flush();
     await workload?.stop();
     await stop?.();
+    history?.close();
   }, 120_000);
 
-  it('loses nothing, doubles nothing, keeps one order, and is soon over', async () => {
+  it('loses nothing, doubles nothing, keeps the order of sending, and is soon over', async () => {
     const probe = new Probe(workload.talks);
     const running = workload.run(PER_SECOND, seconds);
     await downFor(FAULT_AT_MS);
     const before = probe.troubles;
     const watched = counted(workload.talks, elsewhere);
-    history.note({ operation: 'fault', value: name });
+    history.note('fault', name);
     const struck = performance.now();
     const sentBefore = workload.acknowledged.length;
     await strike(stack, workload);
     const back = performance.now();
     const acknowledgedMeanwhile = workload.acknowledged.length - sentBefore;
-    history.note({ operation: 'back', value: name });
+    history.note('fault', `${name}: back`);
     await running;
     const stopped = performance.now();
     await probe.stop();
@@ -186,6 +186,7 @@ describe.each(FAULTS)('$name', (fault: Fault) => {
       if (fault.longAway) await pageIn(talk);
       await holdsTogether(workload, talk, history);
     }
+    expect(history.check(ENOUGH)).toMatchObject({ valid: true, errors: [], unknownSends: 0 });
     if ('whole' in silence) expect(longest).toBeLessThanOrEqual(silence.whole);
     else expect(lateness).toBeLessThanOrEqual(silence.afterBack);
   }, 600_000);

@@ -28,6 +28,7 @@ export async function holdsTogether(
       const held = device.client.messages(talk.id).map((m) => `${m.position} ${m.messageId}`);
       expect(held).toEqual(order);
     }, 20_000);
+    history.final(device.name, talk.id, device.client.messages(talk.id));
     const shown = [...device.shown].filter(([id]) => texts.has(id));
     expect(shown.length).toBe(texts.size);
     expect(shown.every(([, times]) => times === 1)).toBe(true);

@@ -3,11 +3,11 @@ import type { TidingsClient } from '@tidings/sdk';
 import { nodeClient } from '@tidings/sdk/node';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';
-import type { FaultHistory } from './fault-history';
+import type { FaultHistory, Whose } from './fault-history';
 
 /** One device of one user: an SDK client and what it has been shown, in order. */
 export interface Device {
-  name: string;
+  name: Whose;
   user: ChatUser;
   client: TidingsClient;
   /** message id → how often the application was shown it as new */
@@ -58,9 +58,11 @@ export class Workload {
       const { id } = await ann.direct(bob);
       const reader = await ann.onNewDevice(n % 2);
       const talk: Talk = { id, ends: [[], []], reader, arrivals: [] };
-      talk.ends[0].push(await this.device(ann, `a${n}`, talk));
-      talk.ends[1].push(await this.device(bob, `b${n}`, talk));
-      talk.ends[1].push(await this.device(await bob.onNewDevice(n % 2), `b${n}+`, talk));
+      const [a, b] = [`a${n}`, `b${n}`];
+      talk.ends[0].push(await this.device(ann, { u: a, d: a }, talk));
+      talk.ends[1].push(await this.device(bob, { u: b, d: b }, talk));
+      const second = await bob.onNewDevice(n % 2);
+      talk.ends[1].push(await this.device(second, { u: b, d: `${b}+` }, talk));
       this.talks.push(talk);
     }
     await Promise.all(this.devices.map((d) => d.client.whenSynced()));
@@ -96,7 +98,8 @@ export class Workload {
 
   /** A device that has never been here: everything it can read of a conversation, by pages. */
   async fresh(talk: Talk): Promise<Message[]> {
-    const user = await talk.ends[1][0]!.user.onNewDevice(0);
+    const { user: bob, name } = talk.ends[1][0]!;
+    const user = await bob.onNewDevice(0);
     const client = await this.client(user);
     await client.whenSynced();
     for (;;) {
@@ -105,22 +108,26 @@ export class Workload {
       if (!page.more) break;
     }
     const all = client.messages(talk.id);
+    const fresh = { u: name.u, d: `${name.u} fresh` };
+    this.history.joined(fresh, talk.id);
+    this.history.final(fresh, talk.id, all);
     await client.stop();
     return all;
   }
 
-  private async device(user: ChatUser, name: string, talk: Talk): Promise<Device> {
+  private async device(user: ChatUser, name: Whose, talk: Talk): Promise<Device> {
     const client = await this.client(user);
     const device: Device = { name, user, client, shown: new Map(), gatewayId: null };
+    this.history.joined(name, talk.id);
     client.on('state', ({ state, gatewayId }) => {
       device.gatewayId = gatewayId ?? null;
-      this.history.note({ device: name, operation: 'state', value: state });
+      this.history.note('phase', state, name);
     });
     device.gatewayId = client.gatewayId;
     client.on('message', ({ message, own }) => {
       device.shown.set(message.messageId, (device.shown.get(message.messageId) ?? 0) + 1);
       if (!own) talk.arrivals.push(performance.now());
-      this.history.shown(name, message);
+      this.history.observed('emit', name, talk.id, message);
     });
     client.on('held', ({ outgoing }) => this.heldIds.add(outgoing.messageId));
     client.on('sent', ({ outgoing, place }) => {
@@ -130,11 +137,12 @@ export class Workload {
         position: place.position,
       };
       this.acknowledged.push(one);
-      this.history.acknowledged(name, one);
+      this.history.acknowledged(name, one.conversationId, one);
     });
     client.on('failed', ({ messageId, code }) => {
       this.failed.push({ messageId, code });
-      this.history.note({ device: name, operation: 'failed', value: `${messageId} ${code}` });
+      this.history.failed(name, talk.id, messageId);
+      this.history.note('phase', `${messageId} ${code}`, name);
     });
     return device;
   }
@@ -153,8 +161,9 @@ export class Workload {
   private sendOne(n: number): void {
     const talk = this.talks[n % this.talks.length]!;
     const device = talk.ends[Math.floor(n / this.talks.length) % 2]![0]!;
-    const outgoing = device.client.send({ conversationId: talk.id, text: `message ${n}` });
-    this.history.invoked(device.name, talk.id, outgoing.messageId);
+    const text = `message ${n}`;
+    const outgoing = device.client.send({ conversationId: talk.id, text });
+    this.history.invoked(device.name, talk.id, outgoing.messageId, text);
   }
 }
 

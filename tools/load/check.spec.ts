@@ -166,6 +166,14 @@ describe('checkHistory', () => {
       ],
     ],
     [
+      'sending_order',
+      'two messages of one device',
+      [
+        { k: 'invoke', f: 'send', c: 'c', u: 'ann', d: 'ann-1', cid: 'm2' },
+        ...without(({ f, cid }) => !(f === 'send' && cid === 'm2')),
+      ],
+    ],
+    [
       'different_copies',
       'a device without an unknown send',
       [

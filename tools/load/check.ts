@@ -9,6 +9,7 @@ export type HistoryErrorType =
   | 'failed_but_seen'
   | 'position_conflict'
   | 'order'
+  | 'sending_order'
   | 'different_copies';
 
 /** One error with the smallest facts that show it. */
@@ -46,7 +47,7 @@ const EXAMPLES_PER_TYPE = 8;
 interface Send {
   cid: string;
   c: string;
-  user: string | undefined;
+  device: string | undefined;
   text: string | undefined;
   ackedAt: string | null;
   outcome: 'ok' | 'fail' | 'open';
@@ -55,8 +56,9 @@ interface Send {
 /**
  * Judges a history at rest: every acknowledged message is in the history and on every device of
  * every member; nothing is there twice, or was never sent, or was refused; position and id name each
- * other one to one, everywhere the same; pages and devices are in rising position, and every device
- * holds the same as the history. A pure function, so that saved histories can be judged again.
+ * other one to one, everywhere the same; pages and devices are in rising position, what one device sent
+ * to one conversation lies there in the order of sending, and every device holds the same as the
+ * history. A pure function, so that saved histories can be judged again.
  */
 export function checkHistory(events: readonly HistoryEvent[], scope: CheckScope): HistoryReport {
   return new Checker(scope).run(events);
@@ -93,6 +95,7 @@ class Checker {
       }
     }
     const sends = [...this.sends.values()];
+    this.inOrderOfSending(sends);
     for (const send of sends) if (send.outcome === 'ok') this.present(send);
     const acknowledged = sends.filter(({ outcome }) => outcome === 'ok').length;
     const enough = acknowledged >= this.scope.minAcknowledged;
@@ -111,11 +114,11 @@ class Checker {
     if (count <= EXAMPLES_PER_TYPE) this.errors.push({ type, what });
   }
 
-  private send({ k, c = '', cid = '', u, seq, v }: HistoryEvent): void {
+  private send({ k, c = '', cid = '', d, seq, v }: HistoryEvent): void {
     const key = `${c} ${cid}`;
     const known = this.sends.get(key);
     const text = typeof v === 'string' ? v : undefined;
-    const send: Send = known ?? { cid, c, user: u, text, ackedAt: null, outcome: 'open' };
+    const send: Send = known ?? { cid, c, device: d, text, ackedAt: null, outcome: 'open' };
     if (!known) this.sends.set(key, send);
     // one positive answer counts, whatever other tries of the same id were told
     if (k === 'fail' && send.outcome === 'open') send.outcome = 'fail';
@@ -199,6 +202,21 @@ class Checker {
       }
       ids.add(id);
       last = position;
+    }
+  }
+
+  /** `sends`: in the order in which they were begun. What is nowhere has no place to be compared. */
+  private inOrderOfSending(sends: readonly Send[]): void {
+    const last = new Map<string, { cid: string; position: string }>();
+    for (const { device, c, cid } of sends) {
+      const position = this.positionOf.get(c)?.get(cid);
+      if (position === undefined) continue;
+      const before = last.get(`${device} ${c}`);
+      if (before && comparePositions(position, before.position) <= 0) {
+        const what = `${cid} at ${position} was sent after ${before.cid} at ${before.position}`;
+        this.error('sending_order', `${device} in ${c}: ${what}`);
+      }
+      last.set(`${device} ${c}`, { cid, position });
     }
   }
 
