@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Contact, Conversation, Page, Presence, User } from '@tidings/common/contracts/http';
@@ -8,9 +8,10 @@ import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
 import { TcpProxy } from '../support/tcp-proxy';
 import { startTestStack } from '../support/test-stack';
-import { openSocket } from '../support/test-socket';
+import { openSocket, type TestSocket } from '../support/test-socket';
 
-const HEARTBEAT_SECONDS = 1;
+/** So long that what a busy machine takes to notice is little of it. */
+const HEARTBEAT_SECONDS = 5;
 
 describe('two people chat through two gateways', () => {
   let stack: Stack;
@@ -170,51 +171,101 @@ describe('two people chat through two gateways', () => {
     await resumed.end();
   });
 
-  it('closes a stopped peer within 2.5 heartbeats', async () => {
-    const { ticket, url } = await ann.ticket('gateway-1');
-    const script = `
-      const WebSocket = require('ws');
-      const s = new WebSocket(${JSON.stringify(url)}, ['tidings.v1.json', 'ticket.${ticket}']);
-      s.on('message', () => process.stdout.write('up'));
-    `;
-    const peer = spawn(process.execPath, ['-e', script], {
-      cwd: join(__dirname, '../..'),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      await once(peer.stdout, 'data');
-      const presence = async (): Promise<string> => {
-        const answer = await bob.http<Page<Presence>>('GET', `/v1/presence?userIds=${ann.id}`);
-        return answer.body.items[0]!.status;
-      };
-      await eventually(async () => expect(await presence()).toBe('online'));
-      peer.kill('SIGSTOP');
-      const stopped = performance.now();
-      await eventually(async () => expect(await presence()).toBe('offline'), 6000);
-      expect(performance.now() - stopped).toBeLessThan(HEARTBEAT_SECONDS * 2500 + 1000);
-    } finally {
-      peer.kill('SIGKILL');
-    }
-  });
+  describe('a peer that falls silent', () => {
+    const SILENCES = ['SIGSTOP', 'black hole'] as const;
+    const gone = new Map<string, { shown: number; ended: number }>();
+    const proxies: TcpProxy[] = [];
+    let stopped: ChildProcess;
+    let hidden: TestSocket;
 
-  it('closes a peer behind a black hole within 2.5 heartbeats', async () => {
-    const { ticket, url } = await ann.ticket('gateway-1');
-    const target = new URL(url);
-    const proxy = await TcpProxy.start({ target: { port: Number(target.port) } });
-    try {
-      const socket = await openSocket(url.replace(`:${target.port}`, `:${proxy.port}`), ticket);
-      await socket.next('welcome');
-      proxy.toServer.blackhole = true;
-      proxy.toClient.blackhole = true;
+    /** Silences a user's peer; when he is shown as away and when his connection is ended, in heartbeats. */
+    async function fallSilent(user: ChatUser, proxy: TcpProxy, silence: () => void) {
+      const status = async (): Promise<string> => {
+        const path = `/v1/presence?userIds=${user.id}`;
+        return (await bob.http<Page<Presence>>('GET', path)).body.items[0]!.status;
+      };
+      await eventually(async () => expect(await status()).toBe('online'));
       const since = performance.now();
-      await eventually(async () => {
-        const answer = await bob.http<Page<Presence>>('GET', `/v1/presence?userIds=${ann.id}`);
-        expect(answer.body.items[0]!.status).toBe('offline');
-      }, 6000);
-      expect(performance.now() - since).toBeLessThan(HEARTBEAT_SECONDS * 2500 + 1000);
-      socket.cut();
-    } finally {
-      await proxy.stop();
+      silence();
+      const heartbeatMs = HEARTBEAT_SECONDS * 1000;
+      const at = (check: () => Promise<void>): Promise<number> =>
+        eventually(
+          async () => {
+            await check();
+            return (performance.now() - since) / heartbeatMs;
+          },
+          heartbeatMs * 4,
+          50,
+        );
+      const [shown, ended] = await Promise.all([
+        at(async () => expect(await status()).toBe('offline')),
+        at(async () => expect(proxy.connections).toBe(0)),
+      ]);
+      return { shown, ended };
     }
+
+    /** A fresh user's ticket, and a proxy before the gateway that it is for. */
+    async function door() {
+      const user = await ChatUser.create(stack.gatewayUrls);
+      const { ticket, url } = await user.ticket('gateway-1');
+      const { port } = new URL(url);
+      const proxy = await TcpProxy.start({ target: { port: Number(port) } });
+      proxies.push(proxy);
+      return { user, proxy, ticket, url: url.replace(`:${port}`, `:${proxy.port}`) };
+    }
+
+    async function stoppedPeer() {
+      const { user, proxy, ticket, url } = await door();
+      const script = `
+        const WebSocket = require('ws');
+        const s = new WebSocket(${JSON.stringify(url)}, ['tidings.v1.json', 'ticket.${ticket}']);
+        s.on('message', () => process.stdout.write('up'));
+      `;
+      stopped = spawn(process.execPath, ['-e', script], {
+        cwd: join(__dirname, '../..'),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(stopped.stdout!, 'data');
+      return fallSilent(user, proxy, () => stopped.kill('SIGSTOP'));
+    }
+
+    async function hiddenPeer() {
+      const { user, proxy, ticket, url } = await door();
+      hidden = await openSocket(url, ticket);
+      await hidden.next('welcome');
+      return fallSilent(user, proxy, () => {
+        proxy.toServer.blackhole = true;
+        proxy.toClient.blackhole = true;
+      });
+    }
+
+    // both at once: each takes two heartbeats and more
+    beforeAll(async () => {
+      const ends = await Promise.all([stoppedPeer(), hiddenPeer()]);
+      SILENCES.forEach((silence, i) => gone.set(silence, ends[i]!));
+    }, 60_000);
+    afterAll(async () => {
+      stopped?.kill('SIGKILL');
+      hidden?.cut();
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
+    });
+
+    function expectInTime(silence: (typeof SILENCES)[number]): void {
+      const { shown, ended } = gone.get(silence)!;
+      for (const heartbeats of [shown, ended]) {
+        // it has answered within the last heartbeat, and two of silence are allowed
+        expect(heartbeats).toBeGreaterThan(1);
+        expect(heartbeats).toBeLessThan(2.5);
+      }
+    }
+
+    it('closes a stopped peer within 2.5 heartbeats', () => expectInTime('SIGSTOP'));
+
+    it('closes a peer behind a black hole within 2.5 heartbeats', () => expectInTime('black hole'));
+
+    it('closes them because they were silent', async () => {
+      const page = await (await fetch(`${stack.node('gateway-1').url}/metrics`)).text();
+      expect(page).toMatch(/^tidings_connections_closed_total\{[^}]*code="4001"[^}]*\} 2$/m);
+    });
   });
 });

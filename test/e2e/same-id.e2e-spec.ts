@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/common/contracts/content';
+import type { Conversation, Page } from '@tidings/common/contracts/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
@@ -72,6 +73,8 @@ describe('a message id is taken once', () => {
 
   const ids = { 'version 7': uuidv7(), 'version 4': randomUUID() };
   const positions = new Map<string, string>();
+  /** What the sender's two devices hold, from the first sends on. */
+  const sendersOwn = [new Holding(), new Holding()] as const;
 
   it.each(Object.entries(ids))('ten times at once on two gateways: %s', async (_name, id) => {
     const frame = textSend({ conversationId: conversation.id }, `the one ${id}`, id);
@@ -79,12 +82,12 @@ describe('a message id is taken once', () => {
       first.send(frame);
       second.send(frame);
     }
+    // every one of them is answered; what is answered later is asked later
     await eventually(() => {
-      const sents = [...first.of('sent'), ...second.of('sent')].filter(
-        (f) => f['messageId'] === id,
-      );
-      expect(sents.length).toBeGreaterThanOrEqual(2);
-    });
+      for (const socket of [first, second]) {
+        expect(socket.of('sent').filter((f) => f['messageId'] === id)).toHaveLength(5);
+      }
+    }, 20_000);
     const entry = await eventually(async () => {
       const found = (await bob.history(conversation.id)).filter((m) => m.messageId === id);
       expect(found).toHaveLength(1);
@@ -98,6 +101,34 @@ describe('a message id is taken once', () => {
       const again = await answered(socket, { ...frame, retry: true } as typeof frame);
       expect(again).toMatchObject({ type: 'sent', position: entry.position });
     }
+  });
+
+  /** Syncs a device, and lets it take what comes later; the messages that the answer shows. */
+  async function synced(socket: TestSocket, own: Holding): Promise<Message[]> {
+    const from = socket.frames.length;
+    socket.onFrame = (frame) => own.take(frame);
+    await own.sync(socket, 20_000);
+    return socket.frames
+      .slice(from)
+      .filter((f) => f.type === 'synced')
+      .flatMap((f) => f['conversations'] as { messages: Message[] }[])
+      .flatMap(({ messages }) => messages);
+  }
+
+  it('is one message on both devices of its sender and on a fresh one', async () => {
+    const fresh = await (await ann.onNewDevice(1)).connect('gateway-2');
+    const answers = [
+      await synced(first, sendersOwn[0]),
+      await synced(second, sendersOwn[1]),
+      await synced(fresh, new Holding()),
+    ];
+    for (const messages of answers) {
+      for (const id of Object.values(ids)) {
+        const shown = messages.filter(({ messageId }) => messageId === id);
+        expect(shown.map(({ position }) => position)).toEqual([positions.get(id)]);
+      }
+    }
+    await fresh.end();
   });
 
   it('answers with the first position 100 000 messages later, caches cold', async () => {
@@ -135,6 +166,36 @@ describe('a message id is taken once', () => {
       expect(entries.map((m) => m.position)).toEqual([positions.get(id)]);
     }
   }, 120_000);
+
+  it('stays that one message on the devices of its sender, and is it on a fresh one', async () => {
+    const other = await ann.onNewDevice(0);
+    const fresh = await other.connect('gateway-1');
+    const freshOwn = new Holding();
+    const answers = [
+      await synced(first, sendersOwn[0]),
+      await synced(second, sendersOwn[1]),
+      await synced(fresh, freshOwn),
+    ].flat();
+    expect(answers).not.toEqual([]);
+    for (const id of Object.values(ids)) {
+      const position = positions.get(id)!;
+      expect(answers.filter(({ messageId }) => messageId === id)).toEqual([]);
+      for (const own of sendersOwn) {
+        expect(own.held(conversation.id).byId.get(id)?.position).toBe(position);
+      }
+      // a new device has the newest by sync, and pages what is older
+      const query = `after=${BigInt(position) - 1n}&limit=1`;
+      const page = await other.http<Page<Message>>(
+        'GET',
+        `/v1/conversations/${conversation.id}/messages?${query}`,
+      );
+      expect(page.body.items).toMatchObject([{ messageId: id, position }]);
+    }
+    const newest = (own: Holding): object[] => own.ordered(conversation.id).slice(-10);
+    expect(newest(freshOwn)).toHaveLength(10);
+    for (const own of sendersOwn) expect(newest(own)).toEqual(newest(freshOwn));
+    await fresh.end();
+  }, 60_000);
 
   it.each(Object.entries(ids))('refuses other text and another member: %s', async (_name, id) => {
     const other = await answered(

@@ -1,7 +1,7 @@
 import type { Stack } from '../../tools/stack/stack';
 import { TinyClient } from '../protocol/tiny-client';
 import { tinyDigest } from '../protocol/tiny-ids';
-import type { TinyMessage } from '../protocol/tiny-store';
+import type { TinyMessage, TinySynced } from '../protocol/tiny-store';
 import { eventually } from '../support/eventually';
 import { startTestStack } from '../support/test-stack';
 
@@ -171,5 +171,51 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     await bob.sync();
     expect(bob.store.states).not.toEqual([]);
     expect(bob.store.states.every(({ state }) => state === 'same')).toBe(true);
+  });
+
+  it('is told by a digest that its copy is another one, and only of that conversation', async () => {
+    const id = await newGroup('mended');
+    await ann.say({ conversationId: id }, 'first');
+    await ann.say({ conversationId: id }, 'second');
+    await eventually(() => expect(bob.store.shown(id)).toHaveLength(3));
+    await bob.sync();
+    const asked = bob.store.asked();
+    const listed = asked['conversations'] as { conversationId: string; digest?: string }[];
+    const ofIt = listed.find(({ conversationId }) => conversationId === id)!;
+    expect(ofIt.digest).toBe(await digest(bob, id));
+    const others = listed.filter((one) => one !== ofIt);
+    expect(others).not.toEqual([]);
+
+    // over HTTP, with each digest that is not that of what it holds
+    const states = async (mine: object): Promise<Map<string, string>> => {
+      const body = { ...asked, conversations: [...others, { ...ofIt, ...mine }] };
+      const answer = await bob.http('POST', '/v1/sync', body);
+      expect([answer.status, answer.body['complete']]).toEqual([200, true]);
+      const parts = answer.body['conversations'] as TinySynced['conversations'];
+      return new Map(parts.map(({ conversationId, state }) => [conversationId, state]));
+    };
+    const rest = others.map(({ conversationId }) => [conversationId, 'same'] as const);
+    expect(await states({})).toEqual(new Map([...rest, [id, 'same']]));
+    for (const wrong of [tinyDigest([]), others[0]!.digest]) {
+      expect(await states({ digest: wrong })).toEqual(new Map([...rest, [id, 'reset']]));
+    }
+
+    // over its socket, after its copy was spoilt: it drops that copy and holds the right one
+    const held = bob.store.conversations.get(id)!.messages;
+    const [first] = bob.store.shown(id).slice(1);
+    held.set(first!.messageId, {
+      ...first!,
+      version: '1',
+      content: { kind: 'text', text: 'not so' },
+    });
+    bob.store.states.length = 0;
+    await bob.sync();
+    expect(stateOf(bob, id)).toEqual(['reset']);
+    expect(bob.store.states.filter(({ state }) => state !== 'same')).toHaveLength(1);
+    expect(textsOf(bob.store.shown(id))).toEqual(['event', 'first', 'second']);
+    await agreesWithCold(bob, 'tiny_bob');
+    bob.store.states.length = 0;
+    await bob.sync();
+    expect(stateOf(bob, id)).toEqual(['same']);
   });
 });

@@ -10,6 +10,13 @@ export interface HeldEntry {
   text: string;
 }
 
+/** Messages that an answer left out, and how many it gave instead. */
+export interface LeftOut {
+  above: string;
+  below: string;
+  given: number;
+}
+
 /** What a small client holds of one conversation (docs/PROTOCOL.md, section 3). */
 export interface Held {
   have: string;
@@ -17,7 +24,7 @@ export interface Held {
   byId: Map<string, HeldEntry>;
   aside: { position: string; previous: string }[];
   /** What answers left out because there was too much (`more`): positions between, exclusive. */
-  leftOut: { above: string; below: string }[];
+  leftOut: LeftOut[];
 }
 
 /**
@@ -110,7 +117,8 @@ export class Holding {
     }[]) {
       const held = this.held(one.conversationId);
       if (one.more && one.messages[0]) {
-        held.leftOut.push({ above: held.have, below: one.messages[0].position });
+        const given = one.messages.length;
+        held.leftOut.push({ above: held.have, below: one.messages[0].position, given });
       }
       for (const message of one.messages) this.keep(message);
       held.have = maxPosition(held.have, one.upTo);

@@ -6,6 +6,8 @@ import type { ChatUser } from './chat-user';
 export interface RawAnswer {
   /** Status of the first answer; null when the connection ended without one. */
   status: number | null;
+  /** The code of a problem document; null: it is none. */
+  code: string | null;
   text: string;
   /** Bytes of the body that were written before the answer was seen or the connection ended. */
   written: number;
@@ -52,8 +54,9 @@ export async function rawUpload(
   }
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   const status = /^HTTP\/1\.1 (\d{3})/.exec(seen.text)?.[1];
+  const code = /\r\n\r\n[^]*"code":"(\w+)"/.exec(seen.text)?.[1] ?? null;
   socket.destroy();
-  return { status: status === undefined ? null : Number(status), text: seen.text, written };
+  return { status: status === undefined ? null : Number(status), code, text: seen.text, written };
 }
 
 /** A chunk of a body with `Transfer-Encoding: chunked`. */

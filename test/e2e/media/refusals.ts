@@ -4,6 +4,14 @@ import { bombGif, bombPng } from '../../support/pictures';
 import { smallPng, upload } from '../../support/uploads';
 import { type Given, keptFiles } from './media-support';
 
+/** The code that belongs to each status here. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'invalid_request',
+  413: 'payload_too_large',
+  415: 'unsupported_media',
+  422: 'unsupported_media',
+};
+
 /** What is not taken, and leaves no file. */
 export function refusalTests(given: () => Given): void {
   const HTML = '<html><script>alert(1)</script></html>';
@@ -21,7 +29,8 @@ export function refusalTests(given: () => Given): void {
     const { stack, ann, chat } = given();
     const before = keptFiles(stack);
     const answer = await upload(ann, chat.id, bytes(), type);
-    expect([answer.status, answer.body.mediaId]).toEqual([status, undefined]);
+    expect([answer.status, answer.body.code]).toEqual([status, CODES[status]]);
+    expect(answer.body.mediaId).toBeUndefined();
     expect(keptFiles(stack)).toEqual(before);
   });
 
@@ -40,8 +49,10 @@ export function refusalTests(given: () => Given): void {
         for (let i = 0; i < 100; i++) yield piece;
       })(),
     ) as ReadableStream<Uint8Array>;
-    expect((await upload(ann, chat.id, stream, 'application/zip')).status).toBe(413);
-    expect((await upload(ann, chat.id, Buffer.alloc(100e6), 'application/zip')).status).toBe(413);
+    for (const bytes of [stream, Buffer.alloc(100e6)]) {
+      const { status, body } = await upload(ann, chat.id, bytes, 'application/zip');
+      expect([status, body.code]).toEqual([413, CODES[413]]);
+    }
     expect(keptFiles(stack)).toEqual(before);
   });
 
@@ -65,7 +76,8 @@ export function refusalTests(given: () => Given): void {
     await eventually(() => expect(keptFiles(stack).length).toBe(before.length + 1));
     let answer = '';
     sockets[1]!.on('data', (data: Buffer) => (answer += data.toString()));
-    await eventually(() => expect(answer).toContain(' 400 '), 15_000);
+    const refused = /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/;
+    await eventually(() => expect(answer).toMatch(refused), 15_000);
     expect(keptFiles(stack)).toEqual(before);
     sockets[1]!.destroy();
   }, 30_000);

@@ -73,14 +73,31 @@ describe('a send that may not be the first', () => {
     expect(connection.unanswered).toBe(0);
   });
 
-  it('joins one that is on its way here, without asking', async () => {
-    const { handle, writer, answers, lookups } = setUp();
+  it('joins one that is on its way here when storage has none', async () => {
+    const { handle, writer, answers } = setUp();
     await handle(send(1));
     await handle(send(1, { retry: true }));
     writer.flush();
     expect(answers()).toEqual(['01 sent', '01 sent']);
     expect(writer.appends).toHaveLength(1);
-    expect(lookups).toEqual([]);
+  });
+
+  it('has the position that storage knows, also when a later copy was appended here', async () => {
+    const { handle, writer, frames, world } = setUp();
+    for (const n of [2, 1]) await handle(send(n));
+    writer.flush();
+    await handle(send(1, { retry: true }));
+    // meanwhile storage has applied what another gateway had appended before
+    world.first = {
+      position: '0',
+      senderId: fakeConnection().connection.userId,
+      contentHash: contentHashOf(send(1).content),
+      sentAt: new Date(7).toISOString(),
+    };
+    await handle(send(1, { retry: true }));
+    const positions = frames.map((frame) => (JSON.parse(frame) as { position: string }).position);
+    expect(positions.slice(1)).toEqual(['1', '1', '0']);
+    expect(writer.appends).toHaveLength(2);
   });
 });
 
@@ -114,19 +131,18 @@ describe('a send that is held', () => {
     (writer.appends[n]!.done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: n });
 
   it('is answered held, counts as answered, and is answered sent later', async () => {
-    const { handle, answers, writer, connection, handler } = setUp({
-      first: {
-        position: '5',
-        senderId: fakeConnection().connection.userId,
-        contentHash: null,
-        sentAt: new Date(7).toISOString(),
-      },
-    });
+    const { handle, answers, writer, connection, handler, world } = setUp();
     await handle(send(1));
     hold(writer, 0);
     expect([answers(), connection.unanswered]).toEqual([['01 held'], 0]);
     await handle(send(1, { retry: true }));
     expect([answers(), connection.unanswered]).toEqual([['01 held', '01 held'], 0]);
+    world.first = {
+      position: '5',
+      senderId: connection.userId,
+      contentHash: null,
+      sentAt: new Date(7).toISOString(),
+    };
     handler.parts.log.drained([
       { message: spooledMessage(writer.appends[0]!.record)!, offset: 0n },
     ]);

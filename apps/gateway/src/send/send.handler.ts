@@ -47,8 +47,8 @@ export interface SendHandlerParts {
 }
 
 /**
- * The life of a `send` frame: sticky refusal, rate, membership and blocks, same id here, same id in
- * storage (only when it may not be the first), append. The common case runs through without a promise.
+ * The life of a `send` frame: sticky refusal, rate, membership and blocks, same id in storage (only
+ * when it may not be the first), same id here, append. The common case runs through without a promise.
  */
 export class SendHandler implements SendFrames {
   constructor(readonly parts: SendHandlerParts) {}
@@ -73,9 +73,9 @@ export class SendHandler implements SendFrames {
     const terms = id === undefined ? null : membership.terms(id, connection.userId);
     if (id === undefined || terms === null) return this.admit(connection, frame, first);
     const send = new SocketSend(this, connection, frame, id);
+    if (this.mayBeAgain(frame)) return this.askFirst(send, first);
     if (this.parts.log.join(send.message, send)) return;
-    if (!this.mayBeAgain(frame)) return this.append(send, terms, false);
-    return this.askFirst(send, first);
+    return this.append(send, terms, false);
   }
 
   /** Answers a refusal; a retryable one sticks to the conversation. */
@@ -131,24 +131,25 @@ export class SendHandler implements SendFrames {
       if (!terms && again) await membership.require(id, userId);
       else terms ??= await membership.requireSender(id, userId);
       const send = new SocketSend(this, connection, frame, id);
-      if (this.parts.log.join(send.message, send)) return;
       if (again || !terms) await this.askFirst(send, first);
-      else await this.append(send, terms, false);
+      else if (!this.parts.log.join(send.message, send)) await this.append(send, terms, false);
     } catch (error) {
       this.refuse(connection, frame, toTidingsError(error), this.keyOf(connection, frame));
     }
   }
 
+  /** Storage before memory: what was appended here may have been appended elsewhere before. */
   private async askFirst(
     send: SocketSend,
     asked: Promise<FirstAppend | null> | null,
   ): Promise<void> {
     const { conversationId, messageId } = send.message;
     const first = await (asked ?? this.parts.firsts.lookUp(conversationId, messageId));
-    if (first === null) await this.appendAgain(send);
-    else if (isSameMessage(first, send.message))
+    if (first === null) {
+      if (!this.parts.log.join(send.message, send)) await this.appendAgain(send);
+    } else if (isSameMessage(first, send.message)) {
       send.sent(first.position, Date.parse(first.sentAt));
-    else send.refused(new TidingsError('message_id_conflict'));
+    } else send.refused(new TidingsError('message_id_conflict'));
   }
 
   private async appendAgain(send: SocketSend): Promise<void> {
