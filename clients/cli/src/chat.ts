@@ -9,7 +9,7 @@ import { presenceText } from './message-lines';
 import { OutgoingLines } from './outgoing-lines';
 import { ReadNotes } from './read-notes';
 import type { Door } from './rooms';
-import { Transcript } from './transcript';
+import { BACK_TO_NOW, Transcript } from './transcript';
 import { TypingNotes } from './typing-notes';
 import { Vanishing } from './vanishing';
 
@@ -131,7 +131,7 @@ export class Chat {
     room.shownFrom = messages[0]!.position;
     this.status('earlier:');
     this.parts.screen.print(...this.transcript.lines(...messages));
-    this.status('— back to now —');
+    this.status(BACK_TO_NOW);
   }
 
   /** Draws the window anew; `deep`: with what the terminal has scrolled away. */
@@ -198,7 +198,7 @@ export class Chat {
     room.shownFrom = messages[0]?.position;
     const missing = messages.filter(({ messageId }) => !this.transcript.has(messageId));
     if (screen.interactive) this.clear(false);
-    else screen.print(...this.transcript.lines(...missing));
+    else screen.print(...missing.flatMap((message) => this.transcript.news(message)));
     client.markRead(room.conversationId!);
     this.prompt();
   }
