@@ -185,6 +185,9 @@ describe('a chat on the screen', () => {
     bench.chat.begin();
     void bench.terminal.screen.nextLine();
     await bench.chat.open({ conversationId: CONVERSATION });
+    const text = bench.window.join(' ');
+    expect(text).toContain('offline — older messages come later');
+    expect(text).not.toContain('no messages yet');
     bench.chat.write('written offline');
     expect(bench.window.at(-2)).toBe('· written offline');
     bench.down = false;

@@ -20,6 +20,9 @@ const MORE_MESSAGES = 20;
 /** Unsent messages above the prompt take this part of the window at most. */
 const FOOTER_SHARE = 3;
 
+/** Said of a chat that was opened without the server. */
+const OFFLINE = 'offline — older messages come later';
+
 /** The chat on the screen: what is said, what is under way, and whether there is a connection. */
 export class Chat {
   private opened: OpenRoom | null = null;
@@ -93,7 +96,6 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       room.partial = true;
-      this.status('without the server this is what is known here; the rest follows');
     }
     const messages = this.texts(room).slice(-FIRST_MESSAGES);
     await this.transcript.lookUp(messages);
@@ -103,7 +105,8 @@ export class Chat {
       : '';
     room.shownFrom = messages[0]?.position;
     screen.print('', this.header(about));
-    if (messages.length === 0) this.status('no messages yet');
+    if (room.partial) this.status(OFFLINE);
+    else if (messages.length === 0) this.status('no messages yet');
     screen.print(...this.transcript.lines(...messages));
     if (room.conversationId) client.markRead(room.conversationId);
     this.prompt();
