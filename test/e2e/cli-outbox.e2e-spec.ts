@@ -138,6 +138,22 @@ describe('the outbox of the terminal client', () => {
     expect(stored(ann)).not.toContain('killed-');
   }, 120_000);
 
+  it('comes online by a gateway that the server has named while the given one is away', async () => {
+    const given = { ...place(bob), servers: stack.gatewayUrls.slice(0, 1) };
+    const first = await kept(CliProcess.start({ ...given, password: true }));
+    first.type('/status');
+    await first.shows(/^Connection: online, by /);
+    expect(await first.quit()).toBe(0);
+    await stack.node('gateway-1').stop();
+    const second = await kept(CliProcess.start(given));
+    await eventually(() => {
+      second.type('/status');
+      expect(second.all(/^Connection: online, by (.*)$/)).toContain('gateway-2');
+    }, 60_000);
+    expect(await second.quit()).toBe(0);
+    await stack.node('gateway-1').restart();
+  }, 120_000);
+
   it('is logged in on this machine until it logs out, which leaves nothing behind', async () => {
     const path = [...files(ann).keys()].find((one) => one.endsWith('session.json'))!;
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { PRESENCE_RPC } from '@tidings/common/contracts/internal';
 import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
+import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
@@ -178,7 +179,7 @@ export class Presence {
           { ...gap, expected: String(expected), found: String(found) },
           'connection events are missing from the log',
         ),
-      onError: (error, what) => logger.warn({ err: error, what }, 'consumer trouble'),
+      onError: calmTrouble(logger),
       onFatal,
     });
   }

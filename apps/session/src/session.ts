@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
+import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type LogConsumerOptions } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
@@ -254,7 +255,7 @@ export class Session {
           { ...gap, expected: String(expected), found: String(found) },
           'records are missing from the log: an operator has to decide',
         ),
-      onError: (error, what) => logger.warn({ err: error, what }, 'consumer trouble'),
+      onError: calmTrouble(logger),
       onFatal,
       ...options,
     });

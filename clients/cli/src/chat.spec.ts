@@ -185,6 +185,9 @@ describe('a chat on the screen', () => {
     bench.chat.begin();
     void bench.terminal.screen.nextLine();
     await bench.chat.open({ conversationId: CONVERSATION });
+    const text = bench.window.join(' ');
+    expect(text).toContain('offline — older messages come later');
+    expect(text).not.toContain('no messages yet');
     bench.chat.write('written offline');
     expect(bench.window.at(-2)).toBe('· written offline');
     bench.down = false;
@@ -195,18 +198,70 @@ describe('a chat on the screen', () => {
     expect(bench.window.slice(2)).toEqual(['· written offline', 'Books>']);
   });
 
-  it('leaves the group when one is removed from it', async () => {
+  it('leaves the group when one is removed from it, and knows its name ever after', async () => {
     const members = [member(ME), member(PEER)];
     open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });
     await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.rooms.lookUp(CONVERSATION);
     await bench.chat.open({ conversationId: CONVERSATION });
-    bench.transport.last.receive({
-      ...{ type: 'conversation', conversationId: CONVERSATION, position: '2', previous: '1' },
-      ...{ messageId: message(2).messageId, senderId: PEER, sentAt: inMs(0) },
-      change: { kind: 'removed', userIds: [ME] },
-    });
-    await soon(() => expect(bench.window.join('\n')).toContain('no longer in Books'));
+    const changed = (n: number, change: object) =>
+      bench.transport.last.receive({
+        ...{ type: 'conversation', conversationId: CONVERSATION, position: String(n) },
+        ...{ messageId: message(n).messageId, senderId: PEER, sentAt: inMs(0) },
+        ...{ previous: String(n - 1), change },
+      });
+    bench.down = true;
+    changed(2, { kind: 'removed', userIds: [ME] });
+    await soon(() => expect(bench.window.join('\n')).toContain('bob removed you'));
     expect(bench.chat.current).toBeNull();
-    expect(bench.window.at(-1)).toBe('tidings>');
+    expect(bench.window.slice(-4)).toEqual([
+      expect.stringContaining('no longer in Books'),
+      '  in Books:',
+      expect.stringContaining('· bob removed you'),
+      'tidings>',
+    ]);
+    bench.down = false;
+    bench.conversation = { ...bench.conversation, title: 'Novels' };
+    changed(3, { kind: 'added', userIds: [ME], history: 'all' });
+    await soon(() => expect(bench.window.join('\n')).toContain('bob added you'));
+    expect(bench.window.at(-3)).toBe('  in Novels (/chat Novels):');
+  });
+
+  it('says where a line belongs that comes later than those behind it', async () => {
+    open();
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    const socket = bench.transport.last;
+    const hears = (n: number) =>
+      socket.receive({ type: 'message', ...message(n, { sentAt: inMs(0) }), previous: null });
+    for (const n of [2, 6, 3, 4, 7]) hears(n);
+    // Waiting lines have no place yet; what is sent has one.
+    bench.chat.write('mine');
+    hears(9);
+    const { messageId } = socket.frames<{ messageId: string }>('send')[0]!;
+    const place = { messageId, conversationId: CONVERSATION, position: '8', sentAt: inMs(0) };
+    socket.receive({ type: 'sent', ...place });
+    hears(10);
+    const [, ...shown] = bench.window.map((line) => line.replaceAll(/\d\d:\d\d/g, 'TIME'));
+    expect(shown).toEqual([
+      'TIME  bob  text 1',
+      'TIME  bob  text 2',
+      'TIME  bob  text 6',
+      '  earlier, before: TIME  bob  text 6',
+      'TIME  bob  text 3',
+      'TIME  bob  text 4',
+      '  — back to now —',
+      'TIME  bob  text 7',
+      'TIME  bob  text 9',
+      '  earlier, before: TIME  bob  text 9',
+      'TIME  you ✓  mine',
+      '  — back to now —',
+      'TIME  bob  text 10',
+      'bob>',
+    ]);
+    bench.chat.clear(false);
+    expect(bench.window.join('\n').match(/text \d+|mine/g)).toEqual(
+      ['1', '2', '3', '4', '6', '7'].map((n) => `text ${n}`).concat('mine', 'text 9', 'text 10'),
+    );
   });
 });

@@ -9,7 +9,7 @@ import { presenceText } from './message-lines';
 import { OutgoingLines } from './outgoing-lines';
 import { ReadNotes } from './read-notes';
 import type { Door } from './rooms';
-import { Transcript } from './transcript';
+import { BACK_TO_NOW, Transcript } from './transcript';
 import { TypingNotes } from './typing-notes';
 import { Vanishing } from './vanishing';
 
@@ -19,6 +19,9 @@ const FIRST_MESSAGES = 10;
 const MORE_MESSAGES = 20;
 /** Unsent messages above the prompt take this part of the window at most. */
 const FOOTER_SHARE = 3;
+
+/** Said of a chat that was opened without the server. */
+const OFFLINE = 'offline — older messages come later';
 
 /** The chat on the screen: what is said, what is under way, and whether there is a connection. */
 export class Chat {
@@ -93,7 +96,6 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       room.partial = true;
-      this.status('without the server this is what is known here; the rest follows');
     }
     const messages = this.texts(room).slice(-FIRST_MESSAGES);
     await this.transcript.lookUp(messages);
@@ -103,7 +105,8 @@ export class Chat {
       : '';
     room.shownFrom = messages[0]?.position;
     screen.print('', this.header(about));
-    if (messages.length === 0) this.status('no messages yet');
+    if (room.partial) this.status(OFFLINE);
+    else if (messages.length === 0) this.status('no messages yet');
     screen.print(...this.transcript.lines(...messages));
     if (room.conversationId) client.markRead(room.conversationId);
     this.prompt();
@@ -131,7 +134,7 @@ export class Chat {
     room.shownFrom = messages[0]!.position;
     this.status('earlier:');
     this.parts.screen.print(...this.transcript.lines(...messages));
-    this.status('— back to now —');
+    this.status(BACK_TO_NOW);
   }
 
   /** Draws the window anew; `deep`: with what the terminal has scrolled away. */
@@ -198,7 +201,7 @@ export class Chat {
     room.shownFrom = messages[0]?.position;
     const missing = messages.filter(({ messageId }) => !this.transcript.has(messageId));
     if (screen.interactive) this.clear(false);
-    else screen.print(...this.transcript.lines(...missing));
+    else screen.print(...missing.flatMap((message) => this.transcript.news(message)));
     client.markRead(room.conversationId!);
     this.prompt();
   }

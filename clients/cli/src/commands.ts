@@ -25,6 +25,10 @@ export interface CommandDeps {
   logOut(): Promise<void>;
 }
 
+const NUMBER = /^\d+$/;
+/** Commands that show a list whose numbers open chats. */
+const LISTING = /^\/(contacts|conversations|people|add(?!\s*@))\b/;
+
 /** Carries out what was typed. */
 export class Commands {
   /** Commands about the account. */
@@ -32,6 +36,8 @@ export class Commands {
   private readonly groups: GroupCommands;
   private readonly messages: MessageCommands;
   private readonly lists: Lists;
+  /** The line before this one listed something: a number may be meant as a choice. */
+  private listed = false;
 
   constructor(private readonly deps: CommandDeps) {
     const find = (name: string) => this.find(name);
@@ -55,13 +61,23 @@ export class Commands {
     const text = line.trimEnd();
     if (text.trim() === '') return true;
     let stays = true;
+    const listed = this.listed;
+    this.listed = LISTING.test(text);
     await this.friendly(async () => {
       if (text.startsWith('//')) chat.write(text.slice(1));
       else if (text.startsWith('/')) stays = await this.command(text);
-      else if (!chat.current && /^\d+$/.test(text.trim())) await this.open(text.trim());
+      else if (!NUMBER.test(text.trim())) chat.write(text);
+      else if (!chat.current) await this.open(text.trim());
+      else if (listed && this.lists.door(Number(text))) this.unsure(text.trim());
       else chat.write(text);
     });
     return stays;
+  }
+
+  /** A number behind a list, in an open chat: a choice or a message, which cannot be told. */
+  private unsure(number: string): void {
+    const choice = `/chat ${number} opens number ${number} of the list`;
+    this.deps.chat.status(`"${number}" is not sent: ${choice}, ${number} again sends it`);
   }
 
   private async friendly(work: () => Promise<void>): Promise<void> {
@@ -142,7 +158,7 @@ export class Commands {
   /** What a number, a name or a title stands for. */
   private async door(argument: string): Promise<Door | undefined> {
     const { people, rooms } = this.deps;
-    const listed = /^\d+$/.test(argument) ? this.lists.door(Number(argument)) : undefined;
+    const listed = NUMBER.test(argument) ? this.lists.door(Number(argument)) : undefined;
     if (listed) return listed;
     const group = rooms.group(argument);
     // Anybody may give a group any title; a user name is one person's.

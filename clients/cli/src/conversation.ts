@@ -4,6 +4,7 @@ import { Commands } from './commands';
 import { Files } from './files';
 import { friendly } from './friendly-errors';
 import { Keeper } from './keeper';
+import { NamedServers } from './named-servers';
 import type { CliOptions } from './options';
 import { People } from './people';
 import type { Profile } from './profile';
@@ -35,6 +36,7 @@ export async function converse(
   const keeper = new Keeper(profile.known);
   const people = new People(client, keeper.changed);
   const rooms = new Rooms(client, people, keeper.changed);
+  const servers = new NamedServers(client, options.servers, keeper.changed);
   const files = new Files(client);
   const parts = { client, screen, people, rooms, files };
   const chat = new Chat(parts);
@@ -49,7 +51,7 @@ export async function converse(
   try {
     people.learn(client.session!.user);
     await client.start();
-    keeper.begin(people, rooms);
+    keeper.begin({ people, rooms, servers });
     const name = safeLine(client.session!.user.username);
     screen.print(`Hello ${name}. /help lists the commands.`);
     await Promise.race([firstSync(client), pause(FIRST_SYNC_MS), left, ended]);

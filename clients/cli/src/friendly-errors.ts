@@ -28,6 +28,17 @@ const SENTENCES: Partial<Record<string, string>> = {
   message_id_conflict: 'Its id was taken by another message.',
 };
 
+/** What file systems refuse. */
+const FILE_SENTENCES: Partial<Record<string, string>> = {
+  ENOENT: 'There is no such file or folder',
+  ENOTDIR: 'There is no such file or folder',
+  EISDIR: 'That is a folder, not a file',
+  EACCES: 'This machine does not let you do that',
+  EPERM: 'This machine does not let you do that',
+  EEXIST: 'There is a file of this name already',
+  ENOSPC: 'The disk is full',
+};
+
 /** A sentence for the code of a refusal. */
 export function codeSentence(code: string, detail: string): string {
   return SENTENCES[code] ?? safeLine(`${detail} (${code})`);
@@ -36,13 +47,19 @@ export function codeSentence(code: string, detail: string): string {
 /** What went wrong, in words for the person at the keyboard. */
 export function friendly(error: unknown): string {
   if (error instanceof NetworkError) {
-    return `${error.message}. Is the server running? (npm start)`;
+    return `${error.message}. Is the server running, and its address right?`;
   }
   if (error instanceof OutboxFullError) return `${error.message}; please wait.`;
-  if (!(error instanceof TidingsError)) {
-    return safeLine(error instanceof Error ? error.message : String(error));
-  }
-  const fields = (error.errors ?? []).map((e) => `${e.path}: ${e.message}`).join('; ');
-  const sentence = codeSentence(error.code, error.message);
-  return fields === '' ? sentence : `${sentence} (${safeLine(fields)})`;
+  if (error instanceof TidingsError) return refusal(error);
+  const { code, path, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const sentence = FILE_SENTENCES[code ?? ''];
+  if (sentence === undefined) return safeLine(message ?? String(error));
+  return path === undefined ? `${sentence}.` : `${sentence}: ${safeLine(path)}`;
+}
+
+/** Why the server refuses; which fields are wrong is said once. */
+function refusal({ code, errors, message }: TidingsError): string {
+  const fields = safeLine((errors ?? []).map((e) => `${e.path}: ${e.message}`).join('; '));
+  if (fields === '') return codeSentence(code, message);
+  return code === 'invalid_request' ? fields : `${codeSentence(code, message)} (${fields})`;
 }

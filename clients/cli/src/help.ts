@@ -1,10 +1,11 @@
 /** What `/help` says. */
 export const HELP = [
   'People and chats',
-  '  /conversations      your chats and what is unread; a number opens one',
-  '  /contacts           your contacts; a number opens a chat',
-  '  /people [PREFIX]    look for people; /add NAME makes somebody a contact',
+  '  /conversations      your chats and what is unread',
+  '  /contacts           your contacts; /add NAME makes somebody one',
+  '  /people [PREFIX]    look for people whose names begin so',
   '  /chat NAME          open a chat: a person, or the title of a group',
+  '  /chat N             open number N of the last list; while none is open: N',
   '  /history            earlier messages; /clear clears window and scrollback',
   'Writing',
   '  TEXT                goes to the open chat; //text begins with a /',

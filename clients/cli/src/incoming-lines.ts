@@ -60,12 +60,12 @@ export class IncomingLines {
     const { conversationId, messageId } = message;
     if (!client.conversation(conversationId)?.message(messageId)) return;
     if (!this.here(message)) {
-      return screen.print(transcript.elsewhere(conversationId), ...transcript.lines(message));
+      return screen.print(transcript.elsewhere(conversationId), ...transcript.news(message));
     }
     const room = this.floor.room()!;
     room.conversationId ??= conversationId;
     room.shownFrom ??= message.position;
-    screen.print(...transcript.lines(message));
+    screen.print(...transcript.news(message));
     client.markRead(conversationId);
   }
 

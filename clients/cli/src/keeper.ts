@@ -1,4 +1,5 @@
 import type { Known } from './memory';
+import type { NamedServers } from './named-servers';
 import type { People } from './people';
 import type { PrivateFile } from './private-file';
 import type { Rooms } from './rooms';
@@ -8,19 +9,27 @@ const TOGETHER_MS = 200;
 /** So many people are remembered at most: those met last. */
 const MOST_USERS = 1_000;
 
-/** Remembers people and chats from run to run, so that one can write to them while offline. */
+interface Lists {
+  people: People;
+  rooms: Rooms;
+  servers: NamedServers;
+}
+
+/** Remembers people, chats and gateways from run to run, so that one can go on without the server. */
 export class Keeper {
-  private lists: { people: People; rooms: Rooms } | null = null;
+  private lists: Lists | null = null;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly file: PrivateFile<Known>) {}
 
   /** Hands over what an earlier run knew, and keeps what is learned from now on. */
-  begin(people: People, rooms: Rooms): void {
+  begin(lists: Lists): void {
+    const { people, rooms, servers } = lists;
     const known = this.file.read();
     for (const user of known?.users ?? []) if (!people.knows(user.id)) people.learn(user);
     rooms.recall(known?.rooms ?? []);
-    this.lists = { people, rooms };
+    servers.add(known?.servers ?? []);
+    this.lists = lists;
   }
 
   /** Something is known that was not. */
@@ -43,9 +52,10 @@ export class Keeper {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     if (!this.lists) return;
-    const { people, rooms } = this.lists;
+    const { people, rooms, servers } = this.lists;
     try {
-      this.file.write({ users: people.all().slice(-MOST_USERS), rooms: rooms.all() });
+      const users = people.all().slice(-MOST_USERS);
+      this.file.write({ users, rooms: rooms.all(), servers: servers.all() });
     } catch {
       // It is a convenience: without it a chat is found by the server again.
     }

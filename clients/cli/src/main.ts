@@ -4,6 +4,7 @@ import { Cancelled } from './cancelled';
 import { converse, INTERRUPTED, LEFT, type Left } from './conversation';
 import { friendly } from './friendly-errors';
 import { completeCommand } from './help';
+import { httpAddresses } from './named-servers';
 import { readOptions, serverAddress, USAGE, type CliOptions } from './options';
 import { PipeScreen } from './pipe-screen';
 import { lastUser, noteLastUser, stateFolder, takeProfile, type Profile } from './profile';
@@ -59,7 +60,9 @@ async function run(screen: Screen, options: CliOptions, left: Left): Promise<num
     const profile = takeProfile(folder, host, username);
     const outbox = new FileOutboxStore(profile.outboxPath);
     const saveSession = sessionSaver(profile, screen);
-    return { profile, client: nodeClient({ servers, outbox, saveSession }) };
+    const client = nodeClient({ servers, outbox, saveSession });
+    client.addServers(httpAddresses(profile.known.read()?.servers ?? [], servers));
+    return { profile, client };
   };
   const reachable = async (): Promise<void> => {
     await nodeClient({ servers }).api.serverInfo();
@@ -68,7 +71,7 @@ async function run(screen: Screen, options: CliOptions, left: Left): Promise<num
   const signedIn = await Promise.race([signIn(deps), left]);
   if (signedIn === LEFT) return INTERRUPTED;
   noteLastUser(folder, host, signedIn.client.session!.user.username);
-  return await converse(screen, signedIn, options, left);
+  return await converse(screen, signedIn, { ...options, servers }, left);
 }
 
 /** Keeps the login. Without it one has to log in again the next time; that is all. */

@@ -2,10 +2,12 @@ import type { SavedSession, User } from '@tidings/sdk';
 import { PrivateFile } from './private-file';
 import type { KnownRoom } from './rooms';
 
-/** People and chats as an earlier run knew them: names and ids, no messages. */
+/** People, chats and gateways as an earlier run knew them: names and ids, no messages. */
 export interface Known {
   users: User[];
   rooms: KnownRoom[];
+  /** Addresses of gateways that the server has named. */
+  servers?: string[];
 }
 
 const isRaw = (value: unknown): value is Record<string, unknown> =>
@@ -26,9 +28,11 @@ function isSession(value: unknown): value is SavedSession {
 function isKnown(value: unknown): value is Known {
   if (!isRaw(value) || !Array.isArray(value['users']) || !Array.isArray(value['rooms']))
     return false;
-  const { users, rooms } = value as { users: unknown[]; rooms: unknown[] };
+  const { users, rooms, servers = [] } = value as Record<string, unknown[]>;
   const isRoom = (room: unknown) => isRaw(room) && typeof room['conversationId'] === 'string';
-  return users.every(isUser) && rooms.every(isRoom);
+  const isAddress = (server: unknown) => typeof server === 'string';
+  if (!Array.isArray(servers) || !servers.every(isAddress)) return false;
+  return users!.every(isUser) && rooms!.every(isRoom);
 }
 
 /** The login of this device. Whoever reads the file acts as this user, until `/logout`. */

@@ -50,17 +50,23 @@ export class OutgoingLines {
 
   private sent(outgoing: Outgoing, place: Place): void {
     this.saidHeld = false;
-    const { rooms, screen, transcript } = this.floor;
+    const { rooms } = this.floor;
     const { to } = outgoing.record;
-    const { conversationId, position, sentAt } = place;
+    const { conversationId } = place;
     if (to !== undefined) rooms.learnDirect(conversationId, to);
     const room = this.floor.room();
     if (room && room.conversationId === undefined && room.user?.id === to) {
       room.conversationId = conversationId;
     }
+    this.done(outgoing, () => this.sentLines(outgoing, place));
+  }
+
+  private sentLines(outgoing: Outgoing, place: Place): string[] {
+    const { screen, transcript } = this.floor;
+    const { conversationId, position, sentAt } = place;
+    const room = this.floor.room();
     const here = room?.conversationId === conversationId;
     if (here) room.shownFrom ??= position;
-    transcript.note(outgoing.messageId);
     const lines = messageLines(
       {
         time: clockTime(sentAt),
@@ -72,7 +78,9 @@ export class OutgoingLines {
       screen.columns,
       screen.style,
     );
-    this.done(outgoing, here ? lines : [transcript.elsewhere(conversationId), ...lines]);
+    const where = here ? [] : [transcript.elsewhere(conversationId)];
+    const { messageId } = outgoing;
+    return [...where, ...transcript.placed({ conversationId, messageId, position }), ...lines];
   }
 
   private held(): void {
@@ -85,17 +93,17 @@ export class OutgoingLines {
     const { style } = this.floor.screen;
     if (code === 'content_expired' && outgoing) {
       const line = `  ${TICKS.failed} a message was not sent in time and has disappeared`;
-      return this.done(outgoing, [style.dim(line)]);
+      return this.done(outgoing, () => [style.dim(line)]);
     }
     const text = outgoing ? `: ${outgoingText(outgoing)}` : '';
     const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
     const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
-    this.done(outgoing, [style.bad(line)]);
+    this.done(outgoing, () => [style.bad(line)]);
   }
 
   /** Prints what became of own messages, in the order in which they were written. */
-  private done(outgoing: Outgoing | undefined, lines: string[]): void {
-    const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines;
+  private done(outgoing: Outgoing | undefined, lines: () => string[]): void {
+    const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines();
     this.floor.prompt();
     this.floor.screen.print(...printed);
   }

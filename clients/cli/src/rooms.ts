@@ -22,6 +22,8 @@ const MOST_KNOWN = 500;
 export class Rooms {
   private readonly known = new Map<string, KnownRoom>();
   private readonly asked = new Set<string>();
+  /** Titles of groups that this user is not in any more: for what is told about that. */
+  private readonly former = new Map<string, string>();
 
   constructor(
     private readonly client: TidingsClient,
@@ -86,7 +88,8 @@ export class Rooms {
   name(conversationId: string): string {
     const room = this.known.get(conversationId);
     if (room?.userId !== undefined) return this.people.name(room.userId);
-    return room?.title === undefined ? 'another chat' : safeLine(room.title);
+    const title = room ? room.title : this.former.get(conversationId);
+    return title === undefined ? 'another chat' : safeLine(title);
   }
 
   /** The group of this title, the one met last. */
@@ -96,8 +99,13 @@ export class Rooms {
     return groups.findLast((room) => safeLine(room.title ?? '').toLowerCase() === wanted);
   }
 
-  /** Lets go of a conversation, e.g. after leaving it. */
+  /** Lets go of a conversation, e.g. after leaving it; its title stays for the rest of this run. */
   forget(conversationId: string): void {
+    const title = this.known.get(conversationId)?.title;
+    if (title !== undefined) this.former.set(conversationId, title);
+    const [oldest] = this.former.keys();
+    if (this.former.size > MOST_KNOWN) this.former.delete(oldest!);
+    this.asked.delete(conversationId);
     if (this.known.delete(conversationId)) this.changed();
   }
 

@@ -41,11 +41,15 @@ export class Answers {
 
   /** Whether an account is to be made first. */
   async registers(): Promise<boolean> {
+    // Who has never been here has no account yet, most likely.
+    const usual = this.lastUser === undefined ? 'n' : 'l';
     while (this.register === undefined) {
-      const question = 'Log in (l) or make a new account (n)? [l]';
-      const letter = (await this.line(question)).trim().toLowerCase();
-      if (letter === '' || letter.startsWith('l')) this.register = false;
-      else if (letter.startsWith('n')) this.register = true;
+      const question = `Log in (l) or make a new account (n)? [${usual}]`;
+      const answer = (await this.line(question)).trim().toLowerCase() || usual;
+      if (['l', 'login', 'log in'].includes(answer)) this.register = false;
+      else if (['n', 'new', 'register'].includes(answer)) this.register = true;
+      else
+        this.screen.print('Please answer with l or n; names and passwords are asked after that.');
     }
     return this.register;
   }

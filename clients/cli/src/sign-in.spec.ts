@@ -80,13 +80,27 @@ describe('signing in', () => {
     new TidingsError(code);
 
   it('asks again only for what was wrong with a registration, and says what it asks for', async () => {
-    answers = ['n', 'ann', 'secret', 'secret', 'Ann', '', 'anne', 'a@b.c', 'better', 'better'];
+    answers = [
+      'nancy',
+      '',
+      'ann',
+      'secret',
+      'secret',
+      'Ann',
+      '',
+      'anne',
+      'a@b.c',
+      'better',
+      'better',
+    ];
     failures = {
       register: [refused('username_taken'), refused('email_taken'), refused('weak_password')],
     };
     await start([]);
     expect(dialogue).toEqual([
-      'Log in (l) or make a new account (n)? [l]',
+      'Log in (l) or make a new account (n)? [n]',
+      'Please answer with l or n; names and passwords are asked after that.',
+      'Log in (l) or make a new account (n)? [n]',
       'User name:',
       'Password:',
       'Once more:',

@@ -1,6 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClientEvents, TidingsClient } from '@tidings/sdk';
+import { httpAddresses, NamedServers } from './named-servers';
 import { readOptions, serverAddress } from './options';
 import { stateFolder, takeProfile } from './profile';
 import { stackGateways } from './stack-gateways';
@@ -93,5 +95,36 @@ describe('what a machine remembers', () => {
     expect(stackGateways(path, () => 0.9)).toEqual(['http://b', 'http://a']);
     writeFileSync(path, 'torn');
     expect(stackGateways(path)).toEqual([]);
+  });
+});
+
+describe('gateways that the server has named', () => {
+  it.each([
+    [['ws://b:81/v1/ws', 'ws://a/v1/ws', 'ws://b:81/'], ['http://a'], ['http://b:81']],
+    [['wss://b/v1/ws', 'http://c'], ['http://a'], ['https://b', 'http://c']],
+    [['ws://b/', 'wss://c/', 'https://d'], ['https://a'], ['https://c', 'https://d']],
+    [['ws://b/'], ['https://a', 'http://a'], ['http://b']],
+    [['file:///x', 'odd', ''], ['http://a'], []],
+  ])('%j beside %j: %j', (urls, given, addresses) => {
+    expect(httpAddresses(urls, given)).toEqual(addresses);
+  });
+
+  it('are asked too, and remembered as long as they are named', () => {
+    const asked: string[] = [];
+    let tell: (event: Pick<ClientEvents['gateways'], 'gateways'>) => void = () => undefined;
+    const client = {
+      on: (_: string, listener: typeof tell) => (tell = listener),
+      addServers: (servers: string[]) => asked.push(...servers),
+    } as unknown as TidingsClient;
+    let changes = 0;
+    const named = new NamedServers(client, ['http://a'], () => changes++);
+    named.add(['http://old']);
+    tell({ gateways: ['a', 'b'].map((id) => ({ id, url: `ws://${id}/v1/ws` })) });
+    tell({ gateways: [{ id: 'b', url: 'ws://b/v1/ws' }] });
+    expect(named.all()).toEqual(['http://b', 'http://old']);
+    expect(asked).toEqual(['http://old', 'http://b', 'http://b']);
+    expect(changes).toBe(2);
+    for (let n = 0; n < 20; n++) named.add([`http://${n}`]);
+    expect(named.all()).toHaveLength(8);
   });
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { TidingsError, NetworkError, Outgoing } from '@tidings/sdk';
 import { friendly } from './friendly-errors';
 import { safeName } from './files';
@@ -152,16 +153,27 @@ describe('errors in words', () => {
     [new TidingsError('bad_credentials'), 'User name or password is wrong.'],
     [new TidingsError('username_taken'), 'This user name is taken. Please choose another one.'],
     [new TidingsError('weak_password', { detail: 'Too short' }), 'Too short (weak_password)'],
-    [new NetworkError('Cannot reach http://x'), 'Cannot reach http://x. Is the server running?'],
+    [
+      new NetworkError('Cannot reach http://x'),
+      'Cannot reach http://x. Is the server running, and its address right?',
+    ],
     [new Error(`odd ${ESC}[2J`), 'odd ␛[2J'],
     ['text', 'text'],
   ])('%s', (error, sentence) => expect(friendly(error)).toContain(sentence));
 
   it('names the fields that are wrong', () => {
     const errors = [{ path: 'email', message: 'not an address' }];
-    expect(friendly(new TidingsError('invalid_request', { errors }))).toContain(
-      'email: not an address',
+    const detail = 'email: not an address';
+    expect(friendly(new TidingsError('invalid_request', { errors, detail }))).toBe(detail);
+    expect(friendly(new TidingsError('weak_password', { errors, detail: 'Weak' }))).toBe(
+      'Weak (weak_password) (email: not an address)',
     );
+  });
+
+  it('says plainly what is the matter with a file', async () => {
+    const reading = async (path: string) => friendly(await readFile(path).catch((e: unknown) => e));
+    expect(await reading('/no\u001bpe')).toBe('There is no such file or folder: /no␛pe');
+    expect(await reading('/')).toBe('That is a folder, not a file.');
   });
 });
 
@@ -173,10 +185,10 @@ describe('own messages under way', () => {
     const underWay = new UnderWay();
     const [one, two, other] = [outgoing('1', 'a'), outgoing('2', 'a'), outgoing('3', 'b')];
     for (const o of [one, two, other]) underWay.add(o!);
-    expect(underWay.settle(two!, ['two'])).toEqual([]);
-    expect(underWay.settle(other!, ['other'])).toEqual(['other']);
+    expect(underWay.settle(two!, () => ['two'])).toEqual([]);
+    expect(underWay.settle(other!, () => ['other'])).toEqual(['other']);
     expect(underWay.all()).toEqual([one, two]);
-    expect(underWay.settle(one!, ['one'])).toEqual(['one', 'two']);
-    expect(underWay.settle(outgoing('9', 'a'), ['unknown'])).toEqual(['unknown']);
+    expect(underWay.settle(one!, () => ['one'])).toEqual(['one', 'two']);
+    expect(underWay.settle(outgoing('9', 'a'), () => ['unknown'])).toEqual(['unknown']);
   });
 });

@@ -1,14 +1,22 @@
-import type { Message, ReadBy } from '@tidings/sdk';
+import { comparePositions, type Message, type ReadBy } from '@tidings/sdk';
 import type { ChatParts } from './chat-parts';
 import { eventLine, eventUsers } from './event-lines';
 import { clockTime, contentText, messageLines, tickOf } from './message-lines';
+import { safeLine } from './safe-text';
+import { shortened } from './width';
 
 /** So many messages are taken for being on the screen at most, the latest ones. */
 const MOST_NOTED = 5_000;
+/** After messages that stand further down than they belong. */
+export const BACK_TO_NOW = '— back to now —';
+/** Columns for the beginning of a line that is pointed to. */
+const PIECE = 48;
 
-/** How messages look, and which of them are on the screen. */
+/** How messages look, which of them are on the screen, and whether they stand there in their order. */
 export class Transcript {
   private readonly onScreen = new Set<string>();
+  /** The message printed last belongs before this one, which stands above it; null: in its order. */
+  private before: Message | null = null;
 
   constructor(private readonly parts: ChatParts) {}
 
@@ -33,12 +41,36 @@ export class Transcript {
     return { ...marks, of: Math.max(marks.of, others) };
   }
 
-  /** The lines of messages, which are on the screen from now on. */
+  /** The lines of messages in their order, which are on the screen from now on. */
   lines(...messages: Message[]): string[] {
+    this.before = null;
     return messages.flatMap((message) => {
       this.note(message.messageId);
       return this.linesOf(message);
     });
+  }
+
+  /** The lines of a message that comes by itself, with its place when that is further up. */
+  news(message: Message): string[] {
+    return [...this.placed(message), ...this.linesOf(message)];
+  }
+
+  /**
+   * A message is printed below all others. What is to be said before it: which line it belongs before,
+   * when later ones of its chat are there already; and where the order goes on after such ones.
+   */
+  placed(at: Pick<Message, 'conversationId' | 'messageId' | 'position'>): string[] {
+    const { client, screen } = this.parts;
+    const { conversationId, messageId, position } = at;
+    const next = client
+      .messages(conversationId)
+      .find((m) => comparePositions(m.position, position) > 0 && this.has(m.messageId));
+    const last = this.before;
+    this.before = next ?? null;
+    this.note(messageId);
+    if (next?.messageId === last?.messageId) return [];
+    if (next) return [screen.style.dim(`  earlier, before: ${this.piece(next)}`)];
+    return last?.conversationId === conversationId ? [screen.style.dim(`  ${BACK_TO_NOW}`)] : [];
   }
 
   /** These are on the screen (or nothing: it is empty). */
@@ -72,10 +104,20 @@ export class Transcript {
     const { rooms, screen } = this.parts;
     const name = rooms.name(conversationId);
     const group = rooms.get(conversationId)?.userId === undefined;
-    const where = group
-      ? `in ${name} (/chat ${name}):`
-      : `in the chat with ${name} (/chat ${name}):`;
-    return screen.style.dim(`  ${where}`);
+    const where = group ? `in ${name}` : `in the chat with ${name}`;
+    const way = rooms.knows(conversationId) ? ` (/chat ${name})` : '';
+    return screen.style.dim(`  ${where}${way}:`);
+  }
+
+  /** The beginning of a message, to find it on the screen. */
+  private piece(message: Message): string {
+    const { content, senderId, sentAt, deleted } = message;
+    const { files } = this.parts;
+    const text =
+      content.kind === 'event'
+        ? `· ${eventLine(content.event, senderId, this.name) ?? ''}`
+        : `${this.name(senderId)}  ${safeLine(contentText(content, deleted, files.number(message)))}`;
+    return shortened(`${clockTime(sentAt)}  ${text}`, PIECE);
   }
 
   private linesOf(message: Message): string[] {

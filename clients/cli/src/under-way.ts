@@ -5,7 +5,7 @@ import type { Outgoing } from '@tidings/sdk';
  * an earlier one; they are printed in the order of writing, which is their order in the log.
  */
 export class UnderWay {
-  private waiting: { outgoing: Outgoing; lines: string[] | null }[] = [];
+  private waiting: { outgoing: Outgoing; lines: (() => string[]) | null }[] = [];
 
   add(outgoing: Outgoing): void {
     this.waiting.push({ outgoing, lines: null });
@@ -16,10 +16,10 @@ export class UnderWay {
     return this.waiting.map(({ outgoing }) => outgoing);
   }
 
-  /** What became of a message is known; gives the lines that can be printed now. */
-  settle(outgoing: Outgoing, lines: string[]): string[] {
+  /** What became of a message is known; makes the lines that can be printed now. */
+  settle(outgoing: Outgoing, lines: () => string[]): string[] {
     const own = this.waiting.find((w) => w.outgoing.messageId === outgoing.messageId);
-    if (!own) return lines;
+    if (!own) return lines();
     own.lines = lines;
     const blocked = new Set<string>();
     const printed: string[] = [];
@@ -28,7 +28,7 @@ export class UnderWay {
       const chat = to ?? conversationId ?? '';
       if (w.lines === null) blocked.add(chat);
       if (w.lines === null || blocked.has(chat)) return true;
-      printed.push(...w.lines);
+      printed.push(...w.lines());
       return false;
     });
     return printed;

@@ -1,5 +1,5 @@
 import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation, GatewayAddress } from '@tidings/common/contracts/http';
 import type { AccountEvent } from './account';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';
@@ -52,6 +52,8 @@ export interface ClientEvents {
   synced: SyncResult;
   /** Parts of the account have changed; with those that were read by `client.account`, read again. */
   account: AccountEvent;
+  /** The server has named gateways to this login, the best first; see TidingsClient.addServers. */
+  gateways: { gateways: readonly GatewayAddress[] };
   problem: Problem;
   stopped: StopReason;
 }

@@ -24,6 +24,13 @@ describe('client', () => {
     expect(uuidV7Time(messageId)).toBe(Date.parse('2030-01-01T00:00:00.000Z'));
   });
 
+  it('tells which gateways the server has named', async () => {
+    const named: string[][] = [];
+    bench.client.on('gateways', ({ gateways }) => named.push(gateways.map(({ id }) => id)));
+    await bench.online();
+    expect(named).toEqual([['g1', 'g2']]);
+  });
+
   it.each(['sent', 'own push', 'sync'])('takes the id back from %s', async (how) => {
     await bench.online();
     const outgoing = bench.client.send({ conversationId: CONVERSATION, text: 'hello' });

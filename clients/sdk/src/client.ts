@@ -37,6 +37,7 @@ export class TidingsClient extends ConversationClient {
   readonly account: Account;
   private readonly clock: Clock;
   private readonly serverTime: ServerTime;
+  private readonly http: HttpClient;
   private readonly tokens: TokenKeeper;
   private started = false;
   private current: ClientState = 'offline';
@@ -46,13 +47,13 @@ export class TidingsClient extends ConversationClient {
     super();
     this.clock = options.clock ?? systemClock;
     this.serverTime = new ServerTime(this.clock);
-    const http = new HttpClient({
+    this.http = new HttpClient({
       servers: options.servers,
       fetch: options.fetch,
       onDate: (date) => this.serverTime.hint(date),
     });
-    this.tokens = new TokenKeeper(http, this.clock, options.saveSession ?? (() => undefined));
-    this.api = new TidingsApi(http, this.tokens);
+    this.tokens = new TokenKeeper(this.http, this.clock, options.saveSession ?? (() => undefined));
+    this.api = new TidingsApi(this.http, this.tokens);
     this.account = new Account(this.api, (event) => this.emit('account', event));
   }
 
@@ -74,6 +75,14 @@ export class TidingsClient extends ConversationClient {
   /** Messages that are not in the log yet, oldest first within a conversation. */
   get unsent(): Outgoing[] {
     return this.live?.unsent() ?? [];
+  }
+
+  /**
+   * More base addresses, asked when those before them do not answer. They receive what a server does,
+   * passwords and tokens too: only what the user or the server itself has named.
+   */
+  addServers(servers: readonly string[]): void {
+    this.http.add(servers);
   }
 
   /** Makes an account; {@link login} follows. */

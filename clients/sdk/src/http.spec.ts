@@ -77,6 +77,15 @@ describe('HTTP client', () => {
     expect(servers.urls()).toEqual(['http://one/v1/me', 'http://two/v1/me', 'http://two/v1/me']);
   });
 
+  it('asks added servers when the given ones cannot be reached', async () => {
+    const { client, servers } = http(refused(), refused());
+    client.add(['http://three/', 'http://one']);
+    await client.request(get);
+    await client.request(get);
+    const asked = ['one', 'two', 'three', 'three'].map((name) => `http://${name}/v1/me`);
+    expect(servers.urls()).toEqual(asked);
+  });
+
   it('fails when no server can be reached', async () => {
     const { client, servers } = http(refused(), reset());
     await expect(client.request(get)).rejects.toThrow(NetworkError);

@@ -37,6 +37,8 @@ export interface HttpOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** So many addresses are added to the given ones at most. */
+const MOST_ADDED = 16;
 
 /** Errors of a connection that was never made: nothing was carried out. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -46,12 +48,12 @@ const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUN
  * network {@link NetworkError}.
  */
 export class HttpClient {
-  private readonly servers: readonly string[];
+  private servers: readonly string[];
   private readonly fetch: typeof fetch;
   private current = 0;
 
   constructor(private readonly options: HttpOptions) {
-    this.servers = options.servers.map((server) => server.replace(/\/+$/, ''));
+    this.servers = options.servers.map(withoutSlash);
     if (this.servers.length === 0) throw new Error('At least one server address is needed');
     this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
@@ -59,6 +61,12 @@ export class HttpClient {
   /** The server that is asked first at the moment. */
   get server(): string {
     return this.servers[this.current % this.servers.length]!;
+  }
+
+  /** More addresses, asked when those before them do not answer. */
+  add(servers: readonly string[]): void {
+    const all = new Set([...this.servers, ...servers.map(withoutSlash)]);
+    this.servers = [...all].slice(0, this.options.servers.length + MOST_ADDED);
   }
 
   /**
@@ -122,6 +130,10 @@ export class HttpClient {
   private leave(server: string): void {
     if (this.server === server) this.current = (this.current + 1) % this.servers.length;
   }
+}
+
+function withoutSlash(address: string): string {
+  return address.replace(/\/+$/, '');
 }
 
 function queryText(query: HttpCall['query']): string {

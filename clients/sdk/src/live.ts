@@ -222,8 +222,12 @@ export class Live {
 
   private makeConnection(): Connection {
     const { api, deviceId, transport, clock, random, emit } = this.deps;
-    const directory = (avoid: string[], signal: AbortSignal) =>
-      api.connections(avoid.length > 0 ? { deviceId, avoid } : { deviceId }, signal);
+    const directory = async (avoid: string[], signal: AbortSignal) => {
+      const body = avoid.length > 0 ? { deviceId, avoid } : { deviceId };
+      const answer = await api.connections(body, signal);
+      if (!signal.aborted) emit('gateways', { gateways: answer.gateways });
+      return answer;
+    };
     return new Connection(
       { directory, transport, clock, random },
       {

@@ -1,4 +1,5 @@
 import { GROUPS } from '@tidings/common/contracts/topics';
+import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import type { KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
@@ -97,6 +98,6 @@ function consumer(options: OpenLogOptions, batches: BatchWriter): LogConsumerStr
         { ...gap, expected: String(expected), found: String(found) },
         'records are missing from the log: an operator has to decide',
       ),
-    onError: (error, what) => logger.warn({ err: error, what }, 'consumer trouble'),
+    onError: calmTrouble(logger),
   });
 }

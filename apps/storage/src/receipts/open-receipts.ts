@@ -1,4 +1,5 @@
 import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
+import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import type { KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
 import type { Logger } from '@tidings/common/runtime/logger';
@@ -38,7 +39,7 @@ export function openReceipts(options: {
         { ...gap, expected: String(expected), found: String(found) },
         'receipts are missing from the log: an operator has to decide',
       ),
-    onError: (error, what) => logger.warn({ err: error, what }, 'receipt consumer trouble'),
+    onError: calmTrouble(logger, 'receipt consumer trouble'),
   });
   return strategy;
 }

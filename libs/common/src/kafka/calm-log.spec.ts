@@ -1,5 +1,5 @@
 import { logLevel } from 'kafkajs';
-import { calmLog } from './calm-log';
+import { calmLog, calmTrouble } from './calm-log';
 
 function setUp() {
   let clock = 0;
@@ -41,5 +41,24 @@ it('passes a repeated message on once in a while, with the number left out', () 
   expect(lines).toEqual([
     ['error', 'down', undefined],
     ['error', 'down', 49],
+  ]);
+});
+
+it('passes the same trouble of a consumer on once in a while, whatever the partition', () => {
+  let clock = 0;
+  const lines: unknown[] = [];
+  const logger = { warn: (about: object, message: string) => lines.push([message, about]) };
+  const trouble = calmTrouble(logger, 'consumer trouble', () => clock);
+  const down = new Error('down');
+  for (let n = 0; n < 50; n++) trouble(down, `loading chat.messages.v1/${n}`);
+  trouble(down, 'joining the group');
+  trouble('odd', 'joining the group');
+  clock += 10_000;
+  trouble(down, 'loading chat.messages.v1/7');
+  expect(lines).toEqual([
+    ['consumer trouble', { err: down, what: 'loading chat.messages.v1/0' }],
+    ['consumer trouble', { err: down, what: 'joining the group' }],
+    ['consumer trouble', { err: 'odd', what: 'joining the group' }],
+    ['consumer trouble', { err: down, what: 'loading chat.messages.v1/7', repeated: 49 }],
   ]);
 });

@@ -30,17 +30,7 @@ const STARTING = /coordinator|LEADER_NOT_AVAILABLE|rebalanc|Connection error|Fai
  */
 export function calmLog(log: KafkaLog | undefined, now: () => number = Date.now): logCreator {
   const calmUntil = now() + CALM_START_MS;
-  const seen = new Map<string, { until: number; left: number }>();
-  const repeats = (message: string): number | null => {
-    const last = seen.get(message);
-    if (last && now() < last.until) {
-      last.left++;
-      return null;
-    }
-    if (seen.size >= REMEMBERED) seen.clear();
-    seen.set(message, { until: now() + REPEAT_MS, left: 0 });
-    return last?.left ?? 0;
-  };
+  const repeats = countRepeats(now);
   return () => (entry: LogEntry) => {
     if (!log) return;
     const { message } = entry.log;
@@ -53,6 +43,39 @@ export function calmLog(log: KafkaLog | undefined, now: () => number = Date.now)
       ...(repeated > 0 ? { repeated } : {}),
       part: entry.namespace,
     });
+  };
+}
+
+/**
+ * The `onError` of a consumer that writes warnings: the same trouble, of whatever partition, is passed
+ * on once in a while, with the number of those left out.
+ */
+export function calmTrouble(
+  logger: { warn(about: object, message: string): void },
+  message = 'consumer trouble',
+  now: () => number = Date.now,
+): (error: unknown, what: string) => void {
+  const repeats = countRepeats(now);
+  return (error, what) => {
+    const doing = what.replace(/ \S+\/\d+$/, '');
+    const repeated = repeats(`${doing}: ${error instanceof Error ? error.message : String(error)}`);
+    if (repeated === null) return;
+    logger.warn({ err: error, what, ...(repeated > 0 ? { repeated } : {}) }, message);
+  };
+}
+
+/** Counts what repeats: gives how many were left out since the last time, null: this one is, too. */
+function countRepeats(now: () => number): (message: string) => number | null {
+  const seen = new Map<string, { until: number; left: number }>();
+  return (message) => {
+    const last = seen.get(message);
+    if (last && now() < last.until) {
+      last.left++;
+      return null;
+    }
+    if (seen.size >= REMEMBERED) seen.clear();
+    seen.set(message, { until: now() + REPEAT_MS, left: 0 });
+    return last?.left ?? 0;
   };
 }
 

@@ -2,6 +2,7 @@ import type { Kafka, PartitionMetadata } from 'kafkajs';
 import { decodeFetch, type FetchAnswer, FETCH_VERSION } from './fetch-decoder';
 import { paceFetches } from './fetch-pace';
 import type { ConnectionPool, ProtocolRequest } from './kafkajs-requests';
+import { checkWhenWaiting } from './request-checks';
 
 export type { ProtocolRequest } from './kafkajs-requests';
 
@@ -108,7 +109,7 @@ export function destroyCluster(cluster: KafkaCluster): void {
 /**
  * Changes what all clusters of this instance do with some answers. Metadata in which some partitions
  * have no leader is kept: kafkajs refuses it as a whole, so one leaderless partition would stop its
- * whole topic. For the log consumer, which passes `onOutOfRange`, moreover:
+ * whole topic. Idle connections have no timers: {@link checkWhenWaiting}. For the log consumer, which passes `onOutOfRange`, moreover:
  * - A fetch outside the log is reported and answered with nothing. kafkajs commits its default offset
  *   and goes on there, silently.
  * - Fetched messages are decoded by {@link decodeFetch}: they are records already.
@@ -120,6 +121,7 @@ export function hardenClusters(kafka: Kafka, onOutOfRange?: OutOfRange): Kafka {
     const cluster = create(options);
     editAnswers<BrokerPool['metadata']>(cluster, API.metadata, keepLeaderless);
     expireSoonWhenLeaderless(cluster.brokerPool);
+    changePools(cluster, ({ pool }) => pool.forEach((one) => checkWhenWaiting(one.requestQueue)));
     if (onOutOfRange) {
       editAnswers<FetchAnswer>(cluster, API.fetch, (answer) => reportRange(answer, onOutOfRange));
       changeRequests(cluster, API.fetch, decodeFast);

@@ -14,5 +14,13 @@ export interface ProtocolRequest<T> {
 /** The connections to one broker. */
 export interface ConnectionPool {
   send<T>(request: ProtocolRequest<T>): Promise<T>;
-  pool: { requestQueue: { rejectAll(error: Error): void } }[];
+  pool: { requestQueue: RequestQueue }[];
+}
+
+/** The requests of one connection, on their way and waiting. */
+export interface RequestQueue {
+  pending: readonly unknown[];
+  rejectAll(error: Error): void;
+  /** Looks later whether waiting requests can be sent. */
+  scheduleCheckPendingRequests(): void;
 }

@@ -1,0 +1,53 @@
+import { PassThrough } from 'node:stream';
+import type { TidingsClient } from '@tidings/sdk';
+import type { Chat } from './chat';
+import { Commands } from './commands';
+import type { Files } from './files';
+import { People } from './people';
+import { PipeScreen } from './pipe-screen';
+import { Rooms } from './rooms';
+
+const GROUPS = ['one', 'two'].map((id) => ({ id, kind: 'group', title: id, unread: 0 }));
+
+/** Types lines and gives what becomes of each number: opened, sent, or said. */
+async function typed(lines: string[], open: boolean): Promise<string[]> {
+  const done: string[] = [];
+  const client = {
+    on: () => undefined,
+    lifetime: () => null,
+    api: { conversations: () => Promise.resolve({ items: GROUPS }) },
+  } as unknown as TidingsClient;
+  const chat = {
+    current: open ? {} : null,
+    open: (door: { conversationId: string }) => done.push(`opens ${door.conversationId}`),
+    write: (text: string) => done.push(`sends ${text}`),
+    status: (text: string) => done.push(text),
+  } as unknown as Chat;
+  const people = new People(client);
+  const rooms = new Rooms(client, people);
+  const screen = new PipeScreen(new PassThrough(), new PassThrough());
+  const logOut = () => Promise.resolve();
+  const parts = { client, screen, people, rooms, chat, files: {} as Files, logOut };
+  const commands = new Commands(parts);
+  for (const line of lines) await commands.handle(line);
+  return done;
+}
+
+describe('a number', () => {
+  it('opens what it stands for in the last list, while no chat is open', async () => {
+    expect(await typed(['/conversations', '2', ' 1 '], false)).toEqual(['opens two', 'opens one']);
+  });
+
+  it('is a message in an open chat, where /chat chooses', async () => {
+    expect(await typed(['2', '/conversations', 'yes', '2', '/chat 2'], true)).toEqual([
+      ...['sends 2', 'sends yes', 'sends 2', 'opens two'],
+    ]);
+  });
+
+  it('is neither behind a list in an open chat, until it is clear what it means', async () => {
+    const said = '"2" is not sent: /chat 2 opens number 2 of the list, 2 again sends it';
+    expect(await typed(['/conversations', '2', '2'], true)).toEqual([said, 'sends 2']);
+    expect(await typed(['/conversations', '2', '/chat 2'], true)).toEqual([said, 'opens two']);
+    expect(await typed(['/conversations', '3'], true)).toEqual(['sends 3']);
+  });
+});
