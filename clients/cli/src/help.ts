@@ -4,7 +4,7 @@ export const HELP = [
   '  /conversations      your chats and what is unread; a number opens one',
   '  /contacts           your contacts; a number opens a chat',
   '  /people [PREFIX]    look for people; /add NAME makes somebody a contact',
-  '  /chat NAME          open a chat: a person, or the title of a group',
+  '  /chat NAME | N      open a chat: a person, the title of a group, N of a list',
   '  /history            earlier messages; /clear clears window and scrollback',
   'Writing',
   '  TEXT                goes to the open chat; //text begins with a /',
