@@ -148,6 +148,20 @@ it('loads state before the first batch and starts where it says', async () => {
   expect(revoked.sort()).toEqual([0, 1, 2, 3]);
 });
 
+it('commits at once what the store of the handler has already, so that it is no lag', async () => {
+  const topic = 'ahead';
+  await rig.createTopic(topic);
+  await rig.append(topic, 0, 100);
+  const collector = new Collector();
+  const lifecycle = {
+    assigned: (_: string, partition: number, { high }: { high: bigint }) =>
+      Promise.resolve({ seek: partition === 0 ? 0n : high }),
+  };
+  await rig.start({ groupId: topic, handlers: { [topic]: collector }, lifecycle });
+  await eventually(async () => expect(await rig.committed(topic, topic)).toBe(100n));
+  expect(new Set(collector.batches.map(({ partition }) => partition))).toEqual(new Set([0]));
+});
+
 describe('when records are missing', () => {
   async function withHole(topic: string, onGap: 'stop' | 'skip') {
     await rig.createTopic(topic);

@@ -13,14 +13,25 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
+/** Whether a process runs; one that has ended, of which only the exit status is left, does not. */
+export function isRunning(pid: number): boolean {
+  const [state = 'Z'] = statusOf(pid);
+  return state !== 'Z' && state !== 'X';
+}
+
 /** 0 when it has ended. */
 function parentOf(pid: string): number {
+  return Number(statusOf(pid)[1] ?? 0);
+}
+
+/** State, parent and further fields of /proc/…/stat; none when it has ended. */
+function statusOf(pid: number | string): string[] {
   try {
     // the command's name, in parentheses, may contain anything
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return 0;
+    return [];
   }
 }
 

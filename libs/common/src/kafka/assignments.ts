@@ -27,6 +27,8 @@ export interface AssignmentsOptions {
   control: PartitionControl;
   /** Who is told about partitions of a topic, in this order. */
   lifecycles(topic: string): PartitionLifecycle[];
+  /** Everything below `next` was applied before, but the group's offset is further back. */
+  ahead(topic: string, partition: number, next: bigint): void;
   onGap: 'stop' | 'skip';
   reportGap(gap: LogGap): void;
   reportError(error: unknown, what: string): void;
@@ -153,6 +155,8 @@ export class Assignments {
     assignment.state = 'running';
     this.options.control.seek(topic, partition, assignment.expected);
     this.options.control.resume(topic, partition);
+    const { expected } = assignment;
+    if (expected > (committed ?? low)) this.options.ahead(topic, partition, expected);
   }
 
   private async context({ topic, partition }: Assignment): Promise<AssignmentContext> {

@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
+import type { Consumer, ConsumerCrashEvent, EachBatchPayload, Offsets } from 'kafkajs';
 import type { PartitionControl } from './assignments';
 import { leaveGroup } from './leave-predecessor';
 import type { LogConsumerOptions } from './log-consumer-options';
@@ -105,6 +105,14 @@ export class GroupMember implements PartitionControl {
 
   seek(topic: string, partition: number, offset: bigint): void {
     this.steer((consumer) => consumer.seek({ topic, partition, offset: String(offset) }));
+  }
+
+  /** Commits offsets of the current group generation; rejects when the coordinator refuses. */
+  async commit({ topics }: Offsets): Promise<void> {
+    const all = topics.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, ...partition })),
+    );
+    await this.consumer?.commitOffsets(all);
   }
 
   /** Between a crash and the next join there is nothing to steer: the join starts from nothing. */

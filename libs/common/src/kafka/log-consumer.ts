@@ -62,6 +62,9 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
       groupId,
       offsets: this.offsets,
       lifecycles: (topic) => this.lifecycles(topic),
+      // what the last owner applied and could not commit any more would look like a lag
+      ahead: (topic, partition, next) =>
+        this.commits.mark(topic, partition, next, (offsets) => this.member.commit(offsets)),
       onGap: options.onGap ?? 'stop',
       reportGap: (gap) => options.gapFound?.(gap),
     });

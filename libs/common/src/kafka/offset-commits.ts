@@ -12,8 +12,8 @@ interface Due {
 
 /**
  * Collects what is to be committed and commits all partitions in one request per interval. The
- * commit function comes with each batch, because it belongs to that batch's group generation
- * (the consumer's own would repeat old offsets after a rebalance).
+ * commit function comes with each mark, because it belongs to one group generation (the automatic
+ * one of the consumer would repeat old offsets after a rebalance).
  */
 export class OffsetCommits {
   private readonly due = new Map<string, Due>();

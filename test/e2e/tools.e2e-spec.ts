@@ -1,0 +1,317 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
+import { projectRoot } from '../../tools/stack/paths';
+import { isFree } from '../../tools/stack/ports';
+import { type Servers, startServers } from '../../tools/stack/servers';
+import { ChatUser, textSend } from '../support/chat-user';
+import { CliProcess } from '../support/cli-process';
+import { eventually } from '../support/eventually';
+import { isRunning } from '../support/process-tree';
+import { Program } from '../support/program';
+import { answerTo } from '../support/sends';
+import { portRow, StartedStack, type StartOptions } from '../support/started-stack';
+
+const TEST_MS = 300_000;
+/** For a program that starts a JVM on a loaded machine. */
+const JVM_MS = 120_000;
+
+describe('the programs behind the npm scripts', () => {
+  let base: string;
+  let place: StartOptions;
+  let starter: StartedStack;
+  let servers: Servers | undefined;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let conversationId: string;
+  /** What the two have said, in order. */
+  const said: string[] = [];
+
+  beforeAll(async () => {
+    base = mkdtempSync(join(tmpdir(), 'tidings-tools-'));
+    const gatewayPort = await portRow(5);
+    place = { dir: join(base, 'data'), gatewayPort, adminPort: gatewayPort + 2 };
+    starter = new StartedStack(place);
+    await starter.runs();
+  }, TEST_MS);
+  afterAll(async () => {
+    await starter?.end('SIGTERM');
+    await servers?.stop();
+    rmSync(base, { recursive: true, force: true });
+  }, TEST_MS);
+
+  const url = (offset: number) => `http://127.0.0.1:${place.gatewayPort + offset}`;
+
+  /** Runs a tool as one does beside the running stack. */
+  const tool = (file: string, ...args: string[]) =>
+    new Program(join('tools', file), { args, env: { TIDINGS_DATA_DIR: place.dir } });
+
+  /** Says something on one socket; resolves when it is in the log. */
+  async function say(socket: Parameters<typeof answerTo>[0], text: string): Promise<void> {
+    const answer = await answerTo(socket, textSend({ conversationId }, text));
+    expect(answer).toMatchObject({ type: 'sent' });
+    said.push(text);
+  }
+
+  /** The history is what was said, through every gateway that runs. */
+  async function expectHistory(): Promise<void> {
+    for (const gateway of starter.file.gateways) {
+      const user = new ChatUser([gateway], ann.username);
+      await user.login();
+      const texts = async () =>
+        (await user.history(conversationId)).flatMap(({ content }) =>
+          content.kind === 'text' ? [content.text] : [],
+        );
+      await eventually(async () => expect(await texts()).toEqual(said), 60_000);
+    }
+  }
+
+  /** Ends the stack by a signal: with status 0, and nothing of it is left. */
+  async function endBy(signal: NodeJS.Signals): Promise<void> {
+    const processes = starter.processes();
+    const ports = starter.ports();
+    expect(processes.length).toBeGreaterThan(starter.file.nodes.length);
+    expect(await Promise.all(ports.map(isFree))).not.toContain(true);
+    expect(await starter.end(signal)).toBe(0);
+    expect(starter.lines.slice(-2)).toEqual([`Stopping (${signal}) …`, 'Stopped.']);
+    // the last to go is the shell that watches over the others
+    await eventually(() => expect(processes.filter(isRunning)).toEqual([]));
+    expect(await Promise.all(ports.map(isFree))).not.toContain(false);
+    const left = readdirSync(place.dir);
+    expect(left.filter((name) => ['lock', 'stack.json'].includes(name))).toEqual([]);
+  }
+
+  it('start: says where everything is and what to try', async () => {
+    const { file, lines } = starter;
+    expect(file.gateways).toEqual([url(0), url(1)]);
+    expect(file.nodes.map(({ url }) => Number(new URL(url).port) - place.gatewayPort)).toEqual([
+      0, 1, 2, 3, 4,
+    ]);
+    for (const { id, url, pid } of file.nodes) {
+      expect(lines).toContain(`  ${id.padEnd(10)} ${url}  pid ${pid}`);
+    }
+    expect(lines).toContain(`  Kafka      ${file.brokers}`);
+    expect(lines).toContain(`  Redis      ${file.redisUrl}`);
+    const { scripts } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const commands = lines.flatMap((line) => /^ {2}npm run (\S+)/.exec(line)?.[1] ?? []);
+    expect(new Set(commands)).toEqual(new Set(['chat', 'demo', 'kafka']));
+    for (const command of commands) expect(scripts).toHaveProperty(command);
+    const [address] = lines.flatMap((line) => /^ {2}curl (\S+)$/.exec(line)?.[1] ?? []);
+    expect((await fetch(address!)).status).toBe(200);
+  });
+
+  it(
+    'chat: finds the stack that runs, and two people talk through its two gateways',
+    async () => {
+      bob = await ChatUser.create(starter.file.gateways);
+      const user = `ann${process.pid}x${Date.now() % 1e6}`;
+      const cli = await CliProcess.register({
+        ...{ servers: [], user, home: join(base, 'home'), args: ['--to', bob.username] },
+        env: { TIDINGS_DATA_DIR: place.dir },
+      });
+      try {
+        cli.type('/status');
+        const behind = await cli.shows(/^Connection: online, by gateway-[12]$/);
+        const here = cli.lines[behind - 1]!.endsWith('1') ? 'gateway-1' : 'gateway-2';
+        const socket = await bob.connect(here === 'gateway-1' ? 'gateway-2' : 'gateway-1');
+        cli.type('hello bob');
+        await cli.shows(/^\d\d:\d\d {2}you ✓ {2}hello bob$/);
+        const heard = await socket.next('message');
+        expect(heard).toMatchObject({ content: { kind: 'text', text: 'hello bob' } });
+        conversationId = heard['conversationId'] as string;
+        said.push('hello bob');
+        await say(socket, 'hello ann');
+        await cli.shows(new RegExp(`^\\d\\d:\\d\\d {2}${bob.username} {2}hello ann$`));
+        await socket.end();
+        expect(await cli.quit()).toBe(0);
+      } finally {
+        await cli.kill();
+      }
+      ann = new ChatUser(starter.file.gateways, user);
+      await expectHistory();
+    },
+    TEST_MS,
+  );
+
+  it(
+    'start and reset: say in a sentence why not, and disturb nobody',
+    async () => {
+      const again = new StartedStack(place);
+      expect(await again.ended).toBe(1);
+      expect(again.errors).toMatch(
+        new RegExp(
+          `^A stack of this checkout runs already \\(process ${starter.pid}\\)[^\\n]*\\n$`,
+        ),
+      );
+      const elsewhere = new StartedStack({ ...place, dir: join(base, 'elsewhere') });
+      expect(await elsewhere.ended).toBe(1);
+      expect(elsewhere.errors).toMatch(
+        new RegExp(`^Port ${place.gatewayPort}, needed by gateway-1, is taken [^\\n]*\\n$`),
+      );
+      const reset = tool('stack/reset.js');
+      expect(await reset.ended).toBe(1);
+      expect(reset.errors).toMatch(/^The stack runs \(process \d+\): stop it first[^\n]*\n$/);
+      expect(starter.file.pid).toBe(starter.pid);
+      await expectHistory();
+    },
+    TEST_MS,
+  );
+
+  it(
+    'demo: both ends and the history hold the same lines, though a gateway was killed',
+    async () => {
+      const before = starter.file.nodes;
+      const demo = tool('demo/main.js', '--pace', '2');
+      const status = await demo.ended;
+      expect({ status, errors: demo.errors, lines: demo.lines }).toMatchObject({ status: 0 });
+      const [, typed] = / {2}typed +(\d+)$/m.exec(demo.lines.join('\n'))!;
+      expect(Number(typed)).toBeGreaterThan(200);
+      for (const where of ["at Algernon's end", "at Jack's end", 'in the history']) {
+        const line = `  ${where.padEnd(18)} ${typed}  the same lines in the same order`;
+        expect(demo.lines).toContain(line);
+      }
+      expect(demo.lines.at(-1)).toMatch(/^OK: nothing was lost/);
+      const [victim] = demo.all(/^ {2}line \d+: (gateway-\d) killed \(SIGKILL, process \d+\)$/);
+      await starter.shows(new RegExp(`^ {2}${victim} ended unexpectedly \\(SIGKILL\\)`));
+      await starter.shows(new RegExp(`^ {2}${victim} is back$`));
+      const changed = await eventually(() => {
+        const nodes = starter.file.nodes.filter(({ pid }, i) => pid !== before[i]!.pid);
+        expect(nodes).toHaveLength(1);
+        return nodes[0]!;
+      });
+      expect(changed.id).toBe(victim);
+      expect(isRunning(changed.pid)).toBe(true);
+    },
+    TEST_MS,
+  );
+
+  /** What `kafka groups` says of a group. */
+  interface Shown {
+    /** Of all partitions; one without a record has none. */
+    lag: number;
+    /** Whether a partition has an owner. */
+    owned: boolean;
+  }
+
+  async function groups(): Promise<Map<string, Shown>> {
+    const program = tool('stack/kafka.js', 'groups');
+    expect({ status: await program.ended, errors: program.errors }).toMatchObject({ status: 0 });
+    const shown = new Map<string, Shown>();
+    for (const line of program.lines) {
+      const [group = '', topic = '', , , end, lag, owner] = line.trim().split(/\s+/);
+      if (!topic.startsWith('chat.')) continue;
+      const before = shown.get(group) ?? { lag: 0, owned: false };
+      shown.set(group, {
+        lag: before.lag + (end === '0' ? 0 : Number(lag)),
+        owned: before.owned || owner !== '-',
+      });
+    }
+    return shown;
+  }
+
+  it(
+    'kafka groups: the lag of storage grows while it is stopped, and is gone afterwards',
+    async () => {
+      const socket = await bob.connect();
+      const { pid } = starter.file.nodes.find(({ service }) => service === 'storage')!;
+      process.kill(pid, 'SIGSTOP');
+      try {
+        for (const n of [1, 2, 3]) await say(socket, `storage is away ${n}`);
+        // until the group has given it up, so that it begins anew afterwards
+        await eventually(async () => {
+          const stopped = await groups();
+          expect([...stopped.keys()].sort()).toEqual(Object.values(GROUPS).sort());
+          expect(stopped.get(GROUPS.storageWriter)).toEqual({ lag: 3, owned: false });
+          expect(stopped.get(GROUPS.sessionRouting)).toEqual({ lag: 0, owned: true });
+        }, JVM_MS);
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+      await eventually(async () => {
+        const idle = Object.values(GROUPS).map((group) => [group, { lag: 0, owned: true }]);
+        expect(Object.fromEntries(await groups())).toEqual(Object.fromEntries(idle));
+      }, JVM_MS);
+      await socket.end();
+      await expectHistory();
+    },
+    TEST_MS,
+  );
+
+  it(
+    'kafka tail: shows readable records, from the beginning and as they come',
+    async () => {
+      const record = (text: string) =>
+        new RegExp(`^\\d+@\\d+ {2}20\\S+Z {2}${conversationId} {2}\\S+ {2}\\{.*"${text}"`);
+      const tail = tool('stack/kafka.js', 'tail', TOPICS.messages, '--from-beginning');
+      try {
+        for (const text of said) await tail.shows(record(text), 0, JVM_MS);
+        const socket = await bob.connect();
+        await say(socket, 'while somebody looks');
+        await tail.shows(record('while somebody looks'));
+        await socket.end();
+        expect(await tail.end('SIGINT')).toBe(130);
+      } finally {
+        await tail.kill();
+      }
+    },
+    TEST_MS,
+  );
+
+  it('start: SIGTERM ends all of it', () => endBy('SIGTERM'), TEST_MS);
+
+  it(
+    'start: a second time in the same place has what was said; SIGINT ends it, too',
+    async () => {
+      starter = new StartedStack(place);
+      await starter.runs();
+      expect(starter.file.gateways).toEqual([url(0), url(1)]);
+      await expectHistory();
+      const socket = await bob.connect('gateway-2');
+      await say(socket, 'here we are again');
+      await socket.end();
+      await expectHistory();
+      await endBy('SIGINT');
+    },
+    TEST_MS,
+  );
+
+  it(
+    'start: uses the servers of the environment, and leaves them running when its launcher ends',
+    async () => {
+      servers = await startServers({ dir: place.dir });
+      const dir = join(base, 'services');
+      mkdirSync(dir);
+      const given = {
+        KAFKA_BROKERS: servers.brokers,
+        REDIS_URL: servers.redisUrl,
+        DATABASE_URL: servers.databaseUrl,
+      };
+      starter = new StartedStack({ ...place, dir, args: ['--gateways', '1'], env: given });
+      await starter.runs();
+      expect(starter.file).toMatchObject({
+        ...{ brokers: servers.brokers, redisUrl: servers.redisUrl },
+        ...{ databaseUrl: servers.databaseUrl, servers: {}, gateways: [url(0)] },
+      });
+      expect(starter.lines).toContain(`  Kafka      ${servers.brokers}`);
+      await expectHistory();
+      starter.letGo();
+      expect(await starter.ended).toBe(0);
+      expect(starter.lines).toContain('Stopping (the launcher ended) …');
+      for (const name of ['kafka', 'redis', 'postgres']) {
+        expect(existsSync(join(dir, name))).toBe(false);
+      }
+      const { kafka, redis, postgres } = servers;
+      for (const server of [kafka, redis, postgres]) expect(server.isAlive()).toBe(true);
+    },
+    TEST_MS,
+  );
+
+  it('reset: removes all of it', async () => {
+    await servers?.stop();
+    expect(await tool('stack/reset.js').ended).toBe(0);
+    expect(readdirSync(place.dir)).toEqual([]);
+  });
+});
