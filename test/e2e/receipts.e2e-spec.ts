@@ -166,13 +166,17 @@ describe('receipts', () => {
     await desk.find(isReceipt(bob, { read: first }));
     // a frame without news would tell when he has read
     expect(a.of('receipt')).toHaveLength(1);
-    a.send({ type: 'read', conversationId: id, position: second });
+    a.send({ type: 'received', conversationId: id, position: second });
     await b.find(isReceipt(ann, { delivered: second, read: '0' }));
+    const told = b.of('receipt').length;
+    a.send({ type: 'read', conversationId: id, position: second });
     await eventually(async () => {
       expect(await marksOf(ann, bob)).toMatchObject({ delivered: first, read: '0' });
       expect(await marksOf(bob, ann)).toMatchObject({ delivered: second, read: '0' });
       expect(await marksOf(bob, bob)).toMatchObject({ read: first });
+      expect(await marksOf(ann, ann)).toMatchObject({ read: second });
     });
+    expect(b.of('receipt')).toHaveLength(told);
     await bob.http('PATCH', '/v1/me', { privacy: { readReceipts: true } });
     expect(await marksOf(ann, bob)).toMatchObject({ read: first });
     b.send({ type: 'read', conversationId: id, position: second });
