@@ -45,7 +45,10 @@ describe('the programs behind the npm scripts', () => {
 
   /** Runs a tool as one does beside the running stack. */
   const tool = (file: string, ...args: string[]) =>
-    new Program(join('tools', file), { args, env: { TIDINGS_DATA_DIR: place.dir } });
+    new Program(join('tools', file), {
+      args,
+      env: { TIDINGS_DATA_DIR: place.dir, KAFKA_BROKERS: undefined },
+    });
 
   /** Says something on one socket; resolves when it is in the log. */
   async function say(socket: Parameters<typeof answerTo>[0], text: string): Promise<void> {
