@@ -1,12 +1,19 @@
 import { Redis } from 'ioredis';
 import { KEYS } from '@tidings/common/redis/keys';
-import { add, eventsOf, memberRows, newGroup, PATIENT, remove } from './storage-groups-support';
+import {
+  add,
+  eventsOf,
+  memberRows,
+  newGroup,
+  PATIENT,
+  remove,
+  startForGroups,
+} from './storage-groups-support';
 import {
   codeOf,
   eventually,
-  newUser,
   type RunningStorage,
-  StorageFixture,
+  type StorageFixture,
   type TestUser,
 } from './storage-support';
 
@@ -20,11 +27,7 @@ describe('storage: groups', () => {
   let dave: TestUser;
 
   beforeAll(async () => {
-    fixture = await StorageFixture.start();
-    [one, two] = await Promise.all([fixture.storage('storage-1'), fixture.storage('storage-2')]);
-    [ann, bob, carol, dave] = (await Promise.all(
-      ['ann', 'bob', 'carol', 'dave'].map((name) => newUser(one.rpc, name)),
-    )) as [TestUser, TestUser, TestUser, TestUser];
+    ({ fixture, one, two, ann, bob, carol, dave } = await startForGroups());
   }, 240_000);
 
   afterAll(() => fixture?.stop(), 60_000);

@@ -1,8 +1,9 @@
 import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import {
   eventually,
+  newUser,
   type RunningStorage,
-  type StorageFixture,
+  StorageFixture,
   type TestUser,
 } from './storage-support';
 
@@ -12,6 +13,19 @@ export const PATIENT = { timeoutMs: 20_000 };
 type Rpc = typeof STORAGE_RPC;
 
 let requests = 0;
+
+/** Servers, two instances of storage, and four users. */
+export async function startForGroups() {
+  const fixture = await StorageFixture.start();
+  const [one, two] = await Promise.all([
+    fixture.storage('storage-1'),
+    fixture.storage('storage-2'),
+  ]);
+  const [ann, bob, carol, dave] = (await Promise.all(
+    ['ann', 'bob', 'carol', 'dave'].map((name) => newUser(one.rpc, name)),
+  )) as [TestUser, TestUser, TestUser, TestUser];
+  return { fixture, one, two, ann, bob, carol, dave };
+}
 
 /** Asks an instance for a group; the request id is a new one unless `extra` has it. */
 export function create(

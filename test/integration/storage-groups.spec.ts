@@ -11,14 +11,14 @@ import {
   PATIENT,
   remove,
   setRole,
+  startForGroups,
 } from './storage-groups-support';
 import {
   codeOf,
   eventually,
   messageOf,
-  newUser,
   type RunningStorage,
-  StorageFixture,
+  type StorageFixture,
   type TestUser,
   synced,
 } from './storage-support';
@@ -33,11 +33,7 @@ describe('storage: groups', () => {
   let dave: TestUser;
 
   beforeAll(async () => {
-    fixture = await StorageFixture.start();
-    [one, two] = await Promise.all([fixture.storage('storage-1'), fixture.storage('storage-2')]);
-    [ann, bob, carol, dave] = (await Promise.all(
-      ['ann', 'bob', 'carol', 'dave'].map((name) => newUser(one.rpc, name)),
-    )) as [TestUser, TestUser, TestUser, TestUser];
+    ({ fixture, one, two, ann, bob, carol, dave } = await startForGroups());
   }, 240_000);
 
   afterAll(() => fixture?.stop(), 60_000);

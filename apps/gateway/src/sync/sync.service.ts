@@ -33,11 +33,8 @@ export class SyncService {
   /** The same for a client without a socket, in one body. */
   async syncOnce(userId: string, request: SyncRequest): Promise<SyncedBody> {
     const answer = await this.sync(userId, request);
-    const bodies = answer.bodies.map((bytes) => {
-      return JSON.parse(
-        Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
-      ) as SyncedBody;
-    });
+    const text = new TextDecoder();
+    const bodies = answer.bodies.map((bytes) => JSON.parse(text.decode(bytes)) as SyncedBody);
     const conversations = bodies.flatMap((body) => body.conversations);
     return { ...bodies.at(-1), conversations };
   }

@@ -109,7 +109,8 @@ export function destroyCluster(cluster: KafkaCluster): void {
 /**
  * Changes what all clusters of this instance do with some answers. Metadata in which some partitions
  * have no leader is kept: kafkajs refuses it as a whole, so one leaderless partition would stop its
- * whole topic. Idle connections have no timers: {@link checkWhenWaiting}. For the log consumer, which passes `onOutOfRange`, moreover:
+ * whole topic. Idle connections have no timers: {@link checkWhenWaiting}. For the log consumer, which
+ * passes `onOutOfRange`, moreover:
  * - A fetch outside the log is reported and answered with nothing. kafkajs commits its default offset
  *   and goes on there, silently.
  * - Fetched messages are decoded by {@link decodeFetch}: they are records already.
