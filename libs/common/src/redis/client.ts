@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import {
   Redis,
   ReplyError,
@@ -124,6 +125,21 @@ class WatchedRedis extends Redis {
     if (reconnect || !waiting) return;
     this.status = 'end';
     this.emit('end');
+  }
+
+  /** Commands of one turn of the event loop, of several callers too, leave in one write. */
+  override sendCommand(
+    ...[command, stream]: Parameters<Redis['sendCommand']>
+  ): ReturnType<Redis['sendCommand']> {
+    this.gather(this.stream as Partial<Socket> | undefined);
+    return super.sendCommand(command, stream);
+  }
+
+  /** Until the turn's promises have run, the socket keeps what it is given. */
+  private gather(socket: Partial<Socket> | undefined): void {
+    if (!socket?.cork || socket.writableCorked) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork?.());
   }
 
   private look(): void {
