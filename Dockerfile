@@ -23,5 +23,5 @@ COPY --from=build --chown=root:root /app/dist dist
 # A volume that is mounted here takes over the owner.
 RUN mkdir -p /var/lib/tidings/media && chown node:node /var/lib/tidings/media
 USER node
-ENTRYPOINT ["node", "--max-semi-space-size=64"]
+ENTRYPOINT ["node", "--max-semi-space-size=8"]
 CMD ["dist/apps/gateway/src/main.js"]

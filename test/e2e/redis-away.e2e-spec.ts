@@ -33,12 +33,18 @@ describe('while Redis is down', () => {
 
   it('connected users go on sending, connects get 503, and pushes come when it is back', async () => {
     const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
-    const views = [a, b].map((socket) => {
+    const others = [
+      await (await ann.onNewDevice()).connect('gateway-2'),
+      await (await bob.onNewDevice(0)).connect('gateway-1'),
+    ];
+    const all = [a, b, ...others];
+    const views = all.map((socket) => {
       const view = new Holding();
       socket.onFrame = (frame) => view.take(frame);
       return view;
     });
-    await Promise.all([views[0]!.sync(a), views[1]!.sync(b)]);
+    const syncAll = () => Promise.all(all.map((socket, i) => views[i]!.sync(socket)));
+    await syncAll();
     const early = await bob.onNewDevice(0);
     const { ticket, url } = await early.ticket('gateway-1');
     const ids: string[] = [];
@@ -72,18 +78,21 @@ describe('while Redis is down', () => {
         const sent = new Set(sentIds(a));
         expect(meanwhile.filter((id) => !sent.has(id))).toEqual([]);
       }, 10_000);
-      expect([a.closed, b.closed, a.of('error')]).toEqual([null, null, []]);
+      expect(all.map((socket) => socket.closed)).toEqual([null, null, null, null]);
+      expect(all.flatMap((socket) => socket.of('error'))).toEqual([]);
       await stack.redis.restart();
       await sleep(2_000);
     } finally {
       clearInterval(timer);
     }
     await eventually(() => expect(sentIds(a)).toEqual(expect.arrayContaining(ids)), BACK_MS);
-    for (const socket of [a, b]) await socket.next('resync', BACK_MS);
+    for (const socket of all) await socket.next('resync', BACK_MS);
     sendOne();
     const live = ids.at(-1)!;
-    await b.find((f) => f.type === 'message' && f['messageId'] === live, BACK_MS);
-    await Promise.all([views[0]!.sync(a), views[1]!.sync(b)]);
+    for (const socket of [b, ...others]) {
+      await socket.find((f) => f.type === 'message' && f['messageId'] === live, BACK_MS);
+    }
+    await syncAll();
 
     const history = (await ann.history(conversations[0]!.id)).filter(
       (m) => m.content.kind === 'text',
@@ -93,8 +102,8 @@ describe('while Redis is down', () => {
       const held = view.ordered(conversations[0]!.id).map((m) => m.messageId);
       expect(held.filter((id) => ids.includes(id))).toEqual(ids);
     }
-    expect([a.closed, b.closed]).toEqual([null, null]);
+    expect(all.map((socket) => socket.closed)).toEqual([null, null, null, null]);
     const again = await eventually(() => early.connect('gateway-1'), BACK_MS);
-    await Promise.all([a.end(), b.end(), again.end()]);
+    await Promise.all([...all, again].map((socket) => socket.end()));
   }, 180_000);
 });

@@ -174,21 +174,24 @@ async function main(): Promise<number> {
     FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
   };
   const total: Tally = { passed: 0, failed: 0 };
-  for (const lanes of lanesOf(stages)) {
-    const beside = lanes.length > 1;
-    if (beside) say(`\n== ${besideText(lanes)}`);
-    const runLane = async (lane: TestStage[]): Promise<void> => {
-      for (const stage of lane) {
-        if (stopped) break;
-        const tally = await runStage(stage, env, { jestArguments, beside });
-        total.passed += tally.passed;
-        total.failed += tally.failed;
-      }
-    };
-    await Promise.all(lanes.map(runLane));
+  try {
+    for (const lanes of lanesOf(stages)) {
+      const beside = lanes.length > 1;
+      if (beside) say(`\n== ${besideText(lanes)}`);
+      const runLane = async (lane: TestStage[]): Promise<void> => {
+        for (const stage of lane) {
+          if (stopped) break;
+          const tally = await runStage(stage, env, { jestArguments, beside });
+          total.passed += tally.passed;
+          total.failed += tally.failed;
+        }
+      };
+      await Promise.all(lanes.map(runLane));
+    }
+  } finally {
+    if (!(await cleanUp(run))) total.failed += 1;
+    models?.remove();
   }
-  if (!(await cleanUp(run))) total.failed += 1;
-  models?.remove();
   if (stopped) {
     say(`Stopped by ${stopped}.`);
     total.failed += 1;

@@ -67,11 +67,10 @@ async function route(
       fields.push(user, frame);
     }
   });
-  const pipeline = redis.pipeline();
-  for (const [gateway, fields] of entries) {
-    pipeline.xadd(topology.inbox + gateway, 'MAXLEN', '~', INBOX_ENTRIES, '*', ...fields);
-  }
-  await pipeline.exec();
+  const appends = [...entries].map(([gateway, fields]) =>
+    redis.xadd(topology.inbox + gateway, 'MAXLEN', '~', INBOX_ENTRIES, '*', ...fields),
+  );
+  await Promise.all(appends);
 }
 
 function encode(record: Record, offset: string): string {

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { pipelined, settled, type RedisClient } from './client';
+import { settled, together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';
 
@@ -57,11 +57,10 @@ export class GatewayDirectory {
   async announce(entry: GatewayEntry): Promise<void> {
     const json = JSON.stringify(entry);
     const value = `${this.mac([json])} ${json}`;
-    const pipeline = this.client
-      .pipeline()
-      .hset(KEYS.directory(), id(entry.gatewayId), value)
-      .expire(KEYS.directory(), TTL.directory);
-    await pipelined(pipeline);
+    await together<unknown>([
+      this.client.hset(KEYS.directory(), id(entry.gatewayId), value),
+      this.client.expire(KEYS.directory(), TTL.directory),
+    ]);
   }
 
   /** Takes a gateway out at once (drain, stop). Throws `RedisUnavailable`. */

@@ -1,4 +1,4 @@
-import { pipelined, type RedisClient } from './client';
+import { together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { claimLease } from './scripts/claim-lease.script';
 import { markBootDead } from './scripts/mark-boot-dead.script';
@@ -56,9 +56,7 @@ export class GatewayLease {
 
   /** The boot ids that hold these gateway ids now, aligned; null: none. One round trip. */
   async holders(gatewayIds: readonly string[]): Promise<(string | null)[]> {
-    const pipeline = this.client.pipeline();
-    for (const gatewayId of gatewayIds) pipeline.get(KEYS.lease(gatewayId));
-    return (await pipelined(pipeline)) as (string | null)[];
+    return together(gatewayIds.map((gatewayId) => this.client.get(KEYS.lease(gatewayId))));
   }
 }
 

@@ -1,4 +1,4 @@
-import { pipelined, settled, type RedisClient } from './client';
+import { settled, together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 
 /**
@@ -20,7 +20,7 @@ export class MemberStore {
   /** Adds a member id, or keeps it for longer. Throws `RedisUnavailable`. */
   async save(groupId: string, memberId: string): Promise<void> {
     const key = KEYS.groupMembers(this.nodeId, groupId);
-    await pipelined(this.client.pipeline().sadd(key, memberId).expire(key, TTL.groupMembers));
+    await together([this.client.sadd(key, memberId), this.client.expire(key, TTL.groupMembers)]);
   }
 
   /** Forgets the member ids of a group: they have left. Throws `RedisUnavailable`. */

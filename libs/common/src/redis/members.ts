@@ -1,5 +1,5 @@
 import { conversationRouting, type ConversationRouting } from '../contracts/internal';
-import { pipelined, type RedisClient } from './client';
+import { together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 import { putMembers } from './scripts/put-members.script';
 
@@ -13,9 +13,10 @@ export class MemberCache {
    */
   async get(conversationIds: readonly string[]): Promise<(ConversationRouting | null)[]> {
     if (conversationIds.length === 0) return [];
-    const pipeline = this.client.pipeline();
-    for (const conversationId of conversationIds) pipeline.get(KEYS.members(conversationId));
-    return ((await pipelined(pipeline)) as (string | null)[]).map(decode);
+    const copies = await together(
+      conversationIds.map((conversationId) => this.client.get(KEYS.members(conversationId))),
+    );
+    return copies.map(decode);
   }
 
   /**

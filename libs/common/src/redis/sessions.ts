@@ -1,4 +1,4 @@
-import { pipelined, settled, type RedisClient } from './client';
+import { settled, together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { raiseSession } from './scripts/raise-session.script';
 
@@ -19,9 +19,10 @@ export class DeviceSessions {
   async getAll(
     devices: readonly { userId: string; deviceId: string }[],
   ): Promise<(number | null)[]> {
-    const pipeline = this.client.pipeline();
-    for (const { userId, deviceId } of devices) pipeline.hget(KEYS.sessions(userId), id(deviceId));
-    return ((await pipelined(pipeline)) as (string | null)[]).map(toNumber);
+    const kept = await together(
+      devices.map(({ userId, deviceId }) => this.client.hget(KEYS.sessions(userId), id(deviceId))),
+    );
+    return kept.map(toNumber);
   }
 
   /**

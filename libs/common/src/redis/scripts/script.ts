@@ -1,4 +1,4 @@
-import { pipelined, settled, type RedisClient } from '../client';
+import { settled, together, type RedisClient } from '../client';
 
 /** Keys and arguments of one call of a script. */
 export interface ScriptCall {
@@ -24,24 +24,19 @@ export class Script {
 
   /** Runs it once. Throws `RedisUnavailable`; a Lua error as it is. */
   run(client: RedisClient, call: ScriptCall): Promise<unknown> {
-    return settled(this.on(client, client)(call.keys.length, ...call.keys, ...call.args));
+    return settled(this.on(client)(call.keys.length, ...call.keys, ...call.args));
   }
 
   /** Runs it once for each call, in order, in one round trip. Throws as `run`, for all of them. */
-  async runEach(client: RedisClient, calls: readonly ScriptCall[]): Promise<unknown[]> {
-    if (calls.length === 0) return [];
-    if (calls.length === 1) return [await this.run(client, calls[0]!)];
-    this.on(client, client);
-    const pipeline = client.pipeline();
-    const command = this.on(client, pipeline);
-    for (const { keys, args } of calls) void command(keys.length, ...keys, ...args);
-    return pipelined(pipeline);
+  runEach(client: RedisClient, calls: readonly ScriptCall[]): Promise<unknown[]> {
+    const command = this.on(client);
+    return together(calls.map(({ keys, args }) => command(keys.length, ...keys, ...args)));
   }
 
-  /** The method that `defineCommand` adds to the client, and through it to its pipelines. */
-  private on(client: RedisClient, target: object): Command {
+  /** The method that `defineCommand` adds to the client. */
+  private on(client: RedisClient): Command {
     const property = `script:${this.name}`;
     if (!(property in client)) client.defineCommand(property, { lua: this.lua });
-    return (target as Record<string, Command>)[property]!.bind(target);
+    return (client as unknown as Record<string, Command>)[property]!.bind(client);
   }
 }
