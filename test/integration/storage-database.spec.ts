@@ -1,8 +1,40 @@
+import fc from 'fast-check';
 import { Database } from '../../apps/storage/src/database/database';
+import {
+  messageColumns,
+  messageJson,
+  type MessageRow,
+  toMessage,
+} from '../../apps/storage/src/messages/message.mapper';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { eventually } from './storage-support';
 
 const PID = { text: 'SELECT pg_backend_pid() AS pid' };
+
+const when = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('2200-01-01') });
+const row: fc.Arbitrary<MessageRow> = fc.record({
+  conversation_id: fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/),
+  message_id: fc.uuid(),
+  position: fc.bigInt({ min: 1n, max: 2n ** 62n }).map(String),
+  version: fc.bigInt({ min: 0n, max: 2n ** 62n }).map(String),
+  sender_id: fc.uuid(),
+  sent_at: when,
+  expires_at: fc.option(when),
+  deleted: fc.boolean(),
+  content: fc.option(
+    fc.string({ unit: 'binary' }).map((text) => JSON.stringify({ kind: 'text', text })),
+  ),
+  extras: fc.option(
+    fc
+      .record({ replyTo: fc.uuid(), meta: fc.jsonValue() }, { requiredKeys: [] })
+      .map((extras) => JSON.stringify(extras)),
+  ),
+});
+const rows = fc.array(row, { minLength: 1, maxLength: 50 });
+const ROWS = `unnest($1::text[], $2::uuid[], $3::int8[], $4::int8[], $5::uuid[], $6::timestamptz[],
+    $7::timestamptz[], $8::boolean[], $9::text[], $10::text[]) WITH ORDINALITY
+  AS t (conversation_id, message_id, position, version, sender_id, sent_at, expires_at, deleted,
+    content, extras, n)`;
 
 describe('storage: connections of the database', () => {
   let servers: Servers;
@@ -63,5 +95,35 @@ describe('storage: connections of the database', () => {
     const writing = database.snapshot((sql) => sql.rows({ text: 'INSERT INTO seen VALUES (2)' }));
     await expect(writing).rejects.toThrow(/read-only/);
     expect(await database.rows(count)).toEqual([{ n: 1 }]);
+  });
+
+  it('writes a message as JSON text as it reads it from columns', async () => {
+    const statement = {
+      name: 'texts',
+      text: `SELECT ${messageColumns('t')}, ${messageJson('t')} AS text FROM ${ROWS} ORDER BY n`,
+    };
+    await fc.assert(
+      fc.asyncProperty(rows, async (list) => {
+        const columns = Object.keys(list[0]!) as (keyof MessageRow)[];
+        const values = columns.map((column) => list.map((one) => one[column]));
+        const found = await database.rows<MessageRow & { text: string }>(statement, values);
+        expect(found).toHaveLength(list.length);
+        for (const { text, ...columnsOfIt } of found) {
+          expect(text).toBe(JSON.stringify({ ...toMessage(columnsOfIt) }));
+        }
+      }),
+    );
+  });
+
+  it('statements of a snapshot that are given in one turn travel together, also when one fails', async () => {
+    const both = await database.snapshot((sql) =>
+      Promise.all([sql.rows({ text: 'SELECT 1 AS n' }), sql.rows({ text: 'SELECT 2 AS n' })]),
+    );
+    expect(both).toEqual([[{ n: 1 }], [{ n: 2 }]]);
+    const failing = database.snapshot((sql) =>
+      Promise.all([sql.rows({ text: 'SELECT 1 / 0' }), sql.rows({ text: 'SELECT 2' })]),
+    );
+    await expect(failing).rejects.toThrow(/division by zero/);
+    expect(await database.rows(PID)).toHaveLength(1);
   });
 });

@@ -21,7 +21,10 @@ const KEEP_ALIVE_AFTER_MS = 10_000;
 
 /** The part of a connection that hand-written SQL needs. */
 export interface Sql {
-  /** Runs a statement and returns its rows. Named ones are planned once per connection. */
+  /**
+   * Runs a statement and returns its rows. Named ones are planned once per connection. Inside a
+   * transaction those given in one turn travel together; no two of them may share a name.
+   */
   rows<R extends QueryResultRow>(statement: Statement, values?: unknown[]): Promise<R[]>;
 }
 
@@ -69,14 +72,14 @@ export class Database implements Sql {
   }
 
   /**
-   * Runs `work`, which only reads, on one snapshot. Its result does not wait for the end of the
-   * transaction.
+   * Runs `work`, which only reads, on one snapshot. Its first statements travel with the begin of the
+   * transaction, and its result does not wait for the end.
    */
   async snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     try {
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const result = await work(sqlOf(client));
+      const begun = client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const [result] = await Promise.all([work(sqlOf(client)), begun]);
       void end(client, 'COMMIT');
       return result;
     } catch (error) {
@@ -121,6 +124,7 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    pipeline: true,
     // Partitioned tables are expensive to plan and cheap to prune when executed.
     options: '-c plan_cache_mode=force_generic_plan -c timezone=UTC',
   };

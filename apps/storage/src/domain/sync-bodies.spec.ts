@@ -11,15 +11,15 @@ import {
   sized,
 } from './sync-bodies';
 
-const conversation = (texts: string[]): Draft => ({
+const conversation = (texts: string[], changed = 0): Draft => ({
   ...{ conversationId: 'c', state: 'behind', more: false, upTo: '99', digest: 'd', unread: 0 },
   receipts: [],
-  messages: texts.map((text, i) => message(String(i + 1), text)),
+  messages: texts.map((text, i) => message(i + 1, text, i >= changed)),
 });
-const message = (position: string, text: string): Draft['messages'][number] => ({
-  position,
+const message = (n: number, text: string, fresh: boolean): Draft['messages'][number] => ({
+  fresh,
   text: JSON.stringify({
-    ...{ conversationId: 'c', position, version: '0' },
+    ...{ conversationId: 'c', position: String(n), version: '0' },
     messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
     senderId: '01890a5d-ac96-774b-bcce-b302099a8057',
     content: { kind: 'text', text },
@@ -28,12 +28,11 @@ const message = (position: string, text: string): Draft['messages'][number] => (
 });
 const read = (text: string): SyncedConversation => JSON.parse(text) as SyncedConversation;
 const readAll = (bodies: string[]): SyncedBody[] => bodies.map((b) => JSON.parse(b) as SyncedBody);
-const always = (): boolean => true;
 
 describe('sync bodies', () => {
   it('leaves a conversation that fits as it is', () => {
     const small = conversation(['a', 'ü']);
-    const { text, bytes } = fitConversation(small, always, '0');
+    const { text, bytes } = fitConversation(small, '0');
     expect(read(text)).toEqual({
       ...small,
       messages: small.messages.map((m) => JSON.parse(m.text) as unknown),
@@ -47,7 +46,7 @@ describe('sync bodies', () => {
     ['text of three bytes each', '語'.repeat(LIMITS.textBytes / 3)],
   ])('leaves out the oldest new messages: %s', (_what, text) => {
     const big = conversation(Array.from({ length: 100 }, () => text));
-    const { text: whole, bytes } = fitConversation(big, always, '0');
+    const { text: whole, bytes } = fitConversation(big, '0');
     const fitted = read(whole);
     expect(fitted.more).toBe(true);
     expect(fitted.messages.at(-1)!.position).toBe('100');
@@ -61,9 +60,8 @@ describe('sync bodies', () => {
     ['changed ones and new ones', 400, 300, 1],
     ['few changed ones beside many new ones', 100, 2, 2],
   ])('leaves out no changed message: %s', (_what, count, changed, fitting) => {
-    const whole = conversation(Array.from({ length: count }, () => 'x'.repeat(3_000)));
-    const isNew = (position: string): boolean => Number(position) > changed;
-    const fitted = fitConversation(whole, isNew, String(changed));
+    const texts = Array.from({ length: count }, () => 'x'.repeat(3_000));
+    const fitted = fitConversation(conversation(texts, changed), String(changed));
     const bodies = packBodies([fitted], { complete: true });
     for (const body of bodies) {
       expect(utf8Bytes(body)).toBeLessThan(LIMITS.serverFrameBytes - 9_000);
@@ -82,7 +80,7 @@ describe('sync bodies', () => {
 
   it('packs every conversation, in order, into frames that fit', () => {
     const fitted = Array.from({ length: 40 }, (_, i) =>
-      fitConversation({ ...conversation(['x'.repeat(16_000), 'y']), upTo: String(i) }, always, '0'),
+      fitConversation({ ...conversation(['x'.repeat(16_000), 'y']), upTo: String(i) }, '0'),
     );
     const texts = packBodies(fitted, { since: 's', complete: true });
     expect(texts.length).toBeGreaterThan(1);

@@ -12,8 +12,9 @@ export const ANSWER_BYTES = 2 * 1024 * 1024;
 
 /** A message of an answer: JSON, encoded once. */
 export interface MessageText {
-  position: string;
   text: string;
+  /** Above what the client holds; others were changed. */
+  fresh: boolean;
 }
 
 /** A conversation of an answer whose messages are text already. */
@@ -28,18 +29,14 @@ export interface Sized {
 }
 
 /**
- * Fits a conversation into frames. New messages (`isNew`) have to fit into one: its oldest ones are
- * left out, as `more` says. Changed ones, up to `have`, are never left out: those that do not fit go
- * into parts of their own, which say that the client holds what it held.
+ * Fits a conversation into frames. Fresh messages have to fit into one: its oldest ones are left out,
+ * as `more` says. Changed ones, up to `have`, which stand before them, are never left out: those that
+ * do not fit go into parts of their own, which say that the client holds what it held.
  */
-export function fitConversation(
-  draft: Draft,
-  isNew: (position: string) => boolean,
-  have: string,
-): Sized {
+export function fitConversation(draft: Draft, have: string): Sized {
   const whole = sized(draft);
   if (whole.bytes <= CONVERSATION_BYTES) return whole;
-  const oldest = draft.messages.findIndex((m) => isNew(m.position));
+  const oldest = draft.messages.findIndex((m) => m.fresh);
   const changed = oldest < 0 ? draft.messages : draft.messages.slice(0, oldest);
   const fresh = oldest < 0 ? [] : draft.messages.slice(oldest);
   const last = withoutOldest({ ...draft, messages: fresh });

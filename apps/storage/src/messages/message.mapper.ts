@@ -47,16 +47,26 @@ export function toMessage(row: MessageRow): Message {
   };
 }
 
+/** An SQL time as ISO 8601 in UTC, the time zone of our connections. */
+const isoTime = (time: string): string => `to_char(${time}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 /**
- * {@link toMessage} as JSON text, for answers with many: what is stored as JSON is not parsed, and
- * ids, positions and times need no escaping.
+ * SQL scalar: {@link toMessage} of a row of the table or alias `t` as JSON text, for answers with many:
+ * what is stored as JSON is not parsed, and ids, positions and times need no escaping.
  */
-export function messageText(row: MessageRow): string {
-  const { conversation_id, position, message_id, sender_id, content, version, extras } = row;
-  const expiry = row.expires_at ? `,"expiresAt":"${row.expires_at.toISOString()}"` : '';
-  const deleted = row.deleted ? ',"deleted":true' : '';
-  const more = extras === null || extras === '{}' ? '' : `,${extras.slice(1, -1)}`;
-  return `{"conversationId":"${conversation_id}","position":"${position}","messageId":"${message_id}","senderId":"${sender_id}","content":${content ?? DELETED_TEXT},"sentAt":"${row.sent_at.toISOString()}","version":"${version}"${expiry}${deleted}${more}}`;
+export function messageJson(t: string): string {
+  const field = (name: string, value: string): string => `,"${name}":"' || ${value} || '"`;
+  return `'{"conversationId":"' || ${t}.conversation_id || '"${field('position', `${t}.position`)}${field(
+    'messageId',
+    `${t}.message_id`,
+  )}${field('senderId', `${t}.sender_id`)},"content":' || COALESCE(${t}.content, '${DELETED_TEXT}')
+    || '${field('sentAt', isoTime(`${t}.sent_at`))}${field('version', `${t}.version`)}'
+    || CASE WHEN ${t}.expires_at IS NULL THEN ''
+         ELSE '${field('expiresAt', isoTime(`${t}.expires_at`))}' END
+    || CASE WHEN ${t}.deleted THEN ',"deleted":true' ELSE '' END
+    || CASE WHEN ${t}.extras IS NULL OR ${t}.extras = '{}' THEN ''
+         ELSE ',' || substr(${t}.extras, 2, length(${t}.extras) - 2) END
+    || '}'`;
 }
 
 /** SHA-256 of Node, for the pure code that takes it as an argument. */

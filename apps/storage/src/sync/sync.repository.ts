@@ -5,7 +5,7 @@ import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
 import { newestLimit } from '../domain/sync-plan';
 import type { Digested } from '../domain/state-digest';
-import type { MessageRow } from '../messages/message.mapper';
+import type { MessageText } from '../domain/sync-bodies';
 import {
   KEPT,
   MEASURE,
@@ -13,6 +13,7 @@ import {
   MEMBERSHIPS_SINCE,
   MESSAGES,
   MESSAGES_NEWEST,
+  SEPARATOR,
   UNLISTED_MAX,
   USER_PARTITIONS,
 } from './sync.sql';
@@ -34,6 +35,14 @@ export interface Measures extends Measured {
   own: Receipt;
 }
 
+/** The messages of one conversation of an answer. */
+export interface ServedMessages {
+  /** Ascending. */
+  messages: MessageText[];
+  /** The highest version of changed ones; 0: there are none. */
+  lastChange: bigint;
+}
+
 interface MeasureRow {
   above: number;
   changed: number;
@@ -49,6 +58,13 @@ interface MeasureRow {
   unread_until: Date | null;
   members: Member[] | null;
   own: Receipt;
+}
+
+interface MessageRow {
+  n: number;
+  fresh: boolean;
+  version: string;
+  text: string;
 }
 
 interface MembershipRow {
@@ -155,13 +171,13 @@ export class SyncRepository {
     return (await sql.rows<MeasureRow>(MEASURE, values)).map(toMeasures);
   }
 
-  /** Messages of what is served, aligned, ascending. */
-  async messages(sql: Sql, served: readonly Planned[]): Promise<MessageRow[][]> {
-    const result: MessageRow[][] = served.map(() => []);
-    const wanted = served.filter((p) => p.cost > 0);
-    if (wanted.length === 0) return result;
-    const statement = wanted.some((p) => p.changed) ? MESSAGES : MESSAGES_NEWEST;
-    const rows = await sql.rows<MessageRow & { n: number }>(statement, [
+  /** Messages of what is served, aligned. */
+  async messages(sql: Sql, served: readonly Planned[]): Promise<ServedMessages[]> {
+    const result = served.map((): ServedMessages => ({ messages: [], lastChange: 0n }));
+    const places = served.flatMap((p, place) => (p.cost > 0 ? [place] : []));
+    if (places.length === 0) return result;
+    const wanted = places.map((place) => served[place]!);
+    const values = [
       wanted.map((p) => p.candidate.conversationId),
       wanted.map((p) => p.candidate.from),
       wanted.map((p) => p.above),
@@ -169,9 +185,20 @@ export class SyncRepository {
       wanted.map((p) => p.newest),
       wanted.map((p) => p.changed),
       wanted.map((p) => p.candidate.seen),
-    ]);
-    const places = wanted.map((p) => served.indexOf(p));
-    for (const row of rows) result[places[row.n - 1]!]!.push(row);
+    ];
+    if (wanted.some((p) => p.changed)) {
+      for (const { n, fresh, version, text } of await sql.rows<MessageRow>(MESSAGES, values)) {
+        const one = result[places[n - 1]!]!;
+        one.messages.push({ fresh, text });
+        if (!fresh && BigInt(version) > one.lastChange) one.lastChange = BigInt(version);
+      }
+    } else {
+      const rows = await sql.rows<{ n: number; texts: string }>(MESSAGES_NEWEST, values);
+      for (const { n, texts } of rows) {
+        const messages = texts.split(SEPARATOR).map((text) => ({ fresh: true, text }));
+        result[places[n - 1]!]!.messages = messages;
+      }
+    }
     return result;
   }
 }

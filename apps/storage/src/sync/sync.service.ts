@@ -3,7 +3,6 @@ import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
 import type { Receipt } from '@tidings/common/contracts/http';
 import type { Barrier } from '@tidings/common/contracts/internal';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { comparePositions } from '@tidings/common/contracts/positions';
 import type { Sql } from '../database/database';
 import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
@@ -29,9 +28,9 @@ import {
 } from '../domain/sync-plan';
 import { LogState, readApplied } from '../log/log-state';
 import { Progress } from '../log/progress';
-import { type MessageRow, messageText, sha256 } from '../messages/message.mapper';
+import { sha256 } from '../messages/message.mapper';
 import { type Counted, StateKeeper } from './state-keeper';
-import { type Measures, SyncRepository } from './sync.repository';
+import { type Measures, type ServedMessages, SyncRepository } from './sync.repository';
 
 /** How long a sync waits for its read barrier, in milliseconds. */
 export const BARRIER_WITHIN_MS = 2_000;
@@ -142,17 +141,14 @@ export class SyncService {
 
   /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
   private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
-    const applied = await readApplied(sql, this.log.topic);
     const { task, userId } = sync;
+    const [applied, { memberships, complete }] = await Promise.all([
+      readApplied(sql, this.log.topic),
+      this.repository.memberships(sql, userId, task, this.positionOf),
+    ]);
     const { behind, unknown } = await this.judge(sql, sync, applied);
     if (behind && !last) return null;
     const delayed = behind || unknown;
-    const { memberships, complete } = await this.repository.memberships(
-      sql,
-      userId,
-      task,
-      this.positionOf,
-    );
     const { candidates, gone } = chooseConversations(task, memberships, this.positionOf);
     const measures = await this.repository.measure(sql, userId, sync.asOf, candidates);
     const measured = new Map(candidates.map((c, i) => [c, measures[i]!]));
@@ -160,12 +156,12 @@ export class SyncService {
       planConversation(sha256, c, measured.get(c)!, this.position(c.partition, applied)),
     );
     const cut = cutToBudget(plan);
-    const rows = await this.repository.messages(sql, cut.served);
-    const drafts = cut.served.map((p, i) => draftOf(p, measured.get(p.candidate)!, rows[i]!));
-    const fitted = cut.served.map((p, i) => fit(p, drafts[i]!));
+    const read = await this.repository.messages(sql, cut.served);
+    const drafts = cut.served.map((p, i) => draftOf(p, measured.get(p.candidate)!, read[i]!));
+    const fitted = cut.served.map((p, i) => fitConversation(drafts[i]!, String(p.above)));
     const length = answerLength(fitted);
     const left = [...cut.served.slice(length), ...cut.left];
-    const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, rows[i]!));
+    const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, read[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
     const end = this.end(sync, { applied, delayed, rest });
@@ -216,18 +212,18 @@ function unlistedIds(memberships: readonly Membership[], task: SyncTask): string
   return memberships.map((m) => m.conversationId).filter((id) => !isListed(task, id));
 }
 
-function draftOf(planned: Planned, measures: Measures, rows: readonly MessageRow[]): Draft {
+function draftOf(planned: Planned, measures: Measures, { messages }: ServedMessages): Draft {
   const { candidate, keep } = planned;
-  const isNew = newTo(planned);
-  const fresh = rows.filter((row) => isNew(row.position)).length;
-  const surplus = Math.max(0, fresh - keep);
-  const changed = rows.length - fresh;
-  const shown = [...rows.slice(0, changed), ...rows.slice(changed + surplus)];
+  const changed = messages.filter((m) => !m.fresh).length;
+  const surplus = Math.max(0, messages.length - changed - keep);
   const { digest, unread, members, own } = measures;
   return {
     conversationId: candidate.conversationId,
     state: planned.state,
-    messages: shown.map((row) => ({ position: row.position, text: messageText(row) })),
+    messages:
+      surplus === 0
+        ? messages
+        : [...messages.slice(0, changed), ...messages.slice(changed + surplus)],
     more: planned.more || surplus > 0,
     // Of a half, what the client held is what it holds.
     upTo: String(planned.half ? candidate.have : candidate.upTo),
@@ -237,21 +233,9 @@ function draftOf(planned: Planned, measures: Measures, rows: readonly MessageRow
   };
 }
 
-function fit(planned: Planned, draft: Draft): Sized {
-  return fitConversation(draft, newTo(planned), String(planned.above));
-}
-
-/** Which positions are above what the client holds. */
-function newTo({ above }: Planned): (position: string) => boolean {
-  const bound = String(above);
-  return (position) => comparePositions(position, bound) > 0;
-}
-
 /** How far the changes of a conversation were served, when there are more of them. */
-function halfOf({ candidate, half }: Planned, rows: readonly MessageRow[]): Half[] {
-  if (!half) return [];
-  const versions = rows.map((row) => BigInt(row.version));
-  return [{ candidate, seen: versions.reduce((a, b) => (a > b ? a : b)) }];
+function halfOf({ candidate, half }: Planned, { lastChange }: ServedMessages): Half[] {
+  return half ? [{ candidate, seen: lastChange }] : [];
 }
 
 /** What is worth keeping: a client that is behind is in a conversation that goes on. */

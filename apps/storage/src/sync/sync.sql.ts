@@ -10,7 +10,7 @@ import {
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from '../conversations/kept-state.sql';
 import { PREFIX_CHARS } from '../domain/since';
 import { CHANGED_MAX } from '../domain/sync-plan';
-import { messageColumns } from '../messages/message.mapper';
+import { messageJson } from '../messages/message.mapper';
 
 /** $1 user: the partitions of the user's conversations. */
 export const USER_PARTITIONS = {
@@ -136,30 +136,40 @@ ${MEMBER_OF_EACH}
 const WANTED = `unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
     $7::int8[]) WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, seen, n)`;
 
-const NEWEST_OF_EACH = `(SELECT ${messageColumns('x')} FROM messages x
+const NEWEST_OF_EACH = `(SELECT x.* FROM messages x
         WHERE x.conversation_id = w.id AND x.position > w.above AND x.position <= w.up_to
           AND ${isAlive('x', 'now()')} ORDER BY x.position DESC LIMIT w.newest)`;
 
+/** Between the messages of a conversation: no JSON text has it (RFC 8259, section 7). */
+export const SEPARATOR = '\u001e';
+
 /**
  * Aligned arrays: $1 ids, $2 from, $3 above, $4 up to, $5 newest at most, $6 whether changed ones,
- * too, $7 changes served up to. Messages of all, ascending in each; `n` tells whose. Of changed ones
- * those changed first: one that is changed again meanwhile comes again, behind the others.
+ * too, $7 changes served up to. Messages of all, ascending in each; `n` tells whose, `fresh` whether
+ * it is a new one. Of changed ones those changed first: one that is changed again meanwhile comes
+ * again, behind the others.
  */
 export const MESSAGES = {
   name: 'sync-messages',
-  text: `SELECT w.n::int AS n, x.* FROM ${WANTED} CROSS JOIN LATERAL (
+  text: `SELECT w.n::int AS n, x.position > w.above AS fresh, x.version, ${messageJson('x')} AS text
+    FROM ${WANTED} CROSS JOIN LATERAL (
       ${NEWEST_OF_EACH}
       UNION ALL
-      (SELECT ${messageColumns('x')} FROM messages x
+      (SELECT x.* FROM messages x
         WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
           AND x.position > w.visible_from AND x.position <= w.above
           AND ${isAlive('x', 'now()')} ORDER BY x.version LIMIT ${CHANGED_MAX})
     ) x ORDER BY w.n, x.position`,
 };
 
-/** {@link MESSAGES} without changed ones: half of what such a statement costs is its preparation. */
+/**
+ * {@link MESSAGES} without changed ones, those of a conversation in one text: rows of columns would
+ * be ten values to parse for each message, and half of what the other costs is its preparation.
+ */
 export const MESSAGES_NEWEST = {
   name: 'sync-messages-newest',
-  text: `SELECT w.n::int AS n, x.* FROM ${WANTED} CROSS JOIN LATERAL ${NEWEST_OF_EACH} x
-    ORDER BY w.n, x.position`,
+  text: `SELECT w.n::int AS n, t.texts FROM ${WANTED} CROSS JOIN LATERAL (
+      SELECT string_agg(${messageJson('x')}, chr(${SEPARATOR.codePointAt(0)}) ORDER BY x.position)
+        AS texts FROM ${NEWEST_OF_EACH} x) t
+    WHERE t.texts IS NOT NULL ORDER BY w.n`,
 };
