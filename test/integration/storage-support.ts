@@ -36,8 +36,8 @@ export async function synced(
   input: RpcInput<typeof STORAGE_RPC, 'sync'>,
 ): Promise<SyncedBody[]> {
   const { bodies } = await rpc.call('sync', input, { timeoutMs: 30_000 });
-  return bodies.map((bytes) =>
-    syncedBody.strict().parse(JSON.parse(new TextDecoder().decode(bytes))),
+  return bodies.map((pieces) =>
+    syncedBody.strict().parse(JSON.parse(Buffer.concat(pieces).toString('utf8'))),
   );
 }
 

@@ -123,7 +123,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'media.use': (input) => media.use(input),
     sync: async ({ userId, request, barrier }) => {
       const { bodies, delayed } = await sync.answer(userId, request, barrier);
-      return { bodies: bodies.map((text) => Buffer.from(text)), delayed };
+      return { bodies: bodies.map((text) => [Buffer.from(text)]), delayed };
     },
     'log.state': () => log.state(),
   });
@@ -149,8 +149,9 @@ function boundedCall(handler: (input: never) => Promise<unknown>, ms = PLAIN_MS)
 function limited<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout;
   const late = new Promise<never>((_resolve, reject) => {
-    const error = new TidingsError('unavailable', { detail: 'The answer takes too long' });
-    timer = setTimeout(() => reject(error), ms);
+    const tooLate = (): TidingsError =>
+      new TidingsError('unavailable', { detail: 'The answer takes too long' });
+    timer = setTimeout(() => reject(tooLate()), ms);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

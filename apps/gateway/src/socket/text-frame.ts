@@ -4,18 +4,17 @@ const TEXT = 0x81;
 const SHORT = 125;
 const TWO_BYTES = 126;
 const EIGHT_BYTES = 127;
-const NOTHING = new Uint8Array();
 
 /**
  * A text frame as a server sends it (RFC 6455, section 5.2: whole, unmasked), header and payload in
  * one buffer: one piece of memory for one write, which many sockets may share. `payload`: text, or its
- * bytes in UTF-8; `rest`: how it goes on.
+ * bytes in UTF-8; `more`: bytes of the payload that its sender writes behind.
  */
-export function textFrame(payload: string | Buffer, rest: Uint8Array = NOTHING): Buffer {
+export function textFrame(payload: string | Buffer, more = 0): Buffer {
   const first = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
-  const length = first + rest.length;
+  const length = first + more;
   const head = length <= SHORT ? 2 : length <= 0xffff ? 4 : 10;
-  const frame = Buffer.allocUnsafe(head + length);
+  const frame = Buffer.allocUnsafe(head + first);
   frame[0] = TEXT;
   if (head === 2) frame[1] = length;
   else if (head === 4) {
@@ -28,6 +27,5 @@ export function textFrame(payload: string | Buffer, rest: Uint8Array = NOTHING):
   }
   if (typeof payload === 'string') frame.write(payload, head, 'utf8');
   else payload.copy(frame, head);
-  frame.set(rest, head + first);
   return frame;
 }

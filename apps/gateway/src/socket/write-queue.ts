@@ -26,19 +26,27 @@ export class WriteQueue {
 
   constructor(private readonly hooks: WriteQueueHooks) {}
 
-  /** Writes a frame's JSON; `rest`: how it goes on. Connections that have ended or are closing are skipped. */
-  send(connection: Connection, frame: string, rest?: Uint8Array): void {
-    if (isOpen(connection)) this.write(connection, textFrame(frame, rest));
+  /** Writes a frame's JSON. Connections that have ended or are closing are skipped. */
+  send(connection: Connection, frame: string): void {
+    if (isOpen(connection)) this.write(connection, textFrame(frame));
+  }
+
+  /** The same for a long one, which goes on in pieces that are not copied. */
+  sendLong(connection: Connection, begin: string, rest: readonly Uint8Array[]): void {
+    if (!isOpen(connection)) return;
+    const more = rest.reduce((sum, piece) => sum + piece.length, 0);
+    this.write(connection, textFrame(begin, more), rest);
   }
 
   /**
    * Writes an encoded frame, past the sender of `ws`: without masks, compression and fragments it has
    * nothing to add, and header and payload leave as one piece.
    */
-  private write(connection: Connection, bytes: Buffer): void {
+  private write(connection: Connection, bytes: Buffer, rest: readonly Uint8Array[] = []): void {
     if (!isOpen(connection)) return;
     if (!connection.corked) this.cork(connection);
     connection.raw.write(bytes);
+    for (const piece of rest) connection.raw.write(piece);
     if (connection.raw.writableLength > MOST_BUFFERED_BYTES) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }

@@ -8,6 +8,8 @@ import { SyncHandler } from './sync.handler';
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 const END: SyncedBody = { conversations: [], since: 's', complete: true };
 
+const inTwo = (text: string) => [Buffer.from(text.slice(0, 2)), Buffer.from(text.slice(2))];
+
 function setUp(answer: SyncedBody[] | TidingsError | 'never') {
   const fake = fakeConnection();
   const requests: SyncRequest[] = [];
@@ -18,7 +20,7 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
         requests.push(request);
         if (answer === 'never') return new Promise(() => undefined);
         if (answer instanceof Error) return Promise.reject(answer);
-        const bodies = answer.map((body) => Buffer.from(JSON.stringify(body)));
+        const bodies = answer.map((body) => inTwo(JSON.stringify(body)));
         return Promise.resolve({ bodies, delayed: answer.some((body) => body.delayed) });
       },
     },

@@ -6,7 +6,7 @@ import type { SyncFrame } from '../socket/inbound-frame';
 import { errorFrameText, syncedFrameBegin } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DelayedSyncs } from './delayed-syncs';
-import type { SyncService } from './sync.service';
+import type { SyncAnswer, SyncService } from './sync.service';
 
 /** Syncs of one socket that are answered at a time. */
 const MOST_SYNCS = 4;
@@ -48,11 +48,16 @@ export class SyncHandler implements SyncFrames {
   private async write(
     connection: Connection,
     ref: string,
-    bodies: readonly Uint8Array[],
+    bodies: SyncAnswer['bodies'],
   ): Promise<void> {
     for (const body of bodies) {
       await this.writes.room(connection);
-      this.writes.send(connection, syncedFrameBegin(ref), body.subarray(1));
+      this.writes.sendLong(connection, syncedFrameBegin(ref), withoutBrace(body));
     }
   }
+}
+
+/** A JSON object behind its first byte: it goes on what a frame begins with. */
+function withoutBrace([first, ...rest]: Uint8Array[]): Uint8Array[] {
+  return first ? [first.subarray(1), ...rest] : [];
 }

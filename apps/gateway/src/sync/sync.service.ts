@@ -8,7 +8,7 @@ import { ReadBarrier } from './read-barrier';
 /** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
 const TIMEOUT_MS = 5_000;
 
-/** JSON texts of the bodies of an answer in UTF-8, and whether storage was behind. */
+/** JSON texts of the bodies of an answer in UTF-8, in pieces, and whether storage was behind. */
 export type SyncAnswer = RpcOutput<typeof STORAGE_RPC, 'sync'>;
 
 /** Asks storage what a client lacks. */
@@ -33,8 +33,9 @@ export class SyncService {
   /** The same for a client without a socket, in one body. */
   async syncOnce(userId: string, request: SyncRequest): Promise<SyncedBody> {
     const answer = await this.sync(userId, request);
-    const text = new TextDecoder();
-    const bodies = answer.bodies.map((bytes) => JSON.parse(text.decode(bytes)) as SyncedBody);
+    const bodies = answer.bodies.map(
+      (pieces) => JSON.parse(Buffer.concat(pieces).toString('utf8')) as SyncedBody,
+    );
     const conversations = bodies.flatMap((body) => body.conversations);
     return { ...bodies.at(-1), conversations };
   }

@@ -11,9 +11,16 @@ export class FakeRaw extends EventEmitter {
   destroyed = false;
   readonly corks: string[] = [];
 
-  write(bytes: Buffer): void {
-    const head = { 126: 4, 127: 10 }[bytes[1]!] ?? 2;
-    this.frames.push(bytes.toString('utf8', head));
+  private written = Buffer.alloc(0);
+
+  /** Takes whole frames and pieces of them. */
+  write(bytes: Uint8Array): void {
+    const all = Buffer.concat([this.written, bytes]);
+    const head = { 126: 4, 127: 10 }[all[1]!] ?? 2;
+    const length = head === 2 ? all[1]! : head === 4 ? all.readUInt16BE(2) : all.readUInt32BE(6);
+    const whole = all.length >= head + length;
+    if (whole) this.frames.push(all.toString('utf8', head, head + length));
+    this.written = whole ? all.subarray(head + length) : all;
   }
 
   cork(): void {

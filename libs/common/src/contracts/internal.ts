@@ -29,7 +29,10 @@ import { storedTrace } from './trace';
 export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   input: I;
   output: O;
-  /** The field of the output that is a list of byte strings: they travel beside the JSON, as they are. */
+  /**
+   * The field of the output that is a list of byte strings, each in pieces: they travel beside the
+   * JSON, as they are.
+   */
   bytes?: string;
 }
 
@@ -361,7 +364,7 @@ export const STORAGE_RPC = {
   sync: {
     ...rpc(
       z.object({ userId: uuid, request: syncRequest, barrier: barrier.nullable() }),
-      z.object({ bodies: z.array(z.instanceof(Uint8Array)), delayed: z.boolean() }),
+      z.object({ bodies: z.array(z.array(z.instanceof(Uint8Array))), delayed: z.boolean() }),
     ),
     bytes: 'bodies',
   },

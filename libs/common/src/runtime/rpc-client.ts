@@ -139,7 +139,7 @@ export class RpcClient<T extends RpcTable> {
     request.on('response', (response) => {
       clearTimeout(life);
       node.skippedUntil = 0;
-      readAnswer(response).then(on.answered, on.failed);
+      readAnswer(response, on);
     });
     request.on('close', () => clearTimeout(life));
     request.end(body);
@@ -164,13 +164,20 @@ function settle(
   reject(new TidingsError(isErrorCode(code) ? code : 'internal', { detail, errors, retryAfterMs }));
 }
 
-async function readAnswer(response: IncomingMessage): Promise<RpcAnswer> {
+function readAnswer(response: IncomingMessage, on: PostEvents): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  response.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > ANSWER_LIMIT) throw new Error('the answer is too large');
-    chunks.push(chunk);
-  }
-  return decodeAnswer(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+    if (size > ANSWER_LIMIT) response.destroy(new Error('the answer is too large'));
+    else chunks.push(chunk);
+  });
+  response.on('end', () => {
+    try {
+      on.answered(decodeAnswer(chunks));
+    } catch (error) {
+      on.failed(error as Error);
+    }
+  });
+  response.on('error', on.failed);
 }

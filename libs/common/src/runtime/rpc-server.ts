@@ -1,11 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
-import type { Request, Response } from 'express';
-import express from 'express';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { TidingsError } from '../contracts/errors';
 import type { RpcInput, RpcOutput, RpcTable } from '../contracts/internal';
 import { CLUSTER_HEADER, verifyCall } from './credentials';
 import type { Logger } from './logger';
-import { encodeAnswer, type RpcAnswer } from './rpc-body';
+import { encodeAnswer, lengthOf, type RpcAnswer } from './rpc-body';
 
 /** One handler per call of a table. A handler throws {@link TidingsError} for its known errors. */
 export type RpcHandlers<T extends RpcTable> = {
@@ -20,47 +19,89 @@ export const RPC_PREFIX = '/internal/';
 
 /** Largest body of an internal call, in bytes. */
 const BODY_LIMIT = 2 * 1024 * 1024;
+/**
+ * An answer that takes longer sends its status line first, in milliseconds: a sign of life, well
+ * before a caller asks another node.
+ */
+const SIGN_OF_LIFE_AFTER_MS = 50;
+
+interface Mounted<T extends RpcTable> {
+  table: T;
+  handlers: RpcHandlers<T>;
+  secret: string;
+  logger: Logger;
+}
 
 /**
- * Mounts the calls of a table on an application's HTTP listener. The status line goes out before
- * the handler runs, as a sign of life: a caller can tell a slow answer from a hung process. The
- * outcome is in the body: `{ok}` or `{error: {code, detail, …}}`.
+ * Mounts the calls of a table on an application's HTTP listener, before its endpoints: what a call
+ * needs of them is nothing. The status line of a slow answer goes out before it, as a sign of life: a
+ * caller can tell a slow answer from a hung process. The outcome is in the body: `{ok}` or
+ * `{error: {code, detail, …}}`.
  */
-export function mountRpc<T extends RpcTable>(
-  app: INestApplication,
-  options: { table: T; handlers: RpcHandlers<T>; secret: string; logger: Logger },
-): void {
-  const server = app.getHttpAdapter().getInstance() as express.Express;
-  server.post(
-    `${RPC_PREFIX}:name`,
-    express.text({ type: () => true, limit: BODY_LIMIT }),
-    (request: Request, response: Response) => {
-      void answer(request, response, options);
-    },
-  );
+export function mountRpc<T extends RpcTable>(app: INestApplication, options: Mounted<T>): void {
+  const server = app.getHttpServer() as Server;
+  const others = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url ?? '';
+    if (request.method !== 'POST' || !path.startsWith(RPC_PREFIX)) {
+      for (const other of others) other.call(server, request, response);
+      return;
+    }
+    readBody(request, (body) => {
+      if (body !== null) void answer({ request, response, path, body }, options);
+      else refuse(response, 413, { code: 'invalid_request', detail: 'The call is too large' });
+    });
+  });
+}
+
+/** Tells the whole body, null when it is too large, and nothing when the caller has gone. */
+function readBody(request: IncomingMessage, done: (body: string | null) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= BODY_LIMIT) chunks.push(chunk);
+  });
+  request.on('end', () => done(size > BODY_LIMIT ? null : Buffer.concat(chunks).toString('utf8')));
+  request.on('error', () => undefined);
 }
 
 async function answer<T extends RpcTable>(
-  request: Request,
-  response: Response,
-  options: { table: T; handlers: RpcHandlers<T>; secret: string; logger: Logger },
+  call: { request: IncomingMessage; response: ServerResponse; path: string; body: string },
+  options: Mounted<T>,
 ): Promise<void> {
-  const name = String(request.params['name']);
-  const body = typeof request.body === 'string' ? request.body : '';
+  const { request, response, path, body } = call;
+  const name = path.slice(RPC_PREFIX.length);
   const proof = request.headers[CLUSTER_HEADER];
-  const path = `${RPC_PREFIX}${name}`;
   if (!verifyCall(options.secret, String(proof), { path, body, nowMs: Date.now() })) {
     options.logger.warn({ path, from: request.socket.remoteAddress }, 'internal call refused');
-    response.status(401).json({ error: { code: 'unauthorized', detail: 'Bad credentials' } });
+    refuse(response, 401, { code: 'unauthorized', detail: 'Bad credentials' });
     return;
   }
   if (!Object.hasOwn(options.table, name)) {
-    response.status(404).json({ error: { code: 'not_found', detail: 'No such call' } });
+    refuse(response, 404, { code: 'not_found', detail: 'No such call' });
     return;
   }
-  response.status(200).setHeader('content-type', 'application/json');
-  response.flushHeaders();
-  response.end(encodeAnswer(await outcome(name, body, options), options.table[name]!.bytes));
+  response.setHeader('content-type', 'application/json');
+  const signOfLife = setTimeout(() => response.flushHeaders(), SIGN_OF_LIFE_AFTER_MS);
+  const pieces = encodeAnswer(await outcome(name, body, options), options.table[name]!.bytes);
+  clearTimeout(signOfLife);
+  if (!response.headersSent) response.setHeader('content-length', lengthOf(pieces));
+  // all pieces in one write
+  response.cork();
+  for (const piece of pieces) response.write(piece);
+  response.end();
+  response.uncork();
+}
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  error: { code: string; detail: string },
+): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ error }));
 }
 
 async function outcome<T extends RpcTable>(
