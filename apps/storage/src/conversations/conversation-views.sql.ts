@@ -115,10 +115,17 @@ export function showsRead(userId: string): string {
 
 /**
  * Scalar: a member's `read` as the member `m` may see it, capped at the last entry: one's own, and
- * that of others where both show theirs (`shows`: whether `x` does); else "0".
+ * that of others where both show theirs (`shows`: whether `x` does); else "0". `viewer`: the user id
+ * of `m`; as a parameter it is looked up once.
  */
-export function readMark(x: string, c: string, m: string, shows: string): string {
-  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${shows} AND ${showsRead(`${m}.user_id`)})
+export function readMark(
+  x: string,
+  c: string,
+  m: string,
+  shows: string,
+  viewer = `${m}.user_id`,
+): string {
+  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${showsRead(viewer)} AND ${shows})
     THEN LEAST(${x}.read, ${c}.last_position)::text ELSE '0' END`;
 }
 
@@ -132,6 +139,22 @@ export function membersJson(c: string, m: string): string {
         'read', ${readMark('x', c, m, showsRead('x.user_id'))}) ORDER BY x.user_id)
     FROM (SELECT * FROM members y WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
           ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
+}
+
+/**
+ * Scalar: the marks of a conversation's members as JSON text, as the member `m`, the user `viewer`,
+ * may see them; only the member's own when there are too many.
+ */
+export function receiptsJson(c: string, m: string, viewer: string): string {
+  const one = (x: string, read: string): string => `'{"userId":"' || ${x}.user_id
+    || '","delivered":"' || ${deliveredMark(x, c)} || '","read":"' || ${read} || '"}'`;
+  return `(SELECT '[' || CASE WHEN count(*) > ${LIMITS.membersInline}
+      THEN ${one(m, `LEAST(${m}.read, ${c}.last_position)`)}
+      ELSE string_agg(${one('x', readMark('x', c, m, showsRead('x.user_id'), viewer))}, ','
+        ORDER BY x.user_id) END || ']'
+    FROM (SELECT y.user_id, y.delivered, y.read FROM members y
+      WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
+      ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
 }
 
 /** Scalar: who of a direct conversation's users is blocked by the other one, as JSON; null: nobody. */

@@ -13,7 +13,7 @@ import {
 
 const conversation = (texts: string[], changed = 0): Draft => ({
   ...{ conversationId: 'c', state: 'behind', more: false, upTo: '99', digest: 'd', unread: 0 },
-  receipts: [],
+  receipts: '[]',
   messages: texts.map((text, i) => message(i + 1, text, i >= changed)),
 });
 const message = (n: number, text: string, fresh: boolean): Draft['messages'][number] => ({
@@ -36,6 +36,7 @@ describe('sync bodies', () => {
     expect(read(text)).toEqual({
       ...small,
       messages: small.messages.map((m) => JSON.parse(m.text) as unknown),
+      receipts: [],
     });
     expect(bytes).toBe(utf8Bytes(text));
   });

@@ -17,8 +17,11 @@ export interface MessageText {
   fresh: boolean;
 }
 
-/** A conversation of an answer whose messages are text already. */
-export type Draft = Omit<SyncedConversation, 'messages'> & { messages: readonly MessageText[] };
+/** A conversation of an answer whose messages and receipts are JSON text already. */
+export type Draft = Omit<SyncedConversation, 'messages' | 'receipts'> & {
+  messages: readonly MessageText[];
+  receipts: string;
+};
 
 /** A conversation as JSON text, with its size in bytes of UTF-8. */
 export interface Sized {
@@ -81,12 +84,11 @@ function bytesOf({ text }: MessageText): number {
   return Buffer.byteLength(text);
 }
 
-/** The conversation as text, its messages as they are. */
+/** The conversation as text: ids, positions and digests need no escaping. */
 export function sized(draft: Draft): Sized {
-  const { conversationId, state, messages, ...rest } = draft;
-  const head = JSON.stringify({ conversationId, state }).slice(0, -1);
+  const { conversationId, state, messages, more, upTo, digest, unread, receipts } = draft;
   const list = messages.map((message) => message.text).join(',');
-  const text = `${head},"messages":[${list}],${JSON.stringify(rest).slice(1)}`;
+  const text = `{"conversationId":"${conversationId}","state":"${state}","messages":[${list}],"more":${more},"upTo":"${upTo}","digest":"${digest}","unread":${unread},"receipts":${receipts}}`;
   return { text, bytes: Buffer.byteLength(text) };
 }
 

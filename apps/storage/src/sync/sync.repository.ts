@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Member, Receipt } from '@tidings/common/contracts/http';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
@@ -7,7 +6,6 @@ import { newestLimit } from '../domain/sync-plan';
 import type { Digested } from '../domain/state-digest';
 import type { MessageText } from '../domain/sync-bodies';
 import {
-  KEPT,
   MEASURE,
   MEMBERSHIPS_NEWEST,
   MEMBERSHIPS_SINCE,
@@ -24,15 +22,26 @@ export interface Measures extends Measured {
   /** Set when the plain digest was computed: its oldest position. */
   digestFrom: string | null;
   /** Since and until when it holds. */
-  digestSince: Date;
+  digestSince: Date | null;
   digestUntil: Date | null;
   unread: number;
   /** Set when unread was counted: above which position, and the first expiry. */
   unreadAfter: string | null;
   unreadUntil: Date | null;
-  members: Member[] | null;
-  /** The asking user's own marks. */
-  own: Receipt;
+  /** Members' marks as JSON text. */
+  receipts: string;
+}
+
+/** What is told of a conversation without counting. */
+export interface Kept {
+  /** Null: not kept. */
+  digest: string | null;
+  /** Whether that digest held at the time for comparing, too. */
+  compares: boolean;
+  /** Null: not kept. */
+  unread: number | null;
+  /** Members' marks as JSON text. */
+  receipts: string;
 }
 
 /** The messages of one conversation of an answer. */
@@ -56,8 +65,6 @@ interface MeasureRow {
   unread: number;
   unread_after: string | null;
   unread_until: Date | null;
-  members: Member[] | null;
-  own: Receipt;
 }
 
 interface MessageRow {
@@ -76,6 +83,21 @@ interface MembershipRow {
   joined_position: string;
   created_position: string;
   last_position: string;
+  listed: boolean;
+  digest: string | null;
+  compares: boolean;
+  unread: number | null;
+  /** Null: not a member. */
+  receipts: string | null;
+}
+
+/** What a sync may be about. */
+export interface Memberships {
+  memberships: Membership[];
+  /** Of the members among them, by the conversation's id. */
+  kept: ReadonlyMap<string, Kept>;
+  /** Those not listed are all there. */
+  complete: boolean;
 }
 
 /** The statements of one sync; all but the first run in its snapshot. */
@@ -94,71 +116,42 @@ export class SyncRepository {
     return rows.map((row) => row.partition);
   }
 
-  /**
-   * The conversations that a task is about, in the order of serving. `complete`: those not listed
-   * are all there.
-   */
+  /** The conversations that a task is about, in the order of serving. */
   async memberships(
     sql: Sql,
-    userId: string,
-    task: SyncTask,
+    { userId, task, asOf }: { userId: string; task: SyncTask; asOf: Date },
     positionOf: (partition: number, offset: bigint) => bigint,
-  ): Promise<{ memberships: Membership[]; complete: boolean }> {
-    const listed = [userId, [...task.named.keys()], [...task.owed.keys()]];
+  ): Promise<Memberships> {
+    const listed = [userId, [...task.named.keys()], [...task.owed.keys()], asOf];
     if (task.mode === 'new') {
       const most = task.after === null ? 0 : LIMITS.syncFirstConversations;
-      const rows = await sql.rows<MembershipRow>(MEMBERSHIPS_NEWEST, [...listed, most]);
-      return { memberships: rows.map(toMembership), complete: true };
+      return toMemberships(await sql.rows<MembershipRow>(MEMBERSHIPS_NEWEST, [...listed, most]));
     }
     const bounds = task.next?.map((next, partition) => positionOf(partition, next)) ?? [];
-    const rows = await sql.rows<MembershipRow & { listed: boolean }>(MEMBERSHIPS_SINCE, [
-      ...listed,
-      bounds,
-      task.after,
-    ]);
+    const values = [...listed, bounds, task.after];
+    const rows = await sql.rows<MembershipRow>(MEMBERSHIPS_SINCE, values);
     const unlisted = rows.filter((row) => !row.listed);
-    const complete = unlisted.length <= UNLISTED_MAX;
-    const beyond = complete ? undefined : unlisted.at(-1);
-    return { memberships: rows.filter((row) => row !== beyond).map(toMembership), complete };
+    if (unlisted.length <= UNLISTED_MAX) return toMemberships(rows);
+    const beyond = unlisted.at(-1);
+    return { ...toMemberships(rows.filter((row) => row !== beyond)), complete: false };
   }
 
   /** Counts and digests, aligned with the candidates. */
   async measure(
     sql: Sql,
-    userId: string,
-    asOf: Date,
+    { userId, asOf }: { userId: string; asOf: Date },
     candidates: readonly Candidate[],
+    kept: Memberships['kept'],
   ): Promise<Measures[]> {
-    if (candidates.length === 0) return [];
-    const known = await this.kept(sql, userId, asOf, candidates);
-    const rest = candidates.filter((_, i) => !known[i]);
-    const counted = rest.length === 0 ? [] : await this.counted(sql, userId, asOf, rest);
-    let next = 0;
-    return candidates.map((_, i) => known[i] ?? counted[next++]!);
-  }
-
-  /** What is known without counting, aligned; nothing for the others. */
-  private async kept(
-    sql: Sql,
-    userId: string,
-    asOf: Date,
-    candidates: readonly Candidate[],
-  ): Promise<(Measures | undefined)[]> {
-    const known = new Array<Measures | undefined>(candidates.length);
     // As many uncounted ones as one answer serves in any case; of more it matters how long they are.
     const few = candidates.length * LIMITS.syncFirstPerConversation <= LIMITS.syncMessages;
-    const uncounted = (c: Candidate): boolean => few && c.fresh;
-    // What somebody is behind in goes on: nothing is kept of it.
-    if (candidates.every((c) => c.have < c.upTo && !uncounted(c))) return known;
-    const held = candidates.map((c) => (uncounted(c) ? { ...c, have: c.upTo } : c));
-    const values = measureValues(userId, asOf, held);
-    const rows = await sql.rows<MeasureRow & { n: number }>(KEPT, values);
-    for (const row of rows) {
-      const { have, upTo } = candidates[row.n - 1]!;
-      const above = have < upTo ? null : 0;
-      known[row.n - 1] = { ...toMeasures(row), above };
-    }
-    return known;
+    const known = candidates.map((c) => measuresKept(c, kept.get(c.conversationId)!, few));
+    const rest = candidates.filter((_, i) => !known[i]);
+    if (rest.length === 0) return known as Measures[];
+    const rows = await this.counted(sql, userId, asOf, rest);
+    const counted = rows.map((row, i) => toMeasures(row, kept.get(rest[i]!.conversationId)!));
+    let next = 0;
+    return candidates.map((_, i) => known[i] ?? counted[next++]!);
   }
 
   private async counted(
@@ -166,9 +159,8 @@ export class SyncRepository {
     userId: string,
     asOf: Date,
     candidates: readonly Candidate[],
-  ): Promise<Measures[]> {
-    const values = measureValues(userId, asOf, candidates);
-    return (await sql.rows<MeasureRow>(MEASURE, values)).map(toMeasures);
+  ): Promise<MeasureRow[]> {
+    return sql.rows<MeasureRow>(MEASURE, measureValues(userId, asOf, candidates));
   }
 
   /** Messages of what is served, aligned. */
@@ -217,10 +209,27 @@ function measureValues(userId: string, asOf: Date, candidates: readonly Candidat
   ];
 }
 
-function toMeasures(row: MeasureRow): Measures {
-  const { above, changed, unread, members, own } = row;
+/**
+ * What there is to say of a conversation without reading a message; null: it has to be counted. What
+ * a client is behind in goes on, and nothing is kept of it; one that is new to it is served whatever
+ * the count would be (`uncounted`).
+ */
+function measuresKept(c: Candidate, kept: Kept, uncounted: boolean): Measures | null {
+  const { digest, compares, unread, receipts } = kept;
+  const behind = c.have < c.upTo;
+  if (behind && !(uncounted && c.fresh)) return null;
+  if (digest === null || unread === null || (c.digest !== null && !compares)) return null;
   return {
-    ...{ above, changed, unread, members, own },
+    ...{ above: behind ? null : 0, changed: 0, digestAtHave: c.digest === null ? null : digest },
+    ...{ digest, digestFrom: null, digestSince: null, digestUntil: null },
+    ...{ unread, unreadAfter: null, unreadUntil: null, receipts },
+  };
+}
+
+function toMeasures(row: MeasureRow, { receipts }: Kept): Measures {
+  const { above, changed, unread } = row;
+  return {
+    ...{ above, changed, unread, receipts },
     digestAtHave: row.compared_digest ?? row.compared,
     digest: row.digest ?? row.lines ?? [],
     digestFrom: row.digest_from,
@@ -229,6 +238,14 @@ function toMeasures(row: MeasureRow): Measures {
     unreadAfter: row.unread_after,
     unreadUntil: row.unread_until,
   };
+}
+
+function toMemberships(rows: readonly MembershipRow[]): Memberships {
+  const kept = new Map<string, Kept>();
+  for (const { conversation_id, digest, compares, unread, receipts } of rows) {
+    if (receipts !== null) kept.set(conversation_id, { digest, compares, unread, receipts });
+  }
+  return { memberships: rows.map(toMembership), kept, complete: true };
 }
 
 function toMembership(row: MembershipRow): Membership {

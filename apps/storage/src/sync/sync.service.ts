@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
-import type { Receipt } from '@tidings/common/contracts/http';
 import type { Barrier } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
 import type { Sql } from '../database/database';
 import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
@@ -142,15 +140,15 @@ export class SyncService {
   /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
   private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
     const { task, userId } = sync;
-    const [applied, { memberships, complete }] = await Promise.all([
+    const [applied, { memberships, kept, complete }] = await Promise.all([
       readApplied(sql, this.log.topic),
-      this.repository.memberships(sql, userId, task, this.positionOf),
+      this.repository.memberships(sql, sync, this.positionOf),
     ]);
     const { behind, unknown } = await this.judge(sql, sync, applied);
     if (behind && !last) return null;
     const delayed = behind || unknown;
     const { candidates, gone } = chooseConversations(task, memberships, this.positionOf);
-    const measures = await this.repository.measure(sql, userId, sync.asOf, candidates);
+    const measures = await this.repository.measure(sql, sync, candidates, kept);
     const measured = new Map(candidates.map((c, i) => [c, measures[i]!]));
     const plan = candidates.map((c) =>
       planConversation(sha256, c, measured.get(c)!, this.position(c.partition, applied)),
@@ -216,7 +214,7 @@ function draftOf(planned: Planned, measures: Measures, { messages }: ServedMessa
   const { candidate, keep } = planned;
   const changed = messages.filter((m) => !m.fresh).length;
   const surplus = Math.max(0, messages.length - changed - keep);
-  const { digest, unread, members, own } = measures;
+  const { digest, unread, receipts } = measures;
   return {
     conversationId: candidate.conversationId,
     state: planned.state,
@@ -229,7 +227,7 @@ function draftOf(planned: Planned, measures: Measures, { messages }: ServedMessa
     upTo: String(planned.half ? candidate.have : candidate.upTo),
     digest: stateDigest(sha256, digest),
     unread,
-    receipts: members && members.length <= LIMITS.membersInline ? members.map(toReceipt) : [own],
+    receipts,
   };
 }
 
@@ -253,20 +251,17 @@ function countedOf(
     return [
       {
         ...{ conversationId: candidate.conversationId, userId, position: String(candidate.upTo) },
-        digest: from === null ? null : { value, from, since, until: m.digestUntil },
+        digest:
+          from === null || since === null ? null : { value, from, since, until: m.digestUntil },
         unread: after === null ? null : { count: m.unread, after, until },
       },
     ];
   });
 }
 
-function toReceipt({ userId, delivered, read }: Receipt): Receipt {
-  return { userId, delivered, read };
-}
-
 function goneConversation({ conversationId, upTo }: Gone): Sized {
   return sized({
     ...{ conversationId, state: 'gone', messages: [], more: false, upTo: String(upTo) },
-    ...{ digest: stateDigest(sha256, []), unread: 0, receipts: [] },
+    ...{ digest: stateDigest(sha256, []), unread: 0, receipts: '[]' },
   });
 }

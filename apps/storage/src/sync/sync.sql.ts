@@ -1,10 +1,9 @@
 import {
-  deliveredMark,
   digestLines,
   isAlive,
   isMember,
   lastMessages,
-  membersJson,
+  receiptsJson,
   unreadMessages,
 } from '../conversations/conversation-views.sql';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from '../conversations/kept-state.sql';
@@ -19,77 +18,65 @@ export const USER_PARTITIONS = {
     WHERE m.user_id = $1 AND m.until_position IS NULL`,
 };
 
-const MEMBERSHIP = `m.conversation_id, c.partition, m.from_position, m.until_position,
-  m.pending AND m.from_position IS NOT NULL AS leaving, m.joined_position,
-  c.created_position, c.last_position`;
-
 const LISTED = `(m.conversation_id = ANY ($2) OR left(m.conversation_id, ${PREFIX_CHARS}) = ANY ($3))`;
+
+/** The user's conversations ($1) that are in the log, with all that is told of those that are chosen. */
+const MINE = `SELECT m.conversation_id, c.id, c.partition, m.user_id, m.from_position,
+    m.until_position, m.pending, m.joined_position, c.created_position, c.last_position, c.last_at,
+    m.delivered, m.read, m.unread, m.unread_position, m.unread_after, m.unread_until,
+    c.digest, c.digest_position, c.digest_from, c.digest_since, c.digest_until, ${LISTED} AS listed
+  FROM members m JOIN conversations c ON c.id = m.conversation_id
+  WHERE m.user_id = $1 AND c.created_position IS NOT NULL`;
+
+/**
+ * Of a row of {@link MINE}: the membership; and for members what is kept (null: not kept), whether
+ * the kept digest held at the time for comparing, $4, too, and the marks as JSON text.
+ */
+const CHOSEN = `u.conversation_id, u.partition, u.from_position, u.until_position,
+  u.pending AND u.from_position IS NOT NULL AS leaving, u.joined_position, u.created_position,
+  u.last_position, u.listed,
+  CASE WHEN ${keepsDigest('u', { from: 'u.from_position', at: 'now()' })} THEN u.digest END AS digest,
+  ${keepsDigest('u', { from: 'u.from_position', at: '$4::timestamptz' })} AS compares,
+  CASE WHEN ${keepsUnread('u', 'u')} THEN ${keptUnread('u', 'u')} END AS unread,
+  CASE WHEN ${isMember('u')} THEN ${receiptsJson('u', 'u', '$1')} END AS receipts`;
 
 /** Rows that {@link MEMBERSHIPS_SINCE} returns beside the listed ones; one more tells of others. */
 export const UNLISTED_MAX = 300;
 
 /**
- * $1 user, $2 ids, $3 prefixes, $4 a position per partition, $5 id: those listed, and those behind
- * the id with an entry at or above their partition's position (null: none), in order of their ids.
+ * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 a position per partition, $6 id: those
+ * listed, and those behind the id with an entry at or above their partition's position (null: none),
+ * in order of their ids. Names no message: a statement over the partitions of `messages` costs a lot
+ * before it reads its first row.
  */
 export const MEMBERSHIPS_SINCE = {
   name: 'sync-memberships-since',
-  text: `WITH mine AS (
-      SELECT ${MEMBERSHIP}, ${LISTED} AS listed
-      FROM members m JOIN conversations c ON c.id = m.conversation_id
-      WHERE m.user_id = $1 AND c.created_position IS NOT NULL)
-    (SELECT * FROM mine WHERE listed)
-    UNION ALL
-    (SELECT * FROM mine WHERE NOT listed AND $5::text IS NOT NULL
-        AND conversation_id > $5::text COLLATE "C"
-        AND last_position >= ($4::int8[])[partition + 1]
-        AND (until_position IS NULL OR until_position >= ($4::int8[])[partition + 1])
-      ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1})
-    ORDER BY conversation_id`,
+  text: `WITH mine AS (${MINE})
+    SELECT ${CHOSEN} FROM (
+      (SELECT * FROM mine WHERE listed)
+      UNION ALL
+      (SELECT * FROM mine WHERE NOT listed AND $6::text IS NOT NULL
+          AND conversation_id > $6::text COLLATE "C"
+          AND last_position >= ($5::int8[])[partition + 1]
+          AND (until_position IS NULL OR until_position >= ($5::int8[])[partition + 1])
+        ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1})) u
+    ORDER BY u.conversation_id`,
 };
-
-/** $1 user, $2 ids, $3 prefixes, $4 how many: those listed, and the newest, newest first. */
-export const MEMBERSHIPS_NEWEST = {
-  name: 'sync-memberships-newest',
-  text: `WITH mine AS (
-      SELECT ${MEMBERSHIP}, ${LISTED} AS listed, c.last_at
-      FROM members m JOIN conversations c ON c.id = m.conversation_id
-      WHERE m.user_id = $1 AND c.created_position IS NOT NULL)
-    (SELECT * FROM mine WHERE listed)
-    UNION ALL
-    (SELECT * FROM mine WHERE NOT listed AND from_position IS NOT NULL AND until_position IS NULL
-        AND NOT leaving
-      ORDER BY last_at DESC, conversation_id DESC LIMIT $4)
-    ORDER BY last_at DESC, conversation_id DESC`,
-};
-
-const MEMBER_OF_EACH = `
-      ${membersJson('c', 'm')} AS members,
-      json_build_object('userId', m.user_id, 'delivered', ${deliveredMark('m', 'c')},
-        'read', LEAST(m.read, c.last_position)::text) AS own
-    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[],
-        $9::int8[])
-      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
-    JOIN conversations c ON c.id = w.id
-    JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}`;
 
 /**
- * Takes what {@link MEASURE} takes, and gives the same for those conversations of which everything is
- * kept and nothing is above `have`; `n` tells which. Names no message: a statement over the partitions of
- * `messages` costs a lot before it reads its first row.
+ * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 how many: those listed, and the newest,
+ * newest first.
  */
-export const KEPT = {
-  name: 'sync-kept',
-  text: `SELECT w.n::int AS n, 0 AS above, 0 AS changed, NULL AS compared, NULL AS lines,
-      CASE WHEN w.compare THEN c.digest END AS compared_digest, c.digest,
-      NULL AS digest_from, now() AS digest_since, NULL AS digest_until,
-      ${keptUnread('m', 'c')} AS unread, NULL AS unread_after, NULL AS unread_until,
-    ${MEMBER_OF_EACH}
-    WHERE w.have >= w.up_to
-      AND ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })}
-      AND (NOT w.compare OR ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })})
-      AND ${keepsUnread('m', 'c')}
-    ORDER BY w.n`,
+export const MEMBERSHIPS_NEWEST = {
+  name: 'sync-memberships-newest',
+  text: `WITH mine AS (${MINE})
+    SELECT ${CHOSEN} FROM (
+      (SELECT * FROM mine WHERE listed)
+      UNION ALL
+      (SELECT * FROM mine WHERE NOT listed AND from_position IS NOT NULL AND until_position IS NULL
+          AND NOT pending
+        ORDER BY last_at DESC, conversation_id DESC LIMIT $5)) u
+    ORDER BY u.last_at DESC, u.conversation_id DESC`,
 };
 
 /**
@@ -120,8 +107,12 @@ export const MEASURE = {
       now() + interval '1 millisecond' AS digest_since, tail.expiry AS digest_until,
       CASE WHEN k.unread THEN ${keptUnread('m', 'c')} ELSE fresh.unread END AS unread,
       CASE WHEN NOT k.unread THEN ${readUpTo('m')} END AS unread_after,
-      fresh.expiry AS unread_until,
-${MEMBER_OF_EACH}
+      fresh.expiry AS unread_until
+    FROM unnest($3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int[], $8::boolean[],
+        $9::int8[])
+      WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
+    JOIN conversations c ON c.id = w.id
+    JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}
     CROSS JOIN LATERAL (SELECT w.have >= w.up_to AS even,
       ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })} AS digest,
       ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })} AS compares,
