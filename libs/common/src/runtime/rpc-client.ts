@@ -11,6 +11,11 @@ const SIGN_OF_LIFE_MS = 300;
 const SKIP_MS = 5_000;
 /** How long a node that refuses connections is skipped, in ms. */
 const REFUSED_SKIP_MS = 1_000;
+/**
+ * A connection that is idle for so long is closed, in ms; earlier where the server names a shorter
+ * time (its hint counts only when there is a limit of our own).
+ */
+const KEEP_IDLE_MS = 60_000;
 /** Largest answer that is read, in bytes. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
 
@@ -33,7 +38,12 @@ export class RpcUnreachable extends TidingsError {
  */
 export class RpcClient<T extends RpcTable> {
   private readonly nodes: Node[];
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' });
+  private readonly agent = new Agent({
+    keepAlive: true,
+    maxSockets: 64,
+    scheduling: 'lifo',
+    timeout: KEEP_IDLE_MS,
+  });
   private turn = 0;
 
   constructor(
@@ -96,7 +106,9 @@ export class RpcClient<T extends RpcTable> {
           failed: (error) => {
             asked.delete(request);
             failure = error;
-            next();
+            // A kept connection that the node has closed meanwhile says nothing about the node.
+            if (!ended && request.reusedSocket && isReset(error)) ask(node);
+            else next();
           },
           answered: (answer) => {
             asked.delete(request);
@@ -145,6 +157,11 @@ export class RpcClient<T extends RpcTable> {
     request.end(body);
     return request;
   }
+}
+
+/** Whether a connection ended under a call. */
+function isReset({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** What can happen to a posted call; `failed` says nothing about its outcome. */

@@ -123,6 +123,26 @@ describe('internal calls', () => {
     hung.close();
   });
 
+  it('asks again when a kept connection has been closed meanwhile', async () => {
+    let answers = 0;
+    const forgetful = createServer((socket) => {
+      // the second call on a connection finds it closed
+      socket.once('data', () => {
+        answers += 1;
+        const body = JSON.stringify({ ok: { n: answers } });
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+        socket.once('data', () => socket.resetAndDestroy());
+      });
+      socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => forgetful.listen(0, '127.0.0.1', resolve));
+    const { port } = forgetful.address() as { port: number };
+    const calls = client([`http://127.0.0.1:${port}`]);
+    for (let n = 1; n <= 3; n++) await expect(calls.call('echo', { n })).resolves.toEqual({ n });
+    clients.splice(0).forEach((c) => c.close());
+    forgetful.close();
+  });
+
   it('waits for a node that is late when there is no other', async () => {
     const late = createServer((socket) => {
       socket.pause();
