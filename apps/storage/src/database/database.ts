@@ -18,6 +18,8 @@ const STATEMENT_WITHIN_MS = 2_000;
 const CLIENT_GRACE_MS = 300;
 const IDLE_TRANSACTION_MS = 2_000;
 const KEEP_ALIVE_AFTER_MS = 10_000;
+/** A new connection has to plan every statement anew: those of a rush are kept for the next one. */
+const KEEP_IDLE_MS = 10 * 60_000;
 
 /** The part of a connection that hand-written SQL needs. */
 export interface Sql {
@@ -42,7 +44,8 @@ export class Database implements Sql {
   private readonly pool: Pool;
 
   constructor(options: DatabaseOptions, onError: (error: Error) => void) {
-    this.pool = new Pool(poolConfig(options));
+    const idleTimeoutMillis = KEEP_IDLE_MS;
+    this.pool = new Pool({ ...poolConfig(options), pipeline: true, idleTimeoutMillis });
     // An idle connection that the server ends reports it here; the pool replaces it.
     this.pool.on('error', onError);
     // One that is lost while in use says so by an event, beside failing its statement.
@@ -124,7 +127,6 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    pipeline: true,
     // Partitioned tables are expensive to plan and cheap to prune when executed.
     options: '-c plan_cache_mode=force_generic_plan -c timezone=UTC',
   };
