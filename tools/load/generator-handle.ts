@@ -26,8 +26,8 @@ export class GeneratorHandle {
     pin: number | null,
   ) {
     this.child = fork(join(__dirname, 'generator', 'process.js'), [], {
-      // room for the young generation: few, short collections while sending
-      execArgv: ['--max-semi-space-size=64', '--enable-source-maps'],
+      // few and short collections while sending: a process that stands still sends late
+      execArgv: ['--max-semi-space-size=16', '--heap-growing-percent=100', '--enable-source-maps'],
       serialization: 'advanced',
       // a session of its own, as the stack's processes have: Linux shares the CPU among sessions first
       detached: true,

@@ -52,7 +52,7 @@ const SEMI_SPACE_MIB: Record<ServiceName, number> = {
   gateway: 8,
   session: 8,
   presence: 8,
-  storage: 64,
+  storage: 32,
 };
 
 /** Variables of our own environment that a service must not inherit: the stack decides them. */

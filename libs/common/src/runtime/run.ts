@@ -1,9 +1,16 @@
+import { setFlagsFromString } from 'node:v8';
 import { Lifecycle, type Step } from './lifecycle';
 import type { Logger } from './logger';
 import type { Readiness } from './health';
 
 /** How long a whole stop may take before the process ends anyway, in milliseconds. */
 const STOP_LIMIT_MS = 20_000;
+
+/**
+ * The heap may double before V8 marks all of it, percent. V8's own choice for a small heap leaves a
+ * few megabytes, which the buffers of sockets fill within a second (decision 0018).
+ */
+const HEAP_GROWTH_PERCENT = 100;
 
 /**
  * Runs a service: starts its steps in order, reports ready, and stops them in reverse on SIGTERM,
@@ -16,6 +23,7 @@ export async function runService(options: {
   steps: readonly Step[];
 }): Promise<{ fatal: (reason: string, error?: unknown) => void }> {
   const { logger, readiness } = options;
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const lifecycle = new Lifecycle(logger);
   let ending = false;
   const end = (code: number, reason: string): void => {
