@@ -86,6 +86,23 @@ describe('HTTP client', () => {
     expect(servers.urls()).toEqual(asked);
   });
 
+  it('forgets of many added servers those named longest ago, not the one in use', async () => {
+    const { client, servers } = http(refused(), refused());
+    client.add(['http://old']);
+    await client.request(get);
+    for (let n = 0; n < 40; n++) client.add([`http://g${n}`]);
+    expect(client.server).toBe('http://old');
+    servers.answers.push(...Array.from({ length: 20 }, refused));
+    await expect(client.request(get)).rejects.toThrow(NetworkError);
+    const asked = servers
+      .urls()
+      .slice(3)
+      .map((url) => url.split('/')[2]);
+    const latest = Array.from({ length: 16 }, (_, n) => `g${n + 24}`);
+    expect(new Set(asked)).toEqual(new Set(['old', 'one', 'two', ...latest]));
+    expect(asked).toHaveLength(19);
+  });
+
   it('fails when no server can be reached', async () => {
     const { client, servers } = http(refused(), reset());
     await expect(client.request(get)).rejects.toThrow(NetworkError);

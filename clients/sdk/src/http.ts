@@ -63,10 +63,19 @@ export class HttpClient {
     return this.servers[this.current % this.servers.length]!;
   }
 
-  /** More addresses, asked when those before them do not answer. */
+  /**
+   * More addresses, asked when those before them do not answer. Of too many those named longest ago
+   * are forgotten; never one that was given, or is in use.
+   */
   add(servers: readonly string[]): void {
-    const all = new Set([...this.servers, ...servers.map(withoutSlash)]);
-    this.servers = [...all].slice(0, this.options.servers.length + MOST_ADDED);
+    const given = this.options.servers.map(withoutSlash);
+    const named = [...new Set(servers.map(withoutSlash))].slice(0, MOST_ADDED);
+    const before = this.servers.filter((server) => !named.includes(server));
+    const inUse = this.server;
+    const kept = new Set([...given, inUse]);
+    const added = [...before, ...named].filter((server) => !kept.has(server));
+    this.servers = [...new Set([...given, ...added.slice(-MOST_ADDED), inUse])];
+    this.current = this.servers.indexOf(inUse);
   }
 
   /**
