@@ -20,8 +20,10 @@ COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build --chown=root:root /app/node_modules node_modules
 COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
+# What V8 has compiled is kept for the next start.
+RUN install -d -o node -g node /app/dist/services/.cache
 # A volume that is mounted here takes over the owner.
 RUN mkdir -p /var/lib/tidings/media && chown node:node /var/lib/tidings/media
 USER node
 ENTRYPOINT ["node", "--max-semi-space-size=8"]
-CMD ["dist/apps/gateway/src/main.js"]
+CMD ["dist/services/gateway.js"]

@@ -1,5 +1,11 @@
 import tseslint from 'typescript-eslint';
 
+/** Of a service: what reads the schemas, and what has to know before they are read. */
+const READERS_OF_THE_ENVIRONMENT = [
+  'libs/common/src/runtime/env.ts',
+  'libs/common/src/runtime/failpoint.ts',
+];
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '.data/**', 'coverage/**'] },
   ...tseslint.configs.recommended,
@@ -21,6 +27,17 @@ export default tseslint.config(
       'no-eval': 'error',
       'no-implied-eval': 'error',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    // A service reads settings from its schema alone: what is not in one is not in docs/SETTINGS.md.
+    files: ['apps/**/*.ts', 'libs/**/*.ts'],
+    ignores: ['**/*.spec.ts', ...READERS_OF_THE_ENVIRONMENT],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Settings are read by loadEnv.' },
+      ],
     },
   },
   {

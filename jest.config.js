@@ -33,7 +33,7 @@ module.exports = {
       displayName: 'unit',
       testMatch: [
         '<rootDir>/{apps,libs,clients,tools}/**/*.spec.ts',
-        '<rootDir>/test/docs/**/*.spec.ts',
+        '<rootDir>/test/{docs,inputs}/**/*.spec.ts',
       ],
     },
     {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BLOCK_TABLE } from '@tidings/common/contracts/blocks';
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { DIGEST_VECTORS } from '@tidings/common/contracts/digest';
 import { ERRORS } from '@tidings/common/contracts/errors';
@@ -25,6 +26,12 @@ describe('docs/PROTOCOL.md agrees with the contracts', () => {
     const server = page.slice(page.indexOf('Server → client'), page.indexOf('`previous` is the'));
     expect(named(client).sort()).toEqual(clientFrame.options.map((o) => o.shape.type.value).sort());
     expect(named(server).sort()).toEqual(serverFrame.options.map((o) => o.shape.type.value).sort());
+  });
+
+  it('shows the table of blocks', () => {
+    const rows = [...page.matchAll(/^\| `([a-z.]+)`[^|]*\| ([a-z]+) \| ([a-z]+) \|$/gm)];
+    const shown = rows.map(([, act, blocked, blocker]) => [act, { blocked, blocker }]);
+    expect(shown).toEqual(Object.entries(BLOCK_TABLE));
   });
 
   it('lists every close code', () => {

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { uuidv7 } from 'uuidv7';
 import type { Conversation } from '@tidings/common/contracts/http';
 import type { Stack } from '../../tools/stack/stack';
@@ -8,9 +10,15 @@ import { openSocket, type TestSocket } from '../support/test-socket';
 import { startTestStack } from '../support/test-stack';
 import { CALLS, register } from './bad-input/calls';
 import { FRAMES } from './bad-input/frames';
+import { hostileFrames, LETTERS, POSITIONS } from './bad-input/hostile-fields';
 import { lookAtLog } from './bad-input/log-look';
 
 const TICKET_SECONDS = 3;
+/** What a log line may be at most: its fields are cut, and stacks of errors are in it. */
+const LOG_LINE_BYTES = 16 * 1024;
+/** What neither a head nor the body of a small call is too long for. */
+const SHORT = POSITIONS.filter((value) => typeof value !== 'string' || value.length < 6_000);
+const GATEWAYS = ['gateway-1', 'gateway-2'];
 
 describe('hostile input gets a typed error and loses nothing', () => {
   let stack: Stack;
@@ -56,13 +64,130 @@ describe('hostile input gets a typed error and loses nothing', () => {
     await stillWorks();
   });
 
+  /** What runs now, by process. */
+  const pids = (): Record<string, number> =>
+    Object.fromEntries(Object.values(stack.nodes).map(({ id, pid }) => [id, pid]));
+
+  it('a mark at a position of letters is refused, and its gateway goes on', async () => {
+    const before = pids();
+    for (const id of GATEWAYS) {
+      const hostile = await mallory.connect(id);
+      const other = await bob.connect(id);
+      for (const type of ['read', 'received']) {
+        hostile.send({ type, conversationId: 'x', position: LETTERS });
+        expect(await hostile.next('error')).toMatchObject({
+          code: 'invalid_frame',
+          retryable: false,
+        });
+      }
+      for (const socket of [hostile, other]) {
+        socket.send({ type: 'ping', ref: 'still here' });
+        expect(await socket.next('pong')).toMatchObject({ ref: 'still here' });
+        await socket.end();
+      }
+    }
+    await stillWorks();
+    expect(pids()).toEqual(before);
+  });
+
+  it.each(['before', 'after'])('a page %s what is no position is refused', async (name) => {
+    for (const value of SHORT.filter((one) => typeof one === 'string')) {
+      const path = `/v1/conversations/${conversation.id}/messages`;
+      const query = new URLSearchParams([[name, value]]).toString();
+      const answer = await ann.http('GET', `${path}?${query}`);
+      expect([value, answer.status, answer.body.code]).toEqual([value, 400, 'invalid_request']);
+    }
+  });
+
+  it.each(['read', 'delivered'])('what is no position is refused as %s', async (name) => {
+    for (const value of SHORT) {
+      const path = `/v1/conversations/${conversation.id}/receipts`;
+      const answer = await ann.http('PUT', path, { [name]: value });
+      expect([value, answer.status, answer.body.code]).toEqual([value, 400, 'invalid_request']);
+    }
+  });
+
+  it('refuses hostile values in every field of every frame, each with a typed error', async () => {
+    const before = pids();
+    for (const id of GATEWAYS) {
+      const hostile = await mallory.connect(id);
+      for (const frame of hostileFrames()) {
+        const errors = hostile.of('error').length;
+        hostile.raw.send(frame);
+        await hostile.find(() => hostile.of('error').length > errors);
+        const { code, retryable, detail } = hostile.of('error').at(-1)!;
+        const refusal = expect.stringMatching(/^(invalid_frame|unknown_type)$/) as string;
+        expect([code, retryable]).toEqual([refusal, false]);
+        expect((detail as string).length).toBeLessThan(1_000);
+      }
+      // nothing else was answered, and the socket lives
+      hostile.send({ type: 'ping', ref: 'still here' });
+      expect(await hostile.next('pong')).toMatchObject({ ref: 'still here' });
+      expect(hostile.of('error')).toHaveLength(hostileFrames().length);
+      expect(hostile.of('synced')).toEqual([]);
+      await hostile.end();
+    }
+    await stillWorks();
+    expect(pids()).toEqual(before);
+  });
+
+  it('takes any text as since and digest of a sync: they are cursors of somebody else', async () => {
+    const hostile = await mallory.connect();
+    const texts = [LETTERS, '-1', '\u0000', '\ud800', '__proto__', '\u001b[2J\r\n', 'A'.repeat(64)];
+    for (const [n, value] of texts.entries()) {
+      const conversations = [{ conversationId: conversation.id, position: '0', digest: value }];
+      hostile.send({ type: 'sync', ref: `r${n}`, since: value, conversations });
+      const synced = await hostile.find((f) => f.type === 'synced' && f['ref'] === `r${n}`);
+      expect(JSON.stringify(synced)).not.toContain('still here');
+    }
+    await hostile.end();
+  });
+
+  it('answers calls that offer HTTP/2 as any other, at every gateway', async () => {
+    for (const base of stack.gatewayUrls) {
+      const offer = {
+        connection: 'Upgrade, HTTP2-Settings',
+        upgrade: 'h2c',
+        'http2-settings': 'AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
+      };
+      const login = { username: ann.username, password: ChatUser.PASSWORD };
+      const calls: [string, string, object | null, number][] = [
+        ['GET', '/v1', null, 200],
+        ['GET', '/v1/me', null, 200],
+        ['POST', '/v1/auth/login', login, 200],
+        ['PUT', `/v1/conversations/${conversation.id}/receipts`, { read: '0' }, 200],
+        ['PUT', `/v1/conversations/${conversation.id}/receipts`, { read: LETTERS }, 400],
+        ['GET', '/v1/nothing', null, 404],
+      ];
+      for (const [method, path, body, status] of calls) {
+        const headers = { ...offer, authorization: `Bearer ${ann.accessToken}` };
+        expect([path, await statusOf(base + path, method, headers, body)]).toEqual([path, status]);
+      }
+    }
+  });
+
+  it('logs no control character and no long input of a client', async () => {
+    // what fails inside is logged with its cause, what is refused is not: both kinds came before
+    await stillWorks();
+    for (const { id, logPath } of Object.values(stack.nodes)) {
+      const log = readFileSync(logPath);
+      expect(log.length).toBeGreaterThan(0);
+      const controls = log.toString('latin1').match(/[\x00-\x09\x0b-\x1f\x7f]/g) ?? [];
+      expect([id, controls]).toEqual([id, []]);
+      const lines = log.toString('utf8').split('\n');
+      expect(lines.filter((line) => /[\p{Cf}\p{Zl}\p{Zp}]/u.test(line))).toEqual([]);
+      expect(lines.filter((line) => line.length > LOG_LINE_BYTES)).toEqual([]);
+      expect(lines.filter((line) => line.includes('"msg":"forged"'))).toEqual([]);
+    }
+  });
+
   it.each([
     ['exactly the limit, two-byte letters', 'é'.repeat(8192)],
     ['exactly the limit, emoji', '👍'.repeat(4096)],
     ['SQL', `'); DROP TABLE messages; --`],
     [
       'every control character but NUL',
-      Array.from({ length: 31 }, (_, i) => String.fromCharCode(i + 1)).join(''),
+      `seen: ${Array.from({ length: 31 }, (_, i) => String.fromCharCode(i + 1)).join('')}`,
     ],
     ['combining marks and bidi', 'a\u0301'.repeat(500) + '\u202e abc'],
   ])('text that is fine: %s', async (_name, text) => {
@@ -194,3 +319,28 @@ describe('hostile input gets a typed error and loses nothing', () => {
     expect(socket.closed).toBeNull();
   }, 90_000);
 });
+
+/** The status of a call with headers that fetch would not send. */
+function statusOf(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body: object | null,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const json = body ? { 'content-type': 'application/json' } : {};
+    const call = request(url, { method, headers: { ...headers, ...json }, timeout: 10_000 });
+    call.on('response', (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode!));
+    });
+    // a server that takes the offer, or closes, has not answered the call
+    call.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode!);
+    });
+    call.on('timeout', () => call.destroy(new Error('no answer')));
+    call.on('error', reject);
+    call.end(body ? JSON.stringify(body) : undefined);
+  });
+}

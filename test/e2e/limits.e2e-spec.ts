@@ -163,7 +163,12 @@ describe('limits hold at n and n + 1', () => {
     ],
   ];
   const people: Row[] = [
-    ['pageItems (users)', LIMITS.pageItems, (n) => get(`/v1/users?limit=${n}`), 'invalid_request'],
+    [
+      'pageItems (users)',
+      LIMITS.pageItems,
+      (n) => get(`/v1/users?query=us&limit=${n}`),
+      'invalid_request',
+    ],
     ['pageItems (ids)', LIMITS.pageItems, (n) => get(`/v1/users?ids=${ids(n)}`), 'invalid_request'],
     [
       'pageItems (presence)',
@@ -175,6 +180,12 @@ describe('limits hold at n and n + 1', () => {
       'queryChars',
       LIMITS.queryChars,
       (n) => get(`/v1/users?query=${letters(n)}`),
+      'invalid_request',
+    ],
+    [
+      'userQueryMinChars',
+      -LIMITS.userQueryMinChars,
+      (n) => get(`/v1/users?query=${letters(-n)}`),
       'invalid_request',
     ],
     [

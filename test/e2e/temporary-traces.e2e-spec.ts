@@ -9,6 +9,7 @@ import type { RedisClient } from '@tidings/common/redis/client';
 import { Client } from 'pg';
 import sharp from 'sharp';
 import { uuidv7 } from 'uuidv7';
+import { clusterOf } from '../../tools/stack/server-user';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
@@ -40,7 +41,7 @@ describe('what was said in a temporary chat', () => {
 
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
-      env: { LOG_LEVEL: 'debug' },
+      env: { LOG_LEVEL: 'debug', JOURNAL_SWEEP_SECONDS: '2' },
       kafkaProperties: { 'log.retention.check.interval.ms': '1000' },
     }));
     sql = new Client({ connectionString: stack.databaseUrl });
@@ -66,9 +67,13 @@ describe('what was said in a temporary chat', () => {
     return made.body.id;
   }
 
+  let seen: NodeJS.Timeout | undefined;
+  afterEach(() => clearInterval(seen));
+
   const kafka = () => createKafka({ brokers: [stack.brokers], clientId: 'test' });
   const canary = `canary-${randomBytes(16).toString('hex')}`;
   const inFiles = (...dir: string[]) => filesHolding(join(stack.dir, ...dir), canary);
+  const inWriteAheadLog = () => filesHolding(join(clusterOf(stack.dir), 'pg_wal'), canary);
   const inSpools = () => inFiles('nodes').filter((path) => path.includes('/spool/'));
   const topics = topicSpecs({ partitions: 1, replication: 1, minInsyncReplicas: 1 });
   const inRecords = (text = canary) =>
@@ -197,6 +202,12 @@ describe('what was said in a temporary chat', () => {
         content: { kind: 'custom', data: { canary } },
       },
     ];
+    // They are rewritten every two seconds here: looked for until they are seen.
+    const journals = { redis: 0, postgresql: 0 };
+    seen = setInterval(() => {
+      journals.redis += inFiles('redis').length;
+      journals.postgresql += inWriteAheadLog().length;
+    }, 100);
     for (const frame of frames) expect((await answerTo(a, frame)).type).toBe('sent');
     const changeId = uuidv7();
     a.send({
@@ -222,6 +233,9 @@ describe('what was said in a temporary chat', () => {
     expect(await mediaStatus(image, '/thumbnail')).toBe(200);
     expect(inFiles('media')).toHaveLength(1);
     expect(inFiles('kafka', 'log')).not.toEqual([]);
+    expect(journals.redis).toBeGreaterThan(0);
+    expect(journals.postgresql).toBeGreaterThan(0);
+    clearInterval(seen);
     expect((await inRecords()).length).toBeGreaterThanOrEqual(frames.length);
 
     expect(filesNamed(image, file)).toHaveLength(3);
@@ -233,6 +247,15 @@ describe('what was said in a temporary chat', () => {
         expect(filesNamed(image, file)).toEqual([]);
       },
       expiresAt - Date.now() + GONE_MS,
+      1_000,
+    );
+    // The journals of the servers: Redis' append-only file and PostgreSQL's write-ahead log.
+    await eventually(
+      () => {
+        expect(inFiles('redis')).toEqual([]);
+        expect(inWriteAheadLog()).toEqual([]);
+      },
+      GONE_MS,
       1_000,
     );
     expect(inFiles('nodes')).toEqual([]);

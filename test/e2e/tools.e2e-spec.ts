@@ -92,10 +92,19 @@ describe('the programs behind the npm scripts', () => {
       0, 1, 2, 3, 4,
     ]);
     for (const { id, url, pid } of file.nodes) {
-      expect(lines).toContain(`  ${id.padEnd(10)} ${url}  pid ${pid}`);
+      expect(lines).toContain(`  ${id.padEnd(15)} ${url}  pid ${pid}`);
     }
-    expect(lines).toContain(`  Kafka      ${file.brokers}`);
-    expect(lines).toContain(`  Redis      ${file.redisUrl}`);
+    const { kafka, redis, postgres } = file.servers;
+    for (const [pid, row] of [
+      [kafka, /^ {2}Kafka 4\.\d+\.\d+ +127\.0\.0\.1:\d+ {2}pid (\d+)$/],
+      [redis, /^ {2}Redis 6\.2\.\d+ +redis:\S+ {2}pid (\d+)$/],
+      [postgres, /^ {2}PostgreSQL 18\.\d+ +postgres:\S+ {2}pid (\d+)$/],
+    ] as const) {
+      expect(lines.flatMap((line) => row.exec(line)?.[1] ?? [])).toEqual([String(pid)]);
+    }
+    const { password } = new URL(file.databaseUrl);
+    expect(password).not.toBe('');
+    expect(lines.join('\n')).not.toContain(password);
     const { scripts } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
@@ -151,9 +160,14 @@ describe('the programs behind the npm scripts', () => {
       );
       const elsewhere = new StartedStack({ ...place, dir: join(base, 'elsewhere') });
       expect(await elsewhere.ended).toBe(1);
-      expect(elsewhere.errors).toMatch(
-        new RegExp(`^Port ${place.gatewayPort}, needed by gateway-1, is taken [^\\n]*\\n$`),
-      );
+      const taken = starter.file.nodes.map(({ id, url }) => `${new URL(url).port} (${id})`);
+      expect(elsewhere.errors).toContain(`Ports ${taken.join(', ')} are taken by other programs`);
+      const [, data, gatewayPort, adminPort] =
+        /^ {2}TIDINGS_DATA_DIR=(\S+) GATEWAY_PORT=(\d+) ADMIN_PORT_BASE=(\d+) npm start$/m.exec(
+          elsewhere.errors,
+        )!;
+      expect(data).toBe(join(base, 'elsewhere'));
+      for (const port of [gatewayPort, adminPort]) expect(await isFree(Number(port))).toBe(true);
       const reset = tool('stack/reset.js');
       expect(await reset.ended).toBe(1);
       expect(reset.errors).toMatch(/^The stack runs \(process \d+\): stop it first[^\n]*\n$/);
@@ -179,13 +193,16 @@ describe('the programs behind the npm scripts', () => {
       expect(demo.lines.at(-1)).toMatch(/^OK: nothing was lost/);
       const [victim] = demo.all(/^ {2}line \d+: (gateway-\d) killed \(SIGKILL, process \d+\)$/);
       await starter.shows(new RegExp(`^ {2}${victim} ended unexpectedly \\(SIGKILL\\)`));
-      await starter.shows(new RegExp(`^ {2}${victim} is back$`));
+      await starter.shows(new RegExp(`^ {2}${victim} is back {2}pid \\d+$`));
+      const [, said] = new RegExp(`^ {2}${victim} is back {2}pid (\\d+)$`, 'm').exec(
+        starter.lines.join('\n'),
+      )!;
       const changed = await eventually(() => {
         const nodes = starter.file.nodes.filter(({ pid }, i) => pid !== before[i]!.pid);
         expect(nodes).toHaveLength(1);
         return nodes[0]!;
       });
-      expect(changed.id).toBe(victim);
+      expect(changed).toMatchObject({ id: victim, pid: Number(said) });
       expect(isRunning(changed.pid)).toBe(true);
     },
     TEST_MS,
@@ -193,26 +210,25 @@ describe('the programs behind the npm scripts', () => {
 
   /** What `kafka groups` says of a group. */
   interface Shown {
-    /** Of all partitions; one without a record has none. */
     lag: number;
-    /** Whether a partition has an owner. */
+    /** Whether it has a member. */
     owned: boolean;
   }
 
   async function groups(): Promise<Map<string, Shown>> {
     const program = tool('stack/kafka.js', 'groups');
     expect({ status: await program.ended, errors: program.errors }).toMatchObject({ status: 0 });
-    const shown = new Map<string, Shown>();
-    for (const line of program.lines) {
-      const [group = '', topic = '', , , end, lag, owner] = line.trim().split(/\s+/);
-      if (!topic.startsWith('chat.')) continue;
-      const before = shown.get(group) ?? { lag: 0, owned: false };
-      shown.set(group, {
-        lag: before.lag + (end === '0' ? 0 : Number(lag)),
-        owned: before.owned || owner !== '-',
-      });
-    }
-    return shown;
+    const [head, ...rows] = program.lines.map((line) => line.split(/\s+/));
+    expect(head).toEqual(['GROUP', 'STATE', 'MEMBERS', 'LAG', 'TOPICS']);
+    return new Map(
+      rows
+        .filter(([, , , , topics]) => topics?.startsWith('chat.'))
+        .map(([group = '', , members, lag]) => [
+          group,
+          // nothing is committed of typing
+          { lag: lag === '-' ? 0 : Number(lag), owned: Number(members) > 0 },
+        ]),
+    );
   }
 
   it(
@@ -263,6 +279,20 @@ describe('the programs behind the npm scripts', () => {
     TEST_MS,
   );
 
+  it(
+    'kafka: all partitions with --all; a topic that does not exist is an answer, not a wait',
+    async () => {
+      const all = tool('stack/kafka.js', 'groups', '--all');
+      expect({ status: await all.ended, errors: all.errors }).toMatchObject({ status: 0 });
+      expect(all.lines.join('\n')).toMatch(/GROUP +TOPIC +PARTITION +CURRENT-OFFSET/);
+      const nowhere = tool('stack/kafka.js', 'tail', 'nosuch');
+      expect(await nowhere.ended).toBe(1);
+      expect(nowhere.errors).toMatch(/^There is no topic "nosuch"\. Topics:\n/);
+      expect(nowhere.errors.split('\n')).toContain(`  ${TOPICS.messages}`);
+    },
+    TEST_MS,
+  );
+
   it('start: SIGTERM ends all of it', () => endBy('SIGTERM'), TEST_MS);
 
   it(
@@ -298,7 +328,7 @@ describe('the programs behind the npm scripts', () => {
         ...{ brokers: servers.brokers, redisUrl: servers.redisUrl },
         ...{ databaseUrl: servers.databaseUrl, servers: {}, gateways: [url(0)] },
       });
-      expect(starter.lines).toContain(`  Kafka      ${servers.brokers}`);
+      expect(starter.lines).toContain(`  Kafka           ${servers.brokers}`);
       await expectHistory();
       starter.letGo();
       expect(await starter.ended).toBe(0);
@@ -312,9 +342,15 @@ describe('the programs behind the npm scripts', () => {
     TEST_MS,
   );
 
-  it('reset: removes all of it', async () => {
+  it('reset: asks, and removes all of it when told so', async () => {
     await servers?.stop();
-    expect(await tool('stack/reset.js').ended).toBe(0);
+    const asks = tool('stack/reset.js');
+    expect(await asks.ended).toBe(1);
+    expect(asks.errors).toMatch(
+      /^This removes all accounts, messages, files [^\n]* say npm run reset -- --yes\.\n$/,
+    );
+    expect(readdirSync(place.dir)).toContain('kafka');
+    expect(await tool('stack/reset.js', '--yes').ended).toBe(0);
     expect(readdirSync(place.dir)).toEqual([]);
   });
 });

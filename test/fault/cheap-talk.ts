@@ -23,12 +23,16 @@ export class CheapTalk {
   readonly pushed: Seen[] = [];
   /** Monotonic milliseconds of each push. */
   readonly arrivals: number[] = [];
+  /** Milliseconds from the first send of each message to its push, one for each of `arrivals`. */
+  readonly delays: number[] = [];
   /** How often a send was refused for the moment; it and those behind it are sent again. */
   refusals = 0;
   /** Everything else that is neither `sent` nor a push. */
   readonly others: Frame[] = [];
   private readonly known = new Set<string>();
   private readonly open = new Map<string, object>();
+  /** message id → monotonic milliseconds, of what was not pushed yet */
+  private readonly sentAt = new Map<string, number>();
   private again: NodeJS.Timeout | null = null;
 
   private readonly ann: Whose;
@@ -51,11 +55,19 @@ export class CheapTalk {
     takeAll(listener, (frame) => this.atListener(frame));
   }
 
-  static async begin(bases: string[], n: number, history: FaultHistory): Promise<CheapTalk> {
+  /** `gateways`: ids of those that the sender and the listener connect to; else any. */
+  static async begin(
+    bases: string[],
+    n: number,
+    history: FaultHistory,
+    gateways: readonly [string?, string?] = [],
+  ): Promise<CheapTalk> {
     const ann = await ChatUser.create(bases, { at: n % 2 });
     const bob = await ChatUser.create(bases, { at: (n + 1) % 2 });
     const { id } = await eventually(() => ann.direct(bob), 30_000, 500);
-    return new CheapTalk(id, n, history, bob, await ann.connect(), await bob.connect());
+    const sender = await ann.connect(gateways[0]);
+    const listener = await bob.connect(gateways[1]);
+    return new CheapTalk(id, n, history, bob, sender, listener);
   }
 
   send(): void {
@@ -63,6 +75,7 @@ export class CheapTalk {
     const frame = textSend({ conversationId: this.id }, text);
     this.sent.push(frame.messageId);
     this.open.set(frame.messageId, frame);
+    this.sentAt.set(frame.messageId, performance.now());
     this.history.invoked(this.ann, this.id, frame.messageId, text);
     this.sender.send(frame);
   }
@@ -129,7 +142,10 @@ export class CheapTalk {
     this.history.observed('frame', this.bob, this.id, message);
     if (this.known.has(messageId)) return;
     this.known.add(messageId);
-    this.arrivals.push(performance.now());
+    const now = performance.now();
+    this.arrivals.push(now);
+    this.delays.push(now - (this.sentAt.get(messageId) ?? now));
+    this.sentAt.delete(messageId);
     this.pushed.push({ messageId, position });
   }
 }

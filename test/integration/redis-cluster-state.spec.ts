@@ -3,8 +3,8 @@ import type { RedisClient } from '@tidings/common/redis/client';
 import { GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
 import { KEYS } from '@tidings/common/redis/keys';
 import { GatewayLease } from '@tidings/common/redis/lease';
-import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
+import { PeerDirectory } from '@tidings/common/redis/peer-directory';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { clusterMac } from '@tidings/common/runtime/credentials';
 import { randomUUID } from 'node:crypto';
@@ -229,20 +229,74 @@ describe('cluster state in Redis', () => {
     });
   });
 
-  describe('Kafka member ids', () => {
-    it('are kept per node and group', async () => {
-      const store = new MemberStore(client, 'session-1');
-      const other = new MemberStore(client, 'session-2');
-      await store.save('session-routing', 'kafkajs-1');
-      await store.save('session-routing', 'kafkajs-1');
-      await other.save('session-routing', 'kafkajs-2');
-      expect(await store.load('session-routing')).toEqual(['kafkajs-1']);
-      expect(await store.load('session-receipts')).toEqual([]);
-      await store.clear('session-routing');
-      expect(await store.load('session-routing')).toEqual([]);
-      expect(await other.load('session-routing')).toEqual(['kafkajs-2']);
-      const ttl = await client.ttl(KEYS.groupMembers('session-2', 'session-routing'));
-      expect(ttl).toBeGreaterThan(590);
+  describe('peers', () => {
+    const member = (n: number) => ({ bootId: `boot-${n}`, memberId: `session-${n}-member` });
+
+    it('are members of groups by node, until they are forgotten', async () => {
+      const directory = new PeerDirectory(client);
+      await directory.join('session-routing', 'session-1', member(0));
+      await directory.join('session-routing', 'session-1', member(1));
+      await directory.join('session-routing', 'session-2', member(2));
+      const groups = ['session-routing', 'session-receipts'];
+      const both = new Map([
+        ['session-1', member(1)],
+        ['session-2', member(2)],
+      ]);
+      expect(await directory.members(groups)).toEqual([both, new Map()]);
+      // another process of the node has joined meanwhile: it stays
+      await directory.forget('session-routing', 'session-1', member(0));
+      expect(await directory.members(groups)).toEqual([both, new Map()]);
+      await directory.forget('session-routing', 'session-1', member(1));
+      both.delete('session-1');
+      expect(await directory.members(groups)).toEqual([both, new Map()]);
+      expect(await client.ttl(KEYS.groupMembers('session-routing'))).toBeGreaterThan(590);
+    });
+
+    it('leave out what is no member', async () => {
+      await client.hset(
+        KEYS.groupMembers('session-routing'),
+        'session-1',
+        'x',
+        'session-2',
+        'a b c',
+      );
+      expect(await new PeerDirectory(client).members(['session-routing'])).toEqual([new Map()]);
+    });
+
+    it('live as long as their lease', async () => {
+      const directory = new PeerDirectory(client);
+      const lease = { bootId: 'boot-1', clientId: '17' };
+      await directory.renew('session-1', lease, 60_000);
+      await directory.renew('session-2', lease, 1);
+      await eventually(async () =>
+        expect(await directory.leases(['session-1', 'session-2'])).toEqual([lease, null]),
+      );
+      await directory.release('session-1', { ...lease, bootId: 'boot-0' });
+      expect(await directory.leases(['session-1'])).toEqual([lease]);
+      await directory.release('session-1', lease);
+      expect(await directory.leases(['session-1'])).toEqual([null]);
+    });
+
+    it('lose their connection with their process', async () => {
+      const directory = new PeerDirectory(client);
+      const other = await rig.client();
+      const own = await directory.clientId();
+      const others = await new PeerDirectory(other).clientId();
+      expect(await directory.connected([own, others])).toEqual(new Set([own, others]));
+      other.disconnect();
+      await eventually(async () =>
+        expect(await directory.connected([own, others])).toEqual(new Set([own])),
+      );
+      expect(await directory.connected([])).toEqual(new Set());
+    });
+
+    it('are let go by one node, and not again for a while', async () => {
+      const directory = new PeerDirectory(client);
+      expect(await directory.claimEviction('session-1', 'boot-1', 60_000)).toBe(true);
+      expect(await directory.claimEviction('session-1', 'boot-1', 60_000)).toBe(false);
+      expect(await directory.claimEviction('session-1', 'boot-2', 60_000)).toBe(true);
+      await directory.returnEviction('session-1', 'boot-1');
+      expect(await directory.claimEviction('session-1', 'boot-1', 60_000)).toBe(true);
     });
   });
 });

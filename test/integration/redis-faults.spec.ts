@@ -180,6 +180,7 @@ describe('faults of Redis', () => {
       void inbox.read({
         onEntry: (_, n) => numbers.push(n),
         onHole: (expected, got) => holes.push([expected, got]),
+        onSetAside: (error) => errors.push(error),
         onError: (error) => errors.push(error),
       });
       await append(3);

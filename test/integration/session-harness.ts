@@ -14,6 +14,7 @@ import { Inbox } from '@tidings/common/redis/inbox';
 import { KEYS } from '@tidings/common/redis/keys';
 import { decodeInbox } from '@tidings/common/redis/inbox-codec';
 import { Routes, type Route } from '@tidings/common/redis/routes';
+import { Metrics } from '@tidings/common/runtime/metrics';
 import { mountRpc } from '@tidings/common/runtime/rpc-server';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
@@ -61,8 +62,10 @@ export class FakeStorage {
     };
     mountRpc(app, {
       table,
+      nodeId: 'storage-1',
       secret: SECRET,
       logger: silent,
+      metrics: new Metrics({ service: 'storage', node: 'storage-1' }),
       handlers: {
         'log.state': async () => ({
           epoch: 1,
@@ -292,6 +295,9 @@ export class FakeGateway {
     void inbox.read({
       onEntry: (payload) => this.take(payload),
       onHole: () => this.holes++,
+      onSetAside: (error) => {
+        throw error;
+      },
       onError: () => undefined,
     });
   }

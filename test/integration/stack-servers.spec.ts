@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { DataModels, MODELS_VARIABLE } from '../../tools/stack/data-model';
 import { isFree } from '../../tools/stack/ports';
 import { kafkaAnswers } from '../../tools/stack/probes';
 import { type Servers, startServers } from '../../tools/stack/servers';
+import { pomVersions } from '../../tools/stack/versions';
 
 function processExists(pid: number): boolean {
   try {
@@ -48,6 +50,14 @@ async function fromNothing<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Files below a stack's directory that its owner is not alone to read. */
+function readableByOthers(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => existsSync(path) && (statSync(path).mode & 0o077) !== 0);
+}
+
 describe('the native servers', () => {
   let dir: string;
   let servers: Servers;
@@ -74,6 +84,16 @@ describe('the native servers', () => {
     await expect(select(wrong.href, 'SELECT 1')).rejects.toThrow(/password/);
   });
 
+  it('are of the versions that the start names', async () => {
+    const { redis, postgres } = pomVersions().servers;
+    expect(await select(servers.databaseUrl, 'SHOW server_version')).toEqual([
+      { server_version: postgres },
+    ]);
+    await withRedis(servers.redisUrl, async (client) =>
+      expect(await client.info('server')).toContain(`redis_version:${redis}\r\n`),
+    );
+  });
+
   it('Redis keeps a value and never evicts', async () => {
     await withRedis(servers.redisUrl, async (redis) => {
       await redis.set('greeting', 'hello');
@@ -84,6 +104,44 @@ describe('the native servers', () => {
       ]);
     });
   });
+
+  it('Redis answers only with the password, which no command line has', async () => {
+    const { password, host } = new URL(servers.redisUrl);
+    const refused = new Redis(`redis://${host}`, { retryStrategy: () => null });
+    refused.on('error', () => undefined);
+    await expect(refused.ping()).rejects.toThrow(/NOAUTH/);
+    refused.disconnect();
+    expect(password).toMatch(/^[\w-]{32}$/);
+    for (const { pid } of [servers.redis, servers.postgres, servers.kafka]) {
+      const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+      expect(stdout.length).toBeGreaterThan(10);
+      for (const url of [servers.redisUrl, servers.databaseUrl]) {
+        expect(stdout).not.toContain(new URL(url).password);
+      }
+    }
+  });
+
+  it('keep files that nobody else can read, those of an older version too', async () => {
+    expect(readableByOthers(dir)).toEqual([]);
+    await servers.redis.kill();
+    // as they were before: open to everybody
+    for (const name of ['kafka', 'redis', 'logs']) {
+      for (const path of ['', ...readdirSync(join(dir, name), { recursive: true })]) {
+        chmodSync(join(dir, name, String(path)), 0o755);
+      }
+    }
+    expect(readableByOthers(dir)).not.toEqual([]);
+    const again = await startServers({ dir, redis: true });
+    try {
+      expect(readableByOthers(dir)).toEqual([]);
+      await withRedis(again.redisUrl, async (redis) =>
+        expect(await redis.get('greeting')).toBe('hello'),
+      );
+    } finally {
+      await again.stop();
+    }
+    await servers.redis.restart();
+  }, 60_000);
 
   it('Kafka answers ApiVersions at the address it hands out', async () => {
     expect(servers.brokers).toBe(`127.0.0.1:${servers.kafka.port}`);

@@ -309,7 +309,7 @@ describe('storage: password, devices, blocks', () => {
     expect(await put(ann, bob)).toMatchObject({ added: true, mutual: false });
     expect(await put(ann, bob)).toMatchObject({ added: false, mutual: false });
     expect(await put(bob, ann)).toMatchObject({ added: true, mutual: true });
-    expect(await remove(bob, ann)).toEqual({ removed: true, mutual: true });
-    expect(await remove(bob, ann)).toEqual({ removed: false, mutual: true });
+    expect(await remove(bob, ann)).toMatchObject({ removed: true, mutual: true });
+    expect(await remove(bob, ann)).toMatchObject({ removed: false, mutual: true });
   });
 });

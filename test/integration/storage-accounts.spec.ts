@@ -66,6 +66,32 @@ describe('storage: accounts', () => {
       expect(new Set(users.map((u) => u.id))).toEqual(new Set([body.userId]));
     });
 
+    it('repeated with the same data and password finds the account, for ten minutes', async () => {
+      const body = bodyOf('lost-answer', { lastName: 'Last' });
+      const again = (changes: object = {}) =>
+        two.rpc.call('accounts.register', { ...body, userId: uuidv7(), ...changes }, SLOW);
+      const made = await one.rpc.call('accounts.register', body, SLOW);
+      await expect(again()).resolves.toEqual(made);
+      const otherForm = { username: 'LOST-answer', email: body.email.toUpperCase() };
+      await expect(again(otherForm)).resolves.toEqual(made);
+      for (const changes of [
+        { password: 'another staple, battery horse' },
+        { firstName: 'Other' },
+        { lastName: undefined },
+        { email: `x${body.email}` },
+      ]) {
+        await expect(codeOf(again(changes))).resolves.toBe('username_taken');
+      }
+      await expect(codeOf(again({ username: 'lost-answer-2' }))).resolves.toBe('email_taken');
+      const all = await Promise.all([again(), again(), again(), again()]);
+      expect(new Set(all.map(({ id }) => id))).toEqual(new Set([made.id]));
+      await fixture.rows(
+        "UPDATE users SET created_at = created_at - interval '11 minutes' WHERE id = $1",
+        [made.id],
+      );
+      await expect(codeOf(again())).resolves.toBe('username_taken');
+    });
+
     it.each([
       ['case', 'TAKEN-jose\u0301', 'username_taken'],
       ['composition', 'taken-jos\u00e9', 'username_taken'],

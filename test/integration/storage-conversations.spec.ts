@@ -56,7 +56,7 @@ describe('storage: contacts and conversations', () => {
       expect(found).toEqual(names);
     });
 
-    it.each(['%', '_', "' OR 1=1 --", 'nobody-has-this', 'a\u0000b'])(
+    it.each(['%%', '__', "' OR 1=1 --", 'nobody-has-this', 'a\u0000b'])(
       'not by %j',
       async (query) => {
         const page = await one.rpc.call(
@@ -67,6 +67,34 @@ describe('storage: contacts and conversations', () => {
         expect(page.items).toEqual([]);
       },
     );
+
+    it.each([undefined, '', ' ', 'a', ' a ', 'ａ', '😀', 'e\u0301', ' \uff76\uff9e '])(
+      'not by less than two characters as names are compared: %j',
+      async (query) => {
+        const search = (listing?: boolean) =>
+          one.rpc.call('users.search', { userId: ann.id, query, listing, limit: 10 }, PATIENT);
+        await expect(search()).rejects.toMatchObject({ code: 'invalid_request' });
+        // The operator may have it otherwise.
+        await expect(search(true)).resolves.toHaveProperty('items');
+      },
+    );
+
+    it('not beyond their beginning, whatever the cursor says', async () => {
+      await newUser(one.rpc, 'aaa-first');
+      const first = await one.rpc.call(
+        'users.search',
+        { userId: ann.id, listing: true, limit: 1 },
+        PATIENT,
+      );
+      expect(first.cursor).toBeDefined();
+      const page = await one.rpc.call(
+        'users.search',
+        { userId: ann.id, query: 'an', cursor: first.cursor, limit: 100 },
+        PATIENT,
+      );
+      const names = page.items.map((user) => user.username.toLowerCase().slice(0, 2));
+      expect(new Set(names)).toEqual(new Set(['an']));
+    });
 
     it('are added, seen by those who were added, and removed', async () => {
       const put = (userId: string, contactId: string) =>

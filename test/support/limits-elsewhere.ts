@@ -4,6 +4,22 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
     'test/e2e/bad-input.e2e-spec.ts',
     'closes 1009 on a frame of 64 KiB + 1 and 4504 on a binary one',
   ],
+  answerBytes: [
+    'test/integration/storage-answer-bounds.spec.ts',
+    'a history: each page holds what fits, at least one message, and no page is read in vain',
+  ],
+  uploadBytesPerSecond: [
+    'test/e2e/misuse-slots.e2e-spec.ts',
+    'eight accounts with four dripping uploads each keep nobody out, and are cut off',
+  ],
+  imagePixelsBurst: [
+    'test/e2e/misuse-slots.e2e-spec.ts',
+    'images of many pixels have a budget per user, and others do not wait for them',
+  ],
+  imagePixelsPerMinute: [
+    'apps/gateway/src/media/pixel-budget.spec.ts',
+    'is used up by one user alone, and says when the next image fits',
+  ],
   serverFrameBytes: [
     'test/integration/storage-sync.spec.ts',
     'fits its frames, and leaves out old messages rather than exceed one',
@@ -19,8 +35,11 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
     'test/e2e/groups.e2e-spec.ts',
     'hold a thousand members and no more, and all of them are sent a message',
   ],
-  sendsPerSecond: ['test/e2e/limits-rates.e2e-spec.ts', 'a burst of 60 sends, then 20 per second'],
-  sendBurst: ['test/e2e/limits-rates.e2e-spec.ts', 'a burst of 60 sends, then 20 per second'],
+  sendsPerSecond: [
+    'test/e2e/rates.e2e-spec.ts',
+    'a burst of 60 by frames, then one more is refused',
+  ],
+  sendBurst: ['test/e2e/rates.e2e-spec.ts', 'a burst of 60 by frames, then one more is refused'],
   unansweredSends: ['test/e2e/limits-rates.e2e-spec.ts', '100 sends without an answer'],
   devicesPerUser: ['test/e2e/accounts.e2e-spec.ts', 'keeps the ten newest devices of a user'],
   syncMessages: [

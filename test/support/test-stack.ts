@@ -5,7 +5,7 @@ import { startStack, type Stack, type StackOptions } from '../../tools/stack/sta
 
 /** Limits off: tests send faster than people do. */
 export const LIMITS_OFF = {
-  SEND_RATE_PER_SECOND: '0',
+  RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',
 };

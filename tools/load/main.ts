@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { StackError } from '../stack/paths';
+import { logInForReal, removeAccounts } from './accounts';
 import { type LoadOptions, type Subject, USAGE, parseLoadArgs } from './args';
 import { openBaseline } from './baseline/pipeline';
 import { environment } from './environment';
@@ -26,6 +27,8 @@ import { READ_WITHIN_SECONDS, type WorkloadName } from './workload';
 
 const EXIT = { PASSED: 0, FAILED: 1, VOID: 2, interrupted: 130 } as const;
 const MAX_SEED = 2 ** 32;
+/** A line of progress is written so often, in milliseconds. */
+const PROGRESS_MS = 5_000;
 /** Files that are open beside the sockets. */
 const SPARE_FILES = 100;
 
@@ -40,6 +43,8 @@ function log(line: string): void {
 class Load {
   private readonly abort = new AbortController();
   private users: Pipeline | null = null;
+  /** What is done at the moment, and since when; for the lines of progress. */
+  private doing = { what: 'opening the stack', since: performance.now() };
 
   constructor(private readonly options: LoadOptions) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -51,14 +56,53 @@ class Load {
   async run(): Promise<number> {
     let target: Target | null = null;
     refuseTooManySockets(Math.max(this.options.users, this.options.idle?.[1] ?? 0));
+    const ticker = setInterval(() => this.showProgress(), PROGRESS_MS);
     try {
       target = await openTarget(this.options, log, this.abort.signal);
+      if (this.options.subjects.includes('product') && !(await this.peopleGetIn(target))) {
+        return EXIT.VOID;
+      }
       return await this.against(target);
     } catch (error) {
       if (this.abort.signal.aborted) return EXIT.interrupted;
       throw plainly(error);
     } finally {
+      clearInterval(ticker);
+      if (target && this.options.subjects.includes('product')) await this.tidyUp(target);
       await target?.stop();
+    }
+  }
+
+  private begin(what: string): void {
+    this.doing = { what, since: performance.now() };
+  }
+
+  private showProgress(): void {
+    const { what, since } = this.doing;
+    log(`${what}: ${Math.round((performance.now() - since) / 1000)} s`);
+  }
+
+  /** Whether people can register and log in; without that no figure is worth anything. */
+  private async peopleGetIn(target: Target): Promise<boolean> {
+    this.begin('registering and logging in');
+    const users = this.options.idle?.[1] ?? this.options.users;
+    try {
+      const count = await logInForReal(target, users, this.abort.signal);
+      log(`${count} accounts registered and logged in through HTTP`);
+      return true;
+    } catch (error) {
+      this.abort.signal.throwIfAborted();
+      say(`VOID: people cannot register and log in: ${(plainly(error) as Error).message}`);
+      return false;
+    }
+  }
+
+  /** Removes what this tool has made; also after Ctrl-C. Never rejects. */
+  private async tidyUp(target: Target): Promise<void> {
+    try {
+      log(`${await removeAccounts(target)} accounts of the load are removed`);
+    } catch (error) {
+      log(`The accounts of the load could not be removed: ${String(error)}`);
     }
   }
 
@@ -78,6 +122,10 @@ class Load {
     for (let round = 1; round <= options.runs; round++) {
       const seed = this.seedOf(round);
       for (const { title, subject, readWithinMs } of variants(name, options.subjects)) {
+        const { warmupSeconds, seconds } = options;
+        this.begin(
+          `${title} ${round}/${options.runs} (connects, then ${warmupSeconds} s + ${seconds} s of load)`,
+        );
         const report = await this.once(target, subject, { seed, readWithinMs });
         runs.push(report);
         say(runText(report, `${title} ${round}/${options.runs}`));
@@ -97,6 +145,7 @@ class Load {
     say(syncHeadText(about));
     const runs: SyncReport[] = [];
     for (let round = 1; round <= options.runs; round++) {
+      this.begin(`${name} ${round}/${options.runs}`);
       const measurement = new SyncMeasurement(target, options, this.abort.signal);
       await measurement.run(name, this.seedOf(round), (report) => {
         runs.push(report);
@@ -146,6 +195,7 @@ class Load {
     const population = { users, conversations: null };
     const pipeline = await openProduct(target, population, this.abort.signal);
     say(idleHeadText(about));
+    this.begin('measuring idle connections');
     const report = await measureIdle(target, pipeline, options, this.abort.signal);
     say(idleText(report));
     this.write({ ...about, idle: report });
@@ -194,7 +244,7 @@ function plainly(error: unknown): unknown {
   const limited = error instanceof Error && / 429\b/.test(error.message);
   if (!limited) return error;
   return new StackError(
-    `The running stack limits this load (${error.message}): start it with SEND_RATE_PER_SECOND=0 ` +
+    `The running stack limits this load (${error.message}): start it with RATE_LIMITS=off ` +
       'HTTP_RATE_PER_MINUTE=0 AUTH_RATE_PER_MINUTE=0, or use --own-stack.',
   );
 }

@@ -36,7 +36,7 @@ export interface Target {
 
 /** The gateways' limits, switched off. */
 const NO_LIMITS = {
-  SEND_RATE_PER_SECOND: '0',
+  RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',
 };

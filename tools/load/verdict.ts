@@ -32,7 +32,7 @@ function voidsOf(run: GeneratorResult, share: number): string[] {
   const limited = run.refused['rate_limited' satisfies ErrorCode] ?? 0;
   if (limited > 0) {
     reasons.push(
-      `the stack's own rate limits refused ${limited} sends: start it with SEND_RATE_PER_SECOND=0, or use --own-stack`,
+      `the stack's own rate limits refused ${limited} sends: start it with RATE_LIMITS=off, or use --own-stack`,
     );
   }
   const { runSent: sent, runScheduled: scheduled, scheduleLag } = run;

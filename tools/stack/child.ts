@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { guard, unguard } from './guardian';
 import { StackError, throwIfStopped } from './paths';
+import { withPrivateFiles } from './private-files';
 
 /** A log larger than this many bytes is set aside (`.old`) at the next start. */
 const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
@@ -76,14 +77,16 @@ export class Child {
   static async start(spec: ChildSpec): Promise<Child> {
     const log = openLog(spec.logPath);
     try {
-      const child = spawn(spec.command, spec.args, {
-        env: spec.env,
-        stdio: ['ignore', log, log],
-        detached: true,
-        cwd: spec.cwd,
-        uid: spec.uid,
-        gid: spec.gid,
-      });
+      const child = withPrivateFiles(() =>
+        spawn(spec.command, spec.args, {
+          env: spec.env,
+          stdio: ['ignore', log, log],
+          detached: true,
+          cwd: spec.cwd,
+          uid: spec.uid,
+          gid: spec.gid,
+        }),
+      );
       const pid = child.pid;
       if (pid !== undefined) {
         giveWay(pid, spec.niceness);
@@ -144,9 +147,9 @@ function giveWay(pid: number, niceness: number | undefined): void {
 }
 
 function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (existsSync(path) && statSync(path).size > LOG_LIMIT_BYTES) renameSync(path, `${path}.old`);
-  return openSync(path, 'a', 0o644);
+  return openSync(path, 'a', 0o600);
 }
 
 /** The last lines of a log file, for an error message. */

@@ -15,7 +15,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { StackError, throwIfStopped, projectRoot, serversDir } from './paths';
 import { type Platform, platformOf } from './platform';
 import { runProgram } from './run-program';
-import { type ServerVersions, serverVersions, versionLine } from './versions';
+import { type PomVersions, pomVersions, versionLine } from './versions';
 
 /** The unpacked servers. */
 export interface ServerBinaries {
@@ -46,7 +46,7 @@ export async function ensureServers(
   log: Log = () => undefined,
   abort?: AbortSignal,
 ): Promise<ServerBinaries> {
-  const versions = serverVersions();
+  const versions = pomVersions();
   const platform = platformOf();
   const home = join(serversDir(), folderName(versions, platform));
   const damage = existsSync(home) ? firstDamage(home) : 'absent';
@@ -62,12 +62,13 @@ export async function ensureServers(
 
 /** Whether the servers are there already, complete. */
 export function serversPresent(): boolean {
-  const home = join(serversDir(), folderName(serverVersions(), platformOf()));
+  const home = join(serversDir(), folderName(pomVersions(), platformOf()));
   return existsSync(home) && firstDamage(home) === undefined;
 }
 
-function folderName(versions: ServerVersions, platform: Platform): string {
-  return `kafka-${versions.kafka}_redis-${versions.redis}_postgres-${versions.postgres}_${platform.postgres}`;
+function folderName({ packages }: PomVersions, platform: Platform): string {
+  const { kafka, redis, postgres } = packages;
+  return `kafka-${kafka}_redis-${redis}_postgres-${postgres}_${platform.postgres}`;
 }
 
 function binariesIn(home: string): ServerBinaries {
@@ -80,7 +81,7 @@ function binariesIn(home: string): ServerBinaries {
 
 async function fetchServers(
   home: string,
-  versions: ServerVersions,
+  versions: PomVersions,
   platform: Platform,
   { log, abort }: Progress,
 ): Promise<void> {
@@ -88,7 +89,9 @@ async function fetchServers(
   mkdirSync(parent, { recursive: true });
   const work = mkdtempSync(join(parent, '.unpacking-'));
   try {
-    log(`Downloading the servers with Maven, once, about 100 MB (${versionLine(versions)})`);
+    log(
+      `Downloading the servers with Maven, once, about 100 MB (${versionLine(versions.servers)})`,
+    );
     await runMaven(work, platform, { log, abort });
     log('Unpacking the servers');
     await unpack(work, platform);

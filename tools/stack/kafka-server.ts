@@ -101,11 +101,11 @@ export function kafkaJvmFlags(smallHeap: boolean): string[] {
  */
 export async function startKafka(options: KafkaOptions): Promise<ServerHandle> {
   const home = join(options.dir, 'kafka');
-  mkdirSync(home, { recursive: true });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   const config = join(home, 'server.properties');
   const log4j = join(home, 'log4j2.properties');
-  writeFileSync(config, kafkaProperties(options));
-  writeFileSync(log4j, LOG4J);
+  writeFileSync(config, kafkaProperties(options), { mode: 0o600 });
+  writeFileSync(log4j, LOG4J, { mode: 0o600 });
   await formatOnce(home, config, options);
   const archive = new ClassArchive(options.libs);
   const server = new ManagedProcess({
@@ -152,7 +152,7 @@ async function formatOnce(
   rmSync(data, { recursive: true, force: true });
   if (model !== undefined) return copyFolder(model, data, abort);
   const idFile = join(home, 'cluster-id');
-  if (!existsSync(idFile)) writeFileSync(idFile, newClusterId());
+  if (!existsSync(idFile)) writeFileSync(idFile, newClusterId(), { mode: 0o600 });
   const result = await runProgram(
     javaCommand(),
     [

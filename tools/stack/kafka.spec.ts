@@ -1,10 +1,22 @@
-import { toolCall } from './kafka';
+import { groupLines, toolCall } from './kafka';
 
 describe('npm run kafka', () => {
   const BROKERS = '127.0.0.1:9';
 
-  it('describes all groups', () => {
-    expect(toolCall(['groups'], BROKERS)).toEqual({
+  it('shows a group as a line, with the sum of its lag', () => {
+    const lines = groupLines([
+      { group: 'a', state: 'Stable', members: 2, lag: 12_345n, topics: ['x', 'y'] },
+      { group: 'longer', state: 'Empty', members: 0, lag: null, topics: [] },
+    ]);
+    expect(lines).toEqual([
+      'GROUP   STATE   MEMBERS  LAG    TOPICS',
+      'a       Stable  2        12345  x,y',
+      'longer  Empty   0        -      -',
+    ]);
+  });
+
+  it('describes all partitions of all groups when told so', () => {
+    expect(toolCall(['groups', '--all'], BROKERS)).toEqual({
       main: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
       args: ['--bootstrap-server', BROKERS, '--describe', '--all-groups'],
     });
@@ -36,12 +48,15 @@ describe('npm run kafka', () => {
     ]);
   });
 
-  it.each([[['tail']], [['tail', 'x', 'y']], [['tail', 'x', '--bad']], [['nonsense']]])(
-    'refuses %j with the usage',
-    (args) => {
-      expect(() => toolCall(args, BROKERS)).toThrow(/npm run kafka -- groups/);
-    },
-  );
+  it.each([
+    [['tail']],
+    [['tail', 'x', 'y']],
+    [['tail', 'x', '--bad']],
+    [['nonsense']],
+    [['groups', '--members']],
+  ])('refuses %j with the usage', (args) => {
+    expect(() => toolCall(args, BROKERS)).toThrow(/npm run kafka -- groups/);
+  });
 
   it.each([[[]], [['help']], [['--help']]])('shows the usage for %j', (args) => {
     expect(toolCall(args, BROKERS)).toBeUndefined();

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
+import { type GroupView, topicNames, viewGroups } from '@tidings/common/kafka/cluster-view';
 import { ensureServers } from './download';
 import { javaCommand } from './kafka-server';
 import { FORMATTER_PROPERTIES, parseRecordLine, showRecord } from './kafka-records';
@@ -10,7 +12,8 @@ import { readStackFile } from './stack-file';
 
 /** `npm run kafka -- …`: Kafka's own tools on the running stack. */
 
-const USAGE = `npm run kafka -- groups                         consumer groups: members, offsets, lag
+const USAGE = `npm run kafka -- groups                         consumer groups: state, members, lag
+npm run kafka -- groups --all                   every partition of every group (Kafka's own table)
 npm run kafka -- topics                         topics and their partitions
 npm run kafka -- tail <topic> [--from-beginning] [--max n]
                                                 records as they come, one per line
@@ -26,10 +29,12 @@ export interface ToolCall {
   args: string[];
   /** show records instead of what the tool prints */
   records?: boolean;
+  /** a topic that must exist: the tool itself would wait for it for ever */
+  topic?: string;
 }
 
 /**
- * What to run for these command line arguments; undefined: show the usage.
+ * What to run for these command line arguments; undefined: show the usage. `groups` alone needs no Java.
  * @throws StackError
  */
 export function toolCall(args: string[], brokers: string): ToolCall | undefined {
@@ -41,10 +46,7 @@ export function toolCall(args: string[], brokers: string): ToolCall | undefined 
     case '--help':
       return undefined;
     case 'groups':
-      return {
-        main: `${TOOLS}.consumer.group.ConsumerGroupCommand`,
-        args: [...server, '--describe', '--all-groups', ...rest],
-      };
+      return groupsCall(rest, server);
     case 'topics':
       return { main: `${TOOLS}.TopicCommand`, args: [...server, '--describe', ...rest] };
     case 'tail':
@@ -56,6 +58,15 @@ export function toolCall(args: string[], brokers: string): ToolCall | undefined 
         args: rest.includes('--bootstrap-server') ? rest : [...server, ...rest],
       };
   }
+}
+
+function groupsCall(args: string[], server: string[]): ToolCall {
+  const [first, ...rest] = args;
+  if (first !== '--all') throw new StackError(`groups takes --all or nothing.\n${USAGE}`);
+  return {
+    main: `${TOOLS}.consumer.group.ConsumerGroupCommand`,
+    args: [...server, '--describe', '--all-groups', ...rest],
+  };
 }
 
 function tailCall(args: string[], server: string[]): ToolCall {
@@ -70,6 +81,7 @@ function tailCall(args: string[], server: string[]): ToolCall {
     return {
       main: `${TOOLS}.consumer.ConsoleConsumer`,
       records: true,
+      topic,
       args: [
         ...[...server, '--topic', topic],
         // no committed offsets: the reader leaves no group behind
@@ -117,13 +129,63 @@ async function run(call: ToolCall): Promise<number> {
   });
 }
 
+/** Runs what needs no Java, with a plain sentence when Kafka does not answer. */
+async function asking<T>(brokers: string, work: (kafka: KafkaClient) => Promise<T>): Promise<T> {
+  const kafka = createKafka({ brokers: brokers.split(','), clientId: 'tidings-tools' });
+  try {
+    return await work(kafka);
+  } catch (error) {
+    throw new StackError(
+      `Kafka at ${brokers} does not answer (${error instanceof Error ? error.message : error}).`,
+    );
+  }
+}
+
+/** One line per group, under a head. */
+export function groupLines(groups: readonly GroupView[]): string[] {
+  const rows = [
+    ['GROUP', 'STATE', 'MEMBERS', 'LAG', 'TOPICS'],
+    ...groups.map(({ group, state, members, lag, topics }) => [
+      group,
+      state,
+      String(members),
+      lag === null ? '-' : String(lag),
+      topics.join(',') || '-',
+    ]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+async function checkTopic(topic: string, brokers: string): Promise<void> {
+  const topics = await asking(brokers, topicNames);
+  if (topics.includes(topic)) return;
+  throw new StackError(
+    `There is no topic "${topic}". ${topics.length === 0 ? 'There is none yet.' : `Topics:\n  ${topics.join('\n  ')}`}`,
+  );
+}
+
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  const call =
-    args.length === 0 || args[0]?.endsWith('help') ? undefined : toolCall(args, brokersInUse());
-  if (call) return run(call);
-  process.stdout.write(`${USAGE}\n`);
-  return 0;
+  if (args.length === 0 || args[0]?.endsWith('help')) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const brokers = brokersInUse();
+  if (args.length === 1 && args[0] === 'groups') {
+    const lines = groupLines(await asking(brokers, viewGroups));
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    return 0;
+  }
+  const call = toolCall(args, brokers);
+  if (!call) return 0;
+  if (call.topic !== undefined) await checkTopic(call.topic, brokers);
+  return run(call);
 }
 
 if (require.main === module) {

@@ -13,11 +13,13 @@ const PROGRAMS = {
   start: { file: 'dist/tools/stack/start.js', java: true, own: true },
   test: { file: 'dist/tools/stack/test-run.js', java: true, own: true },
   faults: { file: 'dist/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
+  nodes: { file: 'dist/tools/stack/test-nodes.js', java: true, own: true },
   kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
   reset: { file: 'dist/tools/stack/reset.js', own: true },
   chat: { file: 'dist/clients/cli/src/main.js' },
   demo: { file: 'dist/tools/demo/main.js' },
   load: { file: 'dist/tools/load/main.js' },
+  docs: { file: 'dist/tools/settings/main.js' },
 };
 
 const INSTALL_STAMP = 'node_modules/.tidings-lock-stamp';
@@ -42,12 +44,22 @@ function atLeast(version, major, minor) {
   return first > major || (first === major && second >= minor);
 }
 
+/** The version must be one of those in `engines`, or of a major version that nobody has tested. */
 function checkNode() {
-  if (!atLeast(process.versions.node, 20, 19)) {
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const tested = engines.node
+    .split('||')
+    .map((range) => range.trim().slice(1).split('.').map(Number));
+  const [major] = process.versions.node.split('.').map(Number);
+  const own = tested.find(([first]) => first === major);
+  const [first, second] = own ?? tested[0];
+  if (!atLeast(process.versions.node, first, second)) {
     fail(
-      `Tidings needs Node.js 20.19 or newer, this is ${process.versions.node}: install a newer one.`,
+      `Tidings needs Node.js ${first}.${second} or newer, this is ${process.versions.node}: install a newer one.`,
     );
   }
+  if (!own)
+    say(`Tidings is tested with Node.js ${engines.node}, this is ${process.versions.node}.`);
 }
 
 function checkJava() {
@@ -118,7 +130,7 @@ function filesUnder(dir, found = []) {
     const path = join(dir, entry.name);
     if (entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== 'dist')
       filesUnder(path, found);
-    else if (entry.isFile() && !/\.spec\.ts$|\.mjs$|\.md$/.test(entry.name)) found.push(path);
+    else if (entry.isFile() && !/\.spec\.ts$|launch\.mjs$|\.md$/.test(entry.name)) found.push(path);
   }
   return found;
 }

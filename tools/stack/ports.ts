@@ -79,7 +79,7 @@ export async function rememberedPorts(
     chosen[name] = usable ? last : await unusedBy(chosen);
   }
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ ...known, ...chosen }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ ...known, ...chosen }, null, 2)}\n`, { mode: 0o600 });
   return chosen;
 }
 

@@ -1,19 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { copyFolder } from './data-model';
 import { ManagedProcess } from './managed-process';
 import { StackError, throwIfStopped } from './paths';
 import { runProgram } from './run-program';
+import { ensurePassword } from './secrets';
 import type { ServerHandle, ServerOptions } from './server-handle';
 import { ARCHIVE_NICENESS } from './child';
 import { type PostgresPlaces, type ServerUser, postgresUser, preparePlaces } from './server-user';
@@ -44,6 +36,8 @@ export function postgresArguments(options: PostgresOptions, data: string): strin
     // fewer checkpoints, whose page images cost more than the rows
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
+    // its files are removed, not used again with what is in them
+    wal_recycle: 'off',
     log_timezone: 'UTC',
     timezone: 'UTC',
     ...(options.durable === false && { fsync: 'off', full_page_writes: 'off' }),
@@ -63,7 +57,7 @@ export function postgresArguments(options: PostgresOptions, data: string): strin
 export async function startPostgres(options: PostgresOptions): Promise<ServerHandle> {
   const user = postgresUser();
   const places = preparePlaces(options.dir, options.home, user);
-  const password = passwordIn(join(options.dir, 'postgres-password'), options.model?.password);
+  const password = ensurePassword(join(options.dir, 'postgres-password'), options.model?.password);
   await initialise(places, password, user, options);
   const base = `postgres://${NAME}:${password}@127.0.0.1:${options.port}`;
   const server = new ManagedProcess({
@@ -94,14 +88,6 @@ export async function startPostgres(options: PostgresOptions): Promise<ServerHan
     throw error;
   }
   return server;
-}
-
-function passwordIn(file: string, given?: string): string {
-  if (!existsSync(file)) {
-    mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, given ?? randomBytes(24).toString('base64url'), { mode: 0o600 });
-  }
-  return readFileSync(file, 'utf8').trim();
 }
 
 /** initdb works in a folder beside the cluster, which is renamed when complete: a half-made cluster is never started. */

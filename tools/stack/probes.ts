@@ -45,9 +45,10 @@ export async function kafkaAnswers(port: number): Promise<boolean> {
 }
 
 /** Whether Redis answers PING on this loopback port (not while it is still loading its data). */
-export async function redisAnswers(port: number): Promise<boolean> {
-  const answer = await ask(port, Buffer.from('PING\r\n'), (bytes) => bytes.includes('\r\n'));
-  return answer?.toString('latin1').startsWith('+PONG') ?? false;
+export async function redisAnswers(port: number, password: string): Promise<boolean> {
+  const request = Buffer.from(`AUTH ${password}\r\nPING\r\n`);
+  const answer = await ask(port, request, (bytes) => /\r\n[^]*\r\n/.test(bytes.toString('latin1')));
+  return answer?.toString('latin1') === '+OK\r\n+PONG\r\n';
 }
 
 /** Whether an HTTP address answers 200 within two seconds. */

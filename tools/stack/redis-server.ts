@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManagedProcess } from './managed-process';
 import { redisAnswers } from './probes';
+import { ensurePassword } from './secrets';
 import type { ServerHandle, ServerOptions } from './server-handle';
 
 /** Options of the Redis server. */
@@ -21,16 +22,19 @@ export interface RedisHandle extends ServerHandle {
 const READY_TIMEOUT_MS = 15_000;
 
 class RedisServer extends ManagedProcess implements RedisHandle {
+  private readonly config: string;
+
   constructor(private readonly options: RedisOptions) {
+    const password = ensurePassword(join(options.dir, 'redis-password'));
     super({
       name: 'redis',
       port: options.port,
-      url: `redis://127.0.0.1:${options.port}`,
+      url: `redis://:${password}@127.0.0.1:${options.port}`,
       logPath: join(options.dir, 'logs', 'redis.log'),
       abort: options.abort,
       onUnexpectedExit: options.onUnexpectedExit,
       readyTimeoutMs: READY_TIMEOUT_MS,
-      probe: () => redisAnswers(options.port),
+      probe: () => redisAnswers(options.port, password),
       spec: () => ({
         command: options.program,
         args: redisArguments(options),
@@ -38,10 +42,12 @@ class RedisServer extends ManagedProcess implements RedisHandle {
         stopSignal: 'SIGTERM',
       }),
     });
+    this.config = `requirepass ${password}\n`;
   }
 
   override async start(): Promise<void> {
-    mkdirSync(dataOf(this.options), { recursive: true });
+    mkdirSync(dataOf(this.options), { recursive: true, mode: 0o700 });
+    writeFileSync(configOf(this.options), this.config, { mode: 0o600 });
     await super.start();
   }
 
@@ -52,6 +58,11 @@ class RedisServer extends ManagedProcess implements RedisHandle {
   }
 }
 
+/** Command lines can be read by everybody on the machine: what is secret stands in a file. */
+function configOf(options: RedisOptions): string {
+  return join(options.dir, 'redis.conf');
+}
+
 function dataOf(options: RedisOptions): string {
   return join(options.dir, 'redis');
 }
@@ -59,6 +70,7 @@ function dataOf(options: RedisOptions): string {
 /** Command line of redis-server: loopback only, append-only file unless told otherwise, never evicts. */
 export function redisArguments(options: RedisOptions): string[] {
   return [
+    configOf(options),
     ...['--port', String(options.port), '--bind', '127.0.0.1', '--dir', dataOf(options)],
     ...['--save', '', '--appendonly', options.persistent === false ? 'no' : 'yes'],
     ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no'],

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { guard, unguard } from './guardian';
 import { StackError } from './paths';
+import { withPrivateFiles } from './private-files';
 
 /** How a short program ended and what it printed (the last 20 000 characters of both streams). */
 export interface ProgramResult {
@@ -33,12 +34,14 @@ export function runProgram(
 ): Promise<ProgramResult> {
   const { timeoutMs, abort, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      ...spawnOptions,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
+    const child = withPrivateFiles(() =>
+      spawn(command, args, {
+        ...spawnOptions,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+      }),
+    );
     const terminate = (): void => void child.kill('SIGTERM');
     abort?.addEventListener('abort', terminate);
     if (child.pid !== undefined) guard(child.pid, 'SIGTERM');

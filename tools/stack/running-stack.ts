@@ -1,9 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { withPassword } from '@tidings/common/runtime/setting-rules';
 import { dataModel, isFresh, type ModelName } from './data-model';
 import type { Log } from './download';
 import { StackError, projectRoot, throwIfStopped } from './paths';
-import { freePorts, isFree, rememberedPorts } from './ports';
+import { freeDefaultPlan } from './default-plan';
+import { freePorts, rememberedPorts } from './ports';
+import { makePrivate } from './private-files';
 import type { RedisHandle } from './redis-server';
 import { runProgram } from './run-program';
 import { ensureSecrets } from './secrets';
@@ -14,17 +17,15 @@ import {
   type PlannedNode,
   type ServiceCounts,
   type SharedSettings,
-  defaultPorts,
+  DEFAULT_COUNTS,
   givenPorts,
   nodeEnvironment,
   nodeNames,
-  portBases,
 } from './service-plan';
 import type { Stack, StackOptions } from './stack-types';
 import { Supervisor } from './supervisor';
 
 const PREPARE_TIMEOUT_MS = 90_000;
-const DEFAULT_COUNTS: ServiceCounts = { gateway: 2, session: 1, presence: 1, storage: 1 };
 
 /** The processes of one stack and their order. */
 export class RunningStack implements Stack {
@@ -98,7 +99,8 @@ export class RunningStack implements Stack {
   /** Servers, then migrations and topics, then the services. */
   async start(): Promise<void> {
     const plan = await this.planNodes();
-    mkdirSync(join(this.dir, 'logs'), { recursive: true });
+    mkdirSync(join(this.dir, 'logs'), { recursive: true, mode: 0o700 });
+    makePrivate(this.dir);
     const modelled = this.beginsWithModel();
     const addresses = await this.startServers(modelled);
     this.shared = { ...addresses, ...ensureSecrets(join(this.dir, 'secrets.json')) };
@@ -138,16 +140,7 @@ export class RunningStack implements Stack {
     if (this.options.ports === 'free') {
       return givenPorts(counts, await freePorts(nodeNames(counts).length));
     }
-    const plan = defaultPorts(counts, portBases(process.env));
-    for (const node of plan) {
-      if (await isFree(node.port)) continue;
-      const variable = node.service === 'gateway' ? 'GATEWAY_PORT' : 'ADMIN_PORT_BASE';
-      throw new StackError(
-        `Port ${node.port}, needed by ${node.id}, is taken by another program: stop that program, ` +
-          `or choose another port with ${variable}.`,
-      );
-    }
-    return plan;
+    return freeDefaultPlan(counts, process.env);
   }
 
   /** Whether new servers of a test begin with tables and topics, as they are without any setting. */
@@ -165,8 +158,8 @@ export class RunningStack implements Stack {
     const { kafka = true, redis = true, postgres = true } = this.options.servers ?? {};
     const wanted = {
       kafka: env.KAFKA_BROKERS || kafka,
-      redis: env.REDIS_URL || redis,
-      postgres: env.DATABASE_URL || postgres,
+      redis: whole(env.REDIS_URL, env.REDIS_PASSWORD) || redis,
+      postgres: whole(env.DATABASE_URL, env.DATABASE_PASSWORD) || postgres,
     };
     const own = {
       kafka: wanted.kafka === true,
@@ -260,6 +253,11 @@ export class RunningStack implements Stack {
     }
     this.log(`Tables and topics are in place (${((Date.now() - began) / 1000).toFixed(1)} s)`);
   }
+}
+
+/** An address with the password that is given beside it. */
+function whole(url: string | undefined, password: string | undefined): string | undefined {
+  return url && password ? withPassword(url, password) : url;
 }
 
 function missing(name: string): never {

@@ -33,6 +33,15 @@ export function ensureSecrets(file: string): Secrets {
   return found;
 }
 
+/** The password in `file`, made at the first call and readable by the owner only. */
+export function ensurePassword(file: string, given?: string): string {
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, given ?? randomBytes(24).toString('base64url'), { mode: 0o600 });
+  }
+  return readFileSync(file, 'utf8').trim();
+}
+
 function parse(text: string): Secrets | undefined {
   try {
     const { jwtSecret, clusterSecret } = JSON.parse(text) as Partial<Secrets>;

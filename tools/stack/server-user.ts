@@ -67,7 +67,7 @@ function makeSharedPlace(dir: string): string {
   if (known !== undefined && existsSync(known)) return known;
   const made = mkdtempSync(join(SHARED_BASE, 'tidings-'));
   chmodSync(made, 0o711);
-  writeFileSync(join(dir, POINTER), made);
+  writeFileSync(join(dir, POINTER), made, { mode: 0o600 });
   return made;
 }
 

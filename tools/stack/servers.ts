@@ -7,6 +7,7 @@ import { startKafka } from './kafka-server';
 import type { UnexpectedExit } from './managed-process';
 import { StackError } from './paths';
 import { freePorts } from './ports';
+import { makePrivate } from './private-files';
 import { startPostgres } from './postgres-server';
 import { type RedisHandle, startRedis } from './redis-server';
 import type { ServerHandle } from './server-handle';
@@ -122,6 +123,7 @@ export async function startServers(options: ServersOptions = {}): Promise<Server
   const temporary = options.dir === undefined;
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'tidings-'));
   mkdirSync(dir, { recursive: true });
+  makePrivate(dir);
   const servers = new RunningServers(dir, temporary);
   try {
     const starts = await startsFor(options, dir, servers.started);

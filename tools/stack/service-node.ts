@@ -37,9 +37,9 @@ export interface NodeSettings {
 
 const READY_TIMEOUT_MS = 60_000;
 
-/** The compiled entry file of a service. */
+/** The file that runs a service: its bundle's launcher. */
 export function entryFile(distDir: string, service: ServiceName): string {
-  return join(distDir, 'apps', service, 'src', 'main.js');
+  return join(distDir, 'services', `${service}.js`);
 }
 
 /**
@@ -59,7 +59,7 @@ const SEMI_SPACE_MIB: Record<ServiceName, number> = {
 const DECIDED_HERE = [
   ...['NODE_ENV', 'NODE_ID', 'HOST', 'PORT', 'PUBLIC_URL', 'DATA_DIR', 'KAFKA_BROKERS'],
   ...['REDIS_URL', 'DATABASE_URL', 'STORAGE_URLS', 'PRESENCE_URLS', 'JWT_SECRET', 'CLUSTER_SECRET'],
-  'MEDIA_DIR',
+  ...['MEDIA_DIR', 'REDIS_PASSWORD', 'DATABASE_PASSWORD'],
 ];
 
 /** Our environment without what the stack decides, with the given values on top. */

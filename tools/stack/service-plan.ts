@@ -6,6 +6,8 @@ export const SERVICES = ['gateway', 'session', 'presence', 'storage'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 /** How many instances of each service. */
 export type ServiceCounts = Record<ServiceName, number>;
+/** What runs when nothing else is said. */
+export const DEFAULT_COUNTS: ServiceCounts = { gateway: 2, session: 1, presence: 1, storage: 1 };
 
 /** One instance: `gateway-1`, `session-2`, … */
 export interface PlannedNode {

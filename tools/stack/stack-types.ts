@@ -20,7 +20,7 @@ export interface StackOptions {
   env?: Record<string, string>;
   /** further environment variables for single instances, by id (`gateway-1`) */
   nodeEnv?: Record<string, Record<string, string>>;
-  /** Start a process again, 1 s after it ended unasked (default false). */
+  /** Start a process again when it ended unasked, at once the first time (default false). */
   restart?: boolean;
   /** told when a process was started again */
   onRestarted?: () => void;

@@ -5,7 +5,7 @@ import type { ServiceCounts } from './service-plan';
 import { type Stack, startStack } from './stack';
 import { removeStackFile, writeStackFile } from './stack-file';
 import { welcomeText } from './start-text';
-import { checkDataVersion, serverVersions } from './versions';
+import { checkDataVersion, pomVersions } from './versions';
 
 /** `npm start`: the whole stack in the foreground until Ctrl-C. */
 
@@ -77,7 +77,7 @@ async function run(dir: string, services: Partial<ServiceCounts>): Promise<void>
       abort: abort.signal,
     });
     refresh();
-    say(welcomeText(stack, (Date.now() - began) / 1000));
+    say(welcomeText(stack, pomVersions().servers, (Date.now() - began) / 1000));
     await asked;
   } catch (error) {
     if (!abort.signal.aborted) throw error;
@@ -98,7 +98,7 @@ async function main(): Promise<void> {
     );
   }
   try {
-    checkDataVersion(dir, serverVersions());
+    checkDataVersion(dir, pomVersions().servers);
     say('Starting Tidings …');
     await run(dir, services);
   } finally {

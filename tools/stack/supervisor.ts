@@ -3,25 +3,46 @@ import type { Exit } from './child';
 import type { Log } from './download';
 import type { ManagedProcess } from './managed-process';
 
-const RESTART_DELAY_MS = 1000;
+/** A process that was ready for this long before it ended is started again at once, in milliseconds. */
+const STEADY_MS = 5_000;
+/** Pause before the next start of one that keeps ending: doubles from the first to the last, in milliseconds. */
+const FIRST_PAUSE_MS = 500;
+const LAST_PAUSE_MS = 10_000;
 
 /** How a supervisor reacts. */
 export interface SupervisorOptions {
   log: Log;
-  /** start what ended again, after 1 s, as often as needed */
+  /** start what ended again, as often as needed */
   restart: boolean;
   /** told when a process is back (with a new process id) */
   onRestarted?: () => void;
+  /** milliseconds of a monotonic clock */
+  now?: () => number;
+  /** waits so many milliseconds */
+  pause?: (ms: number) => Promise<unknown>;
 }
 
-/** Reports processes that end unasked and, when told so, brings them back. */
+/** What a supervisor needs of a process. */
+export type Supervised = Pick<ManagedProcess, 'name' | 'pid' | 'logPath' | 'isAlive' | 'start'>;
+
+/**
+ * Reports processes that end unasked and, when told so, brings them back: at once after a single
+ * crash, because people wait; with growing pauses while it happens again and again.
+ */
 export class Supervisor {
   private stopped = false;
+  /** By process: crashes in a row, and when it was last ready. */
+  private readonly records = new Map<Supervised, { crashes: number; readyAt: number }>();
+  private readonly now: () => number;
+  private readonly pause: (ms: number) => Promise<unknown>;
 
-  constructor(private readonly options: SupervisorOptions) {}
+  constructor(private readonly options: SupervisorOptions) {
+    this.now = options.now ?? (() => performance.now());
+    this.pause = options.pause ?? ((ms) => delay(ms));
+  }
 
   /** Takes the end of a process. */
-  readonly ended = (process: ManagedProcess, exit: Exit): void => {
+  readonly ended = (process: Supervised, exit: Exit): void => {
     if (this.stopped) return;
     const how = exit.signal ?? `exit code ${exit.code}`;
     const then = this.options.restart ? '; it is started again' : '';
@@ -34,19 +55,30 @@ export class Supervisor {
     this.stopped = true;
   }
 
-  private async bringBack(process: ManagedProcess): Promise<void> {
+  private async bringBack(process: Supervised): Promise<void> {
+    const record = this.records.get(process) ?? { crashes: 0, readyAt: -Infinity };
+    this.records.set(process, record);
+    const steady = record.readyAt === -Infinity || this.now() - record.readyAt >= STEADY_MS;
+    record.crashes = steady ? 0 : record.crashes + 1;
     while (!this.stopped && !process.isAlive()) {
-      await delay(RESTART_DELAY_MS);
+      if (record.crashes > 0) await this.pause(pauseAfter(record.crashes));
       if (this.stopped || process.isAlive()) return;
       try {
         await process.start();
-        this.options.log(`${process.name} is back`);
+        record.readyAt = this.now();
+        this.options.log(`${process.name} is back  pid ${process.pid}`);
         this.options.onRestarted?.();
       } catch (error) {
+        record.crashes++;
         if (this.stopped) return;
         const reason = error instanceof Error ? error.message : String(error);
         this.options.log(`${process.name} did not come back: ${reason}`);
       }
     }
   }
+}
+
+/** Milliseconds to wait after the nth crash in a row. */
+export function pauseAfter(crashes: number): number {
+  return Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(crashes - 1, 10));
 }

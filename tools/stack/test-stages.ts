@@ -77,7 +77,8 @@ export const STAGES: readonly TestStage[] = [
       },
     ],
   },
-  { ...jest('unit', 10), lane: 'unit' },
+  // in processes of their own: a socket that a spec leaves behind ends with them
+  { ...jest('unit', 15, ['--maxWorkers=2']), lane: 'unit' },
   { ...jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   // More than there are cores: some of them wait for something to expire.
   { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },

@@ -1,5 +1,6 @@
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
+import type { CallWatch } from '@tidings/common/runtime/call-watch';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from './gateway.env';
 import { PresenceClient, StorageClient } from './service-clients';
@@ -15,7 +16,7 @@ export interface Backends {
 }
 
 /** Makes the clients of everything that the gateway talks to. */
-export function createBackends(env: GatewayEnv, logger: Logger): Backends {
+export function createBackends(env: GatewayEnv, logger: Logger, calls: CallWatch): Backends {
   const { NODE_ID: nodeId, CLUSTER_SECRET: secret } = env;
   return {
     kafka: createKafka({
@@ -26,7 +27,17 @@ export function createBackends(env: GatewayEnv, logger: Logger): Backends {
     redis: createRedis(env.REDIS_URL, { name: nodeId, log: logger }),
     blockingRedis: () =>
       createRedis(env.REDIS_URL, { name: `${nodeId}-inbox`, blocking: true, log: logger }),
-    storage: new StorageClient({ urls: env.STORAGE_URLS, nodeId, secret }),
-    presence: new PresenceClient({ urls: env.PRESENCE_URLS, nodeId, secret }),
+    storage: new StorageClient({
+      urls: env.STORAGE_URLS,
+      nodeId,
+      secret,
+      report: calls.of('storage'),
+    }),
+    presence: new PresenceClient({
+      urls: env.PRESENCE_URLS,
+      nodeId,
+      secret,
+      report: calls.of('presence'),
+    }),
   };
 }

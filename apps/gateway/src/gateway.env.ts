@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import { RATES, TIMINGS, type Rates } from '@tidings/common/contracts/limits';
 import { mediaEnv } from '@tidings/common/media/media-env';
 import {
   commonEnv,
@@ -10,93 +11,179 @@ import {
   storageUrlsEnv,
 } from '@tidings/common/runtime/env';
 import { z } from 'zod';
+import { DEFAULT_GATEWAY } from './http/shared-addresses';
+import { readRates } from './rates/rate-settings';
 
 const rate = (normal: number) => z.coerce.number().min(0).default(normal);
+
+const rateLimits = z
+  .string()
+  .default('')
+  .transform((setting, context): Rates => {
+    const rates = readRates(setting);
+    if (rates) return rates;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be `off`, or name=perMinute/burst, separated by commas',
+    });
+    return z.NEVER;
+  });
 
 const origins = z
   .string()
   .default('')
   .transform((s) => s.split(',').map((o) => o.trim().replace(/\/$/, '')))
   .transform((list) => list.filter((o) => o !== ''))
-  .pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/, 'an origin is scheme://host[:port]')));
+  .pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/, 'must be origins, scheme://host[:port]')));
+
+/** What Express takes for `trust proxy`: a number of hops, or addresses, networks and their names. */
+const trustedProxies = z
+  .string()
+  .refine(
+    (s) =>
+      /^[0-9]{1,2}$/.test(s) ||
+      s.split(',').every((one) => PROXY_NAMES.includes(one.trim()) || isNetwork(one.trim())),
+    'must be a number of hops, or addresses and networks, separated by commas',
+  )
+  .transform((s) => (/^[0-9]+$/.test(s) ? Number(s) : s.split(',').map((one) => one.trim())));
+const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
+
+const sharedAddresses = z
+  .string()
+  .default('')
+  .transform((s) => s.split(',').map((one) => one.trim()))
+  .transform((list) => list.filter((one) => one !== ''))
+  .refine(
+    (list) => list.every((one) => one === DEFAULT_GATEWAY || isNetwork(one)),
+    `must be addresses, networks and ${DEFAULT_GATEWAY}, separated by commas`,
+  );
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}
 
 /** What a gateway reads from its environment, beside what every service reads. */
-export const gatewayEnv = commonEnv
-  .extend(kafkaEnv.shape)
-  .extend(redisEnv.shape)
-  .extend(storageUrlsEnv.shape)
-  .extend(presenceUrlsEnv.shape)
-  .extend(jwtEnv.shape)
-  .extend(mediaEnv.shape)
-  .extend({
-    /** WebSocket address that clients are sent to; default: the listener's own. */
-    PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
-    /** Listener of its own for health and metrics; the public one has them only without it. */
-    ADMIN_PORT: z.coerce.number().int().min(0).max(65535).optional(),
-    /** A secret that tokens may still be signed with while it is being replaced. */
-    JWT_SECRET_PREVIOUS: z.string().min(32).optional(),
-    /** Origins of web pages that may use this gateway, beside its own; comma separated. */
-    ALLOWED_ORIGINS: origins,
-    /** Express' `trust proxy`: hops or addresses; default: the socket's address counts. */
-    TRUST_PROXY: z.string().optional(),
-    /** Sends per second and connection; 0: no limit. */
-    SEND_RATE_PER_SECOND: rate(LIMITS.sendsPerSecond),
-    SEND_BURST: rate(LIMITS.sendBurst),
-    /** Requests per minute and address; 0: no limit. */
-    HTTP_RATE_PER_MINUTE: rate(600),
-    /** Logins, refreshes and registrations per minute and address; 0: no limit. */
-    AUTH_RATE_PER_MINUTE: rate(30),
-    HEARTBEAT_SECONDS: z.coerce.number().min(0.2).max(300).default(TIMINGS.heartbeatSeconds),
-    /** How long a ticket of the directory can be used (at most 30 s). */
-    TICKET_SECONDS: z.coerce
-      .number()
-      .min(1)
-      .max(TIMINGS.ticketSeconds)
-      .default(TIMINGS.ticketSeconds),
-    /** Directory of this node, kept over restarts and shared with no other; default `.data/NODE_ID`. */
-    DATA_DIR: z.string().min(1).optional(),
-    /** Bytes of messages that may be held on disk while the log is away; a quarter per partition. */
-    SPOOL_MAX_BYTES: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .default(256 * 1024 * 1024),
-    /** Sockets that this gateway takes before it answers `busy`. */
-    MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
-    /** Scheme and host of signed media URLs, when a CDN stands in front; default: PUBLIC_URL's. */
-    MEDIA_PUBLIC_URL: z
-      .url({ protocol: /^https?$/ })
-      .transform((url) => url.replace(/\/$/, ''))
-      .optional(),
-    /** Life of a signed media URL (at most 5 minutes). */
-    MEDIA_URL_SECONDS: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(TIMINGS.mediaUrlSeconds)
-      .default(TIMINGS.mediaUrlSeconds),
-    /** Tests only: shifts the gateway's clock for `sentAt` and the age of ids, in milliseconds. */
-    TEST_CLOCK_OFFSET_MS: z.coerce.number().int().default(0),
-  })
-  .superRefine((env, context) => {
-    if (env.NODE_ENV !== 'production') return;
-    if (env.TEST_CLOCK_OFFSET_MS !== 0) {
-      context.addIssue({
-        code: 'custom',
-        path: ['TEST_CLOCK_OFFSET_MS'],
-        message: 'is for tests only',
-      });
-    }
-    if (env.ADMIN_PORT === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['ADMIN_PORT'],
-        message: 'is missing: in production health and metrics have a listener of their own',
-      });
-    }
-  });
+export const gatewayEnv = z.object({
+  ...commonEnv.shape,
+  ...kafkaEnv.shape,
+  ...redisEnv.shape,
+  ...storageUrlsEnv.shape,
+  ...presenceUrlsEnv.shape,
+  ...jwtEnv.shape,
+  ...mediaEnv.shape,
+  PUBLIC_URL: z
+    .url({ protocol: /^wss?$/, error: 'must be a ws:// or wss:// address' })
+    .optional()
+    .meta({
+      description: 'WebSocket address of this gateway that clients are sent to.',
+      unset: "the listener's own",
+    }),
+  ADMIN_PORT: z.coerce.number().int().min(0).max(65535).optional().meta({
+    description: 'Port of a listener for health and metrics alone.',
+    unset: 'the public listener has them',
+    neededInProduction: 'in production health and metrics have a listener of their own',
+  }),
+  JWT_SECRET_PREVIOUS: z.string().min(32).optional().meta({
+    description:
+      'The `JWT_SECRET` that is being replaced: tokens that it has signed count until they end.',
+    secret: 'key',
+  }),
+  ALLOWED_ORIGINS: origins.meta({
+    description:
+      'Origins of web pages that may use this gateway, beside its own: `https://chat.example.org`, separated by commas.',
+  }),
+  TRUST_PROXY: trustedProxies.optional().meta({
+    description:
+      'Whose `X-Forwarded-For` tells the address of a client: a number of proxies in front, or their addresses and networks, separated by commas.',
+    unset: "nobody's: the address of the connection counts",
+  }),
+  SHARED_ADDRESSES: sharedAddresses.meta({
+    description:
+      "Addresses and networks behind which many clients stand, separated by commas; `default-gateway`: where a container engine's proxy comes from. Limits per address do not apply to them, those per account and user do.",
+  }),
+  RATE_LIMITS: rateLimits.meta({
+    description:
+      'Changes of the rates of users, devices and sockets (docs/PROTOCOL.md, Rates) as `name=perMinute/burst`, separated by commas; `name=0/0`: no limit; `off`: none at all.',
+  }),
+  HTTP_RATE_PER_MINUTE: rate(RATES.request.perMinute).meta({
+    description: 'Requests per minute and address; 0: no limit.',
+  }),
+  AUTH_RATE_PER_MINUTE: rate(RATES.auth.perMinute).meta({
+    description: 'Logins, refreshes and registrations per minute and address; 0: no limit.',
+  }),
+  USER_DIRECTORY: z.enum(['search', 'list']).default('search').meta({
+    description:
+      'How users find others: `search`, by two letters of a name or more; `list`: everybody can be listed, too.',
+  }),
+  HEARTBEAT_SECONDS: z.coerce
+    .number()
+    .min(0.2)
+    .max(300)
+    .default(TIMINGS.heartbeatSeconds)
+    .meta({ description: 'Time between two pings of a socket.', unit: 'seconds' }),
+  TICKET_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(TIMINGS.ticketSeconds)
+    .default(TIMINGS.ticketSeconds)
+    .meta({ description: 'How long a ticket of the directory can be used.', unit: 'seconds' }),
+  DATA_DIR: z.string().min(1).optional().meta({
+    description: 'Folder of this gateway, kept over restarts and shared with no other.',
+    unset: '`.data/NODE_ID`',
+  }),
+  SPOOL_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(256 * 1024 * 1024)
+    .meta({
+      description:
+        'Messages that may be held on disk while the log is away; a quarter of it per partition.',
+      unit: 'bytes',
+    }),
+  MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000).meta({
+    description: 'Sockets that this gateway takes before it answers `busy`.',
+  }),
+  MEDIA_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+    .transform((url) => url.replace(/\/$/, ''))
+    .optional()
+    .meta({
+      description: 'Scheme and host of signed media URLs, when a CDN stands in front.',
+      unset: "`PUBLIC_URL`'s",
+    }),
+  MEDIA_URL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(TIMINGS.mediaUrlSeconds)
+    .default(TIMINGS.mediaUrlSeconds)
+    .meta({ description: 'Life of a signed media URL.', unit: 'seconds' }),
+  TEST_CLOCK_OFFSET_MS: z.coerce.number().int().default(0).meta({
+    description: "Shifts the gateway's clock for `sentAt` and the age of ids.",
+    unit: 'milliseconds',
+    testsOnly: true,
+  }),
+});
 
 export type GatewayEnv = z.output<typeof gatewayEnv>;
+
+/** All rates in force, with those of addresses. */
+export function ratesInForce(env: GatewayEnv): Rates {
+  return {
+    ...env.RATE_LIMITS,
+    request: {
+      ...RATES.request,
+      perMinute: env.HTTP_RATE_PER_MINUTE,
+      burst: env.HTTP_RATE_PER_MINUTE,
+    },
+    auth: { ...RATES.auth, perMinute: env.AUTH_RATE_PER_MINUTE, burst: env.AUTH_RATE_PER_MINUTE },
+  };
+}
 
 /** Where this node keeps its data. */
 export function dataDir({ DATA_DIR, NODE_ID }: Pick<GatewayEnv, 'DATA_DIR' | 'NODE_ID'>): string {

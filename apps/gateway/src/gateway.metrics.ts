@@ -1,10 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { WriterHooks } from '@tidings/common/kafka/log-writer';
 import type { Metrics } from '@tidings/common/runtime/metrics';
+import type { HashCalls } from './auth/hash-calls';
 import type { InboxDelivery } from './deliver/inbox-delivery';
-import type { AccountNews } from './directory/account-news';
+import type { AccountNews } from '@tidings/common/redis/account-news';
 import type { PresenceEvents } from './directory/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
+import type { MediaParts } from './media/media.parts';
 import type { SendCounts } from './send/send-counts';
 import type { ConnectionTable } from './socket/connection-table';
 import type { HoldingWriter } from './spool/holding-writer';
@@ -21,7 +23,9 @@ export interface Counted {
   delivery: InboxDelivery;
   presence: PresenceEvents;
   news: AccountNews;
+  hashCalls: HashCalls;
   queued: () => number;
+  media: Pick<MediaParts, 'slots' | 'images'>;
   spool: {
     store: Pick<SpoolStore, 'entries' | 'bytes' | 'oldestAt'>;
     holding: Pick<HoldingWriter, 'heldTotal' | 'drained'>;
@@ -34,6 +38,9 @@ export class GatewayMetrics {
   readonly receipts: ReceiptMetrics;
   readonly typing: TypingMetrics;
   readonly uploads;
+  readonly bounded;
+  readonly rateLimited;
+  readonly ratesAlone;
   private readonly appendSeconds;
   private readonly appended;
   private readonly appendFailures;
@@ -49,6 +56,18 @@ export class GatewayMetrics {
     this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
       'outcome',
     ]);
+    this.bounded = metrics.counter(
+      'http_bounded_total',
+      'Requests and connections that were ended for being slow or too many at once',
+      ['reason'],
+    );
+    this.rateLimited = metrics.counter('rate_limited_total', 'Frames and calls refused, by rate', [
+      'rate',
+    ]);
+    this.ratesAlone = metrics.counter(
+      'rates_alone_total',
+      'Questions about a rate that Redis did not answer: counted by this gateway alone',
+    );
     this.appendSeconds = metrics.histogram('append_seconds', 'Produce requests, until answered');
     this.appended = metrics.counter('appended_records_total', 'Records appended to the log');
     this.appendFailures = metrics.counter(
@@ -84,7 +103,15 @@ export class GatewayMetrics {
         return seconds;
       },
     });
+    const { hashCalls } = counted;
+    metrics.gauge('hash_calls_queued', 'Logins and the like that wait for their turn', {
+      collect: () => hashCalls.load.queued,
+    });
+    metrics.gauge('hash_calls_refused', 'Logins and the like that found their line full', {
+      collect: () => hashCalls.load.refused,
+    });
     const heldSends = this.startSpool(counted.spool);
+    this.startMedia(counted.media);
     const delivered = metrics.counter('frames_delivered_total', 'Pushes written to sockets');
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
@@ -102,6 +129,28 @@ export class GatewayMetrics {
       heldSends();
       delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
     }, FLUSH_MS).unref();
+  }
+
+  private startMedia({ slots, images }: Counted['media']): void {
+    const { metrics } = this;
+    for (const [name, transfers] of Object.entries(slots)) {
+      const running = { collect: (): number => transfers.size };
+      metrics.gauge(`media_${name}_running`, `Places for ${name} that are taken`, running);
+      const taken = { collect: (): number => transfers.taken };
+      metrics.gauge(
+        `media_${name}_displaced`,
+        `Slow ${name} that made room, since the start`,
+        taken,
+      );
+    }
+    const waiting = { collect: (): number => images.queue.waiting };
+    metrics.gauge('media_images_waiting', 'Images that wait to be worked on', waiting);
+    const refused = { collect: (): number => images.queue.refused };
+    metrics.gauge(
+      'media_images_refused',
+      'Images that found the queue full or slow, since the start',
+      refused,
+    );
   }
 
   /** Gives what hands over the sends that were held since the last time. */

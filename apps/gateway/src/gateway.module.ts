@@ -8,6 +8,7 @@ import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
 import { AccessTokens, ALGORITHM, AUDIENCE, ISSUER, SigningKeys } from './auth/access-tokens';
+import { HashCalls } from './auth/hash-calls';
 import { JwtAuthGuard } from './auth/jwt-auth.guard';
 import { JwtStrategy } from './auth/jwt.strategy';
 import { LocalStrategy } from './auth/local.strategy';
@@ -15,12 +16,13 @@ import { LogoutService } from './auth/logout.service';
 import { SessionEnder } from './auth/session-ender';
 import { SessionGate } from './auth/session-gate';
 import { TokenConfirmer } from './auth/token-confirmer';
-import { AccountNews } from './directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { RouteCloser } from './directory/route-closer';
-import type { GatewayEnv } from './gateway.env';
+import { ratesInForce, type GatewayEnv } from './gateway.env';
 import { AddressRateGuard, addressRates } from './http/address-rate.guard';
+import { SharedAddresses } from './http/shared-addresses';
 import { AuthController } from './http/auth.controller';
 import { BlocksController } from './http/blocks.controller';
 import { ConnectionsController } from './http/connections.controller';
@@ -31,13 +33,17 @@ import { MeController } from './http/me.controller';
 import { MediaController } from './http/media.controller';
 import { MembersController } from './http/members.controller';
 import { MessagesController } from './http/messages.controller';
+import { OpenCallsGuard } from './http/open-calls.guard';
 import { PasswordController } from './http/password.controller';
 import { PresenceController } from './http/presence.controller';
 import { ReceiptsController } from './http/receipts.controller';
-import { ServiceController } from './http/service.controller';
+import { describeService, ServiceController, ServiceDescription } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { TraceController } from './http/trace.controller';
+import { UserDirectory } from './http/user-directory';
 import { UsersController } from './http/users.controller';
+import { UserRateGuard } from './rates/user-rate.guard';
+import { UserRates } from './rates/user-rates';
 import { MediaParts } from './media/media.parts';
 import { HttpReceiptsService } from './receipts/http-receipts.service';
 import { ReceiptJudge } from './receipts/receipt-judge';
@@ -63,6 +69,7 @@ export interface SharedParts {
   routes: Routes;
   routeCloser: RouteCloser;
   news: AccountNews;
+  hashCalls: HashCalls;
   devicePresence: DevicePresence;
   directory: DirectoryService;
   barrier: ReadBarrier;
@@ -75,6 +82,8 @@ export interface SharedParts {
   receipts: ReceiptLog;
   counts: SendCounts;
   media: MediaParts;
+  openCalls?: OpenCallsGuard;
+  rates: UserRates;
 }
 
 /** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
@@ -144,7 +153,12 @@ export class GatewayModule {
         value(ReceiptJudge, parts.judge),
         value(ReceiptLog, parts.receipts),
         value(MediaParts, parts.media),
+        value(HashCalls, parts.hashCalls),
+        value(UserDirectory, new UserDirectory(env.USER_DIRECTORY)),
+        value(UserRates, parts.rates),
+        value(ServiceDescription, describeService(ratesInForce(env), env.USER_DIRECTORY)),
         value(SigningKeys, keys),
+        value(SharedAddresses, new SharedAddresses(env.SHARED_ADDRESSES)),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(
           HistoryService,
@@ -159,6 +173,8 @@ export class GatewayModule {
         JwtStrategy,
         { provide: APP_GUARD, useClass: AddressRateGuard },
         { provide: APP_GUARD, useClass: JwtAuthGuard },
+        { provide: APP_GUARD, useClass: UserRateGuard },
+        { provide: APP_GUARD, useValue: parts.openCalls ?? new OpenCallsGuard() },
       ],
     };
   }

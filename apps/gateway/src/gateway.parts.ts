@@ -6,16 +6,20 @@ import { GatewayDirectory } from '@tidings/common/redis/directory';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { MemberCache } from '@tidings/common/redis/members';
+import { RateBuckets } from '@tidings/common/redis/rate-buckets';
 import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
 import { clusterMac } from '@tidings/common/runtime/credentials';
+import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { HashCalls } from './auth/hash-calls';
 import { SessionGate } from './auth/session-gate';
 import type { Backends } from './backends';
 import { InboxDelivery } from './deliver/inbox-delivery';
-import { AccountNews } from './directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { BootKeeper } from './directory/boot-keeper';
 import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
@@ -25,6 +29,7 @@ import { RouteKeeper } from './directory/route-keeper';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
 import { MediaParts } from './media/media.parts';
+import { UserRates } from './rates/user-rates';
 import { DirectConversations } from './send/direct-conversations';
 import { FirstAppends } from './send/first-appends';
 import { LogEnds } from './receipts/log-ends';
@@ -46,7 +51,7 @@ import { TraceService } from './trace/trace.service';
 import { TypingParts } from './typing/typing.parts';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
-const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
+export const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
 /** Presence events that may wait for the log; more are dropped. They are in no hurry: many go at once. */
 const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024, linger: 50 };
 
@@ -62,6 +67,7 @@ export interface GatewayOptions {
   /** What this node holds on its disk. */
   spool: Spool;
   logger: Logger;
+  defects: Defects;
   fatal: (reason: string) => void;
 }
 
@@ -80,8 +86,15 @@ export type Sends = ReturnType<typeof makeSends>;
 export type Receipts = ReturnType<typeof makeReceipts>;
 
 /** What lies in Redis, and who may use it. */
-export function makeStores({ env, backends, gatewayId, clock, logger }: Context) {
+export function makeStores({ env, backends, gatewayId, metrics, clock, logger }: Context) {
   const { redis, storage } = backends;
+  const rates = new UserRates({
+    buckets: new RateBuckets(redis),
+    rates: env.RATE_LIMITS,
+    refused: (rate) => metrics.rateLimited.inc({ rate }),
+    alone: () => metrics.ratesAlone.inc(),
+    clock,
+  });
   const tickets = new Tickets(redis, { ticketMs: env.TICKET_SECONDS * 1000 });
   const sessions = new DeviceSessions(redis);
   const mac = (parts: readonly string[]): string => clusterMac(env.CLUSTER_SECRET, parts);
@@ -98,6 +111,7 @@ export function makeStores({ env, backends, gatewayId, clock, logger }: Context)
   const inboxes = new InboxWriter(redis);
   const lease = new GatewayLease(redis);
   return {
+    rates,
     tickets,
     sessions,
     listing,
@@ -108,6 +122,7 @@ export function makeStores({ env, backends, gatewayId, clock, logger }: Context)
     routedMarks: new RoutedMarks(redis),
     lease,
     gate: new SessionGate(sessions, storage, clock),
+    hashCalls: new HashCalls(),
     news: new AccountNews({ routes, inboxes, logger }),
     devicePresence: new DevicePresence(routes, lease),
   };
@@ -144,7 +159,7 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
 
 /** The sockets' table, writer and closer, and what reaches them from elsewhere. */
 export function makeWires(context: Context, stores: Stores, logs: Logs, { membership }: Sends) {
-  const { gatewayId, metrics, wallClock, env, clock } = context;
+  const { gatewayId, metrics, wallClock, env, clock, defects } = context;
   const table = new ConnectionTable();
   const writer = logs.presenceWriter;
   const presence = new PresenceEvents({ gatewayId, writer, wallClock });
@@ -154,22 +169,34 @@ export function makeWires(context: Context, stores: Stores, logs: Logs, { member
     metrics.closed.inc({ code });
     closer.close(connection, code, reason);
   };
+  /** Something threw over this connection: it costs this connection, and nothing else. */
+  const failed = (connection: Connection, error: unknown): void => {
+    const { id, userId } = connection;
+    defects.note('frame', error, { connectionId: id, userId });
+    try {
+      close(connection, CLOSE_CODES.internalError, 'internal error');
+    } catch {
+      connection.raw.destroy();
+    }
+  };
   const writes = new WriteQueue({
     overflow: (connection, code) => close(connection, code, 'too slow'),
   });
   const delivery = new InboxDelivery({
-    ...{ table, writes, close },
+    ...{ table, writes, close, failed },
     conversationChanged: (conversationId) => membership.changed(conversationId),
   });
-  const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, (connection, code) =>
-    close(connection, code, 'no sign of life'),
-  );
+  const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, {
+    close: (connection, code) => close(connection, code, 'no sign of life'),
+    failed,
+  });
   const drain = new Drain({ table, writes, close, random: Math.random });
   return {
     table,
     presence,
     closer,
     close,
+    failed,
     writes,
     delivery,
     heartbeat,
@@ -179,7 +206,7 @@ export function makeWires(context: Context, stores: Stores, logs: Logs, { member
 
 /** Lease, inbox and routes. */
 export function makeBoot(context: Context, stores: Stores, wires: Wires) {
-  const { gatewayId, backends, logger, fatal } = context;
+  const { gatewayId, backends, logger, defects, fatal } = context;
   const { table, writes, close, closer, delivery } = wires;
   const routeKeeper: RouteKeeper = new RouteKeeper({
     gatewayId,
@@ -200,6 +227,7 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
     lease: stores.lease,
     logger,
     deliver: (payload) => delivery.take(payload),
+    setAside: (error, n) => defects.note('entry', error, { n }),
     announceRoutes: (stale) => routeKeeper.announce(stale),
     fatal,
   });
@@ -216,15 +244,16 @@ export function makeBoot(context: Context, stores: Stores, wires: Wires) {
 
 /** The way of a message into the log. */
 export function makeSends(context: Context, stores: Stores, logs: Logs) {
-  const { env, backends, positions, metrics, logger, clock, wallClock, spool } = context;
+  const { env, backends, positions, metrics, logger, clock, wallClock, spool, defects } = context;
   const { storage } = backends;
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(stores.members, storage, clock);
-  const directs = new DirectConversations(storage, membership);
+  const directs = new DirectConversations(storage, membership, stores.rates);
   const holding = makeHolding(context, logs.writer, { membership, firsts }, () => log);
   logs.stalls.take = (partition) => holding.stalled(partition);
   const log: MessageLog = new MessageLog({
     ...{ writer: holding, held: spool.held, positions, firsts, clock, wallClock },
+    failed: (error) => defects.note('answer', error),
   });
   const media = new MediaParts({
     ...{ env, membership, storage, wallClock, logger, barrier: logs.barrier },

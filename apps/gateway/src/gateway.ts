@@ -9,8 +9,11 @@ import { Announcer } from './directory/announcer';
 import { BootKeeper } from './directory/boot-keeper';
 import { PresenceEvents } from './directory/presence-events';
 import { RouteKeeper } from './directory/route-keeper';
-import type { GatewayEnv } from './gateway.env';
+import { ratesInForce, type GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
+import { OpenCallsGuard } from './http/open-calls.guard';
+import { costsOf } from './rates/user-rate.guard';
+import type { UserRates } from './rates/user-rates';
 import { ReceiptHandler } from './receipts/receipt.handler';
 import type { ReceiptLog } from './receipts/receipt-log';
 import { SendHandler } from './send/send.handler';
@@ -44,8 +47,7 @@ import {
   type Stores,
   type Wires,
 } from './gateway.parts';
-/** Frames of all kinds that a connection may send, as a multiple of its sends. */
-const FRAMES_PER_SEND = 5;
+const SOCKET_COSTS = costsOf('GET /v1/ws', null);
 /** A peer that does not answer a close frame is cut off after this part of a heartbeat. */
 const CLOSE_TIMEOUT_HEARTBEATS = 0.25;
 const MOST_CLOSE_TIMEOUT_MS = 2_000;
@@ -69,6 +71,7 @@ export interface Gateway {
   delivery: InboxDelivery;
   presence: PresenceEvents;
   table: ConnectionTable;
+  rates: UserRates;
   announcer: (url: string) => Announcer;
 }
 
@@ -105,15 +108,17 @@ function connect(
   const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
     sends: new SendHandler({
-      ...{ ...sends, writes, counts, close, clock, wallClock },
+      ...{ ...sends, writes, counts, close, wallClock },
       media: sends.media.access,
     }),
-    changes: new ChangeHandler({ service: changes, writes, counts, clock }),
+    changes: new ChangeHandler({ service: changes, writes, counts }),
     receipts: new ReceiptHandler({ ...sends, metrics: context.metrics.receipts, writes }),
     typing: typing.handler,
     syncs: new SyncHandler(syncs, delayed, writes),
+    rates: stores.rates,
     writes,
     close,
+    failed: wires.failed,
     clock,
     wallClock,
   });
@@ -124,12 +129,17 @@ function connect(
     ...stores,
     router,
     logger,
+    rates: ratesInForce(env),
     wallClock,
   });
   const security = new SecurityLog(logger);
   const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate, security);
   const sockets = new SocketServer({
-    takeTicket: (ticket, address) => tickets.take(ticket, address),
+    takeTicket: async (ticket, address) => {
+      const owner = await tickets.take(ticket, address);
+      await stores.rates.require(owner, SOCKET_COSTS);
+      return owner;
+    },
     behindProxy: env.TRUST_PROXY !== undefined,
     allowedOrigins: env.ALLOWED_ORIGINS,
     maxConnections: env.MAX_CONNECTIONS,
@@ -138,13 +148,17 @@ function connect(
     router,
     opened: (connection) => {
       wires.heartbeat.watch(connection);
-      void opener.open(connection);
+      return opener.open(connection);
     },
     closed: (connection, code) => {
       wires.closer.closed(connection, code);
       typing.handler.closed(connection);
     },
     close,
+    failed: (connection, error) => {
+      if (connection) wires.failed(connection, error);
+      else context.defects.note('upgrade', error);
+    },
     clock,
   });
   const entry = (url: string) => ({
@@ -166,6 +180,7 @@ function connect(
       syncs,
       trace: makeTrace(context, stores, logs),
       counts,
+      openCalls: new OpenCallsGuard((reason) => context.metrics.bounded.inc({ reason })),
       presence: backends.presence,
     },
     ...logs,
@@ -175,19 +190,16 @@ function connect(
     holding: sends.holding,
     sockets,
     delayed,
+    rates: stores.rates,
     announcer: (url) => new Announcer(stores.listing, gatewayId, () => entry(url)),
   };
 }
 
 function socketLimits(env: GatewayEnv) {
-  const sends = { perSecond: env.SEND_RATE_PER_SECOND, burst: env.SEND_BURST };
-  const frames = {
-    perSecond: sends.perSecond * FRAMES_PER_SEND,
-    burst: sends.burst * FRAMES_PER_SEND,
-  };
+  const { perMinute, burst } = env.RATE_LIMITS.frame;
   const patienceMs = env.HEARTBEAT_SECONDS * 1000 * CLOSE_TIMEOUT_HEARTBEATS;
   return {
-    rates: { sends, frames },
+    frames: { perSecond: perMinute / 60, burst },
     closeTimeoutMs: Math.min(MOST_CLOSE_TIMEOUT_MS, patienceMs),
   };
 }

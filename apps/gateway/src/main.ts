@@ -1,13 +1,14 @@
 import 'reflect-metadata';
-import { loadEnv } from '@tidings/common/runtime/env';
+import { loadEnvOrExit } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { runService } from '@tidings/common/runtime/run';
 import { gatewayEnv } from './gateway.env';
+import { IMAGE_COMMAND, serveImages } from './media/image-process';
 import { StartSteps } from './start-steps';
 
 async function main(): Promise<void> {
-  const env = loadEnv(gatewayEnv);
+  const env = loadEnvOrExit(gatewayEnv);
   const logger = createLogger({ service: 'gateway', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   const readiness = new Readiness();
   let fatal = (reason: string): void => {
@@ -32,7 +33,11 @@ async function main(): Promise<void> {
   fatal = (reason) => running.fatal(reason);
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-});
+if (process.argv[2] === IMAGE_COMMAND) {
+  serveImages();
+} else {
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  });
+}

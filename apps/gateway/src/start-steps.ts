@@ -3,6 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { topicSpecs } from '@tidings/common/contracts/topics';
 import { checkTopics } from '@tidings/common/kafka/topics';
+import { Defects } from '@tidings/common/runtime/defects';
+import { CallWatch } from '@tidings/common/runtime/call-watch';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
@@ -32,6 +34,8 @@ export class StartSteps {
   private readonly registry: Metrics;
   private readonly metrics: GatewayMetrics;
   private readonly counts: SendCounts;
+  private readonly defects: Defects;
+  private readonly calls: CallWatch;
   private readonly backends: Backends;
   private spool!: Spool;
   private gateway!: Gateway;
@@ -51,7 +55,9 @@ export class StartSteps {
     this.registry = new Metrics({ service: 'gateway', node: env.NODE_ID });
     this.metrics = new GatewayMetrics(this.registry);
     this.counts = new SendCounts(this.registry);
-    this.backends = createBackends(env, logger);
+    this.defects = new Defects(logger, this.registry);
+    this.calls = new CallWatch(this.registry, logger);
+    this.backends = createBackends(env, logger, this.calls);
     this.nest = { logger: nestLogger(logger), bodyParser: false } as const;
   }
 
@@ -78,7 +84,7 @@ export class StartSteps {
       start: async () => {
         if (this.env.ADMIN_PORT === undefined) return;
         this.admin = await NestFactory.create<NestExpressApplication>(AdminModule, this.nest);
-        mountHealth(this.admin, { readiness: this.readiness, metrics: this.registry });
+        this.mountHealth(this.admin);
         await this.admin.listen(this.env.ADMIN_PORT, this.env.HOST);
       },
       stop: () => this.admin?.close(),
@@ -101,7 +107,7 @@ export class StartSteps {
     return {
       name: 'log',
       start: async () => {
-        const { env, backends, metrics, counts, spool, logger, fatal } = this;
+        const { env, backends, metrics, counts, spool, logger, defects, fatal } = this;
         const specs = topicSpecs({
           partitions: env.KAFKA_PARTITIONS,
           replication: env.KAFKA_REPLICATION,
@@ -109,8 +115,17 @@ export class StartSteps {
         });
         await checkTopics(backends.kafka, specs, { waitUntil: this.stopping.signal });
         const positions = await LogPositions.load(backends.storage);
-        const options = { env, backends, positions, metrics, counts, spool, logger, fatal };
-        this.gateway = composeGateway(options);
+        this.gateway = composeGateway({
+          env,
+          backends,
+          positions,
+          metrics,
+          counts,
+          spool,
+          logger,
+          defects,
+          fatal,
+        });
         const { writer, presenceWriter, receiptWriter, watermarks, holding } = this.gateway;
         const writers = [writer, presenceWriter, receiptWriter, this.gateway.typing];
         await Promise.all([...writers.map((one) => one.start()), watermarks.start()]);
@@ -134,10 +149,22 @@ export class StartSteps {
       name: 'metrics',
       start: () => {
         const { table, delivery, presence, writer, holding, shared } = this.gateway;
-        const { news } = shared;
+        const { news, hashCalls } = shared;
         const queued = (): number => writer.queued();
         const spool = { store: this.spool.store, holding };
-        this.metrics.start({ table, delivery, presence, news, sends: this.counts, queued, spool });
+        const { counts: sends } = this;
+        const { media } = shared;
+        this.metrics.start({
+          table,
+          delivery,
+          presence,
+          news,
+          hashCalls,
+          sends,
+          queued,
+          spool,
+          media,
+        });
       },
       stop: () => this.metrics.stop(),
     };
@@ -151,8 +178,10 @@ export class StartSteps {
         await this.gateway.boot.start();
         this.gateway.routeKeeper.start();
         this.gateway.heartbeat.start();
+        this.gateway.rates.start();
       },
       stop: async () => {
+        this.gateway.rates.stop();
         this.gateway.heartbeat.stop();
         this.gateway.routeKeeper.stop();
         await this.gateway.boot.stop();
@@ -164,15 +193,21 @@ export class StartSteps {
     return {
       name: 'listener',
       start: async () => {
-        const { env, logger, readiness, gateway } = this;
+        const { env, logger, registry, gateway } = this;
         await gateway.shared.media.start();
         const module = GatewayModule.over(gateway.shared, env);
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
         this.app = app;
         const { ALLOWED_ORIGINS: allowedOrigins, TRUST_PROXY: trustProxy } = env;
-        configureHttp(app, { allowedOrigins, trustProxy, logger });
-        if (!this.admin) mountHealth(app, { readiness, metrics: this.registry });
+        configureHttp(app, {
+          allowedOrigins,
+          trustProxy,
+          logger,
+          metrics: registry,
+          bounded: (reason) => this.metrics.bounded.inc({ reason }),
+        });
+        if (!this.admin) this.mountHealth(app);
         gateway.sockets.attach(serverOf(app));
         await listen(app, env.PORT, env.HOST);
       },
@@ -211,6 +246,11 @@ export class StartSteps {
       },
       stop: () => this.announcer?.withdraw(),
     };
+  }
+
+  private mountHealth(app: NestExpressApplication): void {
+    const { readiness, registry: metrics, calls } = this;
+    mountHealth(app, { readiness, metrics, calls });
   }
 
   private ownUrl(): string {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { loadEnv } from '@tidings/common/runtime/env';
+import { loadEnvOrExit } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
@@ -7,7 +7,7 @@ import { runService } from '@tidings/common/runtime/run';
 import { Presence } from './presence';
 import { presenceEnv } from './presence.env';
 
-const env = loadEnv(presenceEnv);
+const env = loadEnvOrExit(presenceEnv);
 const logger = createLogger({ service: 'presence', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
 const metrics = new Metrics({ service: 'presence', node: env.NODE_ID });
 const readiness = new Readiness();

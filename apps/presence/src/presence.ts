@@ -8,8 +8,7 @@ import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { GatewayLease } from '@tidings/common/redis/lease';
-import { MemberIds } from '@tidings/common/redis/member-ids';
-import { MemberStore } from '@tidings/common/redis/member-store';
+import { Peers } from '@tidings/common/peers/peers';
 import { Routes } from '@tidings/common/redis/routes';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -49,7 +48,7 @@ export class Presence {
   private readonly database: DataSource;
   private readonly repository: LastSeenRepository;
   private readonly watch: DatabaseWatch;
-  private readonly memberIds: MemberIds;
+  private readonly peers: Peers;
   private readonly figures: PresenceMetrics;
   private readonly strategy: LogConsumerStrategy;
   private readonly tracker: Tracker;
@@ -71,11 +70,14 @@ export class Presence {
     });
     this.repository = new LastSeenRepository(this.database);
     this.watch = new DatabaseWatch(this.repository);
-    this.memberIds = new MemberIds(
-      new MemberStore(this.redis, env.NODE_ID),
-      GROUPS.presenceTracker,
-      (error) => logger.warn({ err: error }, 'the member id was not kept'),
-    );
+    this.peers = new Peers({
+      redis: this.redis,
+      kafka: this.kafka,
+      nodeId: env.NODE_ID,
+      groups: [GROUPS.presenceTracker],
+      logger,
+      metrics,
+    });
     this.figures = new PresenceMetrics(metrics);
     this.strategy = this.consumer();
     this.tracker = new Tracker({
@@ -100,7 +102,7 @@ export class Presence {
     return [
       {
         name: 'redis',
-        start: () => redisReady(this.redis, REDIS_WITHIN_MS),
+        start: () => this.reachRedis(),
         stop: () => this.redis.disconnect(),
       },
       {
@@ -118,6 +120,12 @@ export class Presence {
         stopWithinMs: 12_000,
       },
     ];
+  }
+
+  private async reachRedis(): Promise<void> {
+    this.peers.start();
+    await redisReady(this.redis, REDIS_WITHIN_MS);
+    void this.peers.leavePredecessor();
   }
 
   private checkTopics(): Promise<void> {
@@ -157,8 +165,10 @@ export class Presence {
     mountRpc(app, {
       table: PRESENCE_RPC,
       handlers: { 'presence.get': (input) => service.get(input) },
+      nodeId: env.NODE_ID,
       secret: env.CLUSTER_SECRET,
       logger,
+      metrics,
     });
     app.connectMicroservice({ strategy: this.strategy });
     await app.listen(env.PORT, env.HOST);
@@ -170,7 +180,7 @@ export class Presence {
       kafka: this.kafka,
       groupId: GROUPS.presenceTracker,
       lifecycle: { revoked: (_topic, partition) => this.tracker.revoked(partition) },
-      memberStore: this.memberIds,
+      memberStore: this.peers.storeOf(GROUPS.presenceTracker),
       onGap: 'skip',
       minBytes: MIN_BYTES,
       maxWaitTimeInMs: MAX_WAIT_MS,
@@ -186,6 +196,6 @@ export class Presence {
 
   private async leave(): Promise<void> {
     await this.strategy.close();
-    await this.memberIds.stop();
+    await this.peers.stop();
   }
 }

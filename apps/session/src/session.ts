@@ -7,17 +7,18 @@ import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type LogConsumerOptions } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
+import { Peers } from '@tidings/common/peers/peers';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { InboxWriter } from '@tidings/common/redis/inbox';
-import { MemberIds } from '@tidings/common/redis/member-ids';
-import { MemberStore } from '@tidings/common/redis/member-store';
 import { MemberCache } from '@tidings/common/redis/members';
 import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
+import { CallWatch } from '@tidings/common/runtime/call-watch';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
+import type { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { RpcClient } from '@tidings/common/runtime/rpc-client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ReceiptRouter } from './receipts/receipt-router';
@@ -39,8 +40,18 @@ import { TypingPushMetrics } from './typing/typing.metrics';
 const REDIS_WITHIN_MS = 30_000;
 /** Pause between attempts to learn the log's state from storage, in milliseconds. */
 const LOG_STATE_PAUSE_MS = 300;
-/** How long a fetch may wait for a first record, in milliseconds. */
-const MAX_WAIT_MS = 250;
+/**
+ * How long a fetch may wait for a first record, in milliseconds; also how long a consumer sleeps while
+ * the state of its partitions is loaded. An idle log is fetched less often: see paceFetches.
+ */
+const MAX_WAIT_MS = 50;
+/**
+ * Most bytes of one fetch and partition: small, so that what is read again after a rebalance does not
+ * pile up on a young heap.
+ */
+const MAX_BYTES_PER_PARTITION = 256 * 1024;
+/** How often the group hears of a member, ms, and so how soon a member hears of a rebalance. */
+const HEARTBEAT_MS = 200;
 const CONCURRENT_PARTITIONS = 8;
 /** The same for typing: nobody waits for that fetch, but it comes with the first record. */
 const TYPING_WAIT_MS = 500;
@@ -51,6 +62,8 @@ export interface SessionOptions {
   logger: Logger;
   metrics: Metrics;
   readiness: Readiness;
+  /** Told of the steps of the start. */
+  timeline?: Pick<StartTimeline, 'done'>;
   /** The consumer cannot go on: the process should end. */
   onFatal(error: Error): void;
 }
@@ -59,10 +72,9 @@ export interface SessionOptions {
 export class Session {
   private readonly kafka: KafkaClient;
   private readonly redis: RedisClient;
+  private readonly calls: CallWatch;
   private readonly storage: RpcClient<typeof STORAGE_RPC>;
-  private readonly memberIds: MemberIds;
-  private readonly receiptMemberIds: MemberIds;
-  private readonly typingMemberIds: MemberIds;
+  private readonly peers: Peers;
   private readonly times: RoutingTimes;
   /** The group member; null before its step has begun. */
   private strategy: LogConsumerStrategy | null = null;
@@ -71,6 +83,8 @@ export class Session {
   /** The member of the group of typing. */
   private typing: LogConsumerStrategy | null = null;
   private app: NestExpressApplication | null = null;
+  /** Null before the others were reached. */
+  private log: LogState | null = null;
   private stopping = false;
   private readonly ending = new AbortController();
 
@@ -82,14 +96,21 @@ export class Session {
       log: (level, message, extra) => logger[level](extra, message),
     });
     this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
+    this.calls = new CallWatch(options.metrics, logger);
     this.storage = new RpcClient(STORAGE_RPC, {
+      report: this.calls.of('storage'),
       urls: env.STORAGE_URLS,
       nodeId: env.NODE_ID,
       secret: env.CLUSTER_SECRET,
     });
-    this.memberIds = this.memberIdsOf(GROUPS.sessionRouting);
-    this.receiptMemberIds = this.memberIdsOf(GROUPS.sessionReceipts);
-    this.typingMemberIds = this.memberIdsOf(GROUPS.sessionSignals);
+    this.peers = new Peers({
+      redis: this.redis,
+      kafka: this.kafka,
+      nodeId: env.NODE_ID,
+      groups: [GROUPS.sessionRouting, GROUPS.sessionReceipts, GROUPS.sessionSignals],
+      logger,
+      metrics: options.metrics,
+    });
     this.times = new RoutingTimes(new RoutedMarks(this.redis), Date.now, (error) =>
       logger.debug({ err: error }, 'times of routing were not kept'),
     );
@@ -104,14 +125,13 @@ export class Session {
     return address?.port ?? 0;
   }
 
-  /** The start order; stopping is its reverse. */
+  /**
+   * The start order; stopping is its reverse. The groups are joined before there is a listener: while
+   * this starts, nobody is pushed anything.
+   */
   steps(): Step[] {
     return [
-      {
-        name: 'redis',
-        start: () => redisReady(this.redis, REDIS_WITHIN_MS),
-        stop: () => this.redis.disconnect(),
-      },
+      { name: 'redis', stop: () => this.redis.disconnect() },
       {
         name: 'storage',
         stop: () => {
@@ -119,26 +139,33 @@ export class Session {
           this.storage.close();
         },
       },
-      { name: 'topics', start: () => this.checkTopics(), stop: () => this.ending.abort() },
+      { name: 'topics', stop: () => this.ending.abort() },
+      { name: 'others', start: () => this.reachOthers() },
+      {
+        name: 'consumer',
+        start: () => this.consume(),
+        stop: () => this.leave(),
+        stopWithinMs: 12_000,
+      },
       {
         name: 'listener',
         start: () => this.listen(),
         stop: () => this.app?.close(),
       },
-      {
-        name: 'consumer',
-        start: () => this.app?.startAllMicroservices().then(() => undefined),
-        stop: () => this.leave(),
-        stopWithinMs: 12_000,
-      },
     ];
   }
 
-  private memberIdsOf(group: string): MemberIds {
-    const { env, logger } = this.options;
-    return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
-      logger.warn({ err: error }, 'the member id was not kept'),
-    );
+  /** Redis, Kafka and storage side by side. The predecessor is let go as soon as Redis knows of it. */
+  private async reachOthers(): Promise<void> {
+    const { timeline } = this.options;
+    const redis = async () => {
+      this.peers.start();
+      await redisReady(this.redis, REDIS_WITHIN_MS);
+      timeline?.done('redis');
+      void this.peers.leavePredecessor().then(() => timeline?.done('predecessor left'));
+    };
+    const [log] = await Promise.all([this.logState(), this.checkTopics(), redis()]);
+    this.log = log;
   }
 
   private checkTopics(): Promise<void> {
@@ -156,34 +183,37 @@ export class Session {
     return specs.filter(({ name }) => read.includes(name));
   }
 
+  /** Joins the groups, messages first. */
+  private async consume(): Promise<void> {
+    if (!this.log) throw new Error('consuming starts behind the state of the log');
+    const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis));
+    this.strategy = this.routing(this.log, deliveries);
+    this.receipts = this.receiptPushes(deliveries);
+    this.typing = this.typingPushes(deliveries);
+    await this.strategy.start();
+    await Promise.all([this.receipts.start(), this.typing.start()]);
+  }
+
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis));
-    const { strategy, router } = this.routing(await this.logState(), deliveries);
-    const app = await NestFactory.create<NestExpressApplication>(SessionModule.around(router), {
+    const app = await NestFactory.create<NestExpressApplication>(SessionModule, {
       logger: nestLogger(logger),
       bodyParser: false,
     });
     this.app = app;
-    this.strategy = strategy;
-    this.receipts = this.receiptPushes(deliveries);
-    this.typing = this.typingPushes(deliveries);
-    mountHealth(app, { readiness, metrics });
-    app.connectMicroservice({ strategy });
-    app.connectMicroservice({ strategy: this.receipts });
-    app.connectMicroservice({ strategy: this.typing });
+    mountHealth(app, { readiness, metrics, calls: this.calls });
     await app.listen(env.PORT, env.HOST);
   }
 
-  private routing(
-    log: LogState,
-    deliveries: Deliveries,
-  ): { strategy: LogConsumerStrategy; router: Router } {
+  private routing(log: LogState, deliveries: Deliveries): LogConsumerStrategy {
     const { metrics, logger } = this.options;
     const figures = new RoutingMetrics(metrics);
-    const strategy = this.consumer({
+    const strategy: LogConsumerStrategy = this.consumer({
       groupId: GROUPS.sessionRouting,
-      memberStore: this.memberIds,
+      handlers: { [TOPICS.messages]: { handle: (batch) => router.handle(batch) } },
+      memberStore: this.peers.storeOf(GROUPS.sessionRouting),
+      onJoined: () => this.options.timeline?.done('joined'),
+      onBatch: () => this.options.timeline?.done('first batch'),
       lifecycle: {
         assigned: (_topic, partition, context) => router.assigned(partition, context),
         revoked: (_topic, partition) => router.revoked(partition),
@@ -200,9 +230,10 @@ export class Session {
       windows: new WindowOffsets(strategy.offsets, Date.now),
       times: this.times,
       metrics: figures,
+      pushed: () => this.options.timeline?.done('first push'),
       logger,
     });
-    return { strategy, router };
+    return strategy;
   }
 
   /** Pushes of watermarks. Missing ones are made up by syncs, so a hole stops nothing. */
@@ -217,7 +248,7 @@ export class Session {
     });
     const strategy = this.consumer({
       groupId: GROUPS.sessionReceipts,
-      memberStore: this.receiptMemberIds,
+      memberStore: this.peers.storeOf(GROUPS.sessionReceipts),
       handlers: { [TOPICS.receipts]: router },
       onGap: 'skip',
     });
@@ -231,7 +262,7 @@ export class Session {
     const copies = new MemberCache(this.redis);
     return this.consumer({
       groupId: GROUPS.sessionSignals,
-      memberStore: this.typingMemberIds,
+      memberStore: this.peers.storeOf(GROUPS.sessionSignals),
       handlers: {
         [TOPICS.signals]: new TypingRouter({
           ...{ copies, deliveries, logger, metrics: figures, now: Date.now },
@@ -249,6 +280,8 @@ export class Session {
       kafka: this.kafka,
       minBytes: 1,
       maxWaitTimeInMs: MAX_WAIT_MS,
+      maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+      heartbeatInterval: HEARTBEAT_MS,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       gapFound: ({ expected, found, ...gap }) =>
         logger.error(
@@ -263,8 +296,7 @@ export class Session {
 
   private async leave(): Promise<void> {
     await Promise.all([this.strategy?.close(), this.receipts?.close(), this.typing?.close()]);
-    const ids = [this.memberIds, this.receiptMemberIds, this.typingMemberIds];
-    await Promise.all([this.times.flush(), ...ids.map((one) => one.stop())]);
+    await Promise.all([this.times.flush(), this.peers.stop()]);
   }
 
   /** The log's epoch and bases as storage has them; waits until storage answers. */

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { loadEnv } from '@tidings/common/runtime/env';
+import { loadEnvOrExit } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
@@ -17,7 +17,7 @@ import { storageEnv, toolEnv } from './storage.env';
 const [command, ...args] = process.argv.slice(2);
 
 function serve(): void {
-  const env = loadEnv(storageEnv);
+  const env = loadEnvOrExit(storageEnv);
   const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   const metrics = new Metrics({ service: 'storage', node: env.NODE_ID });
   const readiness = new Readiness();
@@ -29,7 +29,7 @@ function serve(): void {
 }
 
 async function runTool(): Promise<void> {
-  const env = loadEnv(toolEnv);
+  const env = loadEnvOrExit(toolEnv);
   const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   try {
     if (command === 'prepare') await prepare(env, logger);

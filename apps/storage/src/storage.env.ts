@@ -8,16 +8,28 @@ export const storageEnv = commonEnv.extend({
   ...redisEnv.shape,
   ...databaseEnv.shape,
   ...mediaEnv.shape,
-  /** How long an upload waits for a message that shows it, in seconds. */
   MEDIA_ORPHAN_SECONDS: z.coerce
     .number()
     .int()
     .min(1)
-    .default(24 * 3600),
-  /** How often uploads that nothing shows are looked for, in seconds. */
-  MEDIA_SWEEP_SECONDS: z.coerce.number().min(0.1).default(20),
-  /** How often expired messages are cleared, in seconds. */
-  EXPIRY_SWEEP_SECONDS: z.coerce.number().min(0.1).default(5),
+    .default(24 * 3600)
+    .meta({
+      description: 'How long an upload waits for a message that shows it.',
+      unit: 'seconds',
+    }),
+  MEDIA_SWEEP_SECONDS: z.coerce.number().min(0.1).default(20).meta({
+    description: 'How often uploads that nothing shows are looked for.',
+    unit: 'seconds',
+  }),
+  EXPIRY_SWEEP_SECONDS: z.coerce.number().min(0.1).default(5).meta({
+    description: 'How often expired messages are cleared.',
+    unit: 'seconds',
+  }),
+  JOURNAL_SWEEP_SECONDS: z.coerce.number().min(0).default(3600).meta({
+    description:
+      "How often Redis' append-only file and PostgreSQL's write-ahead log, which have expired texts, are rewritten; 0: never.",
+    unit: 'seconds',
+  }),
 });
 export type StorageEnv = z.output<typeof storageEnv>;
 
@@ -27,6 +39,14 @@ export const toolEnv = z.object({
   ...databaseEnv.shape,
   NODE_ENV: commonEnv.shape.NODE_ENV,
   LOG_LEVEL: commonEnv.shape.LOG_LEVEL,
-  NODE_ID: commonEnv.shape.NODE_ID.default('storage-tool'),
+  NODE_ID: commonEnv.shape.NODE_ID.default('storage-tool').meta({
+    ...commonEnv.shape.NODE_ID.meta(),
+  }),
+  SEED_PASSWORD: z.string().optional().meta({
+    description: 'Password of the users that `seed` makes.',
+    unset: 'a random one: nobody can log in as them',
+    secret: 'password',
+    testsOnly: true,
+  }),
 });
 export type ToolEnv = z.output<typeof toolEnv>;

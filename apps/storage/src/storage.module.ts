@@ -1,13 +1,17 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { MemberCache } from '@tidings/common/redis/members';
+import type { Logger } from '@tidings/common/runtime/logger';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DataSource } from 'typeorm';
 import { AccountsRepository } from './accounts/accounts.repository';
 import { AccountsService } from './accounts/accounts.service';
 import { DevicesRepository } from './accounts/devices.repository';
 import { DevicesService } from './accounts/devices.service';
+import { LoginFailures } from './accounts/login-failures';
+import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
 import { PasswordService } from './accounts/password.service';
 import { SessionAnnouncer } from './accounts/session-announcer';
@@ -58,6 +62,9 @@ export interface StorageParts {
   memberCache: MemberCache;
   announcer: SessionAnnouncer;
   hasher: PasswordHasher;
+  guesses: PasswordGuesses;
+  news: AccountNews;
+  logger: Logger;
   security: SecurityLog;
   media: MediaSettings;
   keeper: StateKeeper;
@@ -87,6 +94,13 @@ export class StorageModule {
         { provide: MemberCache, useValue: parts.memberCache },
         { provide: SessionAnnouncer, useValue: parts.announcer },
         { provide: PasswordHasher, useValue: parts.hasher },
+        { provide: PasswordGuesses, useValue: parts.guesses },
+        {
+          provide: LoginFailures,
+          useFactory: (devices: DevicesRepository) =>
+            new LoginFailures(devices, parts.news, parts.logger),
+          inject: [DevicesRepository],
+        },
         { provide: SecurityLog, useValue: parts.security },
         { provide: MediaSettings, useValue: parts.media },
         { provide: StateKeeper, useValue: parts.keeper },

@@ -89,7 +89,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'devices.remove': (input) => devices.remove(input),
     'accounts.patch': ({ userId, ...body }) => accounts.patch(userId, body),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
-    'users.search': ({ query, cursor, limit }) => users.search(query, cursor, limit),
+    'users.search': (input) => users.search(input),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
     'contacts.incoming': ({ userId, cursor, limit }) => contacts.incoming(userId, cursor, limit),
     'contacts.put': ({ userId, contactId }) => contacts.put(userId, contactId),

@@ -5,13 +5,17 @@ import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
 import { checkTopics } from '@tidings/common/kafka/topics';
+import { rewriteAppendOnlyFile } from '@tidings/common/redis/append-only-file';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import { Watermarks } from '@tidings/common/kafka/watermarks';
 import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
-import { MemberIds } from '@tidings/common/redis/member-ids';
-import { MemberStore } from '@tidings/common/redis/member-store';
+import { Peers } from '@tidings/common/peers/peers';
+import { AccountNews } from '@tidings/common/redis/account-news';
+import { SharedGuesses } from '@tidings/common/redis/guesses';
+import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
+import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -20,13 +24,18 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import { mountRpc } from '@tidings/common/runtime/rpc-server';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
+import { OwnGuesses } from './accounts/own-guesses';
+import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
 import { SessionAnnouncer } from './accounts/session-announcer';
 import { Database } from './database/database';
 import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
+import { GUESS_RATES } from './accounts/guess-rates';
 import { ExpirySweep } from './expiry/expiry-sweep';
 import { ExpiryRepository } from './expiry/expiry.repository';
+import { JournalSweep } from './expiry/journal-sweep';
+import { WriteAheadLog } from './expiry/write-ahead-log';
 import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
 import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
@@ -70,8 +79,7 @@ export class Storage {
   private readonly receiptWrites: Database;
   private readonly watch: DatabaseWatch;
   private readonly announcer: SessionAnnouncer;
-  private readonly memberIds: MemberIds;
-  private readonly receiptMemberIds: MemberIds;
+  private readonly peers: Peers;
   private readonly hasher = new PasswordHasher();
   private dataSource: DataSource | null = null;
   /** Null before the step "log". */
@@ -85,6 +93,8 @@ export class Storage {
   private readonly keeper: StateKeeper;
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
+  private journalSweep: JournalSweep | null = null;
+  private readonly writeAheadLog: WriteAheadLog;
   private readonly ending = new AbortController();
 
   constructor(private readonly options: StorageOptions) {
@@ -102,11 +112,19 @@ export class Storage {
     this.media = createMediaDriver(env);
     this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
     this.watch = new DatabaseWatch(this.database, logger);
+    const journalName = `${env.NODE_ID}/journal`;
+    this.writeAheadLog = new WriteAheadLog({ url: env.DATABASE_URL, name: journalName });
     const unkept = options.metrics.counter('storage_unkept_total', 'Counts of syncs not kept');
     this.keeper = new StateKeeper(this.database, logger, () => unkept.inc());
     this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
-    this.memberIds = this.memberIdsOf(GROUPS.storageWriter);
-    this.receiptMemberIds = this.memberIdsOf(GROUPS.storageReceipts);
+    this.peers = new Peers({
+      redis: this.redis,
+      kafka: this.kafka,
+      nodeId: env.NODE_ID,
+      groups: [GROUPS.storageWriter, GROUPS.storageReceipts],
+      logger,
+      metrics: options.metrics,
+    });
     readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
     readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('database', () => this.watch.problem());
@@ -120,7 +138,7 @@ export class Storage {
   /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
   steps(): Step[] {
     return [
-      { name: 'redis', stop: () => this.leaveRedis() },
+      { name: 'redis', start: () => this.peers.start(), stop: () => this.leaveRedis() },
       {
         name: 'database',
         start: () => this.openDatabase(),
@@ -145,6 +163,14 @@ export class Storage {
         start: () => this.expirySweep?.start(),
         stop: () => this.expirySweep?.stop(),
       },
+      {
+        name: 'journal sweep',
+        start: () => this.journalSweep?.start(),
+        stop: async () => {
+          await this.writeAheadLog.stop();
+          await this.journalSweep?.stop();
+        },
+      },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
     ];
   }
@@ -155,11 +181,16 @@ export class Storage {
     return new Database(options, (error) => logger.debug({ err: error }, 'a connection ended'));
   }
 
-  private memberIdsOf(group: string): MemberIds {
-    const { env, logger } = this.options;
-    return new MemberIds(new MemberStore(this.redis, env.NODE_ID), group, (error) =>
-      logger.warn({ err: error }, 'the member id was not kept'),
+  private passwordGuesses(): PasswordGuesses {
+    const { metrics } = this.options;
+    const checks = metrics.counter(
+      'storage_password_checks_total',
+      'Passwords, by what they were',
+      ['outcome'],
     );
+    const shared = new SharedGuesses(this.redis, GUESS_RATES);
+    const own = new OwnGuesses(GUESS_RATES);
+    return new PasswordGuesses(shared, own, (outcome) => checks.inc({ outcome }));
   }
 
   private async openDatabase(): Promise<void> {
@@ -200,11 +231,12 @@ export class Storage {
       partitions: env.KAFKA_PARTITIONS,
       reads: this.database,
       writes: this.writes,
-      memberIds: this.memberIds,
+      memberIds: this.peers.storeOf(GROUPS.storageWriter),
       ...{ logger, metrics, onFatal },
     });
+    const memberIds = this.peers.storeOf(GROUPS.storageReceipts);
     this.receipts = openReceipts({
-      ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds: this.receiptMemberIds },
+      ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds },
       ...{ logger, metrics, onFatal },
     });
   }
@@ -225,6 +257,13 @@ export class Storage {
       ...{ dataSource, database, outbox, announcer, hasher, progress },
       ...{ log: state, logWriter: writer, batchWriter: batches },
       memberCache: new MemberCache(this.redis),
+      guesses: this.passwordGuesses(),
+      news: new AccountNews({
+        routes: new Routes(this.redis),
+        inboxes: new InboxWriter(this.redis),
+        logger,
+      }),
+      logger,
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
       keeper: this.keeper,
@@ -234,7 +273,14 @@ export class Storage {
     });
     this.app = app;
     const handlers = storageHandlers(app.get(StorageServices));
-    mountRpc(app, { table: STORAGE_RPC, handlers, secret: env.CLUSTER_SECRET, logger });
+    mountRpc(app, {
+      table: STORAGE_RPC,
+      handlers,
+      nodeId: env.NODE_ID,
+      secret: env.CLUSTER_SECRET,
+      logger,
+      metrics,
+    });
     mountHealth(app, { readiness, metrics });
     watchStorage(metrics, { database, progress, hasher, announcer });
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
@@ -250,6 +296,20 @@ export class Storage {
       ...{ clock: () => performance.now(), cleared: (messages) => cleared.inc(messages) },
       everyMs: env.EXPIRY_SWEEP_SECONDS * 1000,
     });
+    const rewrites = metrics.counter(
+      'storage_journal_rewrites_total',
+      'Rewrites of the journals of Redis and PostgreSQL',
+      ['journal', 'outcome'],
+    );
+    this.journalSweep = new JournalSweep({
+      ...{ isLeader, logger, clock: () => performance.now() },
+      journals: [
+        { name: 'redis', rewrite: () => rewriteAppendOnlyFile(this.redis) },
+        { name: 'postgresql', rewrite: () => this.writeAheadLog.rewrite() },
+      ],
+      count: (journal, outcome) => rewrites.inc({ journal, outcome }),
+      everyMs: env.JOURNAL_SWEEP_SECONDS * 1000,
+    });
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
@@ -263,7 +323,6 @@ export class Storage {
 
   private async leaveGroup(): Promise<void> {
     await Promise.all([this.log?.strategy.close(), this.receipts?.close()]);
-    const ids = [this.memberIds, this.receiptMemberIds];
-    await Promise.all(ids.map((one) => one.stop().catch(() => undefined)));
+    await this.peers.stop();
   }
 }

@@ -34,26 +34,21 @@ export class AccountCommands {
     if (known) this.incoming = new Set(known.map((user) => user.id));
   }
 
-  /** Carries out a command; false: it is not one of these. */
-  async handle(name: string, argument: string): Promise<boolean> {
+  /** Carries out a command; null: it is not one of these. */
+  handle(name: string, argument: string): Promise<void> | null {
     switch (name) {
       case '/devices':
-        await this.devices(argument.trim());
-        return true;
+        return this.devices(argument.trim());
       case '/password':
-        await this.password();
-        return true;
+        return this.password();
       case '/block':
-        await this.block(argument);
-        return true;
+        return this.block(argument);
       case '/unblock':
-        await this.unblock(argument);
-        return true;
+        return this.unblock(argument);
       case '/blocks':
-        await this.blocks();
-        return true;
+        return this.blocks();
       default:
-        return false;
+        return null;
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Message } from '@tidings/sdk';
 import type { ChatParts, OpenRoom } from './chat-parts';
 import type { Transcript } from './transcript';
 
@@ -8,6 +9,10 @@ export interface ChatFloor extends ChatParts {
   room(): OpenRoom | null;
   /** Prints a remark of the program itself. */
   status(text: string): void;
-  /** Draws the prompt anew. */
-  prompt(): void;
+  /** The messages of a chat that can be shown, in their order. */
+  texts(room: OpenRoom): Message[];
+  /** Its newest own message that is in the log and was not deleted; `back` 2: the one before. */
+  lastOwn(back?: number): Message | undefined;
+  /** The first line of a chat. */
+  header(room: OpenRoom, presence: string): string;
 }

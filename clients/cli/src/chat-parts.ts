@@ -1,4 +1,4 @@
-import type { TidingsClient, User } from '@tidings/sdk';
+import type { Outgoing, TidingsClient, User } from '@tidings/sdk';
 import type { Files } from './files';
 import type { People } from './people';
 import type { Rooms } from './rooms';
@@ -14,6 +14,12 @@ export interface OpenRoom {
   shownFrom?: string;
   /** It was opened without the server: what it shows may be less than there is. */
   partial?: boolean;
+}
+
+/** Whether an own message goes to this chat. */
+export function isFor(room: OpenRoom, { to, conversationId }: Outgoing['record']): boolean {
+  if (conversationId !== undefined) return conversationId === room.conversationId;
+  return to === room.user?.id;
 }
 
 /** What the parts of the chat program share. */

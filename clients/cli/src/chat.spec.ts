@@ -3,7 +3,7 @@ import { nodeSha256 } from '@tidings/sdk/node';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
 import { FakeClock, settle } from '../../sdk/testing/fake-clock';
 import { FakeTransport } from '../../sdk/testing/fake-transport';
-import { openTerminal, soon } from '../testing/fake-terminal';
+import { ESC, openTerminal, soon } from '../testing/fake-terminal';
 import { Chat } from './chat';
 import { Files } from './files';
 import { People } from './people';
@@ -70,13 +70,14 @@ class Bench {
     await this.client.start();
     await this.synced(...messages);
     this.chat.begin();
-    void this.terminal.screen.nextLine();
   }
 
   /** The server lets the client in and answers its first sync. */
   async synced(...messages: ReturnType<typeof message>[]): Promise<void> {
     await settle();
-    this.transport.last.receive(welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9 }));
+    this.transport.last.receive(
+      welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9, features: ['receipts'] }),
+    );
     await settle();
     const { ref } = this.transport.last.frames<{ ref: string }>('sync').at(-1)!;
     const conversations = [served('new', messages.length, messages)];
@@ -84,9 +85,23 @@ class Bench {
     this.transport.last.receive({ type: 'synced', ref, ...last });
   }
 
-  /** What the window shows, without colours. */
+  /** What the window shows of the chat: without times, line of status and prompt. */
   get window(): string[] {
-    return this.terminal.terminal.lines.filter((line) => line !== '');
+    return this.terminal.terminal.lines
+      .slice(0, -2)
+      .map((line) => line.replaceAll(/(?:\d{4}-\d\d-\d\d )?\d\d:\d\d/g, 'TIME'));
+  }
+
+  get status(): string {
+    return this.terminal.terminal.lines.at(-2)!;
+  }
+
+  get prompt(): string {
+    return this.terminal.terminal.lines.at(-1)!;
+  }
+
+  shows(...lines: unknown[]): Promise<void> {
+    return soon(() => expect(this.window).toEqual(lines));
   }
 
   async end(): Promise<void> {
@@ -110,52 +125,104 @@ const DIRECT = {
   lastPosition: '9',
 };
 
+const HEADER = expect.stringContaining('──') as string;
+
 describe('a chat on the screen', () => {
   let bench: Bench;
   const open = (more: object = DIRECT) => (bench = new Bench(more));
   afterEach(() => bench.end());
 
-  it('shows what waits above the prompt, then each line as sent, in order', async () => {
+  const hears = (n: number, more = {}) =>
+    bench.transport.last.receive({
+      type: 'message',
+      ...message(n, { sentAt: inMs(0), ...more }),
+      previous: null,
+    });
+  const reads = () => bench.transport.last.frames<{ position: string }>('read');
+
+  it('has every line in the order of the log, and its mark in its place', async () => {
     open();
     await bench.begin(message(1, { sentAt: inMs(0) }));
     await bench.chat.open({ user: BOB });
     const socket = bench.transport.last;
-    const before = bench.window.slice(0, -1);
-    for (let n = 1; n <= 12; n++) bench.chat.write(`line ${n}`);
-    const waiting = Array.from({ length: 7 }, (_, i) => `· line ${i + 1}`);
-    expect(bench.window).toEqual([...before, ...waiting, '… and 5 more', 'bob>']);
+    hears(2);
+    hears(6);
+    for (const text of ['one', 'two', 'three']) bench.chat.write(text);
+    const logged = [1, 2, 6].map((n) => `TIME  bob  text ${n}`);
+    const waits = ['one', 'two', 'three'].map((text) => `TIME  you ·  ${text}`);
+    await bench.shows(HEADER, ...logged, ...waits);
+    // Later ones come first, and one that belongs further up.
     const ids = socket.frames<{ messageId: string }>('send').map((f) => f.messageId);
-    // The later one is confirmed first: it waits for its turn.
-    for (const n of [1, 0]) {
-      const place = { messageId: ids[n], conversationId: CONVERSATION, position: String(n + 2) };
-      socket.receive({ type: 'sent', ...place, sentAt: inMs(0) });
-    }
-    const said = bench.window.flatMap((line) => /you ✓ {2}(.*)/.exec(line)?.[1] ?? []);
-    expect(said).toEqual(['line 1', 'line 2']);
-    expect(bench.window.at(-2)).toBe('… and 3 more');
-    expect(bench.window).not.toContain('· line 2');
+    const sent = (n: number, position: string): void =>
+      socket.receive({
+        type: 'sent',
+        messageId: ids[n],
+        conversationId: CONVERSATION,
+        position,
+        sentAt: inMs(0),
+      });
+    sent(1, '8');
+    hears(3);
+    sent(0, '4');
+    socket.receive({ type: 'held', messageId: ids[2], conversationId: CONVERSATION });
+    await bench.shows(
+      HEADER,
+      ...[1, 2, 3].map((n) => `TIME  bob  text ${n}`),
+      'TIME  you ✓  one',
+      'TIME  bob  text 6',
+      'TIME  you ✓  two',
+      expect.stringContaining('(◦)'),
+      'sends it as soon as it can',
+      'TIME  you ◦  three',
+    );
+    const receipt = (delivered: string, read: string): void =>
+      socket.receive({
+        type: 'receipt',
+        conversationId: CONVERSATION,
+        userId: PEER,
+        delivered,
+        read,
+      });
+    receipt('8', '4');
+    await soon(() => expect(bench.window).toContain('TIME  you ✔✔  one'));
+    expect(bench.window).toContain('TIME  you ✓✓  two');
+  });
+
+  it('shows edits and deletions where the message is', async () => {
+    open();
+    await bench.begin(message(1, { sentAt: inMs(0) }), message(2, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    const change = (n: number, version: string, more: object): void =>
+      bench.transport.last.receive({
+        type: 'changed',
+        changeId: `change-${version}`,
+        ...message(n, { sentAt: inMs(0), ...more }),
+        version,
+        previous: null,
+      });
+    change(1, '3', { content: { kind: 'text', text: 'better' } });
+    await bench.shows(HEADER, 'TIME  bob  better (changed)', 'TIME  bob  text 2');
+    change(2, '4', { content: { kind: 'deleted' }, deleted: true });
+    await bench.shows(HEADER, 'TIME  bob  better (changed)', 'TIME  bob  (deleted)');
   });
 
   it('takes away what has disappeared, and says so', async () => {
     open({ ...DIRECT, messageTtlSeconds: 10 });
-    const about = (n: number, more = {}) =>
-      message(n, { sentAt: inMs(0), content: { kind: 'text', text: `text ${n}` }, ...more });
+    const about = (n: number, more = {}) => message(n, { sentAt: inMs(0), ...more });
     await bench.begin(about(1), about(2, { expiresAt: inMs(10_000) }), about(3));
     await bench.chat.open({ user: BOB });
-    expect(bench.window.join('\n')).toContain('text 2');
-    expect(bench.window.join('\n')).toContain('messages disappear after');
-    expect(bench.window.at(-1)).toBe('bob (⏱ 10s)>');
-    await bench.terminal.type('half a li');
+    await soon(() => expect(bench.window).toContain('TIME  bob  text 2'));
+    expect(bench.window.join(' ')).toContain('messages disappear after');
+    bench.terminal.type('half a li');
+    await soon(() => expect(bench.prompt).toBe('bob (⏱ 10s)> half a li'));
     bench.clock.advance(10_000);
-    await soon(() => expect(bench.window.join('\n')).not.toContain('text 2'));
-    const [header, one, three, note, prompt] = bench.window;
-    expect(header).toContain('── bob');
-    expect([one, three]).toEqual([
-      expect.stringContaining('text 1'),
-      expect.stringContaining('text 3'),
+    await soon(() => expect(bench.window).not.toContain('TIME  bob  text 2'));
+    expect(bench.window.slice(1).filter((line) => line.startsWith('TIME'))).toEqual([
+      'TIME  bob  text 1',
+      'TIME  bob  text 3',
     ]);
-    expect(note).toContain('a message has disappeared');
-    expect(prompt).toBe('bob (⏱ 10s)> half a li');
+    expect(bench.window.at(-1)).toBe('  a message has disappeared');
+    expect(bench.prompt).toBe('bob (⏱ 10s)> half a li');
   });
 
   it('says by how many of a group the last line was read, in one place', async () => {
@@ -165,16 +232,43 @@ describe('a chat on the screen', () => {
     await bench.chat.open({ conversationId: CONVERSATION });
     const receipt = (userId: string, delivered: string, read: string) =>
       bench.transport.last.receive({
-        ...{ type: 'receipt', conversationId: CONVERSATION, userId, delivered, read },
+        type: 'receipt',
+        conversationId: CONVERSATION,
+        userId,
+        delivered,
+        read,
       });
     receipt(PEER, '1', '0');
-    expect(bench.window.at(-2)).toBe('✓ with 1 of 2');
+    await soon(() => expect(bench.status).toMatch(/^── ✓ with 1 of 2 ─+$/));
     receipt(PEER, '1', '1');
-    expect(bench.window.at(-2)).toBe('✓ read by 1 of 2');
-    const lines = bench.window.length;
+    await soon(() => expect(bench.status).toContain('✓ read by 1 of 2'));
     receipt(CAT, '1', '1');
-    expect(bench.window.at(-2)).toBe('✔✔ read by 2 of 2');
-    expect(bench.window).toHaveLength(lines);
+    await soon(() => expect(bench.status).toContain('✔✔ read by 2 of 2'));
+    expect(bench.window.at(-1)).toBe('TIME  you ✔✔  text 1');
+  });
+
+  it('reads only what somebody looks at; else it counts, and rings', async () => {
+    open();
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    await soon(() => {
+      bench.clock.advance(1_000);
+      expect(reads().at(-1)?.position).toBe('1');
+    });
+    bench.terminal.type(`${ESC}[O`);
+    await soon(() => expect(bench.terminal.screen.looked).toBe(false));
+    hears(2, {});
+    await soon(() => expect(bench.terminal.terminal.bells).toBe(1));
+    await soon(() => expect(bench.status).toContain('new: bob 1'));
+    bench.clock.advance(5_000);
+    await settle();
+    expect(reads().at(-1)?.position).toBe('1');
+    bench.terminal.type(`${ESC}[I`);
+    await soon(() => {
+      bench.clock.advance(1_000);
+      expect(reads().at(-1)?.position).toBe('2');
+    });
+    await soon(() => expect(bench.status).not.toContain('new'));
   });
 
   it('gets what it lacks when it was opened without the server', async () => {
@@ -183,19 +277,23 @@ describe('a chat on the screen', () => {
     await bench.client.start();
     bench.rooms.recall([{ conversationId: CONVERSATION, title: 'Books' }]);
     bench.chat.begin();
-    void bench.terminal.screen.nextLine();
-    await bench.chat.open({ conversationId: CONVERSATION });
-    const text = bench.window.join(' ');
-    expect(text).toContain('offline — older messages come later');
-    expect(text).not.toContain('no messages yet');
+    const opening = bench.chat.open({ conversationId: CONVERSATION });
+    // Nothing waits for the server: what is typed goes there.
     bench.chat.write('written offline');
-    expect(bench.window.at(-2)).toBe('· written offline');
+    await opening;
+    await bench.shows(
+      HEADER,
+      '  offline — older messages come later',
+      'TIME  you ·  written offline',
+    );
+    expect(bench.status).toContain('offline — what you type is kept');
     bench.down = false;
     bench.client.reconnect();
     await bench.synced(message(1, { sentAt: inMs(0) }));
-    await soon(() => expect(bench.window[1]).toContain('text 1'));
+    await soon(() => expect(bench.window[1]).toBe('TIME  bob  text 1'));
     expect(bench.window[0]).toContain('── Books · 2 members');
-    expect(bench.window.slice(2)).toEqual(['· written offline', 'Books>']);
+    expect(bench.window.slice(2)).toEqual(['TIME  you ·  written offline']);
+    expect(bench.prompt).toBe('Books>');
   });
 
   it('leaves the group when one is removed from it, and knows its name ever after', async () => {
@@ -206,62 +304,38 @@ describe('a chat on the screen', () => {
     await bench.chat.open({ conversationId: CONVERSATION });
     const changed = (n: number, change: object) =>
       bench.transport.last.receive({
-        ...{ type: 'conversation', conversationId: CONVERSATION, position: String(n) },
-        ...{ messageId: message(n).messageId, senderId: PEER, sentAt: inMs(0) },
-        ...{ previous: String(n - 1), change },
+        type: 'conversation',
+        conversationId: CONVERSATION,
+        position: String(n),
+        messageId: message(n).messageId,
+        senderId: PEER,
+        sentAt: inMs(0),
+        previous: String(n - 1),
+        change,
       });
     bench.down = true;
     changed(2, { kind: 'removed', userIds: [ME] });
     await soon(() => expect(bench.window.join('\n')).toContain('bob removed you'));
     expect(bench.chat.current).toBeNull();
-    expect(bench.window.slice(-4)).toEqual([
+    expect(bench.window.slice(-2)).toEqual([
       expect.stringContaining('no longer in Books'),
-      '  in Books:',
-      expect.stringContaining('· bob removed you'),
-      'tidings>',
+      '  in Books: bob removed you',
     ]);
+    expect(bench.prompt).toBe('tidings>');
     bench.down = false;
     bench.conversation = { ...bench.conversation, title: 'Novels' };
     changed(3, { kind: 'added', userIds: [ME], history: 'all' });
-    await soon(() => expect(bench.window.join('\n')).toContain('bob added you'));
-    expect(bench.window.at(-3)).toBe('  in Novels (/chat Novels):');
+    await soon(() => expect(bench.window.at(-1)).toBe('  in Novels: bob added you'));
   });
 
-  it('says where a line belongs that comes later than those behind it', async () => {
+  it('shows text of others without any control of the terminal', async () => {
     open();
-    await bench.begin(message(1, { sentAt: inMs(0) }));
-    await bench.chat.open({ user: BOB });
-    const socket = bench.transport.last;
-    const hears = (n: number) =>
-      socket.receive({ type: 'message', ...message(n, { sentAt: inMs(0) }), previous: null });
-    for (const n of [2, 6, 3, 4, 7]) hears(n);
-    // Waiting lines have no place yet; what is sent has one.
-    bench.chat.write('mine');
-    hears(9);
-    const { messageId } = socket.frames<{ messageId: string }>('send')[0]!;
-    const place = { messageId, conversationId: CONVERSATION, position: '8', sentAt: inMs(0) };
-    socket.receive({ type: 'sent', ...place });
-    hears(10);
-    const [, ...shown] = bench.window.map((line) => line.replaceAll(/\d\d:\d\d/g, 'TIME'));
-    expect(shown).toEqual([
-      'TIME  bob  text 1',
-      'TIME  bob  text 2',
-      'TIME  bob  text 6',
-      '  earlier, before: TIME  bob  text 6',
-      'TIME  bob  text 3',
-      'TIME  bob  text 4',
-      '  — back to now —',
-      'TIME  bob  text 7',
-      'TIME  bob  text 9',
-      '  earlier, before: TIME  bob  text 9',
-      'TIME  you ✓  mine',
-      '  — back to now —',
-      'TIME  bob  text 10',
-      'bob>',
-    ]);
-    bench.chat.clear(false);
-    expect(bench.window.join('\n').match(/text \d+|mine/g)).toEqual(
-      ['1', '2', '3', '4', '6', '7'].map((n) => `text ${n}`).concat('mine', 'text 9', 'text 10'),
-    );
+    const text = `a${ESC}[2J${ESC}]0;title\u0007\u009b1m\u202eb\nnext\u{1F44D} e\u0301`;
+    await bench.begin(message(1, { sentAt: inMs(0), content: { kind: 'text', text } }));
+    bench.people.learn({ ...BOB, username: `bo${ESC}[31mb` });
+    await bench.chat.open({ user: { ...BOB, username: `bo${ESC}[31mb` } });
+    await soon(() => expect(bench.window.join('\n')).toContain('next👍'));
+    expect(bench.window[1]).toContain('bo␛[31mb  a␛[2J␛]0;title␇\ufffd1m\ufffdb');
+    expect(bench.prompt).toBe('bo␛[31mb>');
   });
 });

@@ -1,60 +1,77 @@
-import type { ClientEvents, Message, User } from '@tidings/sdk';
+import type { ClientEvents, Message, Outgoing, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
 import type { ChatFloor } from './chat-floor';
-import type { ChatParts, OpenRoom } from './chat-parts';
+import { isFor, type ChatParts, type OpenRoom } from './chat-parts';
+import { ChatView } from './chat-view';
 import { ConnectionNotes } from './connection-notes';
-import { IncomingLines } from './incoming-lines';
+import type { Display } from './display';
 import { lifetimeShort, lifetimeText } from './lifetime-text';
 import { presenceText } from './message-lines';
-import { OutgoingLines } from './outgoing-lines';
-import { ReadNotes } from './read-notes';
+import { PipeDisplay } from './pipe-display';
 import type { Door } from './rooms';
-import { BACK_TO_NOW, Transcript } from './transcript';
-import { TypingNotes } from './typing-notes';
-import { Vanishing } from './vanishing';
+import { isTerminal } from './screen';
+import { Transcript } from './transcript';
 
-/** How many messages a chat begins with. */
+/** How many messages a chat begins with in a pipe; a terminal has its window full. */
 const FIRST_MESSAGES = 10;
 /** How many more `/history` shows. */
 const MORE_MESSAGES = 20;
-/** Unsent messages above the prompt take this part of the window at most. */
-const FOOTER_SHARE = 3;
 
-/** Said of a chat that was opened without the server. */
-const OFFLINE = 'offline — older messages come later';
+/** An own message, in the log or on its way there. */
+export interface Written {
+  messageId: string;
+  conversationId?: string;
+  content: Message['content'] | Outgoing['record']['content'];
+  sentAt: string;
+  /** It is on its way. */
+  outgoing?: Outgoing;
+}
 
-/** The chat on the screen: what is said, what is under way, and whether there is a connection. */
+/** The chat on the screen: which one it is, what of it is here, and what is written to it. */
 export class Chat {
   private opened: OpenRoom | null = null;
-  private begun = false;
   private readonly transcript: Transcript;
-  private readonly outgoing: OutgoingLines;
-  private readonly incoming: IncomingLines;
+  private readonly floor: ChatFloor;
+  private readonly display: Display;
   private readonly connection: ConnectionNotes;
-  private readonly readNotes: ReadNotes;
-  private readonly vanishing: Vanishing;
-  private readonly typing: TypingNotes;
+  private readonly firstMessages: number;
+  private loadingEarlier = false;
 
-  constructor(private readonly parts: ChatParts) {
+  constructor(
+    private readonly parts: ChatParts,
+    /** What the program is busy with, for the line of status. */
+    busy: () => string[] = () => [],
+  ) {
     const { client, screen } = parts;
     this.transcript = new Transcript(parts);
-    const floor: ChatFloor = {
+    this.floor = {
       ...parts,
       transcript: this.transcript,
       room: () => this.opened,
       status: (text) => this.status(text),
-      prompt: () => this.prompt(),
+      texts: (room) => this.texts(room),
+      lastOwn: (back) => this.lastOwn(back),
+      header: (room, presence) => this.header(room, presence),
     };
-    this.connection = new ConnectionNotes(client, screen, () => this.prompt());
-    this.outgoing = new OutgoingLines(floor);
-    this.incoming = new IncomingLines(floor, this.outgoing.isMine);
-    this.readNotes = new ReadNotes(floor, () => this.lastOwn());
-    this.vanishing = new Vanishing(floor, () => this.view());
-    const here = () => this.conversationId;
-    this.typing = new TypingNotes(client, parts.people, here, () => this.prompt());
-    screen.onInput?.((line) => this.typing.typed(line));
+    this.connection = new ConnectionNotes(client);
+    if (isTerminal(screen)) {
+      const view = new ChatView({ ...this.floor, screen }, this.connection);
+      this.display = view;
+      this.firstMessages = Math.max(FIRST_MESSAGES, screen.rows);
+      screen.frame(() => ({
+        prompt: `${this.promptName()}> `,
+        left: [...busy(), ...view.left()],
+        right: view.unread(),
+      }));
+      screen.on({
+        typed: (text) => this.typed(text),
+        top: () => void this.earlier().catch(() => undefined),
+      });
+    } else {
+      this.display = new PipeDisplay(this.floor, this.connection);
+      this.firstMessages = FIRST_MESSAGES;
+    }
     client.on('conversation', (event) => this.conversationChanged(event));
-    client.on('details', () => this.prompt());
     client.on('synced', ({ inStep }) => {
       if (inStep) void this.caughtUp();
     });
@@ -72,107 +89,140 @@ export class Chat {
 
   /** From now on there is news, and a prompt. */
   begin(): void {
-    this.begun = true;
-    this.incoming.begin();
-    for (const outgoing of this.parts.client.unsent) this.outgoing.written(outgoing);
-    this.prompt();
+    this.display.begin();
   }
 
   /** Clears its timers. */
   end(): void {
     this.connection.end();
-    this.vanishing.end();
+    this.display.end();
   }
 
-  /** Puts a chat on the screen, with its last messages. */
+  /**
+   * Puts a chat on the screen: at once, so that what is typed next goes there; then its last messages
+   * as soon as they are here.
+   */
   async open(door: Door): Promise<void> {
-    const { client, people, rooms, screen } = this.parts;
+    const { people, rooms } = this.parts;
     if ('user' in door) people.learn(door.user);
     const room = this.enter(door);
     this.opened = room;
+    this.display.entered(room);
     try {
       await this.find(room);
-      await this.load(room, FIRST_MESSAGES);
+      await this.load(room, this.firstMessages);
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       room.partial = true;
     }
-    const messages = this.texts(room).slice(-FIRST_MESSAGES);
+    const messages = this.texts(room).slice(-this.firstMessages);
     await this.transcript.lookUp(messages);
     if (room.conversationId) await rooms.lookUp(room.conversationId);
     const about = room.user
       ? presenceText((await people.presence([room.user.id])).get(room.user.id))
       : '';
-    room.shownFrom = messages[0]?.position;
-    screen.print('', this.header(about));
-    if (room.partial) this.status(OFFLINE);
-    else if (messages.length === 0) this.status('no messages yet');
-    screen.print(...this.transcript.lines(...messages));
-    if (room.conversationId) client.markRead(room.conversationId);
-    this.prompt();
+    if (this.opened !== room) return;
+    room.shownFrom ??= messages[0]?.position;
+    this.display.opened(room, messages, about);
   }
 
   /** Takes the open chat off the screen. */
   close(): void {
     this.opened = null;
-    this.prompt();
+    this.display.closed();
   }
 
   /** Shows what was said before the oldest message on the screen. */
   async earlier(): Promise<void> {
     const room = this.opened;
     if (!room?.conversationId) return this.status('open a chat first');
-    const older = (): Message[] =>
-      this.texts(room).filter(
-        (m) => room.shownFrom === undefined || comparePositions(m.position, room.shownFrom) < 0,
-      );
-    const shown = this.texts(room).length - older().length;
-    await this.load(room, shown + MORE_MESSAGES);
-    const messages = older().slice(-MORE_MESSAGES);
-    if (messages.length === 0) return this.status('this is where it began');
-    await this.transcript.lookUp(messages);
-    room.shownFrom = messages[0]!.position;
-    this.status('earlier:');
-    this.parts.screen.print(...this.transcript.lines(...messages));
-    this.status(BACK_TO_NOW);
+    if (this.loadingEarlier) return;
+    this.loadingEarlier = true;
+    try {
+      const older = (): Message[] =>
+        this.texts(room).filter(
+          (m) => room.shownFrom === undefined || comparePositions(m.position, room.shownFrom) < 0,
+        );
+      const shown = this.texts(room).length - older().length;
+      await this.load(room, shown + MORE_MESSAGES);
+      const messages = older().slice(-MORE_MESSAGES);
+      if (messages.length === 0) return this.noneEarlier();
+      await this.transcript.lookUp(messages);
+      room.shownFrom = messages[0]!.position;
+      this.display.earlier(messages);
+    } finally {
+      this.loadingEarlier = false;
+    }
   }
 
-  /** Draws the window anew; `deep`: with what the terminal has scrolled away. */
-  clear(deep: boolean): void {
+  /** Takes away what the program has said. */
+  clear(): void {
     this.transcript.begin();
-    this.parts.screen.redraw(this.view(), deep);
+    this.display.clear();
   }
 
-  /** Sends a text to the chat on the screen. */
-  write(text: string): void {
+  /** Sends a text to the chat on the screen; false: there is none, which is said. */
+  write(text: string): boolean {
     const room = this.opened;
-    if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
+    if (!room) {
+      this.status('to whom? Pick one of the list by its number, or /chat NAME');
+      return false;
+    }
     const recipient = room.conversationId
       ? { conversationId: room.conversationId }
       : { to: room.user!.id };
-    this.outgoing.written(this.parts.client.send({ ...recipient, text }));
-    this.prompt();
+    this.display.written(this.parts.client.send({ ...recipient, text }));
     this.connection.nudge();
+    return true;
   }
 
   /** Uploads a file and sends it to the chat on the screen; as an image when it is one. */
-  async attach(path: string, caption?: string): Promise<void> {
+  async attach(path: string, caption?: string, signal?: AbortSignal): Promise<void> {
     const room = this.opened;
     if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
     const { client, files } = this.parts;
     const conversationId = (room.conversationId ??= (await client.direct(room.user!.id)).id);
-    this.status('uploading …');
-    this.outgoing.written(await files.send({ conversationId }, path, caption));
-    this.prompt();
+    const outgoing = await files.send({ conversationId }, path, { caption, signal });
+    this.display.written(outgoing);
   }
 
-  /** The newest own message of the chat on the screen that is in the log and was not deleted. */
-  lastOwn(): Message | undefined {
+  /**
+   * The newest own message of the chat on the screen that is in the log and was not deleted; with
+   * `back` 2 the one before, and so on.
+   */
+  lastOwn(back = 1): Message | undefined {
     const room = this.opened;
     if (!room) return undefined;
-    return this.texts(room).findLast(
-      (m) => this.transcript.isMe(m.senderId) && !m.deleted && m.content.kind !== 'event',
-    );
+    return this.texts(room)
+      .filter((m) => this.isOwn(m))
+      .at(-back);
+  }
+
+  /**
+   * The newest own message of the chat on the screen, with those that are not sent yet; with `back` 2
+   * the one before, and so on.
+   */
+  lastWritten(back = 1): Written | undefined {
+    const room = this.opened;
+    if (!room) return undefined;
+    const logged = this.texts(room).filter((m) => this.isOwn(m));
+    const unsent = this.parts.client.unsent.filter(({ record }) => isFor(room, record));
+    const all: Written[] = [
+      ...logged,
+      ...unsent.map((outgoing) => ({
+        messageId: outgoing.messageId,
+        conversationId: outgoing.record.conversationId,
+        content: outgoing.record.content,
+        sentAt: new Date(outgoing.record.writtenAt).toISOString(),
+        outgoing,
+      })),
+    ];
+    return all.at(-back);
+  }
+
+  private isOwn(message: Message): boolean {
+    const { senderId, deleted, content } = message;
+    return this.transcript.isMe(senderId) && !deleted && content.kind !== 'event';
   }
 
   /** Prints a remark of the program itself. */
@@ -180,30 +230,30 @@ export class Chat {
     this.parts.screen.print(this.parts.screen.style.dim(`  ${text}`));
   }
 
+  private noneEarlier(): void {
+    const { screen } = this.parts;
+    if (isTerminal(screen)) screen.hint('this is where it began');
+    else this.status('this is where it began');
+  }
+
   /** Everything is here. A chat that was opened without the server gets what it lacks. */
   private async caughtUp(): Promise<void> {
-    this.incoming.inStep();
     const room = this.opened;
     if (!room?.partial) return;
     room.partial = false;
-    const { client, screen } = this.parts;
     try {
       await this.find(room);
-      await this.load(room, FIRST_MESSAGES);
+      await this.load(room, this.firstMessages);
     } catch {
       // Whatever it is: the next complete sync tries again.
       room.partial = true;
       return;
     }
-    const messages = this.texts(room).slice(-FIRST_MESSAGES);
+    const messages = this.texts(room).slice(-this.firstMessages);
     await this.transcript.lookUp(messages);
     if (this.opened !== room) return;
     room.shownFrom = messages[0]?.position;
-    const missing = messages.filter(({ messageId }) => !this.transcript.has(messageId));
-    if (screen.interactive) this.clear(false);
-    else screen.print(...missing.flatMap((message) => this.transcript.news(message)));
-    client.markRead(room.conversationId!);
-    this.prompt();
+    this.display.completed(messages);
   }
 
   private enter(door: Door): OpenRoom {
@@ -247,22 +297,9 @@ export class Chat {
     }
   }
 
-  /** What the window shows of the chat, anew. */
-  private view(): string[] {
-    const room = this.opened;
-    if (!room) return [];
-    const from = room.shownFrom;
-    const messages = this.texts(room).filter(
-      (m) => from !== undefined && comparePositions(m.position, from) >= 0,
-    );
-    const fitting = messages.slice(-Math.max(FIRST_MESSAGES, this.parts.screen.rows));
-    return [this.header(''), ...this.transcript.lines(...fitting)];
-  }
-
-  private header(presence: string): string {
+  private header({ user, conversationId }: OpenRoom, presence: string): string {
     const { client, people, rooms, screen } = this.parts;
     const { bold, dim } = screen.style;
-    const { user, conversationId } = this.opened!;
     const known = conversationId === undefined ? undefined : rooms.get(conversationId);
     const name = user ? people.name(user.id) : rooms.name(conversationId!);
     const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
@@ -277,30 +314,26 @@ export class Chat {
   private conversationChanged({ conversationId, what }: ClientEvents['conversation']): void {
     if (what !== 'gone') return;
     const { rooms } = this.parts;
-    if (rooms.get(conversationId))
-      this.status(`you are no longer in ${rooms.name(conversationId)}`);
+    const name = rooms.get(conversationId) && rooms.name(conversationId);
     rooms.forget(conversationId);
     if (this.opened?.conversationId === conversationId) this.close();
+    if (name !== undefined) this.status(`you are no longer in ${name}`);
   }
 
-  /** Draws the prompt, and above it what is not sent yet. */
-  private prompt(): void {
-    if (!this.begun) return;
-    const { client, people, rooms, screen } = this.parts;
+  /** Who is written to sees that somebody types. Commands are nobody's business. */
+  private typed(text: string): void {
+    const id = this.conversationId;
+    if (id === undefined) return;
+    this.parts.client.typing(id, text.trim() !== '' && !/^\/(?!\/)/.test(text));
+  }
+
+  /** Whom the next line goes to. */
+  private promptName(): string {
+    const { client, people, rooms } = this.parts;
     const { user, conversationId } = this.opened ?? {};
-    const footer = this.outgoing.footer(Math.floor(screen.rows / FOOTER_SHARE));
-    const read = this.readNotes.footer();
-    if (read !== null && footer.length === 0) footer.push(screen.style.dim(read));
-    const typing = this.typing.line();
-    if (typing !== null) footer.push(screen.style.dim(typing));
-    const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
-    const marks = [
-      ...(lifetime === null ? [] : [`⏱ ${lifetimeShort(lifetime)}`]),
-      ...(this.connection.offline ? ['offline'] : []),
-    ];
     const name = nameOf(user, conversationId, { people, rooms });
-    const mark = marks.length === 0 ? '' : ` (${marks.join(', ')})`;
-    screen.setPrompt(footer, `${name}${mark}> `);
+    const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
+    return lifetime === null ? name : `${name} (⏱ ${lifetimeShort(lifetime)})`;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Files } from './files';
 import { People } from './people';
 import { PipeScreen } from './pipe-screen';
 import { Rooms } from './rooms';
+import { Tasks } from './tasks';
 
 const GROUPS = ['one', 'two'].map((id) => ({ id, kind: 'group', title: id, unread: 0 }));
 
@@ -15,21 +16,28 @@ async function typed(lines: string[], open: boolean): Promise<string[]> {
   const client = {
     on: () => undefined,
     lifetime: () => null,
+    conversation: () => undefined,
     api: { conversations: () => Promise.resolve({ items: GROUPS }) },
   } as unknown as TidingsClient;
   const chat = {
     current: open ? {} : null,
     open: (door: { conversationId: string }) => done.push(`opens ${door.conversationId}`),
-    write: (text: string) => done.push(`sends ${text}`),
+    write: (text: string) => done.push(`sends ${text}`) > 0,
     status: (text: string) => done.push(text),
   } as unknown as Chat;
   const people = new People(client);
   const rooms = new Rooms(client, people);
   const screen = new PipeScreen(new PassThrough(), new PassThrough());
   const logOut = () => Promise.resolve();
-  const parts = { client, screen, people, rooms, chat, files: {} as Files, logOut };
+  const tasks = new Tasks({
+    changed: () => undefined,
+    failed: (error) => done.push(String(error)),
+    note: (text) => done.push(text),
+    asking: () => false,
+  });
+  const parts = { client, screen, people, rooms, chat, tasks, files: {} as Files, logOut };
   const commands = new Commands(parts);
-  for (const line of lines) await commands.handle(line);
+  for (const text of lines) await commands.handle({ text, literal: false });
   return done;
 }
 

@@ -1,6 +1,8 @@
-import type { TidingsClient, User } from '@tidings/sdk';
+import { StoppedError, type TidingsClient, type User } from '@tidings/sdk';
 import { AccountCommands } from './account-commands';
+import { Cancelled } from './cancelled';
 import type { Chat } from './chat';
+import { Completions } from './completions';
 import type { Files } from './files';
 import { friendly } from './friendly-errors';
 import { GroupCommands } from './group-commands';
@@ -10,7 +12,8 @@ import { MessageCommands } from './message-commands';
 import type { People } from './people';
 import type { Door, Rooms } from './rooms';
 import { safeLine } from './safe-text';
-import type { Screen } from './screen';
+import { isTerminal, type Entered, type Screen } from './screen';
+import type { Tasks } from './tasks';
 import { showTrace } from './trace-command';
 
 /** What the commands of the chat program work on. */
@@ -21,13 +24,21 @@ export interface CommandDeps {
   rooms: Rooms;
   chat: Chat;
   files: Files;
+  tasks: Tasks;
   /** Ends the login and removes what this machine remembers. */
   logOut(): Promise<void>;
 }
 
+/** Whether the person stays; `quit`: leaves when what was typed is sent. */
+export type Stays = 'stays' | 'quit' | 'gone';
+
 const NUMBER = /^\d+$/;
 /** Commands that show a list whose numbers open chats. */
 const LISTING = /^\/(contacts|conversations|people|add(?!\s*@))\b/;
+/** Commands that say whom the next line goes to: lines wait for them. */
+const OPENING = /^\/(chat|group)\s/;
+/** Commands without a deadline, which do not hold up others: the SDK asks until there is an answer. */
+const PATIENT = /^\/(edit|delete|image|file|save)\b/;
 
 /** Carries out what was typed. */
 export class Commands {
@@ -38,6 +49,14 @@ export class Commands {
   private readonly lists: Lists;
   /** The line before this one listed something: a number may be meant as a choice. */
   private listed = false;
+  /** Commands that are carried out one after the other. */
+  private turns: Promise<void> = Promise.resolve();
+  /** Those that open a chat wait only for each other. */
+  private openingTurns: Promise<void> = Promise.resolve();
+  /** How many commands have still to say whom the next line goes to. */
+  private openings = 0;
+  /** Messages that wait for that. */
+  private held: string[] = [];
 
   constructor(private readonly deps: CommandDeps) {
     const find = (name: string) => this.find(name);
@@ -45,33 +64,60 @@ export class Commands {
     this.groups = new GroupCommands({ ...deps, find });
     this.messages = new MessageCommands(deps);
     this.lists = new Lists(deps);
+    const { screen, tasks } = deps;
+    if (!isTerminal(screen)) return;
+    const completions = new Completions(deps);
+    screen.on({
+      escape: () => void tasks.giveUp(),
+      complete: (before) => completions.of(before),
+    });
   }
 
   /** What is shown at the beginning: the chats, or the contacts of who has none. Never throws. */
   async begin(to?: string): Promise<void> {
-    if (to !== undefined) return void (await this.handle(`/chat ${to}`));
-    await this.friendly(async () => {
+    if (to !== undefined) return void (await this.handle({ text: `/chat ${to}`, literal: false }));
+    await this.deps.tasks.run({ line: '/conversations' }, async () => {
       if (!(await this.lists.conversations())) await this.lists.contacts();
     });
   }
 
-  /** Handles one line; false: the person wants to leave. Never throws. */
-  async handle(line: string): Promise<boolean> {
-    const { chat } = this.deps;
-    const text = line.trimEnd();
-    if (text.trim() === '') return true;
-    let stays = true;
+  /** Messages that were typed and wait for a chat to be opened. */
+  get waiting(): readonly string[] {
+    return this.held;
+  }
+
+  /**
+   * Takes one line. Settles when the next one may be taken: in a terminal at once, for scripts when
+   * it is done. Never throws.
+   */
+  async handle({ text: typed, literal }: Entered): Promise<Stays> {
+    const text = typed.trimEnd();
+    if (text.trim() === '') return 'stays';
     const listed = this.listed;
-    this.listed = LISTING.test(text);
-    await this.friendly(async () => {
-      if (text.startsWith('//')) chat.write(text.slice(1));
-      else if (text.startsWith('/')) stays = await this.command(text);
-      else if (!NUMBER.test(text.trim())) chat.write(text);
-      else if (!chat.current) await this.open(text.trim());
-      else if (listed && this.lists.door(Number(text))) this.unsure(text.trim());
-      else chat.write(text);
-    });
-    return stays;
+    this.listed = LISTING.test(text) && !literal;
+    if (!literal && text.startsWith('/') && !text.startsWith('//')) return this.command(text);
+    const isChoice = !literal && NUMBER.test(text.trim());
+    if (isChoice && !this.deps.chat.current && this.openings === 0) {
+      return this.task(`/chat ${text.trim()}`);
+    }
+    if (isChoice && listed && this.lists.door(Number(text))) this.unsure(text.trim());
+    else this.write(!literal && text.startsWith('//') ? text.slice(1) : text);
+    return 'stays';
+  }
+
+  /** A message: it goes out at once, or waits until it is clear to whom. */
+  private write(text: string): void {
+    if (this.openings > 0) {
+      this.held.push(text);
+      return;
+    }
+    const { screen, chat } = this.deps;
+    try {
+      if (!chat.write(text)) screen.giveBack(text);
+    } catch (error) {
+      this.failed(error);
+      screen.giveBack(text);
+    }
   }
 
   /** A number behind a list, in an open chat: a choice or a message, which cannot be told. */
@@ -80,62 +126,101 @@ export class Commands {
     this.deps.chat.status(`"${number}" is not sent: ${choice}, ${number} again sends it`);
   }
 
-  private async friendly(work: () => Promise<void>): Promise<void> {
+  private failed(error: unknown): void {
+    // The program ends: who waits for something is told by that.
+    if (error instanceof Cancelled || error instanceof StoppedError) return;
     const { screen } = this.deps;
-    try {
-      await work();
-    } catch (error) {
-      screen.print(screen.style.bad(friendly(error)));
-    }
+    screen.print(screen.style.bad(friendly(error)));
   }
 
-  private async command(text: string): Promise<boolean> {
+  /** Carries out what needs nobody else at once, the rest beside the input. */
+  private async command(text: string): Promise<Stays> {
     const { chat, screen } = this.deps;
-    const [, name, argument] = /^(\S+)\s*(.*)$/s.exec(text) as unknown as [string, string, string];
+    const [name, argument] = nameAndArgument(text);
     switch (name) {
-      case '/contacts':
-        await this.lists.contacts();
-        return true;
-      case '/conversations':
-        if (!(await this.lists.conversations())) chat.status('no chats yet: /people, /chat NAME');
-        return true;
-      case '/people':
-        await this.lists.people(argument);
-        return true;
-      case '/chat':
-        await this.open(argument);
-        return true;
-      case '/history':
-        await chat.earlier();
-        return true;
-      case '/trace':
-        await showTrace({ ...this.deps, here: () => chat.conversationId }, argument);
-        return true;
       case '/clear':
-        chat.clear(true);
-        return true;
+        chat.clear();
+        return 'stays';
       case '/status':
         this.status();
-        return true;
+        return 'stays';
       case '/help':
         screen.print(...HELP);
-        return true;
+        return 'stays';
       case '/quit':
-        return false;
+        return 'quit';
       case '/logout':
-        return !(await this.logOut(argument));
+        return (await this.logOut(argument)) ? 'gone' : 'stays';
       default:
-        await this.other(name, argument);
-        return true;
+        return this.task(text);
     }
   }
 
-  private async other(name: string, argument: string): Promise<void> {
+  private async task(line: string): Promise<Stays> {
+    const { tasks, screen } = this.deps;
+    const opens = OPENING.test(line);
+    const patient = PATIENT.test(line);
+    if (opens) this.openings++;
+    const run = async (): Promise<void> => {
+      const before = this.deps.chat.current;
+      await tasks.run({ line, patient }, (signal) => this.carryOut(line, signal));
+      if (opens) this.opened(before !== this.deps.chat.current);
+    };
+    const done = this.start(run, { opens, patient });
+    if (!screen.interactive) await done;
+    return 'stays';
+  }
+
+  private start(
+    run: () => Promise<void>,
+    { opens, patient }: { opens: boolean; patient: boolean },
+  ): Promise<void> {
+    if (opens) {
+      const { turns } = this;
+      this.openingTurns = this.openingTurns.then(run);
+      this.turns = this.openingTurns.then(() => turns);
+      return this.openingTurns;
+    }
+    // What it is about is what is on the screen now.
+    if (patient) return this.openings === 0 ? run() : this.openingTurns.then(run);
+    return (this.turns = this.turns.then(run));
+  }
+
+  /** It is clear whom the next lines go to; those that waited for it go out, or back. */
+  private opened(succeeded: boolean): void {
+    if (--this.openings > 0) return;
+    const held = this.held.splice(0);
+    if (held.length === 0) return;
+    if (succeeded) return held.forEach((text) => this.write(text));
+    const { chat, screen } = this.deps;
+    for (const text of held) chat.status(`not sent, no chat was opened: ${safeLine(text)}`);
+    screen.giveBack(held.join('\n'));
+  }
+
+  private async carryOut(line: string, signal: AbortSignal): Promise<void> {
+    const { chat, screen } = this.deps;
+    const [name, argument] = nameAndArgument(line);
+    switch (name) {
+      case '/contacts':
+        return this.lists.contacts();
+      case '/conversations':
+        if (!(await this.lists.conversations())) chat.status('no chats yet: /people, /chat NAME');
+        return;
+      case '/people':
+        return this.lists.people(argument);
+      case '/chat':
+        return this.open(argument, signal);
+      case '/history':
+        return chat.earlier();
+      case '/trace':
+        return showTrace({ ...this.deps, here: () => chat.conversationId }, argument);
+    }
     for (const commands of [this.groups, this.messages, this.account]) {
-      if (await commands.handle(name, argument)) return;
+      const done = commands.handle(name, argument, signal);
+      if (done) return done;
     }
     if (name === '/add') return this.add(argument);
-    this.deps.screen.print(`There is no command ${safeLine(name)}; /help lists them.`);
+    screen.print(`There is no command ${safeLine(name)}; /help lists them.`);
   }
 
   private async add(name: string): Promise<void> {
@@ -148,11 +233,15 @@ export class Commands {
     await this.lists.contacts();
   }
 
-  private async open(argument: string): Promise<void> {
+  private async open(argument: string, signal: AbortSignal): Promise<void> {
     const { chat } = this.deps;
     if (argument === '') return chat.status('with whom? /chat NAME, or a number of the list');
     const door = await this.door(argument);
-    if (door) await chat.open(door);
+    if (!door || signal.aborted) return;
+    const opening = chat.open(door);
+    // Whom lines go to is clear already: nothing waits for the messages of the chat.
+    if (isTerminal(this.deps.screen)) opening.catch((error: unknown) => this.failed(error));
+    else await opening;
   }
 
   /** What a number, a name or a title stands for. */
@@ -160,11 +249,10 @@ export class Commands {
     const { people, rooms } = this.deps;
     const listed = NUMBER.test(argument) ? this.lists.door(Number(argument)) : undefined;
     if (listed) return listed;
+    const name = argument.replace(/^@/, '');
     const group = rooms.group(argument);
     // Anybody may give a group any title; a user name is one person's.
-    const user = await (group
-      ? people.byName(argument).catch(() => undefined)
-      : this.find(argument));
+    const user = await (group ? people.byName(name).catch(() => undefined) : this.find(name));
     if (user) return { user };
     return group && { conversationId: group.conversationId };
   }
@@ -190,12 +278,18 @@ export class Commands {
   }
 
   private status(): void {
-    const { client, screen } = this.deps;
+    const { client, screen, tasks } = this.deps;
     const { session, gatewayId, unsent } = client;
     screen.print(
       `You are ${safeLine(session?.user.username ?? 'nobody')}.`,
       gatewayId === null ? `Connection: ${client.state}` : `Connection: online, by ${gatewayId}`,
       `Not sent yet: ${unsent.length}`,
+      ...tasks.unfinished().map((line) => `Under way: ${safeLine(line)}`),
     );
   }
+}
+
+function nameAndArgument(text: string): [name: string, argument: string] {
+  const [, name = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
+  return [name, argument];
 }

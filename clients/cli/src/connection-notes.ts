@@ -1,23 +1,24 @@
 import type { ClientEvents, TidingsClient } from '@tidings/sdk';
-import type { Screen } from './screen';
 
 /** A shorter loss of the connection is not worth a word. */
 const OFFLINE_AFTER_MS = 1_500;
 /** Writing while offline asks for a connection, but not more often than this. */
 const NUDGE_EVERY_MS = 2_000;
 
-/** Says when there is no connection, and when it is back. */
+/** Whether there is a connection, as far as a person wants to know. */
 export class ConnectionNotes {
   private down = false;
   private timer: NodeJS.Timeout | null = null;
   private lastNudge = 0;
+  private tell: (down: boolean) => void = () => undefined;
 
-  constructor(
-    private readonly client: TidingsClient,
-    private readonly screen: Screen,
-    private readonly changed: () => void,
-  ) {
+  constructor(private readonly client: TidingsClient) {
     client.on('state', (event) => this.heard(event));
+  }
+
+  /** Who is told when it is lost, and when it is back. */
+  on(listener: (down: boolean) => void): void {
+    this.tell = listener;
   }
 
   /** Whether it was said that there is no connection. */
@@ -42,10 +43,9 @@ export class ConnectionNotes {
   private heard({ state }: ClientEvents['state']): void {
     if (state === 'online' || state === 'stopped') {
       this.end();
-      if (this.down && state === 'online')
-        this.screen.print(this.screen.style.dim('  back online'));
+      const back = this.down && state === 'online';
       this.down = false;
-      this.changed();
+      if (back) this.tell(false);
     } else if (state === 'offline') {
       this.say();
     } else {
@@ -57,7 +57,6 @@ export class ConnectionNotes {
     this.end();
     if (this.down) return;
     this.down = true;
-    this.screen.print(this.screen.style.bad('  offline — what you type is kept and sent later'));
-    this.changed();
+    this.tell(true);
   }
 }

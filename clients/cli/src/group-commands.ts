@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Member, MemberRole, TidingsClient, User } from '@tidings/sdk';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import type { Chat } from './chat';
+import { confirmed } from './confirm';
 import { lifetimeText, readLifetime } from './lifetime-text';
 import type { People } from './people';
 import type { Rooms } from './rooms';
+import { safeLine } from './safe-text';
 import type { Screen } from './screen';
 
 export interface GroupCommandDeps {
@@ -16,60 +19,88 @@ export interface GroupCommandDeps {
   find(name: string): Promise<User | undefined>;
 }
 
+/** So many words of a title are taken for names at most. */
+const MOST_ASKED = 10;
+
 const ROLES: readonly string[] = ['owner', 'admin', 'member'] satisfies MemberRole[];
 
 /** Commands about groups, their members and the lifetime of messages. */
 export class GroupCommands {
   constructor(private readonly deps: GroupCommandDeps) {}
 
-  /** Carries out a command; false: it is not one of these. */
-  async handle(name: string, argument: string): Promise<boolean> {
+  /** Carries out a command; null: it is not one of these. */
+  handle(name: string, argument: string, signal: AbortSignal): Promise<void> | null {
     switch (name) {
       case '/group':
-        await this.make(argument);
-        return true;
+        return this.make(argument, signal);
       case '/add':
-        if (!argument.startsWith('@')) return false;
-        await this.add(argument);
-        return true;
+        return argument.startsWith('@') ? this.add(argument) : null;
       case '/kick':
-        await this.kick(argument);
-        return true;
+        return this.kick(argument);
       case '/leave':
-        await this.leave();
-        return true;
+        return this.leave();
       case '/title':
-        await this.title(argument);
-        return true;
+        return this.title(argument);
       case '/role':
-        await this.role(argument);
-        return true;
+        return this.role(argument);
       case '/members':
-        await this.members();
-        return true;
+        return this.members();
       case '/ttl':
-        await this.lifetime(argument);
-        return true;
+        return this.lifetime(argument);
       default:
-        return false;
+        return null;
     }
   }
 
-  private async make(argument: string): Promise<void> {
+  private async make(argument: string, signal: AbortSignal): Promise<void> {
     const { client, chat, rooms } = this.deps;
-    const title = argument.split(/\s+@/u)[0]!.trim();
-    if (title === '' || title.startsWith('@')) {
-      return chat.status('what shall it be called, and who is in it? /group TITLE @NAME @NAME');
-    }
-    const users = await this.named(argument);
+    const parts = await this.titleAndNames(argument);
+    if (!parts) return;
+    const users = await this.named(parts.names);
     if (!users) return;
     const group = await client.createGroup({
       requestId: randomUUID(),
-      title,
+      title: parts.title,
       userIds: users.map((user) => user.id),
     });
     rooms.learn(group);
+    if (signal.aborted)
+      return chat.status(`the group ${rooms.name(group.id)} is made: /conversations`);
     await chat.open({ conversationId: group.id });
+  }
+
+  /** What is the title, and who is meant; names without `@` are asked about. Null: neither. */
+  private async titleAndNames(argument: string): Promise<{ title: string; names: string } | null> {
+    const { chat, screen } = this.deps;
+    const [first = ''] = argument.split(/\s+@/u, 1);
+    const title = first.trim();
+    const names = argument.slice(first.length);
+    if (title === '' || title.startsWith('@')) {
+      chat.status('what shall it be called, and who is in it? /group TITLE @NAME @NAME');
+      return null;
+    }
+    const words = title.split(/\s+/u);
+    const people = await this.peopleAtEnd(words);
+    if (people.length === 0 || !screen.interactive) return { title, names };
+    const rest = words.slice(0, words.length - people.length).join(' ');
+    const who = people.map((name) => safeLine(name)).join(' and ');
+    const invite = await screen.ask(
+      `Is ${who} to be in the group ${safeLine(rest)} (y), or part of its title (n)? [y]`,
+    );
+    if (invite === null) return null;
+    if (!['', 'y', 'yes'].includes(invite.trim().toLowerCase())) return { title, names };
+    return { title: rest, names: `${people.map((name) => ` @${name}`).join('')}${names}` };
+  }
+
+  /** Words at the end of a title that are names of people; not the first word. */
+  private async peopleAtEnd(words: readonly string[]): Promise<string[]> {
+    const found: string[] = [];
+    for (const word of words.slice(1).slice(-MOST_ASKED).reverse()) {
+      const user = await this.deps.people.byName(word).catch(() => undefined);
+      if (!user) break;
+      found.unshift(word);
+    }
+    return found;
   }
 
   private async add(argument: string): Promise<void> {
@@ -96,6 +127,7 @@ export class GroupCommands {
     const group = this.group();
     if (group === null) return;
     const name = rooms.name(group);
+    if (!(await confirmed(this.deps.screen, `Leave the group ${name}?`))) return;
     await client.leave(group);
     chat.status(`you have left ${name}`);
     rooms.forget(group);
@@ -159,6 +191,10 @@ export class GroupCommands {
     }
     const seconds = readLifetime(argument);
     if (seconds === undefined) return chat.status('how long? /ttl 30s, 10m, 1h, 7d, 4w or off');
+    if (seconds !== null && (seconds < LIMITS.ttlMinSeconds || seconds > LIMITS.ttlMaxSeconds)) {
+      const [least, most] = [LIMITS.ttlMinSeconds, LIMITS.ttlMaxSeconds].map(lifetimeText);
+      return chat.status(`messages can stay from ${least!} to ${most!}, or for good: /ttl off`);
+    }
     await client.changeConversation(id, { messageTtlSeconds: seconds });
   }
 

@@ -9,23 +9,32 @@ export const HELP = [
   '  /history            earlier messages; /clear clears window and scrollback',
   'Writing',
   '  TEXT                goes to the open chat; //text begins with a /',
-  '  /edit TEXT          change your last message; /delete deletes it for all',
+  '                      Alt-Enter or \\ and Enter: another line; what is pasted',
+  '                      is one message, never a command',
+  '  /edit TEXT          change your last message',
+  '  /delete [N]         delete your last (Nth last) message for all; it asks',
   '  /image PATH         send an image, a caption may follow; /file PATH a file',
-  '  /save N [PATH]      save the image or file with this number',
+  '                      ~, "…" and \\ work in paths, Tab completes them',
+  '  /save N [PATH]      save number N: into the folder for downloads, another',
+  '                      folder, or under a name; nothing is written over',
   '  /ttl 1h | off       let new messages disappear (30s, 10m, 1h, 7d, 4w)',
   '  /read               who has received and read your last message',
   '  /trace [N]          the way of your last message (of the Nth last)',
   'Groups',
   '  /group TITLE @A @B  make a group; /title NEW TITLE renames it',
-  '  /add @A @B          add people; /kick @A takes somebody out; /leave',
+  '  /add @A @B          add people; /kick @A takes somebody out; /leave asks',
   '  /members            who is in it; /role @A admin, member or owner',
   'You',
   '  /status             connection, unsent messages',
   '  /devices            where you are logged in; /devices remove N ends one',
   '  /password           change your password; other devices are logged out',
   '  /block NAME         take no messages of somebody; /unblock NAME, /blocks',
-  '  /quit               leave (or Ctrl-C); you stay logged in here',
+  '  /quit               leave when all is sent; Ctrl-C at once. You stay logged in',
   '  /logout             leave, and forget everything on this machine',
+  'Keys',
+  '  Tab                 completes commands, names and paths',
+  '  Up, Page Up         what you entered before; earlier messages',
+  '  Esc                 gives up a question or a command that takes too long',
 ];
 
 /** Names of all commands. */
@@ -35,9 +44,3 @@ export const COMMAND_NAMES = [
   ...['/logout', '/members', '/password', '/people', '/quit', '/read', '/role', '/save', '/status'],
   ...['/title', '/trace', '/ttl', '/unblock'],
 ];
-
-/** Completes the name of a command. */
-export function completeCommand(line: string): [string[], string] {
-  const hits = line.startsWith('/') ? COMMAND_NAMES.filter((name) => name.startsWith(line)) : [];
-  return [hits.map((name) => `${name} `), line];
-}

@@ -1,7 +1,7 @@
 /** Lines that were typed, or came through a pipe, until somebody asks for them. */
-export class LineQueue {
-  private readonly lines: string[] = [];
-  private waiting: ((line: string | null) => void) | null = null;
+export class LineQueue<T> {
+  private readonly lines: T[] = [];
+  private waiting: ((line: T | null) => void) | null = null;
   private ended = false;
 
   /** How many lines wait. */
@@ -9,7 +9,7 @@ export class LineQueue {
     return this.lines.length;
   }
 
-  push(line: string): void {
+  push(line: T): void {
     if (this.waiting) this.give(line);
     else this.lines.push(line);
   }
@@ -21,14 +21,14 @@ export class LineQueue {
   }
 
   /** The next line; null when no more come. One caller at a time. */
-  next(): Promise<string | null> {
+  next(): Promise<T | null> {
     const line = this.lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     if (this.ended) return Promise.resolve(null);
     return new Promise((resolve) => (this.waiting = resolve));
   }
 
-  private give(line: string | null): void {
+  private give(line: T | null): void {
     const waiting = this.waiting!;
     this.waiting = null;
     waiting(line);

@@ -7,7 +7,7 @@ import {
 } from '@tidings/sdk';
 import { lifetimeShort } from './lifetime-text';
 import { clockTime, contentText, presenceText } from './message-lines';
-import type { People } from './people';
+import { isTooShort, type People } from './people';
 import type { Door, KnownRoom, Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
@@ -28,8 +28,17 @@ const PIECE = 36;
 /** Lists of people and chats; the numbers of the last one open what they stand for. */
 export class Lists {
   private doors: Door[] = [];
+  /** The list of chats that is on the screen: what is unread in them changes in place. */
+  private live: { key: string; lines: () => string[] } | null = null;
+  private lists = 0;
 
-  constructor(private readonly deps: ListDeps) {}
+  constructor(private readonly deps: ListDeps) {
+    const { client, screen } = deps;
+    if (!screen.interactive) return;
+    client.on('unread', () => {
+      if (this.live) screen.replace(this.live.key, this.live.lines());
+    });
+  }
 
   /** What a number of the last list stands for. */
   door(number: number): Door | undefined {
@@ -58,7 +67,12 @@ export class Lists {
   /** People whose names begin so. */
   async people(prefix: string): Promise<void> {
     const { people, client, screen } = this.deps;
-    const found = (await people.search(prefix)).filter((u) => u.id !== client.session?.user.id);
+    const all = await people.search(prefix).catch((error: unknown) => {
+      if (isTooShort(error)) return null;
+      throw error;
+    });
+    if (all === null) return screen.print('Give at least the first two letters of the name.');
+    const found = all.filter((u) => u.id !== client.session?.user.id);
     if (found.length === 0) return screen.print('Nobody found.');
     this.doors = found.map((user) => ({ user }));
     screen.print(...found.map((user, i) => this.person(i, user, '')));
@@ -67,26 +81,46 @@ export class Lists {
   /** Chats and groups, the latest first; those that are remembered when the server is away. */
   async conversations(): Promise<boolean> {
     const { client, rooms, screen } = this.deps;
+    const key = `chats ${++this.lists}`;
+    this.live = null;
+    // Whoever sits there sees at once what is remembered, then what the server says.
+    const remembered = screen.interactive && this.remembered(key);
     let items: Conversation[] | null = null;
     try {
       items = (await client.api.conversations({ limit: LISTED })).items;
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
     }
-    if (!items) return this.remembered();
+    if (!items) return remembered || this.remembered(key);
     for (const conversation of items) rooms.learn(conversation);
     await this.deps.people.lookUp(items.flatMap(({ id }) => rooms.get(id)?.userId ?? []));
-    const lines = items.map((one, i) => this.conversation(i, rooms.get(one.id)!, one));
-    this.doors = items.map(({ id }) => ({ conversationId: id }));
-    screen.print(...lines);
+    const shown = items;
+    this.show(
+      key,
+      shown.map(({ id }) => id),
+      () =>
+        shown.flatMap((one, i) => {
+          const room = rooms.get(one.id);
+          return room ? [this.conversation(i, room, one)] : [];
+        }),
+    );
     return items.length > 0;
   }
 
-  private remembered(): boolean {
+  private remembered(key: string): boolean {
     const known = this.deps.rooms.all().reverse().slice(0, LISTED);
-    this.doors = known.map(({ conversationId }) => ({ conversationId }));
-    this.deps.screen.print(...known.map((room, i) => this.conversation(i, room)));
+    this.show(
+      key,
+      known.map(({ conversationId }) => conversationId),
+      () => known.map((room, i) => this.conversation(i, room)),
+    );
     return known.length > 0;
+  }
+
+  private show(key: string, ids: readonly string[], lines: () => string[]): void {
+    this.doors = ids.map((conversationId) => ({ conversationId }));
+    this.live = { key, lines };
+    this.deps.screen.replace(key, lines());
   }
 
   private conversation(index: number, room: KnownRoom, about?: Conversation): string {
@@ -99,7 +133,9 @@ export class Lists {
       last && last.content.kind !== 'event'
         ? `${clockTime(last.sentAt)} ${shortened(safeLine(contentText(last.content, last.deleted)), PIECE)}`
         : '';
-    const unread = about ? about.unread : client.unread(conversationId);
+    // What the server counted may be older than what has arrived since.
+    const held = client.conversation(conversationId) !== undefined;
+    const unread = about && !held ? about.unread : client.unread(conversationId);
     const remarks = [
       userId === undefined && memberCount !== undefined ? `${memberCount} members` : '',
       seconds === null ? '' : `⏱ ${lifetimeShort(seconds)}`,

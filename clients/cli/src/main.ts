@@ -1,19 +1,30 @@
 import type { SaveSession } from '@tidings/sdk';
 import { nodeClient, FileOutboxStore } from '@tidings/sdk/node';
 import { Cancelled } from './cancelled';
-import { converse, INTERRUPTED, LEFT, type Left } from './conversation';
+import { converse, type Leaving, type Left } from './conversation';
 import { friendly } from './friendly-errors';
-import { completeCommand } from './help';
 import { httpAddresses } from './named-servers';
 import { readOptions, serverAddress, USAGE, type CliOptions } from './options';
 import { PipeScreen } from './pipe-screen';
-import { lastUser, noteLastUser, stateFolder, takeProfile, type Profile } from './profile';
+import {
+  keptServers,
+  lastUser,
+  noteLastUser,
+  noteServers,
+  stateFolder,
+  takeProfile,
+  type Profile,
+} from './profile';
 import type { Screen } from './screen';
 import { signIn, type SignedIn } from './sign-in';
 import { stackGateways } from './stack-gateways';
 import { TerminalScreen } from './terminal-screen';
 
 const DEFAULT_SERVER = 'http://127.0.0.1:8080';
+/** Whatever is still under way when the person wants to leave is cut off after this, in milliseconds. */
+const LEAVE_MS = 800;
+/** Exit statuses after a signal, as shells have them. */
+const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 async function main(): Promise<number> {
   let options: CliOptions;
@@ -27,19 +38,29 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const leave = new AbortController();
-  const screen = openScreen(() => leave.abort());
+  let leave: (leaving: Leaving) => void = () => undefined;
+  const left: Left = new Promise((resolve) => (leave = resolve));
+  let asked = false;
+  const goes = (status: number): void => {
+    leave({ status });
+    const end = (): void => {
+      screen.close();
+      process.exit(status);
+    };
+    // Whoever asks twice does not wait for anything.
+    if (asked) end();
+    asked = true;
+    setTimeout(end, LEAVE_MS).unref();
+  };
+  const screen = openScreen(() => goes(STATUS.SIGINT));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => leave.abort());
+    process.on(signal, () => goes(STATUS[signal]));
   }
-  const left = new Promise<typeof LEFT>((resolve) => {
-    leave.signal.addEventListener('abort', () => resolve(LEFT), { once: true });
-  });
   try {
     return await run(screen, options, left);
   } catch (error) {
     if (error instanceof Cancelled) return 1;
-    screen.print(screen.style.bad(friendly(error)));
+    screen.farewell(screen.style.bad(friendly(error)));
     return 1;
   } finally {
     screen.close();
@@ -47,14 +68,16 @@ async function main(): Promise<number> {
 }
 
 function openScreen(onInterrupt: () => void): Screen {
-  const { stdin, stdout } = process;
-  if (!stdin.isTTY || !stdout.isTTY) return new PipeScreen(stdin, stdout);
-  return new TerminalScreen(stdin, stdout, onInterrupt, completeCommand);
+  const { stdin, stdout, env } = process;
+  if (!stdin.isTTY || !stdout.isTTY || env['TERM'] === 'dumb') return new PipeScreen(stdin, stdout);
+  return new TerminalScreen(stdin, stdout, onInterrupt);
 }
 
 async function run(screen: Screen, options: CliOptions, left: Left): Promise<number> {
-  const servers = await findServers(screen, options);
   const folder = stateFolder(process.env);
+  const found = await Promise.race([findServers(screen, options, folder), left]);
+  if (!Array.isArray(found)) return found.status;
+  const servers = found;
   const host = [...servers].sort()[0]!;
   const open = (username: string): SignedIn => {
     const profile = takeProfile(folder, host, username);
@@ -69,8 +92,9 @@ async function run(screen: Screen, options: CliOptions, left: Left): Promise<num
   };
   const deps = { screen, options, lastUser: lastUser(folder, host), open, reachable };
   const signedIn = await Promise.race([signIn(deps), left]);
-  if (signedIn === LEFT) return INTERRUPTED;
+  if ('status' in signedIn) return signedIn.status;
   noteLastUser(folder, host, signedIn.client.session!.user.username);
+  noteServers(folder, servers);
   return await converse(screen, signedIn, { ...options, servers }, left);
 }
 
@@ -86,14 +110,27 @@ function sessionSaver(profile: Profile, screen: Screen): SaveSession {
   };
 }
 
-async function findServers(screen: Screen, options: CliOptions): Promise<string[]> {
+async function findServers(screen: Screen, options: CliOptions, folder: string): Promise<string[]> {
   if (options.servers.length > 0) return options.servers;
   const gateways = stackGateways();
   if (gateways.length > 0) return gateways;
-  if (!screen.interactive || options.user !== undefined) return [DEFAULT_SERVER];
-  const answer = await screen.ask(`Server? [${DEFAULT_SERVER}]`);
-  if (answer === null) throw new Cancelled();
-  return [answer.trim() === '' ? DEFAULT_SERVER : serverAddress(answer.trim())];
+  const known = keptServers(folder);
+  if (!screen.interactive || options.user !== undefined) {
+    return known.length > 0 ? known : [DEFAULT_SERVER];
+  }
+  // Who is logged in there goes on; nobody else is asked for a server that is known either.
+  const usual = known[0];
+  if (usual !== undefined && lastUser(folder, [...known].sort()[0]!) !== undefined) return known;
+  for (;;) {
+    const answer = await screen.ask(`Server? [${usual ?? DEFAULT_SERVER}]`);
+    if (answer === null) throw new Cancelled();
+    if (answer.trim() === '') return known.length > 0 ? known : [DEFAULT_SERVER];
+    try {
+      return [serverAddress(answer.trim())];
+    } catch (error) {
+      screen.print(screen.style.bad(friendly(error)));
+    }
+  }
 }
 
 main().then(

@@ -1,79 +1,101 @@
-import type { TidingsClient } from '@tidings/sdk';
-import type { Chat } from './chat';
+import { comparePositions, type Message, type TidingsClient } from '@tidings/sdk';
+import type { Chat, Written } from './chat';
 import type { Files } from './files';
+import { clockTime, contentText, outgoingText } from './message-lines';
+import { readPath, readWord } from './paths';
 import type { People } from './people';
+import { safeLine } from './safe-text';
+import type { Screen } from './screen';
+import { confirmed } from './confirm';
+import { shortened } from './width';
 
 export interface MessageCommandDeps {
   client: TidingsClient;
+  screen: Screen;
   people: People;
   files: Files;
   chat: Chat;
 }
 
+/** Columns for a message that is asked about. */
+const PIECE = 40;
+
 /** Commands about single messages: images and files, changes, who has read them. */
 export class MessageCommands {
   constructor(private readonly deps: MessageCommandDeps) {}
 
-  /** Carries out a command; false: it is not one of these. */
-  async handle(name: string, argument: string): Promise<boolean> {
-    const { chat } = this.deps;
+  /** Carries out a command; null: it is not one of these. */
+  handle(name: string, argument: string, signal: AbortSignal): Promise<void> | null {
     switch (name) {
       case '/image':
-        await this.image(argument);
-        return true;
+        return this.image(argument, signal);
       case '/file':
-        if (argument === '') chat.status('which file? /file PATH');
-        else await chat.attach(argument);
-        return true;
+        return this.file(argument, signal);
       case '/save':
-        await this.save(argument);
-        return true;
+        return this.save(argument, signal);
       case '/edit':
-        await this.edit(argument);
-        return true;
+        return this.edit(argument);
       case '/delete':
-        await this.remove();
-        return true;
+        return this.remove(argument);
       case '/read':
-        await this.readBy();
-        return true;
+        return this.readBy();
       default:
-        return false;
+        return null;
     }
   }
 
-  private async image(argument: string): Promise<void> {
+  private async image(argument: string, signal: AbortSignal): Promise<void> {
     const { chat } = this.deps;
-    const [, quoted, plain, caption] = /^(?:"([^"]+)"|(\S+))\s*(.*)$/s.exec(argument) ?? [];
-    const path = quoted ?? plain;
-    if (path === undefined)
-      return chat.status('which image? /image PATH, or /image "PATH" CAPTION');
-    await chat.attach(path, caption ?? '');
+    const found = readWord(argument);
+    if (!found)
+      return chat.status('which image? /image PATH CAPTION; "…" or \\ for blanks in PATH');
+    await chat.attach(found.word, found.rest, signal);
   }
 
-  private async save(argument: string): Promise<void> {
+  private async file(argument: string, signal: AbortSignal): Promise<void> {
+    const { chat } = this.deps;
+    const path = readPath(argument);
+    if (path === null) return chat.status('which file? /file PATH');
+    await chat.attach(path, undefined, signal);
+  }
+
+  private async save(argument: string, signal: AbortSignal): Promise<void> {
     const { chat, files } = this.deps;
     const [, number, path] = /^(\d+)(?:\s+(.+))?$/s.exec(argument) ?? [];
-    if (number === undefined) return chat.status('which one? /save N');
-    chat.status(`saved: ${await files.save(Number(number), path)}`);
+    if (number === undefined) return chat.status('which one? /save N, or /save N FOLDER');
+    const target = path === undefined ? undefined : (readPath(path) ?? undefined);
+    chat.status(`saved: ${await files.save(Number(number), target, signal)}`);
   }
 
   private async edit(text: string): Promise<void> {
     const { chat, client } = this.deps;
-    const last = chat.lastOwn();
+    const last = chat.lastWritten();
     if (!last) return chat.status('you have written nothing here yet');
     if (text === '') return chat.status('what shall it say? /edit TEXT');
     if (last.content.kind !== 'text') return chat.status('only a text can be changed');
-    const { conversationId, messageId } = last;
-    await client.edit({ conversationId, messageId, text });
+    const place = await placeOf(last);
+    if (place) await client.edit({ ...place, text });
   }
 
-  private async remove(): Promise<void> {
-    const { chat, client } = this.deps;
-    const last = chat.lastOwn();
-    if (!last) return chat.status('you have written nothing here yet');
-    const { conversationId, messageId } = last;
-    await client.deleteMessage({ conversationId, messageId });
+  private async remove(argument: string): Promise<void> {
+    const { chat, client, screen } = this.deps;
+    const back = argument === '' ? 1 : /^[1-9]\d{0,3}$/.test(argument) ? Number(argument) : 0;
+    if (back === 0)
+      return chat.status('which one? /delete, or /delete N for your Nth last message');
+    const message = chat.lastWritten(back);
+    if (!message) {
+      const none = back === 1 ? 'you have written nothing here yet' : 'so many are not yours here';
+      return chat.status(none);
+    }
+    if (!(await confirmed(screen, `Delete ${this.piece(message)} for everybody?`))) return;
+    const place = await placeOf(message);
+    if (place) await client.deleteMessage(place);
+  }
+
+  private piece({ content, sentAt, outgoing }: Written): string {
+    const said = outgoing ? outgoingText(outgoing) : contentText(content as Message['content']);
+    const text = shortened(safeLine(said), PIECE);
+    return `your message of ${clockTime(sentAt)} "${text}"`;
   }
 
   private async readBy(): Promise<void> {
@@ -85,7 +107,7 @@ export class MessageCommands {
     const me = client.session?.user.id;
     const others = marks.filter(({ userId }) => userId !== me);
     const reached = (which: 'delivered' | 'read'): string[] =>
-      others.filter((m) => BigInt(m[which]) >= BigInt(position)).map((m) => m.userId);
+      others.filter((m) => comparePositions(m[which], position) >= 0).map((m) => m.userId);
     const read = reached('read');
     const delivered = reached('delivered').filter((id) => !read.includes(id));
     await people.lookUp([...read, ...delivered].slice(0, 100));
@@ -95,4 +117,16 @@ export class MessageCommands {
     if (delivered.length > 0)
       chat.status(`received by ${delivered.length} more${names(delivered)}`);
   }
+}
+
+/** Where a message is, when it is in the log; null: it never got there, which is said elsewhere. */
+async function placeOf({
+  messageId,
+  conversationId,
+  outgoing,
+}: Written): Promise<{ messageId: string; conversationId: string } | null> {
+  if (conversationId !== undefined) return { messageId, conversationId };
+  const outcome = await outgoing?.settled();
+  if (outcome?.state !== 'sent') return null;
+  return { messageId, conversationId: outcome.place.conversationId };
 }

@@ -1,10 +1,10 @@
 import type { ClientEvents, Outgoing, Place } from '@tidings/sdk';
 import type { ChatFloor } from './chat-floor';
+import type { ConnectionNotes } from './connection-notes';
 import { codeSentence } from './friendly-errors';
 import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
 import { safeLine } from './safe-text';
 import { UnderWay } from './under-way';
-import { shortened } from './width';
 
 /** Prints what becomes of own messages: waiting, held, sent, not sent; and who is not there. */
 export class OutgoingLines {
@@ -13,12 +13,14 @@ export class OutgoingLines {
   private readonly notedAbsent = new Set<string>();
   private saidHeld = false;
 
-  constructor(private readonly floor: ChatFloor) {
+  constructor(
+    private readonly floor: ChatFloor,
+    private readonly connection: Pick<ConnectionNotes, 'offline'>,
+  ) {
     const { client } = floor;
     client.on('sent', ({ outgoing, place }) => this.sent(outgoing, place));
     client.on('failed', (event) => this.failed(event));
     client.on('held', () => this.held());
-    client.on('outgoing', () => floor.prompt());
     client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
     client.on('message', ({ message }) => this.notedAbsent.delete(message.senderId));
   }
@@ -31,21 +33,8 @@ export class OutgoingLines {
     const { client, screen } = this.floor;
     this.mine.add(outgoing.messageId);
     this.underWay.add(outgoing);
-    // A terminal shows it above the prompt as long as it waits.
-    if (screen.interactive || client.state === 'online') return;
+    if (client.state === 'online' && !this.connection.offline) return;
     screen.print(`  ${TICKS.waiting} waiting: ${safeLine(outgoingText(outgoing))}`);
-  }
-
-  /** What is under way, the oldest first, in at most so many lines. */
-  footer(most: number): string[] {
-    const { columns, style } = this.floor.screen;
-    const all = this.underWay.all();
-    const shown = all.length > most ? all.slice(0, most - 1) : all;
-    const lines = shown.map(
-      (one) => `${TICKS[one.state]} ${shortened(safeLine(outgoingText(one)), columns - 4)}`,
-    );
-    if (shown.length < all.length) lines.push(`… and ${all.length - shown.length} more`);
-    return lines.map((line) => style.dim(line));
   }
 
   private sent(outgoing: Outgoing, place: Place): void {
@@ -104,7 +93,6 @@ export class OutgoingLines {
   /** Prints what became of own messages, in the order in which they were written. */
   private done(outgoing: Outgoing | undefined, lines: () => string[]): void {
     const printed = outgoing ? this.underWay.settle(outgoing, lines) : lines();
-    this.floor.prompt();
     this.floor.screen.print(...printed);
   }
 

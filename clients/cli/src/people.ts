@@ -1,5 +1,6 @@
 import {
   NetworkError,
+  TidingsError,
   type Contact,
   type Presence,
   type TidingsClient,
@@ -85,7 +86,7 @@ export class People {
     return items;
   }
 
-  /** Users whose name begins with a text. */
+  /** Users whose name begins with a text; see {@link isTooShort}. */
   async search(prefix: string): Promise<User[]> {
     const { items } = await this.client.api.searchUsers(prefix === '' ? undefined : prefix);
     for (const user of items) this.learn(user);
@@ -101,6 +102,7 @@ export class People {
     try {
       return (await this.search(name)).find(isWanted);
     } catch (error) {
+      if (isTooShort(error)) return undefined;
       // While the server is away, people that were met before can be written to.
       const known = error instanceof NetworkError ? this.all().find(isWanted) : undefined;
       if (known) return known;
@@ -118,6 +120,11 @@ export class People {
       return new Map();
     }
   }
+}
+
+/** Whether a search was refused because its text is too short: then it is nobody's name either. */
+export function isTooShort(error: unknown): boolean {
+  return error instanceof TidingsError && error.code === 'invalid_request';
 }
 
 function comparable(name: string): string {

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { LineQueue } from './line-queue';
-import type { Screen } from './screen';
+import type { Entered, Screen } from './screen';
 import { plain } from './style';
 
 /** Waiting lines beyond this make the input wait. */
@@ -10,10 +10,9 @@ const MAX_WAITING = 1_000;
 /** Reads commands line by line and prints plain lines: for scripts and tests. */
 export class PipeScreen implements Screen {
   readonly columns = Infinity;
-  readonly rows = Infinity;
   readonly style = plain;
   readonly interactive = false;
-  private readonly queue = new LineQueue();
+  private readonly queue = new LineQueue<string>();
   private readonly reader: Interface;
 
   constructor(
@@ -33,18 +32,26 @@ export class PipeScreen implements Screen {
   }
 
   /** What was printed cannot be taken back. */
-  redraw(): void {}
+  replace(_key: string, lines: readonly string[]): void {
+    this.print(...lines);
+  }
 
-  setPrompt(): void {}
-
-  nextLine(): Promise<string | null> {
-    if (this.queue.length <= MAX_WAITING / 2) this.reader.resume();
-    return this.queue.next();
+  async nextLine(): Promise<Entered | null> {
+    const text = await this.line();
+    return text === null ? null : { text, literal: false };
   }
 
   ask(question: string): Promise<string | null> {
     this.print(question);
-    return this.nextLine();
+    return this.line();
+  }
+
+  giveBack(): boolean {
+    return false;
+  }
+
+  farewell(...lines: string[]): void {
+    this.print(...lines);
   }
 
   askSecret(question: string): Promise<string | null> {
@@ -53,5 +60,10 @@ export class PipeScreen implements Screen {
 
   close(): void {
     this.reader.close();
+  }
+
+  private line(): Promise<string | null> {
+    if (this.queue.length <= MAX_WAITING / 2) this.reader.resume();
+    return this.queue.next();
   }
 }

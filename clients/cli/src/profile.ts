@@ -93,6 +93,25 @@ export function noteLastUser(folder: string, server: string, username: string): 
   }
 }
 
+/** The file that names the servers that were used last. */
+const SERVERS_FILE = '.last-servers';
+
+/** The servers that were used last, the one that was named first first; none: nobody was here. */
+export function keptServers(folder: string): string[] {
+  const lines = readText(join(folder, SERVERS_FILE)).split('\n');
+  return lines.filter((line) => /^https?:\/\//.test(line) && URL.canParse(line));
+}
+
+/** Notes which servers were used. It is a convenience: what fails does not matter. */
+export function noteServers(folder: string, servers: readonly string[]): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(join(folder, SERVERS_FILE), servers.join('\n') + '\n', { mode: 0o600 });
+  } catch {
+    // They are asked for the next time.
+  }
+}
+
 /** Makes a lock file with our process id; false when a living process has it. */
 function lock(path: string): boolean {
   for (let attempt = 0; attempt < 3; attempt++) {

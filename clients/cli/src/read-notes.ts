@@ -1,48 +1,36 @@
-import type { ClientEvents, Message } from '@tidings/sdk';
+import type { ClientEvents, ReadBy } from '@tidings/sdk';
 import type { ChatFloor } from './chat-floor';
 import { TICKS } from './message-lines';
 
-/** Says how far the newest own message of the open chat has come. */
+/** Says in a pipe how far the newest own message of the open chat has come. */
 export class ReadNotes {
   private said = '';
 
-  constructor(
-    private readonly floor: ChatFloor,
-    private readonly lastOwn: () => Message | undefined,
-  ) {
+  constructor(private readonly floor: ChatFloor) {
     floor.client.on('receipt', (event) => this.heard(event));
   }
 
-  /** A line for above the prompt of a group: `✔✔ read by 2 of 5`; null: nothing to tell. */
-  footer(): string | null {
-    const room = this.floor.room();
-    const newest = room && !room.user ? this.lastOwn() : undefined;
-    return newest ? this.sentence(newest) : null;
-  }
-
   private heard({ conversationId, userId, own }: ClientEvents['receipt']): void {
+    const { people, status, transcript, lastOwn } = this.floor;
     const room = this.floor.room();
     if (own || !room || room.conversationId !== conversationId) return;
-    const newest = this.lastOwn();
+    const newest = lastOwn();
     if (!newest) return;
-    if (!room.user && this.floor.screen.interactive) return this.floor.prompt();
-    const { read } = this.floor.transcript.progress(newest);
-    if (read === 0) return;
-    const line = room.user
-      ? `✔✔ read by ${this.floor.people.name(userId)}`
-      : this.sentence(newest)!;
+    const progress = transcript.progress(newest);
+    if (progress.read === 0) return;
+    const line = room.user ? `✔✔ read by ${people.name(userId)}` : readSentence(progress)!;
     const key = `${newest.messageId} ${line}`;
     if (key === this.said) return;
     this.said = key;
-    this.floor.status(line);
+    status(line);
   }
+}
 
-  private sentence(message: Message): string | null {
-    const { delivered, read, of } = this.floor.transcript.progress(message);
-    if (of === 0) return null;
-    if (read > 0) return `${read === of ? '✔✔' : TICKS.sent} read by ${read} of ${of}`;
-    return delivered > 0
-      ? `${delivered === of ? '✓✓' : TICKS.sent} with ${delivered} of ${of}`
-      : null;
-  }
+/** `✓ read by 1 of 2`; null: nothing to tell. */
+export function readSentence({ delivered, read, of }: ReadBy): string | null {
+  if (of === 0) return null;
+  if (read > 0) return `${read === of ? '✔✔' : TICKS.sent} read by ${read} of ${of}`;
+  return delivered > 0
+    ? `${delivered === of ? '✓✓' : TICKS.sent} with ${delivered} of ${of}`
+    : null;
 }

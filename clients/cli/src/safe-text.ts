@@ -20,10 +20,27 @@ export function safeText(text: string): string {
     .replaceAll('\r\n', '\n')
     .toWellFormed()
     .replace(CONTROLS, (control) => (control === '\n' ? '\n' : visible(control)))
-    .replace(TRICKS, '\ufffd');
+    .replace(TRICKS, '\ufffd')
+    .replace(PILED, '$1');
 }
+
+/** Marks beyond so many on one character are drawing, not writing. */
+const PILED = /(\p{M}{8})\p{M}+/gu;
 
 /** As {@link safeText}, on one line: for names. */
 export function safeLine(text: string): string {
   return safeText(text).replaceAll('\n', ' ');
+}
+
+/** Colours of this program and everything else that is a control character. */
+const COLOUR_OR_CONTROL = new RegExp(
+  `${String.fromCharCode(27)}\\[(?:0|1|2|22|31|32|39)m|\\p{Cc}`,
+  'gu',
+);
+
+/** The last guard before a terminal: no control sequence but the colours of this program. */
+export function onlyColours(row: string): string {
+  return row
+    .replace(COLOUR_OR_CONTROL, (found) => (found.length > 1 ? found : visible(found)))
+    .replace(TRICKS, '\ufffd');
 }

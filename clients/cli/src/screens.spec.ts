@@ -1,176 +1,226 @@
 import { PassThrough } from 'node:stream';
-import { ESC, openTerminal as open, tick } from '../testing/fake-terminal';
-import { completeCommand } from './help';
+import { ESC, openTerminal as open, soon } from '../testing/fake-terminal';
 import { PipeScreen } from './pipe-screen';
 
+const paste = (text: string): string => `${ESC}[200~${text}${ESC}[201~`;
+
 describe('terminal screen', () => {
-  it('prints above the line that is being typed', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt([], 'bob> ');
+  let bench: ReturnType<typeof open>;
+  const start = (columns?: number, rows?: number) => {
+    bench = open(columns, rows);
+    bench.screen.frame(() => ({ prompt: 'bob> ', left: [], right: [] }));
+    return bench;
+  };
+  afterEach(() => bench.screen.close());
+  const shows = (...lines: string[]) => soon(() => expect(bench.terminal.lines).toEqual(lines));
+  const RULE = '─'.repeat(40);
+
+  it('prints above what is being typed, which stays as it is', async () => {
+    const { screen, terminal, type } = start();
     const line = screen.nextLine();
-    await type('hello wo');
+    type('hello wo');
     screen.print('12:03  bob  hi');
-    await type('rld');
-    expect(terminal.lines).toEqual(['12:03  bob  hi', 'bob> hello world']);
-    await type('\r');
-    expect(await line).toBe('hello world');
-    expect(terminal.lines).toEqual(['12:03  bob  hi', 'bob>']);
-    screen.close();
+    type('rld');
+    await shows('12:03  bob  hi', RULE, 'bob> hello world');
+    expect(terminal.cursor).toEqual({ row: 23, column: 16 });
+    type('\r');
+    expect(await line).toEqual({ text: 'hello world', literal: false });
+    await shows('12:03  bob  hi', RULE, 'bob>');
   });
 
-  it('tells what is being typed, but no passwords', async () => {
-    const { screen, type } = open();
-    const lines: string[] = [];
-    screen.onInput((line) => lines.push(line));
-    await type('x');
-    screen.setPrompt([], 'bob> ');
-    void screen.nextLine();
-    await type('\u007fhi');
-    await type('\r');
-    void screen.askSecret('Password?');
-    await type('secret\r');
-    expect(lines).toEqual(['', 'h', 'hi', '']);
-    screen.close();
-    await type('late');
-    expect(lines).toHaveLength(4);
+  it('takes what is pasted for one message, and never for a command or a key', async () => {
+    const { screen, type, terminal, interrupts } = start(60);
+    type(paste(`/delete\r\nline two\r${ESC}[2J\u0003\u0004end`));
+    await soon(() => expect(terminal.lines.join('\n')).toContain('not a command'));
+    type('\r');
+    const text = '/delete\nline two\n[2Jend';
+    expect(await screen.nextLine()).toEqual({ text, literal: true });
+    expect(interrupts()).toBe(0);
+    // What follows a command that was typed is its argument.
+    type('/edit ');
+    type(paste('a\nb'));
+    type('\r');
+    expect(await screen.nextLine()).toEqual({ text: '/edit a\nb', literal: false });
   });
 
-  it('keeps a typed line of several rows whole', async () => {
-    const { screen, terminal, type } = open(20);
-    screen.setPrompt([], 'bob> ');
-    void screen.nextLine();
-    await type('0123456789 0123456789 0123456789');
-    screen.print('first', 'second');
-    await type('!');
-    expect(terminal.lines).toEqual([
-      'first',
-      'second',
-      'bob> 0123456789 0123',
-      '456789 0123456789!',
-    ]);
-    await type('\r');
-    expect(terminal.lines).toEqual(['first', 'second', 'bob>', ''].slice(0, terminal.lines.length));
-    screen.close();
+  it('leaves a paste that never ends by Ctrl-C', async () => {
+    const { type, interrupts } = start();
+    type(`${ESC}[200~half of it`);
+    type('\u0003');
+    await soon(() => expect(interrupts()).toBe(1));
   });
 
-  it('draws the footer above the prompt and takes it away again', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt(['· waiting'], 'bob> ');
-    void screen.nextLine();
-    await type('typed');
-    expect(terminal.lines).toEqual(['· waiting', 'bob> typed']);
-    screen.setPrompt([], 'bob> ');
-    screen.print('sent');
-    await tick();
-    expect(terminal.lines).toEqual(['sent', 'bob> typed']);
-    screen.close();
+  it('takes several lines by Alt-Enter, or by a backslash at the end of one', async () => {
+    const { screen, type } = start();
+    type(`one${ESC}\rtwo\\\rthree`);
+    await shows(RULE, 'bob> one', '     two', '     three');
+    type(`${ESC}[A${ESC}[A!\r`);
+    expect(await screen.nextLine()).toEqual({ text: 'one!\ntwo\nthree', literal: false });
+    type(`${ESC}[A`);
+    await shows(RULE, 'bob> one!', '     two', '     three');
   });
 
-  it('draws the prompt once however often it is asked for lines', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt([], 'bob> ');
-    void screen.nextLine();
-    await type('one\r');
-    screen.setPrompt(['· one'], 'bob> ');
-    void screen.nextLine();
-    screen.setPrompt([], 'bob> ');
-    screen.print('✓ one');
-    expect(terminal.lines).toEqual(['✓ one', 'bob>']);
-    screen.close();
+  it('edits by characters as people count them, and keeps the cursor where it is', async () => {
+    const { type, terminal, screen } = start();
+    type('a👩‍👩‍👧e\u0301你\u007f');
+    type(`${ESC}[D${ESC}[D`);
+    type('x');
+    await soon(() => expect(terminal.cursor.column).toBe(7));
+    type('\r');
+    expect(await screen.nextLine()).toMatchObject({ text: 'ax👩‍👩‍👧e\u0301' });
   });
 
-  it('is drawn anew with other lines, and keeps what is being typed', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt(['· waiting'], 'bob> ');
-    void screen.nextLine();
-    screen.print('12:03  bob  secret', '12:04  bob  stays');
-    await type('typed');
-    screen.redraw(['12:04  bob  stays']);
-    expect(terminal.lines).toEqual(['12:04  bob  stays', '· waiting', 'bob> typed']);
-    await type('!');
-    expect(terminal.lines.at(-1)).toBe('bob> typed!');
-    screen.close();
+  it('keeps a typed text of many rows in the window, with the cursor in sight', async () => {
+    const { type, terminal } = start(20, 12);
+    type('0123456789'.repeat(30));
+    await soon(() => expect(terminal.lines).toHaveLength(4));
+    expect(terminal.window[11]).toBe('56789');
+    expect(terminal.cursor).toEqual({ row: 11, column: 5 });
   });
 
-  it('is drawn anew after a password, when that is due meanwhile', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt([], 'bob> ');
-    void screen.nextLine();
-    screen.print('12:03  bob  secret');
+  it('asks in the middle of a chat, gives back what was being typed, and shows no password', async () => {
+    const { screen, type, terminal } = start();
+    const heard: string[] = [];
+    screen.on({ typed: (text) => heard.push(text) });
+    type('half a li');
+    await shows(RULE, 'bob> half a li');
     const secret = screen.askSecret('Password:');
-    screen.print('12:04  bob  another');
-    screen.redraw(['12:05  bob  stays']);
-    screen.print('12:06  bob  new');
-    await type('s3cret\r');
-    expect(await secret).toBe('s3cret');
-    expect(terminal.lines).toEqual(['12:05  bob  stays', '12:06  bob  new', 'bob>']);
-    screen.close();
-  });
-
-  it('shows nothing of a password, nor keeps it in the history of lines', async () => {
-    const { screen, terminal, type } = open();
-    const secret = screen.askSecret('Password:');
-    await type('s3cret\r');
-    expect(await secret).toBe('s3cret');
-    screen.setPrompt([], '> ');
-    void screen.nextLine();
-    await type(`${ESC}[A`);
-    expect(terminal.lines.join('\n')).not.toContain('s3cret');
-    screen.close();
-  });
-
-  it('asks for a password in the middle of a chat, and keeps what arrives meanwhile', async () => {
-    const { screen, terminal, type } = open();
-    screen.setPrompt([], 'bob> ');
-    const line = screen.nextLine();
-    await type('/password\r');
-    expect(await line).toBe('/password');
-    const secret = screen.askSecret('Current password:');
-    await type('s3c');
+    const second = screen.ask('Why?');
+    await shows(RULE, 'Password:');
+    type('s3cret');
     screen.print('12:03  bob  hi');
-    screen.setPrompt([], 'ann> ');
-    await type('ret\r');
+    type('\r');
     expect(await secret).toBe('s3cret');
-    expect(terminal.lines).toEqual(['Current password:', '12:03  bob  hi', 'ann>']);
-    const next = screen.nextLine();
-    await type('on\r');
-    expect(await next).toBe('on');
-    screen.close();
+    type('because\r');
+    expect(await second).toBe('because');
+    await shows('12:03  bob  hi', 'Why? because', RULE, 'bob> half a li');
+    type(`${ESC}[A`);
+    await shows('12:03  bob  hi', 'Why? because', RULE, 'bob> half a li');
+    expect(terminal.written).not.toContain('s3cret');
+    expect(heard).toEqual(['half a li']);
   });
 
-  it('leaves question and answer on the screen', async () => {
-    const { screen, terminal, type } = open();
-    const answer = screen.ask('User name:');
-    await type('ann\r');
-    expect(await answer).toBe('ann');
-    expect(terminal.lines[0]).toBe('User name: ann');
-    screen.close();
+  it('shows a long question whole', async () => {
+    const { screen, type } = start();
+    const answer = screen.ask(
+      'Is bob to be in the group Readers (y), or part of its title (n)? [y]',
+    );
+    type('no');
+    await shows(RULE, 'Is bob to be in the group Readers', '(y), or part of its title (n)? [y] no');
+    type('\r');
+    expect(await answer).toBe('no');
   });
 
-  it('takes lines that come faster than they are asked for', async () => {
-    const { screen, type } = open();
-    screen.setPrompt([], '> ');
-    const first = screen.nextLine();
-    await type('one\rtwo\rthree\r');
-    expect([await first, await screen.nextLine(), await screen.nextLine()]).toEqual([
-      'one',
-      'two',
-      'three',
-    ]);
-    screen.close();
-    expect(await screen.nextLine()).toBeNull();
+  it('gives a question up by Esc', async () => {
+    const { screen, type } = start();
+    const answer = screen.ask('Sure?');
+    type(ESC);
+    expect(await answer).toBeNull();
   });
 
-  it('hands on Ctrl-C, ends with Ctrl-D, and gives the terminal back', async () => {
-    const { screen, keyboard, type, interrupts } = open();
+  it('is drawn anew when the window has another size', async () => {
+    const { screen, terminal, type } = start(40, 10);
+    screen.print('one two three four five six seven eight nine ten');
+    type('typed');
+    await soon(() => expect(terminal.lines.at(-1)).toBe('bob> typed'));
+    terminal.resize(24, 8);
+    await soon(() =>
+      expect(terminal.lines).toEqual([
+        'one two three four five',
+        'six seven eight nine ten',
+        '─'.repeat(24),
+        'bob> typed',
+      ]),
+    );
+  });
+
+  it('scrolls, and says that there is more below', async () => {
+    const { screen, terminal, type } = start(60, 10);
+    let tops = 0;
+    screen.on({ top: () => tops++ });
+    screen.print(...Array.from({ length: 30 }, (_, i) => `line ${i}`));
+    await soon(() => expect(terminal.lines[7]).toBe('line 29'));
+    expect(screen.looked).toBe(true);
+    type(`${ESC}[5~`);
+    await soon(() => expect(terminal.lines[7]).toBe('line 22'));
+    expect(terminal.lines[8]).toContain('more below');
+    expect(screen.looked).toBe(false);
+    type(`${ESC}[5~`.repeat(4));
+    await soon(() => expect(terminal.lines[0]).toBe('line 0'));
+    expect(tops).toBeGreaterThan(0);
+    type('x\r');
+    await soon(() => expect(terminal.lines[7]).toBe('line 29'));
+    expect(screen.looked).toBe(true);
+  });
+
+  it('knows by the terminal whether somebody looks, and rings once a second', async () => {
+    const { screen, terminal, type } = start();
+    let looks = 0;
+    screen.on({ looks: () => looks++ });
+    type(`${ESC}[O`);
+    await soon(() => expect(looks).toBe(1));
+    expect(screen.looked).toBe(false);
+    screen.bell();
+    screen.bell();
+    await soon(() => expect(terminal.bells).toBe(1));
+    type(`${ESC}[I`);
+    await soon(() => expect(screen.looked).toBe(true));
+    await soon(() => expect(terminal.lines.at(-1)).toBe('bob>'));
+  });
+
+  it('completes what is typed, and names what it can be', async () => {
+    const { screen, type, terminal } = start();
+    screen.on({
+      complete: (before) =>
+        Promise.resolve(
+          before === '/c'
+            ? { start: 0, candidates: ['/chat ', '/clear ', '/contacts '] }
+            : { start: 0, candidates: ['/chat '] },
+        ),
+    });
+    type('/c\t');
+    await soon(() => expect(terminal.lines[0]).toContain('/chat  /clear  /contacts'));
+    type('h\t');
+    await soon(() => expect(terminal.lines.at(-1)).toBe('bob> /chat'));
+    type('x\r');
+    expect(await screen.nextLine()).toMatchObject({ text: '/chat x' });
+  });
+
+  it.each([
+    ['colours and cursor', `${ESC}[31m${ESC}[2J${ESC}[H`],
+    ['title and clipboard', `${ESC}]0;x\u0007${ESC}]52;c;eA==\u0007`],
+    ['C1 controls', '\u009b2J\u009d0;x\u009c'],
+    ['questions to the terminal', `${ESC}[6n${ESC}[c${ESC}P$q"p${ESC}\\`],
+    ['directions', '\u202eabc\u2066'],
+  ])('lets no control sequence through to the terminal: %s', async (_, text) => {
+    const { screen, terminal, type } = start();
+    screen.print(`begin ${text} end`);
+    screen.frame(() => ({ prompt: `${text}> `, left: [text], right: [text] }));
+    type(paste(text));
+    await soon(() => expect(terminal.written).toContain('begin'));
+    const known = new RegExp(
+      `${ESC}(?:\\[\\?(?:1049|7|2004|1004|1007|25)[hl]|\\[2J|\\[\\d+;1H|\\[2?K|\\[J|\\[(?:0|1|2|22|31|32|39)m|[78])`,
+      'g',
+    );
+    const rest = terminal.written.replace(known, '');
+    expect(rest).not.toMatch(/[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/u);
+    expect(terminal.written.split(`${ESC}[2J`)).toHaveLength(2);
+  });
+
+  it('hands on Ctrl-C whatever is asked, ends with Ctrl-D, and gives the terminal back', async () => {
+    const { screen, keyboard, terminal, type, interrupts } = start();
     const line = screen.nextLine();
+    const secret = screen.askSecret('Password:');
     expect(keyboard.raw).toBe(true);
-    await type('\u0003');
-    expect(interrupts()).toBe(1);
-    await type('\u0004');
-    expect(await line).toBeNull();
-    expect(keyboard.raw).toBe(false);
+    type('\u0003');
+    await soon(() => expect(interrupts()).toBe(1));
+    type('\u0004');
+    expect([await line, await secret, await screen.ask('late')]).toEqual([null, null, null]);
+    screen.farewell('Not sent yet: 1.');
     screen.close();
+    expect(keyboard.raw).toBe(false);
+    await soon(() => expect(terminal.emulator.buffer.active.type).toBe('normal'));
+    await shows('Not sent yet: 1.');
   });
 });
 
@@ -183,7 +233,7 @@ describe('pipe screen', () => {
     screen.print('a', 'b');
     screen.print();
     expect([await screen.nextLine(), await screen.ask('why?'), await screen.nextLine()]).toEqual([
-      'one',
+      { text: 'one', literal: false },
       'two',
       null,
     ]);
@@ -198,14 +248,8 @@ describe('pipe screen', () => {
     input.end(all.join('\n'));
     const read: string[] = [];
     for (let line = await screen.nextLine(); line !== null; line = await screen.nextLine()) {
-      read.push(line);
+      read.push(line.text);
     }
     expect(read).toEqual(all);
   });
 });
-
-it.each([
-  ['/ch', ['/chat ']],
-  ['/h', ['/help ', '/history ']],
-  ['hello', []],
-])('completes %s', (line, hits) => expect(completeCommand(line)).toEqual([hits, line]));

@@ -1,10 +1,9 @@
 import { TidingsError, type TidingsClient } from '@tidings/sdk';
+import { answerProblem, RULES, type Answer } from './answer-rules';
 import { Cancelled } from './cancelled';
 import type { CliOptions } from './options';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
-
-type Answer = 'username' | 'password' | 'firstName' | 'email';
 
 /** Refusals that another answer cures, and which answers they are about. */
 const ABOUT: Partial<Record<string, readonly Answer[]>> = {
@@ -23,10 +22,11 @@ export function isCorrectable(error: unknown): error is TidingsError {
 
 /** What the options say or the person at the keyboard answers; asked for once, again when it was wrong. */
 export class Answers {
-  private readonly given: Partial<Record<Answer, string>>;
+  private given: Partial<Record<Answer, string>>;
   /** Answers that were wrong: the question says so. */
   private readonly wrong = new Map<Answer, string>();
   private register: boolean | undefined;
+  private saidRules = false;
 
   constructor(
     private readonly screen: Screen,
@@ -54,12 +54,21 @@ export class Answers {
     return this.register;
   }
 
+  /** Begins anew: everything is asked again. */
+  restart(): void {
+    this.given = {};
+    this.wrong.clear();
+    this.register = undefined;
+    this.saidRules = false;
+  }
+
   /** The account is there: what follows is a login. */
   registered(): void {
     this.register = false;
   }
 
   async username(): Promise<string> {
+    if (this.register) this.sayRules();
     const before = this.wrong.get('username');
     // Who mistyped a password wants the same name again; a name that is taken, another one.
     const asked = this.register || !this.screen.interactive;
@@ -100,8 +109,11 @@ export class Answers {
     const hint = offered === undefined ? '' : ` [${safeLine(offered)}]`;
     for (;;) {
       const line = (await this.line(question + hint)).trim();
-      if (line !== '') return (this.given[which] = line);
-      if (offered !== undefined) return (this.given[which] = offered);
+      const answer = line === '' ? offered : line;
+      if (answer === undefined) continue;
+      const problem = this.judge(which, answer);
+      if (problem === null) return (this.given[which] = answer);
+      this.screen.print(this.screen.style.bad(problem));
     }
   }
 
@@ -109,9 +121,26 @@ export class Answers {
     for (;;) {
       const password = await answered(this.screen.askSecret(question));
       if (!this.register || !this.screen.interactive) return password;
+      const problem = this.judge('password', password);
+      if (problem !== null) {
+        this.screen.print(this.screen.style.bad(problem));
+        continue;
+      }
       if ((await answered(this.screen.askSecret('Once more:'))) === password) return password;
       this.screen.print('These were two different ones.');
     }
+  }
+
+  /** What is wrong with an answer for a new account; the server judges those of scripts. */
+  private judge(which: Answer, answer: string): string | null {
+    if (!this.register || !this.screen.interactive) return null;
+    return answerProblem(which, answer, this.given);
+  }
+
+  private sayRules(): void {
+    if (this.saidRules || !this.screen.interactive) return;
+    this.saidRules = true;
+    this.screen.print(...RULES);
   }
 
   private line(question: string): Promise<string> {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NetworkError, TidingsError, type SavedSession, type TidingsClient } from '@tidings/sdk';
+import { RULES } from './answer-rules';
 import { readOptions } from './options';
 import { takeProfile, type Profile } from './profile';
 import type { Screen } from './screen';
@@ -76,28 +77,27 @@ describe('signing in', () => {
     calls = [];
   }
 
-  const refused = (code: 'username_taken' | 'email_taken' | 'weak_password' | 'bad_credentials') =>
+  const refused = (code: 'username_taken' | 'email_taken' | 'bad_credentials') =>
     new TidingsError(code);
+
+  const rules = (lines: string[]): string[] => lines.filter((line) => !RULES.includes(line));
 
   it('asks again only for what was wrong with a registration, and says what it asks for', async () => {
     answers = [
-      'nancy',
-      '',
-      'ann',
-      'secret',
-      'secret',
-      'Ann',
-      '',
-      'anne',
-      'a@b.c',
-      'better',
-      'better',
+      ...['nancy', '', 'ann', 'good secret', 'good secret', 'Ann', ''],
+      ...['anne', 'a@b.org', 'much better', 'much better'],
     ];
+    const detail = 'This password is one of the most common ones';
     failures = {
-      register: [refused('username_taken'), refused('email_taken'), refused('weak_password')],
+      register: [
+        refused('username_taken'),
+        refused('email_taken'),
+        new TidingsError('weak_password', { detail }),
+      ],
     };
     await start([]);
-    expect(dialogue).toEqual([
+    expect(dialogue.slice(3, 3 + RULES.length)).toEqual(RULES);
+    expect(rules(dialogue)).toEqual([
       'Log in (l) or make a new account (n)? [n]',
       'Please answer with l or n; names and passwords are asked after that.',
       'Log in (l) or make a new account (n)? [n]',
@@ -110,41 +110,91 @@ describe('signing in', () => {
       'Another user name:',
       'There is an account with this e-mail address already.',
       'Another e-mail address:',
-      'The password is too weak (weak_password)',
+      'This password is one of the most common ones.',
       'Another password:',
       'Once more:',
     ]);
-    const account = { username: 'anne', password: 'better', firstName: 'Ann', email: 'a@b.c' };
+    const account = {
+      username: 'anne',
+      password: 'much better',
+      firstName: 'Ann',
+      email: 'a@b.org',
+    };
     expect(calls.filter(([name]) => name === 'register').at(-1)).toEqual(['register', account]);
     expect(calls.at(-1)).toEqual(['login', expect.objectContaining({ username: 'anne' })]);
   });
 
-  it('offers the name again after a wrong password, and gives up some time', async () => {
-    answers = ['l', 'ann', 'wrong', '', 'right'];
-    failures = { login: [refused('bad_credentials')] };
+  it('judges each answer as it is given', async () => {
+    answers = [
+      ...['n', 'an', 'ann smith', 'a'.repeat(33), '...', 'ann'],
+      ...['short', 'ann', 'good secret', 'other secret', 'good secret', 'good secret'],
+      ...['x'.repeat(65), 'Ann', 'nowhere', 'ann@example.org'],
+    ];
     await start([]);
-    expect(dialogue.slice(3)).toEqual([
+    expect(rules(dialogue).slice(1)).toEqual([
+      'User name:',
+      'A user name has 3 to 32 characters; this one has 2.',
+      'User name:',
+      'A user name has no blanks: letters, digits, . _ and - only.',
+      'User name:',
+      'A user name has 3 to 32 characters; this one has 33.',
+      'User name:',
+      'A user name needs a letter or a digit.',
+      'User name:',
+      'Password:',
+      'A password has at least 8 characters; this one has 5.',
+      'Password:',
+      'A password has at least 8 characters; this one has 3.',
+      'Password:',
+      'Once more:',
+      'These were two different ones.',
+      'Password:',
+      'Once more:',
+      'First name: [ann]',
+      'At most 64 characters, please.',
+      'First name: [ann]',
+      'E-mail: [ann@tidings.invalid]',
+      'That does not look like an e-mail address: name@example.org',
+      'E-mail: [ann@tidings.invalid]',
+    ]);
+    expect(calls.filter(([name]) => name === 'register')).toHaveLength(1);
+  });
+
+  it('never ends by itself: it asks again after wrong passwords and while the server is away', async () => {
+    answers = ['l', 'ann', ...Array.from({ length: 21 }, (_, i) => (i % 2 ? '' : 'wrong'))];
+    failures = { login: Array.from({ length: 10 }, () => refused('bad_credentials')) };
+    await start([]);
+    expect(dialogue.slice(3, 6)).toEqual([
       'User name or password is wrong.',
       'User name: [ann]',
       'Password:',
     ]);
-    answers = ['l', 'ann', ...Array.from({ length: 20 }, (_, i) => (i % 2 ? '' : 'wrong'))];
-    failures = { login: Array.from({ length: 20 }, () => refused('bad_credentials')) };
+    expect(calls.filter(([name]) => name === 'login')).toHaveLength(11);
     profiles.pop()!.release();
-    await expect(start([])).rejects.toMatchObject({ code: 'bad_credentials' });
+    answers = ['l', 'ann', 'right', '', ''];
+    failures = { login: [new NetworkError('Cannot reach it'), new TidingsError('busy')] };
+    dialogue = [];
+    await start([]);
+    expect(dialogue.slice(3)).toEqual([
+      expect.stringContaining('Cannot reach it'),
+      'Enter tries again, Ctrl-C leaves.',
+      'The server is busy. Please try again in a moment.',
+      'Enter tries again, Ctrl-C leaves.',
+    ]);
   });
 
   it('asks for no password when there is nobody to ask', async () => {
-    failures = { reachable: [new NetworkError('Cannot reach it')] };
+    failures = { reachable: [new NetworkError('Cannot reach'), new NetworkError('Cannot reach')] };
+    answers = [''];
     await expect(start(['--user', 'ann'])).rejects.toThrow('Cannot reach');
-    expect(dialogue).toEqual([]);
+    expect(dialogue.filter((line) => /Password|User/.test(line))).toEqual([]);
+    await expect(start(['--user', 'ann'], { pipe: true })).rejects.toBeInstanceOf(Error);
   });
 
-  it('goes on with the kept login, without a question but for the name', async () => {
+  it('goes on with the kept login, without a question', async () => {
     keep();
-    answers = ['', ''];
     await start([], { lastUser: 'ann' });
-    expect(dialogue).toEqual(['Log in (l) or make a new account (n)? [l]', 'User name: [ann]']);
+    expect(dialogue).toEqual([expect.stringMatching(/^Still logged in\. Somebody else: --user/)]);
     expect(calls).toEqual([['restore', SESSION], ['me']]);
   });
 

@@ -1,85 +1,85 @@
-import {
-  clearScreenDown,
-  createInterface,
-  cursorTo,
-  moveCursor,
-  type Interface,
-} from 'node:readline';
-import { Writable } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { Editor } from './editor';
+import { KeyReader, type Key, type KeyName } from './keys';
 import { LineQueue } from './line-queue';
-import type { Screen } from './screen';
+import { Remarks } from './remarks';
+import { onlyColours, safeLine } from './safe-text';
+import type { Chrome, Entered, Terminal, TerminalListeners, View } from './screen';
 import { colours, plain, type Style } from './style';
-import { displayRows } from './width';
+import { displayWidth, layOut, rowsOf, shortened } from './width';
 
-/** Lines that are kept while a password is typed; the oldest go. */
-const MOST_HELD = 1_000;
+const ESC = String.fromCharCode(27);
+/**
+ * The alternate screen, no automatic wrap (a character that is wider than we think harms its row
+ * only), bracketed paste, reports of the focus, and a wheel that does not press arrow keys.
+ */
+const ENTER = `${ESC}[?1049h${ESC}[?7l${ESC}[?2004h${ESC}[?1004h${ESC}[?1007l${ESC}[2J`;
+const LEAVE = `${ESC}[0m${ESC}[?1004l${ESC}[?2004l${ESC}[?7h${ESC}[?1049l${ESC}[?25h`;
+const BELL = '\u0007';
 
-/** Erases what the terminal has scrolled away (xterm's ED 3). */
-const WIPE_SCROLLBACK = `${String.fromCharCode(27)}[3J`;
+/** What changes within this time is drawn together, in milliseconds. */
+const DRAW_EVERY_MS = 20;
+/** A sequence or paste whose rest does not come within this time has no rest. */
+const REST_MS = { key: 50, paste: 500 };
+/** The bell rings once in this time, in milliseconds. */
+const BELL_EVERY_MS = 1_000;
+/** What is typed takes this part of the rows at most. */
+const INPUT_SHARE = 3;
+/** Completions that are named. */
+const MOST_NAMED = 12;
 
-/** The terminal as readline sees it; mute while a password is typed. */
-class Gate extends Writable {
-  readonly isTTY = true;
-  muted = false;
-
-  constructor(private readonly terminal: WriteStream) {
-    super({ decodeStrings: false });
-  }
-
-  get columns(): number {
-    return this.terminal.columns;
-  }
-
-  override _write(chunk: unknown, _: BufferEncoding, done: () => void): void {
-    if (!this.muted) this.terminal.write(chunk as string);
-    done();
-  }
+interface Question {
+  text: string;
+  secret: boolean;
+  answer(line: string | null): void;
+  /** What was being typed when it was asked. */
+  draft: { text: string; literal: boolean };
 }
 
 /**
- * A terminal: what arrives is printed above the line being typed, which stays as it is. The prompt
- * has a footer of lines that are redrawn with it.
+ * A terminal that is drawn as a whole: a view, a line of status, and what is being typed. It takes
+ * keys at any time, whatever the program does.
  */
-export class TerminalScreen implements Screen {
+export class TerminalScreen implements Terminal {
   readonly style: Style;
   readonly interactive = true;
-  private readonly queue = new LineQueue();
-  private readonly gate: Gate;
-  private readonly reader: Interface;
-  private prompt = '';
-  /** From the first `nextLine` on the prompt stays at the bottom of the screen. */
-  private chatting = false;
-  private secret = false;
-  private removeInput: () => void = () => undefined;
-  /** What arrived while a password was being typed. */
-  private held: string[] = [];
-  /** The screen is to be drawn anew after the password. */
-  private wiping: { deep: boolean } | null = null;
+  private readonly queue = new LineQueue<Entered>();
+  private readonly reader = new KeyReader();
+  private readonly editor = new Editor();
+  private readonly questions: Question[] = [];
+  private view: View = new Remarks();
+  private listeners: TerminalListeners = {};
+  private chrome: () => Chrome = () => ({ prompt: '', left: [], right: [] });
+  private note = '';
+  /** Rows between the newest one and the last one that is shown. */
+  private scrolled = 0;
+  private focused = true;
+  private drawn: string[] = [];
+  private drawTimer: NodeJS.Timeout | null = null;
+  private restTimer: NodeJS.Timeout | null = null;
+  private lastBell = -Infinity;
+  private readonly lastWords: string[] = [];
+  private closed = false;
+  /** No more input comes. */
+  private over = false;
 
   constructor(
     private readonly input: ReadStream,
     private readonly terminal: WriteStream,
-    onInterrupt: () => void,
-    complete: (line: string) => [string[], string],
+    private readonly onInterrupt: () => void,
   ) {
     this.style = process.env['NO_COLOR'] ? plain : colours;
-    this.gate = new Gate(terminal);
-    this.reader = createInterface({
-      input,
-      output: this.gate,
-      terminal: true,
-      completer: complete,
-      historySize: 200,
-      prompt: '',
-    });
-    this.reader.on('line', (line) => this.entered(line));
-    this.reader.on('SIGINT', onInterrupt);
-    this.reader.on('close', () => this.queue.end());
-    this.reader.on('history', (history) => {
-      if (this.secret) history.shift();
-    });
+    input.setEncoding('utf8');
+    input.setRawMode(true);
+    input.on('data', this.heard);
+    input.on('end', this.ended);
+    input.on('error', this.ended);
+    terminal.on('error', this.ended);
     terminal.on('resize', this.resized);
+    process.on('SIGCONT', this.resumed);
+    process.on('exit', this.restore);
+    terminal.write(ENTER);
+    this.changed();
   }
 
   get columns(): number {
@@ -87,118 +87,381 @@ export class TerminalScreen implements Screen {
   }
 
   get rows(): number {
-    return Math.max(8, this.terminal.rows || 24);
+    return Math.max(4, this.terminal.rows || 24) - 2;
+  }
+
+  get asking(): boolean {
+    return this.questions.length > 0;
+  }
+
+  get looked(): boolean {
+    return this.focused && this.scrolled === 0 && !this.closed;
   }
 
   print(...lines: string[]): void {
     if (lines.length === 0) return;
-    if (this.secret) {
-      this.held = [...this.held, ...lines].slice(-MOST_HELD);
-      return;
-    }
-    this.erase();
-    this.terminal.write(lines.join('\n') + '\n');
-    this.draw();
+    this.view.add(lines);
+    this.changed();
   }
 
-  redraw(lines: readonly string[], deep = false): void {
-    if (this.secret) {
-      this.held = [...lines];
-      this.wiping = { deep };
-      return;
-    }
-    this.terminal.write(deep ? WIPE_SCROLLBACK : '');
-    cursorTo(this.terminal, 0, 0);
-    clearScreenDown(this.terminal);
-    this.terminal.write(lines.map((line) => line + '\n').join(''));
-    this.draw();
+  replace(key: string, lines: readonly string[]): void {
+    this.view.add(lines, key);
+    this.changed();
   }
 
-  setPrompt(footer: readonly string[], prompt: string): void {
-    this.erase();
-    this.prompt = [...footer, prompt].join('\n');
-    this.draw();
+  show(view: View): void {
+    this.view = view;
+    this.scrolled = 0;
+    this.changed();
   }
 
-  nextLine(): Promise<string | null> {
-    if (!this.chatting) {
-      this.chatting = true;
-      this.draw();
-    }
+  frame(chrome: () => Chrome): void {
+    this.chrome = chrome;
+    this.changed();
+  }
+
+  hint(text: string): void {
+    this.note = text;
+    this.changed();
+  }
+
+  bell(): void {
+    const now = performance.now();
+    if (this.closed || now - this.lastBell < BELL_EVERY_MS) return;
+    this.lastBell = now;
+    this.terminal.write(BELL);
+  }
+
+  on(listeners: TerminalListeners): void {
+    this.listeners = { ...this.listeners, ...listeners };
+  }
+
+  nextLine(): Promise<Entered | null> {
     return this.queue.next();
   }
 
-  onInput(listener: (line: string) => void): void {
-    this.removeInput();
-    // readline has taken the key already: it listens longer.
-    const typed = (): void => {
-      if (this.chatting && !this.secret) listener(this.reader.line);
-    };
-    this.input.on('keypress', typed);
-    this.removeInput = () => this.input.off('keypress', typed);
+  ask(question: string): Promise<string | null> {
+    return this.question(question, false);
   }
 
-  async ask(question: string): Promise<string | null> {
-    this.reader.setPrompt(question + ' ');
-    this.reader.prompt();
-    return this.queue.next();
+  askSecret(question: string): Promise<string | null> {
+    return this.question(question, true);
   }
 
-  async askSecret(question: string): Promise<string | null> {
-    const { chatting } = this;
-    this.erase();
-    this.chatting = false;
-    this.terminal.write(question + ' ');
-    this.gate.muted = this.secret = true;
-    const line = await this.queue.next();
-    this.gate.muted = this.secret = false;
-    this.terminal.write('\n');
-    this.chatting = chatting;
-    this.draw();
-    const { wiping } = this;
-    this.wiping = null;
-    if (wiping) this.redraw(this.held.splice(0), wiping.deep);
-    else this.print(...this.held.splice(0));
-    return line;
+  giveBack(text: string): boolean {
+    this.editor.remember(text);
+    const question = this.questions[0];
+    if (question) question.draft.text ||= text;
+    else if (this.editor.text === '') this.editor.set(text, text.startsWith('/'));
+    this.changed();
+    return true;
+  }
+
+  farewell(...lines: string[]): void {
+    this.lastWords.push(...lines);
   }
 
   close(): void {
+    if (this.closed) return;
+    this.restore();
+    this.input.off('data', this.heard);
+    this.input.off('end', this.ended);
+    this.input.pause();
     this.terminal.off('resize', this.resized);
-    this.removeInput();
-    if (this.chatting) this.erase();
-    this.chatting = false;
-    this.gate.muted = false;
-    this.reader.close();
+    process.off('SIGCONT', this.resumed);
+    process.off('exit', this.restore);
+    this.ended();
   }
 
-  /** What was typed goes from the screen: whoever takes the line shows it as it should be. */
-  private entered(line: string): void {
-    if (this.chatting) {
-      moveCursor(this.terminal, 0, -displayRows(this.prompt + line, this.columns));
-      cursorTo(this.terminal, 0);
-      clearScreenDown(this.terminal);
+  /** Something to be shown has changed; it is drawn soon, together with what else changes. */
+  changed(): void {
+    if (this.closed) return;
+    this.drawTimer ??= setTimeout(() => {
+      this.drawTimer = null;
       this.draw();
-    }
-    this.queue.push(line);
+    }, DRAW_EVERY_MS);
   }
 
-  private erase(): void {
-    if (!this.chatting) return;
-    const { rows } = this.reader.getCursorPos();
-    if (rows > 0) moveCursor(this.terminal, 0, -rows);
-    cursorTo(this.terminal, 0);
-    clearScreenDown(this.terminal);
+  private question(text: string, secret: boolean): Promise<string | null> {
+    if (this.closed || this.over) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const draft = { text: '', literal: false };
+      this.questions.push({ text, secret, answer: resolve, draft });
+      if (this.questions.length === 1) this.beginQuestion();
+      this.changed();
+    });
+  }
+
+  /** What was being typed makes room for the answer. */
+  private beginQuestion(): void {
+    this.questions[0]!.draft = this.editor.take();
+  }
+
+  private endQuestion(answer: string | null): void {
+    const question = this.questions.shift();
+    if (!question) return;
+    this.editor.set(question.draft.text, question.draft.literal);
+    if (this.questions.length > 0) this.beginQuestion();
+    question.answer(answer);
+    this.changed();
+  }
+
+  private readonly heard = (input: string): void => {
+    if (this.restTimer) clearTimeout(this.restTimer);
+    this.restTimer = null;
+    for (const key of this.reader.feed(input)) this.take(key);
+    if (!this.reader.pending || this.closed) return;
+    const ms = this.reader.pasting ? REST_MS.paste : REST_MS.key;
+    this.restTimer = setTimeout(() => {
+      this.restTimer = null;
+      for (const key of this.reader.flush()) this.take(key);
+    }, ms);
+  };
+
+  private take(key: Key): void {
+    if (this.closed) return;
+    const { text } = this.editor;
+    const answering = this.asking;
+    this.note = '';
+    switch (key.kind) {
+      case 'focus':
+        this.focused = key.on;
+        this.listeners.looks?.();
+        break;
+      case 'text':
+        this.editor.insert(key.text);
+        break;
+      case 'paste':
+        this.paste(key.text, key.cut);
+        break;
+      case 'key':
+        this.press(key.name);
+    }
+    if (this.editor.text !== text && !answering && !this.asking) {
+      this.listeners.typed?.(this.editor.literal ? ` ${this.editor.text}` : this.editor.text);
+    }
+    this.changed();
+  }
+
+  private paste(text: string, cut: boolean): void {
+    // An answer has one line.
+    const whole = this.questions.length > 0 ? text.split('\n')[0]! : text;
+    this.editor.insert(whole, true);
+    if (cut) this.note = 'pasted in part: that was too much for a message';
+    else if (this.editor.literal && whole.startsWith('/') && this.questions.length === 0)
+      this.note = 'pasted: this is a message, not a command';
+  }
+
+  private press(name: KeyName): void {
+    switch (name) {
+      case 'interrupt':
+        return this.onInterrupt();
+      case 'end-of-input':
+        if (this.editor.text !== '') this.editor.press('delete');
+        else this.ended();
+        return;
+      case 'enter':
+        return this.enter();
+      case 'escape':
+        if (this.questions.length > 0) this.endQuestion(null);
+        else this.listeners.escape?.();
+        return;
+      case 'tab':
+        void this.complete();
+        return;
+      case 'page-up':
+        return this.scroll(1);
+      case 'page-down':
+        return this.scroll(-1);
+      case 'redraw':
+        this.drawn = [];
+        return;
+      case 'suspend':
+        return this.suspend();
+      case 'up':
+      case 'down':
+        if (this.questions.length === 0) this.editor.press(name);
+        return;
+      default:
+        this.editor.press(name);
+    }
+  }
+
+  private enter(): void {
+    const question = this.questions[0];
+    if (question) {
+      const { text } = this.editor.take();
+      if (!question.secret) this.view.add([`${question.text} ${safeLine(text)}`]);
+      return this.endQuestion(text);
+    }
+    const before = this.editor.text.slice(0, this.editor.cursor);
+    if (before.endsWith('\\') && this.editor.cursor === this.editor.text.length) {
+      this.editor.press('backspace');
+      this.editor.press('newline');
+      return;
+    }
+    const entered = this.editor.take();
+    this.editor.remember(entered.text);
+    if (this.scrolled > 0) this.scrollTo(0);
+    this.queue.push(entered);
+  }
+
+  private async complete(): Promise<void> {
+    const { complete } = this.listeners;
+    if (!complete || this.questions.length > 0 || this.editor.literal) return;
+    const before = this.editor.text.slice(0, this.editor.cursor);
+    const { start, candidates } = await complete(before);
+    if (this.closed || this.editor.text.slice(0, this.editor.cursor) !== before) return;
+    if (candidates.length === 0) return;
+    const common = commonStart(candidates);
+    if (common.length >= before.length - start && common !== '') {
+      this.editor.replaceFrom(start, common);
+    }
+    if (candidates.length > 1) {
+      const named = candidates.slice(0, MOST_NAMED).map((one) => safeLine(one.trim()));
+      const more = candidates.length - named.length;
+      this.note = more > 0 ? `${named.join('  ')}  … ${more} more` : named.join('  ');
+    }
+    this.changed();
+  }
+
+  private scroll(pages: number): void {
+    const page = Math.max(1, this.viewRows - 1);
+    const wanted = this.scrolled + pages * page;
+    const all = this.view.rows(this.columns, Math.max(0, wanted) + this.viewRows).length;
+    const most = Math.max(0, all - this.viewRows);
+    if (wanted > most) this.listeners.top?.();
+    this.scrollTo(Math.min(Math.max(0, wanted), most));
+  }
+
+  private scrollTo(rows: number): void {
+    const before = this.looked;
+    this.scrolled = rows;
+    if (this.looked !== before) this.listeners.looks?.();
+  }
+
+  /** Rows for the view, given what is being typed. */
+  private get viewRows(): number {
+    return Math.max(1, this.rows + 1 - this.inputRows().rows.length);
+  }
+
+  private inputRows(): ReturnType<typeof layOut> {
+    const [question] = this.questions;
+    const prompt = question
+      ? `${question.text} `
+      : shortenedPrompt(this.chrome().prompt, Math.floor(this.columns / 2));
+    const shown = question?.secret ? '' : this.editor.text;
+    const laid = layOut(prompt, shown, question?.secret ? 0 : this.editor.cursor, this.columns);
+    const most = Math.max(1, Math.floor(this.rows / INPUT_SHARE));
+    if (laid.rows.length <= most) return laid;
+    const from = Math.min(Math.max(0, laid.row - most + 1), laid.rows.length - most);
+    return {
+      rows: laid.rows.slice(from, from + most),
+      row: laid.row - from,
+      before: laid.before,
+    };
   }
 
   private draw(): void {
-    if (!this.chatting) return;
-    // readline moves up by the rows that it drew last; after `erase` there are none.
-    (this.reader as Interface & { prevRows: number }).prevRows = 0;
-    this.reader.setPrompt(this.prompt);
-    this.reader.prompt(true);
+    if (this.closed) return;
+    const { columns } = this;
+    const input = this.inputRows();
+    const height = Math.max(1, this.rows + 1 - input.rows.length);
+    const all = this.view.rows(columns, height + this.scrolled);
+    this.scrolled = Math.min(this.scrolled, Math.max(0, all.length - height));
+    const end = all.length - this.scrolled;
+    const shown = all.slice(Math.max(0, end - height), end);
+    while (shown.length < height) shown.push('');
+    const rows = [...shown, this.statusRow(columns), ...input.rows].map(onlyColours);
+    const cursorRow = height + 1 + input.row;
+    this.write(rows, cursorRow, onlyColours(input.before));
   }
 
-  private readonly resized = (): void => {
-    this.gate.emit('resize');
+  /** Writes the rows that are not there yet, the one with the cursor last. */
+  private write(rows: readonly string[], cursorRow: number, before: string): void {
+    let output = `${ESC}[?25l`;
+    rows.forEach((row, i) => {
+      if (i === cursorRow || this.drawn[i] === row) return;
+      output += `${ESC}[${i + 1};1H${ESC}[0m${ESC}[2K${row}`;
+    });
+    const behind = rows[cursorRow]!.slice(before.length);
+    // The terminal itself keeps the place: it may count columns in another way.
+    output += `${ESC}[${cursorRow + 1};1H${ESC}[0m${ESC}[2K${before}${ESC}7${behind}${ESC}8`;
+    if (this.drawn.length > rows.length)
+      output += `${ESC}7${ESC}[${rows.length + 1};1H${ESC}[J${ESC}8`;
+    this.drawn = [...rows];
+    this.terminal.write(`${output}${ESC}[?25h`);
+  }
+
+  private statusRow(columns: number): string {
+    const { dim } = this.style;
+    const more = this.scrolled > 0 ? ['more below: Page Down'] : [];
+    const chrome = this.chrome();
+    const left = this.note === '' ? [...chrome.left, ...more] : [this.note];
+    const right = chrome.right.join(' · ');
+    const start = left.length === 0 ? '' : `── ${left.join(' · ')} `;
+    const room = columns - displayWidth(right) - (right === '' ? 0 : 4);
+    const shownLeft = shortened(start, Math.max(8, room));
+    const end = right === '' ? '' : ` ${right} ──`;
+    const rule = '─'.repeat(Math.max(1, columns - displayWidth(shownLeft) - displayWidth(end)));
+    return dim(rowsOf(`${shownLeft}${rule}${end}`, columns)[0]!);
+  }
+
+  private suspend(): void {
+    this.terminal.write(LEAVE);
+    this.input.setRawMode(false);
+    process.kill(process.pid, 'SIGTSTP');
+  }
+
+  private readonly resumed = (): void => {
+    if (this.closed) return;
+    this.input.setRawMode(true);
+    this.terminal.write(ENTER);
+    this.drawn = [];
+    this.changed();
   };
+
+  private readonly resized = (): void => {
+    this.drawn = [];
+    if (!this.closed) this.terminal.write(`${ESC}[2J`);
+    this.changed();
+  };
+
+  /** No more input comes: whoever waits for it is told. */
+  private readonly ended = (): void => {
+    this.over = true;
+    for (const { answer } of this.questions.splice(0)) answer(null);
+    this.queue.end();
+  };
+
+  /** Leaves the terminal as it was. Also when the program ends in another way than it should. */
+  private readonly restore = (): void => {
+    if (this.closed) return;
+    this.closed = true;
+    for (const timer of [this.drawTimer, this.restTimer]) if (timer) clearTimeout(timer);
+    const words = this.lastWords.map((line) => onlyColours(line) + '\n').join('');
+    try {
+      this.input.setRawMode(false);
+      this.terminal.write(LEAVE + words);
+    } catch {
+      // The terminal is gone.
+    }
+  };
+}
+
+/** A prompt that leaves room for what is typed. */
+function shortenedPrompt(prompt: string, width: number): string {
+  return displayWidth(prompt) <= width ? prompt : `${shortened(prompt, width - 2)}> `;
+}
+
+/** What all these begin with. */
+function commonStart(texts: readonly string[]): string {
+  const [first = '', ...others] = texts;
+  let length = first.length;
+  for (const text of others) {
+    while (!text.toLowerCase().startsWith(first.slice(0, length).toLowerCase())) length--;
+  }
+  return first.slice(0, length).toWellFormed() === first.slice(0, length)
+    ? first.slice(0, length)
+    : first.slice(0, length - 1);
 }

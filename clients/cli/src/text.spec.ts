@@ -6,7 +6,7 @@ import { clockTime, contentText, messageLines, presenceText } from './message-li
 import { safeLine, safeText } from './safe-text';
 import { colours, plain } from './style';
 import { UnderWay } from './under-way';
-import { displayRows, displayWidth, shortened, wrap } from './width';
+import { displayWidth, shortened, wrap } from './width';
 
 const ESC = '\u001b';
 
@@ -42,15 +42,6 @@ describe('width on a terminal', () => {
     ['e\u0301', 1],
     [`${ESC}[1mbold${ESC}[22m`, 4],
   ])('%j: %i', (text, width) => expect(displayWidth(text)).toBe(width));
-
-  it.each([
-    ['', 10, 1],
-    ['0123456789', 10, 1],
-    ['0123456789a', 10, 2],
-    ['one\ntwo', 10, 2],
-  ])('%j on %i columns takes %i rows', (text, columns, rows) => {
-    expect(displayRows(text, columns)).toBe(rows);
-  });
 
   it('wraps between words, and inside a word that is too long', () => {
     expect(wrap('the quick brown fox', 10)).toEqual(['the quick', 'brown fox']);
@@ -152,7 +143,8 @@ describe('errors in words', () => {
   it.each([
     [new TidingsError('bad_credentials'), 'User name or password is wrong.'],
     [new TidingsError('username_taken'), 'This user name is taken. Please choose another one.'],
-    [new TidingsError('weak_password', { detail: 'Too short' }), 'Too short (weak_password)'],
+    [new TidingsError('weak_password', { detail: 'Too short' }), 'Too short.'],
+    [new TidingsError('rate_limited', { retryAfterMs: 3_000 }), 'Please wait 3 seconds.'],
     [
       new NetworkError('Cannot reach http://x'),
       'Cannot reach http://x. Is the server running, and its address right?',
@@ -161,13 +153,18 @@ describe('errors in words', () => {
     ['text', 'text'],
   ])('%s', (error, sentence) => expect(friendly(error)).toContain(sentence));
 
-  it('names the fields that are wrong', () => {
-    const errors = [{ path: 'email', message: 'not an address' }];
-    const detail = 'email: not an address';
-    expect(friendly(new TidingsError('invalid_request', { errors, detail }))).toBe(detail);
-    expect(friendly(new TidingsError('weak_password', { errors, detail: 'Weak' }))).toBe(
-      'Weak (weak_password) (email: not an address)',
-    );
+  it.each([
+    [['messageTtlSeconds'], 'Messages can stay from 10 seconds to 365 days.'],
+    [['email', 'email'], 'That is not an e-mail address.'],
+    [['members.3.username'], 'A user name has 3 to 32 letters or digits.'],
+    [['query'], 'Please type at least two letters of the name, and not more than a name has.'],
+  ])('says in words what is wrong with %j, and nothing of schemas', (paths, sentence) => {
+    const errors = paths.map((path) => ({
+      path,
+      message: 'Too small: expected number to be >=10',
+    }));
+    const detail = 'messageTtlSeconds: Too small';
+    expect(friendly(new TidingsError('invalid_request', { errors, detail }))).toBe(sentence);
   });
 
   it('says plainly what is the matter with a file', async () => {

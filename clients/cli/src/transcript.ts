@@ -120,7 +120,8 @@ export class Transcript {
     return shortened(`${clockTime(sentAt)}  ${text}`, PIECE);
   }
 
-  private linesOf(message: Message): string[] {
+  /** The lines of one message as it is now, for so many columns. */
+  linesOf(message: Message, columns = this.parts.screen.columns): string[] {
     const { screen, files, people } = this.parts;
     const { content, senderId, version, deleted } = message;
     if (content.kind === 'event') {
@@ -137,7 +138,7 @@ export class Transcript {
         text: contentText(content, deleted, files.number(message)) + changed,
         own,
       },
-      screen.columns,
+      columns,
       screen.style,
     );
   }

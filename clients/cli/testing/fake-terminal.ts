@@ -1,64 +1,63 @@
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { completeCommand } from '../src/help';
+import { Unicode11Addon } from '@xterm/addon-unicode11';
+import { Terminal } from '@xterm/headless';
 import { TerminalScreen } from '../src/terminal-screen';
 
 export const ESC = '\u001b';
-export const tick = () => new Promise((resolve) => setImmediate(resolve));
 
-/** What a terminal shows: enough of its control sequences for what readline writes. */
+/** What a terminal shows: a real emulator (xterm.js without a window) behind a stream. */
 class FakeTerminal extends PassThrough {
   readonly isTTY = true;
-  readonly rows = 24;
-  shown: string[] = [''];
-  private row = 0;
-  private column = 0;
+  readonly emulator: Terminal;
+  /** Everything that was written to it. */
+  written = '';
+  bells = 0;
 
-  constructor(readonly columns: number) {
+  constructor(
+    public columns: number,
+    public rows: number,
+  ) {
     super();
-    this.on('data', (chunk: Buffer) => this.show(chunk.toString()));
+    this.emulator = new Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.emulator.loadAddon(new Unicode11Addon());
+    this.emulator.unicode.activeVersion = '11';
+    this.emulator.onBell(() => this.bells++);
   }
 
+  override _transform(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.written += chunk.toString();
+    this.emulator.write(chunk, () => done());
+  }
+
+  /** The rows of the window. */
+  get window(): string[] {
+    const { active } = this.emulator.buffer;
+    return Array.from(
+      { length: this.rows },
+      (_, i) =>
+        active
+          .getLine(active.baseY + i)
+          ?.translateToString(true)
+          .trimEnd() ?? '',
+    );
+  }
+
+  /** The rows of the window that are not empty. */
   get lines(): string[] {
-    return this.shown.map((row) => row.trimEnd());
+    return this.window.filter((row) => row !== '');
   }
 
-  private show(text: string): void {
-    const tokens = new RegExp(`${ESC}\\[(\\d*)(?:;\\d+)?([A-Za-z])|[\\s\\S]`, 'gu');
-    for (const [all, count, command] of text.matchAll(tokens)) {
-      if (command !== undefined) this.control(command, Number(count || '1'));
-      else if (all === '\r') this.column = 0;
-      else if (all === '\n') this.down();
-      else this.put(all);
-    }
+  get cursor(): { row: number; column: number } {
+    const { cursorX, cursorY } = this.emulator.buffer.active;
+    return { row: cursorY, column: cursorX };
   }
 
-  private control(command: string, n: number): void {
-    if (command === 'H') [this.row, this.column] = [n - 1, 0];
-    else if (command === 'A') this.row = Math.max(0, this.row - n);
-    else if (command === 'G') this.column = n - 1;
-    else if (command === 'C') this.column += n;
-    else if (command === 'D') this.column = Math.max(0, this.column - n);
-    else if (command === 'J') {
-      this.shown = this.shown.slice(0, this.row + 1);
-      this.shown[this.row] = (this.shown[this.row] ?? '').slice(0, this.column);
-    }
-  }
-
-  private put(character: string): void {
-    if (this.column >= this.columns) {
-      this.column = 0;
-      this.down();
-    }
-    const row = (this.shown[this.row] ?? '').padEnd(this.column);
-    this.shown[this.row] = row.slice(0, this.column) + character + row.slice(this.column + 1);
-    this.column++;
-  }
-
-  private down(): void {
-    this.row++;
-    this.column = 0;
-    this.shown[this.row] ??= '';
+  resize(columns: number, rows: number): void {
+    this.emulator.resize(columns, rows);
+    this.columns = columns;
+    this.rows = rows;
+    this.emit('resize');
   }
 }
 
@@ -72,9 +71,9 @@ class FakeKeyboard extends PassThrough {
   }
 }
 
-/** Runs a check until it stops throwing; throws the last failure after 10 s. */
-export async function soon(check: () => void): Promise<void> {
-  const deadline = performance.now() + 10_000;
+/** Runs a check until it stops throwing; throws the last failure after 4 s. */
+export async function soon<T>(check: () => T): Promise<T> {
+  const deadline = performance.now() + 4_000;
   for (;;) {
     try {
       return check();
@@ -86,19 +85,16 @@ export async function soon(check: () => void): Promise<void> {
 }
 
 /** A terminal screen with a keyboard and a window that a test looks at. */
-export function openTerminal(columns = 40) {
+export function openTerminal(columns = 40, rows = 24) {
   const keyboard = new FakeKeyboard();
-  const terminal = new FakeTerminal(columns);
+  const terminal = new FakeTerminal(columns, rows);
   let interrupts = 0;
   const screen = new TerminalScreen(
     keyboard as unknown as ReadStream,
     terminal as unknown as WriteStream,
     () => interrupts++,
-    completeCommand,
   );
-  const type = async (text: string): Promise<void> => {
-    keyboard.write(text);
-    await tick();
-  };
+  terminal.resume();
+  const type = (text: string): void => void keyboard.write(text);
   return { keyboard, terminal, screen, type, interrupts: () => interrupts };
 }

@@ -10,7 +10,7 @@ import type {
   Contact,
   Conversation,
   ConversationPatch,
-  Device,
+  DevicesAnswer,
   GroupBody,
   HistoryPage,
   LoginAnswer,
@@ -29,7 +29,7 @@ import type {
   User,
 } from '@tidings/common/contracts/http';
 import type { Trace } from '@tidings/common/contracts/trace';
-import type { HttpCall, HttpClient, UploadData } from './http';
+import type { HttpCall, HttpClient, UploadData, UploadOptions } from './http';
 import type { TokenKeeper } from './tokens';
 
 /** Which part of a list. */
@@ -52,6 +52,8 @@ export interface ServerInfo {
   limits: Record<string, number>;
   login: string[];
   policy: string;
+  /** `search`: users are found by the beginning of their names; `list`: everybody can be listed. */
+  users: string;
 }
 
 /** A call as the logged-in user. */
@@ -108,8 +110,8 @@ export class TidingsApi {
     return this.call({ method: 'POST', path: '/v1/me/password', body });
   }
 
-  /** The devices that are logged in, the last used first. */
-  devices(): Promise<{ items: Device[] }> {
+  /** The devices that are logged in, the last used first, and wrong passwords that were tried. */
+  devices(): Promise<DevicesAnswer> {
     return this.call({ method: 'GET', path: '/v1/me/devices' });
   }
 
@@ -123,7 +125,10 @@ export class TidingsApi {
     return this.call({ method: 'PATCH', path: '/v1/me', body });
   }
 
-  /** Users whose name begins with `query`; without it everybody. */
+  /**
+   * Users whose name begins with `query`, of `userQueryMinChars` characters or more; without it
+   * everybody, where the server allows that (`users: "list"`), else `invalid_request`.
+   */
   searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
   }
@@ -264,11 +269,16 @@ export class TidingsApi {
    * Uploads an image or a file for a conversation. What begins as a JPEG, PNG, WebP or GIF is an
    * image, whatever `type` says.
    */
-  upload(conversationId: string, data: UploadData, type: string): Promise<MediaAnswer> {
+  upload(
+    conversationId: string,
+    data: UploadData,
+    type: string,
+    { onProgress, signal }: UploadOptions = {},
+  ): Promise<MediaAnswer> {
     const headers = { [CONVERSATION_HEADER]: conversationId };
-    const bytes = { data, type };
+    const bytes = { data, type, onProgress };
     const timeoutMs = UPLOAD_TIMEOUT_MS;
-    return this.call({ method: 'POST', path: '/v1/media', headers, bytes, timeoutMs });
+    return this.call({ method: 'POST', path: '/v1/media', headers, bytes, timeoutMs, signal });
   }
 
   /** The bytes of an upload, or of an image's thumbnail, as an answer whose body is to be read. */

@@ -1,3 +1,4 @@
+import { UnsupportedError } from './errors';
 import type { SocketHandlers, Transport, TransportSocket } from './transport';
 
 /** The part of the browser's WebSocket that is used here. */
@@ -19,12 +20,12 @@ const OPEN = 1;
  * Transport over the browser's WebSocket. It does not show pings, so {@link Transport.seesPings} is
  * false.
  *
- * @throws Error when this environment has no WebSocket
+ * @throws UnsupportedError when this environment has no WebSocket
  */
 export function browserTransport(socketClass?: BrowserSocketClass): Transport {
   const Socket =
     socketClass ?? (globalThis as unknown as { WebSocket?: BrowserSocketClass }).WebSocket;
-  if (!Socket) throw new Error('This environment has no WebSocket');
+  if (!Socket) throw new UnsupportedError('WebSocket');
   return {
     seesPings: false,
     open: (url, protocols, handlers) => openSocket(new Socket(url, protocols), handlers),

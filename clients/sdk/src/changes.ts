@@ -1,5 +1,5 @@
 import type { Content, Message } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { isErrorCode, TidingsError } from '@tidings/common/contracts/errors';
 import type { ChangeFrame, ErrorFrame } from '@tidings/common/contracts/frames';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
@@ -94,7 +94,8 @@ export class Changes {
       asked.dueAt = this.deps.clock.now() + Math.max(error.retryAfterMs ?? 0, pause);
       return true;
     }
-    const code = error.code as TidingsError['code'];
+    // A later version of the server may have codes that are not known here.
+    const code = isErrorCode(error.code) ? error.code : 'invalid_request';
     this.settle(asked.changeId)?.reject(new TidingsError(code, { detail: error.detail }));
     return true;
   }

@@ -10,7 +10,7 @@ import type { StopReason } from './connection';
 import { ConversationClient } from './conversation-client';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
-import type { UploadData } from './http';
+import type { UploadData, UploadOptions } from './http';
 import { Live } from './live';
 import { MemoryOutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
@@ -107,9 +107,9 @@ export class TidingsClient extends ConversationClient {
    */
   async start(): Promise<void> {
     const session = this.tokens.current;
-    if (!session) throw new StoppedError('Log in first');
+    if (!session) throw new StoppedError('not_logged_in');
     if (this.started || this.current === 'stopped') {
-      throw new StoppedError('A client starts only once');
+      throw new StoppedError(this.started ? 'started_twice' : 'stopped');
     }
     this.started = true;
     const live = this.makeLive(session);
@@ -133,12 +133,13 @@ export class TidingsClient extends ConversationClient {
    * Sends a text, or another content such as an uploaded image; gives its handle at once, also
    * without a connection.
    *
-   * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`
+   * @throws InvalidCallError when an argument cannot be meant; it names which and why
+   * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`, with the field
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
    */
   send(message: Recipient & Sendable): Outgoing {
-    if (!this.live) throw new StoppedError('Start first');
+    if (!this.live) throw new StoppedError('not_started');
     return this.live.send(message);
   }
 
@@ -167,10 +168,11 @@ export class TidingsClient extends ConversationClient {
   async sendImage(
     recipient: Recipient,
     image: { data: UploadData; type: string; caption?: string },
+    options?: UploadOptions,
   ): Promise<Outgoing> {
     const { caption, data } = image;
     const type = image.type.startsWith('image/') ? image.type : 'image/unknown';
-    const { place, mediaId } = await this.uploaded(recipient, { data, type });
+    const { place, mediaId } = await this.uploaded(recipient, { data, type }, options);
     const content: Content = { kind: 'image', mediaId, ...(caption && { caption }) };
     return this.send({ ...place, content });
   }
@@ -179,8 +181,9 @@ export class TidingsClient extends ConversationClient {
   async sendFile(
     recipient: Recipient,
     file: { data: UploadData; type: string; name: string },
+    options?: UploadOptions,
   ): Promise<Outgoing> {
-    const { place, mediaId, isImage } = await this.uploaded(recipient, file);
+    const { place, mediaId, isImage } = await this.uploaded(recipient, file, options);
     const content: Content = isImage
       ? { kind: 'image', mediaId, caption: file.name }
       : { kind: 'file', mediaId, name: file.name };
@@ -194,7 +197,7 @@ export class TidingsClient extends ConversationClient {
    * @throws StoppedError before {@link start}, or when the client ends first
    */
   whenSynced(): Promise<void> {
-    return this.live?.whenSynced() ?? Promise.reject(new StoppedError('Start first'));
+    return this.live?.whenSynced() ?? Promise.reject(new StoppedError('not_started'));
   }
 
   /**
@@ -209,13 +212,17 @@ export class TidingsClient extends ConversationClient {
     message: { conversationId: string; messageId: string },
     written: Written | null,
   ): Promise<Message> {
-    return this.live?.change(message, written) ?? Promise.reject(new StoppedError('Start first'));
+    return this.live?.change(message, written) ?? Promise.reject(new StoppedError('not_started'));
   }
 
-  private async uploaded(recipient: Recipient, { data, type }: { data: UploadData; type: string }) {
+  private async uploaded(
+    recipient: Recipient,
+    { data, type }: { data: UploadData; type: string },
+    options?: UploadOptions,
+  ) {
     const conversationId =
       'to' in recipient ? await this.directId(recipient.to) : recipient.conversationId;
-    const { mediaId, width } = await this.api.upload(conversationId, data, type);
+    const { mediaId, width } = await this.api.upload(conversationId, data, type, options);
     return { place: { conversationId }, mediaId, isImage: width !== undefined };
   }
 

@@ -154,7 +154,7 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
    * @throws StoppedError without a login
    */
   async leave(conversationId: string): Promise<void> {
-    if (!this.session) throw new StoppedError('Log in first');
+    if (!this.session) throw new StoppedError('not_logged_in');
     await this.api.removeMember(conversationId, this.session.user.id);
   }
 

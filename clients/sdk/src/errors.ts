@@ -1,23 +1,113 @@
+/**
+ * What a call of the SDK can fail with, beside the server's refusals ({@link TidingsError} with the
+ * codes of docs/PROTOCOL.md). `code` is for programs, `message` for the developer; both are stable
+ * enough to log, only `code` to decide by.
+ *
+ * | class | code | whose turn it is |
+ * |---|---|---|
+ * | InvalidCallError | `invalid_call` | the developer's: `problems` names each argument and its rule |
+ * | StoppedError | `not_started`, `not_logged_in`, `started_twice`, `stopped` | the developer's, or nobody's at the end |
+ * | UnsupportedError | `unsupported` | the developer's: this environment lacks something |
+ * | OutboxFullError | `outbox_full` | the person's: wait; `limit` is how many fit |
+ * | StoreError | `store_failed` | the machine's; `cause` has what it said |
+ * | NetworkError | `network` | nobody's: the call may be repeated |
+ */
+export abstract class ClientError extends Error {
+  abstract readonly code: ClientErrorCode;
+}
+
+/** Codes of {@link ClientError}; none of them is a code of the server. */
+export type ClientErrorCode =
+  | 'network'
+  | 'not_started'
+  | 'not_logged_in'
+  | 'started_twice'
+  | 'stopped'
+  | 'outbox_full'
+  | 'invalid_call'
+  | 'unsupported'
+  | 'store_failed';
+
 /** None of the servers could be reached, or none answered in time. The call may be repeated. */
-export class NetworkError extends Error {
+export class NetworkError extends ClientError {
+  readonly code = 'network';
+
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'NetworkError';
   }
 }
 
-/** The client was stopped while this was under way, or needs a login first. */
-export class StoppedError extends Error {
-  constructor(message = 'The client is stopped') {
-    super(message);
+/** Why a client does not take a call in its present state. */
+export type StoppedCode = 'not_started' | 'not_logged_in' | 'started_twice' | 'stopped';
+
+const STOPPED: Record<StoppedCode, string> = {
+  not_started: 'The client is not started: await client.start() first',
+  not_logged_in: 'Nobody is logged in: login() or restore() first',
+  started_twice: 'A client starts only once: make another one',
+  stopped: 'The client is stopped',
+};
+
+/** The client was stopped while this was under way, or is not ready for it: `code` says which. */
+export class StoppedError extends ClientError {
+  constructor(readonly code: StoppedCode = 'stopped') {
+    super(STOPPED[code]);
     this.name = 'StoppedError';
   }
 }
 
 /** The outbox holds as many messages as it may; nothing was taken. */
-export class OutboxFullError extends Error {
+export class OutboxFullError extends ClientError {
+  readonly code = 'outbox_full';
+
   constructor(readonly limit: number) {
     super(`More than ${limit} messages are waiting to be sent`);
     this.name = 'OutboxFullError';
+  }
+}
+
+/** One argument of a call that cannot be meant. */
+export interface CallProblem {
+  /** Dotted path of the argument, e.g. `content.mediaId`. */
+  path: string;
+  /** What is expected there, e.g. `a lower-case UUID is expected`. */
+  rule: string;
+}
+
+/** A call that can never succeed as it was made; nothing was sent, kept or asked for. */
+export class InvalidCallError extends ClientError {
+  readonly code = 'invalid_call';
+
+  constructor(
+    /** The method, e.g. `send`. */
+    readonly call: string,
+    /** What is wrong with its arguments; at least one. */
+    readonly problems: readonly CallProblem[],
+  ) {
+    super(`${call}: ${problems.map(({ path, rule }) => `${path}: ${rule}`).join('; ')}`);
+    this.name = 'InvalidCallError';
+  }
+}
+
+/** This environment lacks what was asked for. */
+export class UnsupportedError extends ClientError {
+  readonly code = 'unsupported';
+
+  constructor(
+    /** E.g. `WebSocket`. */
+    readonly missing: string,
+  ) {
+    super(`This environment has no ${missing}`);
+    this.name = 'UnsupportedError';
+  }
+}
+
+/** The place where unsent messages are kept cannot be used. */
+export class StoreError extends ClientError {
+  readonly code = 'store_failed';
+
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StoreError';
   }
 }

@@ -4,10 +4,18 @@ import {
   type ErrorCode,
   type FieldError,
 } from '@tidings/common/contracts/errors';
-import { NetworkError } from './errors';
+import { InvalidCallError, NetworkError } from './errors';
 
 /** What can be uploaded; a stream can be sent only once. */
 export type UploadData = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+/** What an application may want of an upload. */
+export interface UploadOptions {
+  /** Told how many bytes have been handed to the network, and again from 0 when it begins anew. */
+  onProgress?: (sent: number) => void;
+  /** Gives the upload up. */
+  signal?: AbortSignal;
+}
 
 /** One HTTP call. */
 export interface HttpCall {
@@ -18,7 +26,7 @@ export interface HttpCall {
   /** Sent as JSON. */
   body?: unknown;
   /** Sent as it is, instead of `body`. */
-  bytes?: { data: UploadData; type: string };
+  bytes?: { data: UploadData; type: string; onProgress?: UploadOptions['onProgress'] };
   headers?: Record<string, string>;
   token?: string;
   /** Whether it may be tried on another server when nobody knows if it was carried out. */
@@ -54,7 +62,12 @@ export class HttpClient {
 
   constructor(private readonly options: HttpOptions) {
     this.servers = options.servers.map(withoutSlash);
-    if (this.servers.length === 0) throw new Error('At least one server address is needed');
+    const wrong = this.servers.filter((server) => !/^https?:$/.test(schemeOf(server)));
+    if (this.servers.length === 0 || wrong.length > 0) {
+      const rule = 'addresses like http://127.0.0.1:8080 are expected, at least one';
+      const path = wrong.length > 0 ? `servers.${this.servers.indexOf(wrong[0]!)}` : 'servers';
+      throw new InvalidCallError('new TidingsClient', [{ path, rule }]);
+    }
     this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
@@ -122,12 +135,13 @@ export class HttpClient {
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (call.bytes) headers['content-type'] = call.bytes.type;
     const json = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const bytes = call.bytes && bodyOf(call.bytes);
     const response = await this.fetch(server + call.path + queryText(call.query), {
       method: call.method,
       headers,
-      body: call.bytes?.data ?? json,
+      body: bytes ?? json,
       // A stream is sent while the answer is awaited; fetch asks for this word then.
-      ...(call.bytes?.data instanceof ReadableStream && { duplex: 'half' as const }),
+      ...(bytes instanceof ReadableStream && { duplex: 'half' as const }),
       signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
     });
     const date = response.headers.get('date');
@@ -139,6 +153,32 @@ export class HttpClient {
   private leave(server: string): void {
     if (this.server === server) this.current = (this.current + 1) % this.servers.length;
   }
+}
+
+/** Bytes of an upload are handed over in pieces of this size when somebody wants to know how far it is. */
+const PIECE_BYTES = 64 * 1024;
+
+/** The bytes as they are, or as a stream that tells how much of them was taken. */
+function bodyOf({ data, onProgress }: NonNullable<HttpCall['bytes']>): UploadData {
+  if (!onProgress || !(data instanceof Uint8Array)) return data;
+  let sent = 0;
+  onProgress(0);
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        const piece = data.subarray(sent, sent + PIECE_BYTES);
+        sent += piece.length;
+        if (piece.length > 0) controller.enqueue(piece);
+        if (sent >= data.length) controller.close();
+        onProgress(sent);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function schemeOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).protocol : '';
 }
 
 function withoutSlash(address: string): string {

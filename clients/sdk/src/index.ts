@@ -20,9 +20,26 @@ export {
   type ServerInfo,
 } from './api';
 export { Account, type AccountEvent, type AccountLists } from './account';
-export { HttpClient, type HttpCall, type HttpOptions, type UploadData } from './http';
+export {
+  HttpClient,
+  type HttpCall,
+  type HttpOptions,
+  type UploadData,
+  type UploadOptions,
+} from './http';
 export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
-export { NetworkError, OutboxFullError, StoppedError } from './errors';
+export {
+  ClientError,
+  InvalidCallError,
+  NetworkError,
+  OutboxFullError,
+  StoppedError,
+  StoreError,
+  UnsupportedError,
+  type CallProblem,
+  type ClientErrorCode,
+  type StoppedCode,
+} from './errors';
 export type { ReceiptNews } from './receipt-book';
 export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';
@@ -34,7 +51,12 @@ export type { SocketHandlers, Transport, TransportSocket } from './transport';
 export { readFrame, type IncomingFrame } from './frames';
 export type { ChangedFrame } from '@tidings/common/contracts/frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
-export { TidingsError, isErrorCode, type ErrorCode } from '@tidings/common/contracts/errors';
+export {
+  TidingsError,
+  isErrorCode,
+  type ErrorCode,
+  type FieldError,
+} from '@tidings/common/contracts/errors';
 export type { Extras } from '@tidings/common/contracts/extras';
 export type {
   Content,

@@ -1,3 +1,4 @@
+import { UnsupportedError } from './errors';
 import {
   committed,
   openDatabase,
@@ -20,13 +21,13 @@ export class IndexedDbOutboxStore implements OutboxStore {
   private readonly underWay = new Set<Promise<void>>();
   private readonly factory: IdbFactory;
 
-  /** @throws Error when this environment has no IndexedDB */
+  /** @throws UnsupportedError when this environment has no IndexedDB */
   constructor(
     private readonly name: string,
     factory?: IdbFactory,
   ) {
     const found = factory ?? (globalThis as unknown as { indexedDB?: IdbFactory }).indexedDB;
-    if (!found) throw new Error('This environment has no IndexedDB');
+    if (!found) throw new UnsupportedError('IndexedDB');
     this.factory = found;
   }
 

@@ -1,3 +1,5 @@
+import { StoreError } from './errors';
+
 /** The part of the Indexed Database API 3.0 (W3C) that is used here; the browser's types need the DOM. */
 export interface IdbRequest<T = unknown> {
   readonly result: T;
@@ -52,7 +54,7 @@ export function openDatabase(
   return new Promise((resolve, reject) => {
     const request = factory.open(name, 1);
     request.onupgradeneeded = () => upgrade(request.result);
-    request.onblocked = () => reject(new Error(`The database ${name} is in use elsewhere`));
+    request.onblocked = () => reject(new StoreError(`The database ${name} is in use elsewhere`));
     request.onerror = () => reject(toError(request.error));
     request.onsuccess = () => resolve(request.result);
   });
@@ -68,5 +70,6 @@ export function committed(transaction: IdbTransaction): Promise<void> {
 }
 
 function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(`The database failed: ${String(error)}`);
+  const said = error instanceof Error ? error.message : String(error);
+  return new StoreError(`The database failed: ${said}`, error);
 }

@@ -11,7 +11,7 @@ import { Changes } from './changes';
 import { Connection, type WelcomeFrame } from './connection';
 import { Details } from './details';
 import { Expiry } from './expiry';
-import { StoppedError } from './errors';
+import { InvalidCallError, StoppedError } from './errors';
 import type { IncomingFrame } from './frames';
 import { Lifetimes } from './lifetimes';
 import type { LiveDeps } from './live-deps';
@@ -108,7 +108,7 @@ export class Live {
   /** See TidingsClient.send. */
   send(message: Recipient & Sendable): Outgoing {
     if (this.over) throw new StoppedError();
-    if (!this.opened) throw new StoppedError('Start first');
+    if (!this.opened) throw new StoppedError('not_started');
     const outgoing = this.sending.send(message);
     if ('conversationId' in message) this.typing.typing(message.conversationId, false);
     return outgoing;
@@ -120,8 +120,15 @@ export class Live {
     written: Written | null,
   ): Promise<Message> {
     if (this.over) throw new StoppedError();
-    if (!this.opened) throw new StoppedError('Start first');
-    const content = written && contentOf(written);
+    if (!this.opened) throw new StoppedError('not_started');
+    const call = written ? 'edit' : 'deleteMessage';
+    const named = { conversationId, messageId } as Record<string, unknown>;
+    const missing = Object.keys(named).filter((name) => typeof named[name] !== 'string');
+    if (missing.length > 0) {
+      const problems = missing.map((path) => ({ path, rule: 'an id is expected' }));
+      throw new InvalidCallError(call, problems);
+    }
+    const content = written && contentOf(written, call);
     const outcome = await this.sending.outgoing(messageId)?.settled();
     if (outcome?.state === 'failed') throw new TidingsError('not_found');
     if (this.over) throw new StoppedError();

@@ -11,7 +11,7 @@ import type { OutboxEntry } from './outbox-lane';
 import type { OutboxRecord, OutboxStore } from './outbox-store';
 import { Outgoing } from './outgoing';
 import { encodeSend } from './send-frame';
-import { contentOf, type Recipient, type Sendable } from './sendable';
+import { addressOf, contentOf, type Recipient, type Sendable } from './sendable';
 
 export interface SendingDeps {
   store: OutboxStore;
@@ -66,10 +66,9 @@ export class Sending {
 
   /** See TidingsClient.send. */
   send(message: Recipient & Sendable): Outgoing {
+    const address = addressOf(message);
     const content = contentOf(message);
     const messageId = this.deps.newId();
-    const address =
-      'to' in message ? { to: message.to } : { conversationId: message.conversationId };
     const writtenAt = this.deps.serverNow();
     const record: OutboxRecord = {
       messageId,
@@ -81,8 +80,10 @@ export class Sending {
     const conversationId = this.outbox.conversation(record);
     const seconds = conversationId === undefined ? null : this.deps.lifetime(conversationId);
     if (seconds !== null) record.expiresAt = writtenAt + seconds * 1000;
-    if (utf8Bytes(encodeSend(record, true)) > LIMITS.clientFrameBytes) {
-      throw new TidingsError('payload_too_large');
+    const bytes = utf8Bytes(encodeSend(record, true));
+    if (bytes > LIMITS.clientFrameBytes) {
+      const detail = `The whole message is ${bytes} bytes; at most ${LIMITS.clientFrameBytes}`;
+      throw new TidingsError('payload_too_large', { detail });
     }
     const outgoing = this.handle(record);
     try {

@@ -69,7 +69,7 @@ export class TokenKeeper {
    * @throws StoppedError when nobody is logged in
    */
   async token(): Promise<string> {
-    if (!this.session) throw new StoppedError('Log in first');
+    if (!this.session) throw new StoppedError('not_logged_in');
     if (this.session.expiresAt - this.clock.now() > RENEW_BEFORE_MS) {
       return this.session.accessToken;
     }
@@ -78,7 +78,7 @@ export class TokenKeeper {
 
   /** Another access token than `refused`: a new one, unless somebody renewed it meanwhile. */
   async renew(refused: string): Promise<string> {
-    if (!this.session) throw new StoppedError('Log in first');
+    if (!this.session) throw new StoppedError('not_logged_in');
     if (this.session.accessToken !== refused) return this.session.accessToken;
     this.renewing ??= this.refresh(this.session).finally(() => (this.renewing = null));
     return this.renewing;
@@ -91,7 +91,7 @@ export class TokenKeeper {
       body: { refreshToken: session.refreshToken },
       repeatable: true,
     });
-    if (this.session !== session) throw new StoppedError('Logged out meanwhile');
+    if (this.session !== session) throw new StoppedError('not_logged_in');
     const next = { ...session, ...this.pair(tokens) };
     await this.save(next);
     this.session = next;

@@ -27,7 +27,7 @@ export function clientTests(given: () => Given): void {
       writeFileSync(join(dir, 'photo.jpg'), await photo({ width: 60, height: 40, orientation: 6 }));
       writeFileSync(join(dir, 'notes.txt'), 'some notes');
       const files = new Files(a!);
-      const image = await files.send({ to: bob.id }, join(dir, 'photo.jpg'), 'us');
+      const image = await files.send({ to: bob.id }, join(dir, 'photo.jpg'), { caption: 'us' });
       const file = await files.send({ conversationId: chat.id }, join(dir, 'notes.txt'));
       expect([(await image.settled()).state, (await file.settled()).state]).toEqual([
         'sent',

@@ -76,7 +76,7 @@ export function refusalTests(given: () => Given): void {
     await eventually(() => expect(keptFiles(stack).length).toBe(before.length + 1));
     let answer = '';
     sockets[1]!.on('data', (data: Buffer) => (answer += data.toString()));
-    const refused = /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/;
+    const refused = /^HTTP\/1\.1 408 [^]*"code":"invalid_request"/;
     await eventually(() => expect(answer).toMatch(refused), 15_000);
     expect(keptFiles(stack)).toEqual(before);
     sockets[1]!.destroy();

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 import type { Principal } from './principal';
 import { SessionEnder } from './session-ender';

@@ -1,6 +1,7 @@
 import type { ChangeFrame } from '@tidings/common/contracts/frames';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { Metrics } from '@tidings/common/runtime/metrics';
+import { rateLimited } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';
@@ -11,8 +12,8 @@ const frame = (n: number): ChangeFrame => ({
   ...{ type: 'delete', changeId: `change-${n}`, messageId: 'm', conversationId: 'c' },
 });
 
-function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
-  const fake = fakeConnection(options);
+function setUp() {
+  const fake = fakeConnection();
   const asked: string[] = [];
   const pending: ((outcome: object | null) => void)[] = [];
   const handler = new ChangeHandler({
@@ -28,9 +29,8 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
     },
     writes: new WriteQueue({ overflow: jest.fn() }),
     counts: new SendCounts(new Metrics({ service: 'gateway', node: 'g' })),
-    clock: () => 0,
   });
-  const handle = (n: number): void => handler.handle(fake.connection, frame(n));
+  const handle = (n: number): void => void handler.handle(fake.connection, frame(n));
   const answers = () => fake.frames.map((f) => JSON.parse(f) as Record<string, unknown>);
   return { ...fake, handler, handle, asked, pending, answers };
 }
@@ -72,16 +72,18 @@ describe('ChangeHandler', () => {
   it.each(['image', 'file'] as const)('asks nobody about an edit to another %s', async (kind) => {
     const { handler, connection, asked, answers } = setUp();
     const content = { kind, mediaId: 'm', name: 'n' };
-    handler.handle(connection, { ...frame(1), type: 'edit', content });
+    void handler.handle(connection, { ...frame(1), type: 'edit', content });
     await settle();
     expect(answers()).toMatchObject([{ type: 'error', ref: 'change-1', code: 'not_allowed' }]);
     expect(asked).toEqual([]);
   });
 
-  it("takes a token of the socket's sends for each", () => {
-    const { handle, answers } = setUp({ sends: { perSecond: 1, burst: 2 } });
-    [1, 2, 3].forEach(handle);
-    expect(answers()).toMatchObject([{ ref: 'change-3', code: 'rate_limited', retryable: true }]);
+  it('refuses what came too soon, by its ref', () => {
+    const { handler, connection, asked, answers } = setUp();
+    handler.limited(connection, frame(3), rateLimited(250));
+    const error = { ref: 'change-3', code: 'rate_limited', retryable: true, retryAfterMs: 250 };
+    expect(answers()).toMatchObject([error]);
+    expect(asked).toEqual([]);
   });
 
   it('asks for nothing more when the socket has ended', async () => {

@@ -18,46 +18,47 @@ export interface ChangeHandlerParts {
   service: Pick<ChangeService, 'change'>;
   writes: WriteQueue;
   counts: SendCounts;
-  /** Monotonic milliseconds. */
-  clock: () => number;
 }
 
 /**
  * Answers `edit` and `delete` frames: one after the other per socket, without holding up its other
- * frames. Each takes a token of the socket's sends.
+ * frames.
  */
 export class ChangeHandler implements ChangeFrames {
   private readonly waiting = new Map<Connection, ChangeFrame[]>();
 
   constructor(private readonly parts: ChangeHandlerParts) {}
 
-  /** Takes one change; never throws. */
-  handle(connection: Connection, frame: ChangeFrame): void {
+  /** Takes one change. The promise, if there is one: of all that waits on this socket. */
+  handle(connection: Connection, frame: ChangeFrame): Promise<void> | void {
     const waiting = this.waiting.get(connection);
-    const refusal = this.gate(connection, waiting?.length ?? 0);
-    if (refusal) return this.refuse(connection, frame, refusal);
+    if (waiting && waiting.length >= MOST_CHANGES) {
+      const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
+      return this.refuse(connection, frame, error);
+    }
     if (waiting) {
       waiting.push(frame);
       return;
     }
     this.waiting.set(connection, [frame]);
-    void this.work(connection);
+    return this.work(connection);
   }
 
-  private gate(connection: Connection, waiting: number): TidingsError | null {
-    if (waiting >= MOST_CHANGES) return new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
-    const now = this.parts.clock();
-    if (connection.sends.take(now)) return null;
-    return new TidingsError('rate_limited', { retryAfterMs: connection.sends.waitMs(now) });
+  /** Refuses a change that came too soon. */
+  limited(connection: Connection, frame: ChangeFrame, error: TidingsError): void {
+    this.refuse(connection, frame, error);
   }
 
   private async work(connection: Connection): Promise<void> {
     const waiting = this.waiting.get(connection) ?? [];
-    for (let frame = waiting[0]; frame && !connection.ended; frame = waiting[0]) {
-      await this.answer(connection, frame);
-      waiting.shift();
+    try {
+      for (let frame = waiting[0]; frame && !connection.ended; frame = waiting[0]) {
+        await this.answer(connection, frame);
+        waiting.shift();
+      }
+    } finally {
+      this.waiting.delete(connection);
     }
-    this.waiting.delete(connection);
   }
 
   private async answer(connection: Connection, frame: ChangeFrame): Promise<void> {

@@ -13,13 +13,15 @@ function setUp(ids: string[]) {
   }
   const closes: unknown[] = [];
   const changes: unknown[] = [];
+  const failures: unknown[] = [];
   const delivery = new InboxDelivery({
     table,
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection, code, reason) => closes.push([connection.id, code, reason]),
+    failed: (connection, error) => failures.push([connection.id, error]),
     conversationChanged: (id) => changes.push([id, fakes[0]!.frames.length]),
   });
-  return { delivery, fakes, closes, changes };
+  return { delivery, fakes, closes, changes, failures };
 }
 
 describe('InboxDelivery', () => {
@@ -32,6 +34,22 @@ describe('InboxDelivery', () => {
     delivery.take(Buffer.from(payload));
     expect(fakes.map((f) => f.frames)).toEqual([['{"n":1}'], ['{"n":1}', '{"n":2}']]);
     expect([delivery.delivered, delivery.missed, delivery.skipped]).toEqual([3, 1, 0]);
+  });
+
+  it('gives the others their frame when one socket cannot be written to', () => {
+    const { delivery, fakes, failures } = setUp(['a', 'b', 'c']);
+    const defect = new Error('a defect');
+    fakes[1]!.raw.write = () => {
+      throw defect;
+    };
+    const payload = encodeInbox([
+      { kind: 'push', connections: ['a', 'b', 'c'], frame: '{"n":1}' },
+      { kind: 'push', connections: ['c'], frame: '{"n":2}' },
+    ]);
+    delivery.take(Buffer.from(payload));
+    expect(failures).toEqual([['b', defect]]);
+    expect(fakes[0]!.frames).toEqual(['{"n":1}']);
+    expect(fakes[2]!.frames).toEqual(['{"n":1}', '{"n":2}']);
   });
 
   it('closes connections, and skips items that it does not know', () => {

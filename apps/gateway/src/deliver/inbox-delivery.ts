@@ -8,6 +8,8 @@ export interface InboxDeliveryParts {
   table: ConnectionTable;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
+  /** Writing to this connection threw: notes it and closes the connection. */
+  failed(connection: Connection, error: unknown): void;
   /** A change of a conversation is about to be handed out: what was known of it is old. */
   conversationChanged(conversationId: string): void;
 }
@@ -45,8 +47,17 @@ export class InboxDelivery implements InboxVisitor {
         this.missed += 1;
         continue;
       }
+      this.write(connection, bytes);
+    }
+  }
+
+  /** One socket's trouble must not cost the others their frame. */
+  private write(connection: Connection, bytes: Buffer): void {
+    try {
       this.parts.writes.push(connection, bytes);
       this.delivered += 1;
+    } catch (error) {
+      this.parts.failed(connection, error);
     }
   }
 

@@ -28,6 +28,8 @@ export interface BootKeeperParts {
   logger: Logger;
   /** One inbox entry. */
   deliver: (payload: Buffer) => void;
+  /** Delivering entry number `n` threw; the next ones follow. */
+  setAside: (error: unknown, n: number) => void;
   /**
    * A new boot id is valid: writes all routes anew, with `stale` telling that yet another one has
    * come. Never rejects.
@@ -166,7 +168,7 @@ export class BootKeeper {
   }
 
   private async open(id: string): Promise<Boot> {
-    const { redis, gatewayId, logger, deliver } = this.parts;
+    const { redis, gatewayId, logger, deliver, setAside } = this.parts;
     const blocking = this.parts.blockingRedis();
     const inbox = new Inbox(redis, blocking, { gatewayId, bootId: id });
     const boot = { id, inbox, blocking };
@@ -183,6 +185,7 @@ export class BootKeeper {
     await redisReady(blocking, RETRY_MS).catch(() => undefined);
     void inbox.read({
       onEntry: deliver,
+      onSetAside: setAside,
       onHole: (expected, got) => {
         if (this.boot !== boot) return;
         logger.warn({ expected, got }, 'the inbox has a hole');

@@ -34,6 +34,12 @@ export class TokenBucket {
     return this.tokens >= 1 ? 0 : Math.ceil(((1 - this.tokens) * 1000) / this.rate.perSecond);
   }
 
+  /** Tokens that are there, in part, too. */
+  level(now: number): number {
+    this.refill(now);
+    return this.tokens;
+  }
+
   private refill(now: number): void {
     if (now <= this.refilledAt) return;
     const gained = ((now - this.refilledAt) * this.rate.perSecond) / 1000;

@@ -3,7 +3,7 @@ import { MOST_CONVERSATIONS, REPEAT_MS, TypingState } from './typing-state';
 
 /** A state that has told of these conversations at 0. */
 function telling(...ids: string[]): TypingState {
-  const state = new TypingState(0);
+  const state = new TypingState();
   for (const id of ids) state.told(id, state.begins(id, 0)!);
   return state;
 }
@@ -26,7 +26,7 @@ describe('TypingState', () => {
   });
 
   it('does not tell what has ended, or begun anew, meanwhile', () => {
-    const state = new TypingState(0);
+    const state = new TypingState();
     const noted = state.begins('c', 0)!;
     state.ends('c', 1);
     expect(state.told('c', noted)).toBe(false);
@@ -37,7 +37,7 @@ describe('TypingState', () => {
   });
 
   it('forgets what was refused, so that the next frame is judged anew', () => {
-    const state = new TypingState(0);
+    const state = new TypingState();
     state.refused('c', state.begins('c', 0)!);
     expect(state.begins('c', 1)).not.toBeNull();
   });

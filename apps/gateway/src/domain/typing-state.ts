@@ -1,10 +1,7 @@
 import { TYPING } from '@tidings/common/contracts/typing';
-import { TokenBucket } from './token-bucket';
 
 /** A repetition sooner than this says nothing new, in milliseconds. */
 export const REPEAT_MS = TYPING.repeatMs - 1_000;
-/** What one connection may say that is new. */
-const RATE = { perSecond: 2, burst: 6 };
 /** Conversations in which one connection may write at the same time. */
 export const MOST_CONVERSATIONS = 4;
 
@@ -17,13 +14,13 @@ interface Said {
 
 /** Where the user of one connection is writing, as far as it was said lately. */
 export class TypingState {
-  /** For what is new. */
-  readonly bucket: TokenBucket;
   private readonly said = new Map<string, Said>();
 
-  /** `now`: monotonic milliseconds, here and below. */
-  constructor(now: number) {
-    this.bucket = new TokenBucket(RATE, now);
+  /** Whether a beginning or an end tells the others anything. `now`: monotonic ms, here and below. */
+  isNews(conversationId: string, active: boolean, now: number): boolean {
+    const known = this.said.get(conversationId);
+    if (active) return !known || now - known.at >= REPEAT_MS;
+    return known !== undefined;
   }
 
   /** Notes that the user writes; null: nothing new. Else what {@link told} takes. */

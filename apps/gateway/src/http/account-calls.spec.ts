@@ -33,6 +33,13 @@ describe('news of the account', () => {
         [OTHER_ID, ['contacts']],
       ],
     ],
+    [
+      'a new contact who blocks the user',
+      'PUT /contacts',
+      'contacts.put',
+      { user, mutual: false, added: true, unseen: true },
+      [[USER_ID, ['contacts'], DEVICE_ID]],
+    ],
     ['an old contact', 'PUT /contacts', 'contacts.put', { user, mutual: true, added: false }, []],
     [
       'a contact that is gone',
@@ -59,6 +66,7 @@ describe('news of the account', () => {
     const { status, body } = await ask(gateway, method, `${path}/${OTHER_ID}`, { token });
     expect(status).toBe(method === 'PUT' ? 200 : 204);
     expect(body).not.toHaveProperty('added');
+    expect(body).not.toHaveProperty('unseen');
     expect(gateway.told).toEqual(news);
     delete gateway.answers[name];
   });

@@ -1,4 +1,4 @@
-import { Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import {
   ThrottlerGuard,
   type ThrottlerModuleOptions,
@@ -6,7 +6,9 @@ import {
   type ThrottlerStorage,
 } from '@nestjs/throttler';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
+import { SharedAddresses } from './shared-addresses';
 
 const AUTH_RATE = 'tidings:auth-rate';
 const MINUTE_MS = 60_000;
@@ -67,9 +69,15 @@ export function addressRates(rates: { http: number; auth: number }): ThrottlerMo
   };
 }
 
-/** Refuses addresses that ask too often. */
+/** Refuses addresses that ask too often, unless many clients stand behind one. */
 @Injectable()
 export class AddressRateGuard extends ThrottlerGuard {
+  @Inject(SharedAddresses) private readonly shared!: SharedAddresses;
+
+  protected override shouldSkip(context: ExecutionContext): Promise<boolean> {
+    return Promise.resolve(this.shared.has(context.switchToHttp().getRequest<Request>().ip));
+  }
+
   protected override throwThrottlingException(
     _context: ExecutionContext,
     detail: { timeToBlockExpire: number },

@@ -7,7 +7,7 @@ import { Open } from '../auth/jwt-auth.guard';
 import { LocalAuthGuard } from '../auth/local-auth.guard';
 import { LogoutService } from '../auth/logout.service';
 import { Caller, Granted, type Principal } from '../auth/principal';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 import { AuthRate } from './address-rate.guard';
 

@@ -5,7 +5,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 
 const PAGE = new ZodPipe(pageQuery);

@@ -5,7 +5,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 
 const PAGE = new ZodPipe(pageQuery);
@@ -32,8 +32,9 @@ export class ContactsController {
   @Put(':userId')
   async add(@Caller() caller: Principal, @Param('userId', ID) contactId: string): Promise<Contact> {
     const { userId } = caller;
-    const { added, user, mutual } = await this.storage.call('contacts.put', { userId, contactId });
-    if (added) this.tell(caller, contactId, mutual);
+    const input = { userId, contactId };
+    const { added, user, mutual, unseen } = await this.storage.call('contacts.put', input);
+    if (added) this.tell(caller, contactId, { mutual, unseen });
     return { user, mutual };
   }
 
@@ -41,16 +42,20 @@ export class ContactsController {
   @Delete(':userId')
   async remove(@Caller() caller: Principal, @Param('userId', ID) contactId: string): Promise<void> {
     const input = { userId: caller.userId, contactId };
-    const { removed, mutual } = await this.storage.call('contacts.delete', input);
-    if (removed) this.tell(caller, contactId, mutual);
+    const { removed, mutual, unseen } = await this.storage.call('contacts.delete', input);
+    if (removed) this.tell(caller, contactId, { mutual, unseen });
   }
 
   /**
    * Who has both each other sees it in the contacts; who has been added alone, in `incoming`, and
-   * there too it shows when the adder's contact had added him.
+   * there too it shows when the adder's contact had added him. Who blocks the caller hears nothing.
    */
-  private tell({ userId, deviceId }: Principal, contactId: string, mutual: boolean): void {
+  private tell(
+    { userId, deviceId }: Principal,
+    contactId: string,
+    { mutual, unseen }: { mutual: boolean; unseen: boolean },
+  ): void {
     this.news.tell(userId, mutual ? ['contacts', 'incoming'] : ['contacts'], deviceId);
-    this.news.tell(contactId, [mutual ? 'contacts' : 'incoming']);
+    if (!unseen) this.news.tell(contactId, [mutual ? 'contacts' : 'incoming']);
   }
 }

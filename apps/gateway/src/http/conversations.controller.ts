@@ -16,21 +16,33 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
+import { costsOf } from '../rates/user-rate.guard';
+import { UserRates } from '../rates/user-rates';
 import { CHANGE_CALL, StorageClient } from '../service-clients';
 
 const ID = new ZodPipe(conversationId);
 
 @Controller('conversations')
 export class ConversationsController {
-  constructor(private readonly storage: StorageClient) {}
+  constructor(
+    private readonly storage: StorageClient,
+    private readonly rates: UserRates,
+  ) {}
 
   @Post()
   async open(
-    @Caller() { userId }: Principal,
+    @Caller() caller: Principal,
     @Body(new ZodPipe(conversationBody)) body: ConversationBody,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Conversation> {
-    const { created, conversation } = await this.made(userId, body);
+    const { created, conversation } = await this.made(caller.userId, body);
+    if (!created) {
+      const costs = costsOf('POST /v1/conversations', body);
+      this.rates.giveBack(
+        caller,
+        costs.filter(([name]) => name !== 'read'),
+      );
+    }
     response.status(created ? HttpStatus.CREATED : HttpStatus.OK);
     return conversation;
   }

@@ -1,10 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Ip, Param } from '@nestjs/common';
-import type { Device } from '@tidings/common/contracts/http';
+import type { DevicesAnswer } from '@tidings/common/contracts/http';
 import { uuid } from '@tidings/common/contracts/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { SessionEnder } from '../auth/session-ender';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { DevicePresence } from '../directory/device-presence';
 import { StorageClient } from '../service-clients';
 
@@ -18,8 +18,8 @@ export class DevicesController {
   ) {}
 
   @Get()
-  async list(@Caller() { userId, deviceId }: Principal): Promise<{ items: Device[] }> {
-    const [{ items }, online] = await Promise.all([
+  async list(@Caller() { userId, deviceId }: Principal): Promise<DevicesAnswer> {
+    const [{ items, failedLogins }, online] = await Promise.all([
       this.storage.call('devices.list', { userId }),
       this.presence.online(userId),
     ]);
@@ -29,6 +29,7 @@ export class DevicesController {
         current: device.id === deviceId,
         online: online.has(device.id),
       })),
+      failedLogins,
     };
   }
 

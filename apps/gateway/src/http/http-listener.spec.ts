@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { eventually } from '../../../../test/support/eventually';
 import { ask, LOGIN, startLoggedIn } from '../testing/asking';
 import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
 
@@ -32,6 +33,42 @@ describe('the listener', () => {
     expect(headers.get('access-control-allow-credentials')).toBeNull();
   });
 
+  it('lets a page on another origin send everything that a call may have', async () => {
+    const response = await fetch(`${gateway.url}/media`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://app.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type,x-conversation-id',
+      },
+    });
+    const { status, headers } = response;
+    expect(status).toBe(204);
+    expect(headers.get('access-control-allow-origin')).toBe('https://app.example');
+    for (const method of ['GET', 'PUT', 'POST', 'PATCH', 'DELETE']) {
+      expect(headers.get('access-control-allow-methods')).toContain(method);
+    }
+    expect(headers.get('access-control-allow-headers')).toBe(
+      'authorization,content-type,x-conversation-id',
+    );
+    expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(0);
+  });
+
+  it.each<[string, string, string, { body?: unknown; token?: string }, number]>([
+    ['a body that is no JSON', 'POST', '/auth/login', { body: '{"username":' }, 400],
+    ['a body that is too large', 'POST', '/auth/login', { body: 'x'.repeat(200_000) }, 413],
+    ['no token', 'GET', '/me', {}, 401],
+    ['no such call', 'GET', '/nothing', {}, 404],
+    ['a method that is not known', 'DELETE', '/auth/login', {}, 405],
+  ])('lets a page on another origin read why it is refused: %s', async (_why, ...call) => {
+    const [method, path, options, status] = call;
+    const headers = { origin: 'https://app.example' };
+    const answer = await ask(gateway, method, path, { ...options, headers });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After');
+  });
+
   it.each([
     ['what is no HTTP', 'hello\r\n\r\n', 400],
     [
@@ -54,6 +91,37 @@ describe('the listener', () => {
     expect(text).toContain('application/problem+json');
     const [, body] = text.split('\r\n\r\n');
     expect(JSON.parse(body!)).toMatchObject({ status, code: 'invalid_request', retryable: false });
+  });
+
+  it.each([
+    ['h2c', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk'],
+    ['something else', 'Connection: upgrade\r\nUpgrade: foo/2, bar'],
+    ['WebSocket among others', 'Connection: Upgrade\r\nUpgrade: h2c, websocket'],
+    ['nothing', 'Connection: Upgrade\r\nUpgrade:'],
+  ])('answers calls that offer %s as if they did not', async (_what, headers) => {
+    const body = JSON.stringify(LOGIN);
+    const login = [
+      'POST /v1/auth/login HTTP/1.1',
+      'Host: x',
+      headers,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      `\r\n${body}`,
+    ].join('\r\n');
+    const unknown = `GET /v1/nothing HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`;
+    const last = `GET /v1/ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+    const socket = connect(gateway.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString()));
+    const statuses = () => [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+    // one connection for all, each behind the answer to the one before
+    for (const [n, request] of [login, unknown, last].entries()) {
+      socket.write(request);
+      await eventually(() => expect(statuses()).toHaveLength(n + 1));
+    }
+    socket.destroy();
+    expect(statuses()).toEqual(['200', '404', '426']);
+    expect(text).toMatch(/^Upgrade: websocket\r$/m);
   });
 
   it('ends a request whose headers come too slowly', async () => {
@@ -117,6 +185,17 @@ describe('rates per address', () => {
     expect([await from('10.0.0.1'), await from('10.0.0.2'), await from('10.0.0.1')]).toEqual([
       200, 200, 429,
     ]);
+    await behind.app.close();
+  });
+
+  it('does not count what comes from an address behind which many clients stand', async () => {
+    const behind = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '1', SHARED_ADDRESSES: '10.0.0.1', TRUST_PROXY: '1' },
+    });
+    const from = async (address: string) =>
+      (await ask(behind, 'GET', '', { headers: { 'x-forwarded-for': address } })).status;
+    for (let i = 0; i < 3; i++) expect(await from('10.0.0.1')).toBe(200);
+    expect([await from('10.0.0.2'), await from('10.0.0.2')]).toEqual([200, 429]);
     await behind.app.close();
   });
 });

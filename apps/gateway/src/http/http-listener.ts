@@ -2,25 +2,33 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { bodyLimit } from '@tidings/common/contracts/bounds';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { Logger } from '@tidings/common/runtime/logger';
+import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
+import { SOCKET_PATH } from '../socket/socket-server';
 import { refuseMethods } from './allowed-methods';
 import { answerBrokenRequests } from './broken-requests';
+import { boundBody, boundClients, type BoundReason } from './slow-clients';
+import { UpgradableRequest } from './upgradable-request';
 
-/** Largest JSON body: a text of the limit in which every character is escaped. */
-const BODY_LIMIT = 128 * 1024;
 /** Bounds for slow clients, milliseconds; Node's own are 60 s and 300 s. */
 const HEADERS_TIMEOUT_MS = 8_000;
-const REQUEST_TIMEOUT_MS = 12_000;
 /** An upload may take longer; it is given up earlier when nothing comes. */
 const UPLOAD_TIMEOUT_MS = 600_000;
 const CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** How long a browser remembers what a page on another origin may send. */
+const PREFLIGHT_SECONDS = 600;
+/** What such a page may read of an answer, beside its body, type and length. */
+const EXPOSED_HEADERS = ['Retry-After', 'X-Request-Id', 'ETag', 'Content-Range', 'Accept-Ranges'];
+/** RFC 9110 §15.5.22. */
+const UPGRADE_REQUIRED = 426;
 
 /** Express on an HTTP server with bounds for slow clients. */
 export class BoundedExpressAdapter extends ExpressAdapter {
@@ -31,6 +39,7 @@ export class BoundedExpressAdapter extends ExpressAdapter {
       connectionsCheckingInterval: CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      IncomingMessage: UpgradableRequest,
     };
     const server = createServer(options, this.getInstance());
     answerBrokenRequests(server);
@@ -47,25 +56,43 @@ export class BoundedExpressAdapter extends ExpressAdapter {
 export interface HttpOptions {
   /** Origins of web pages that may call this gateway, beside its own. */
   allowedOrigins: readonly string[];
-  /** Express' `trust proxy`. */
-  trustProxy?: string;
+  /** Express' `trust proxy`: hops, or addresses and networks. */
+  trustProxy?: number | string[];
   logger: Logger;
+  /** Takes each request or connection that was ended for being slow or one too many. */
+  bounded?: (reason: BoundReason) => void;
+  metrics: Metrics;
 }
 
 /** Sets up everything that all endpoints share; call it before `init`. */
 export function configureHttp(app: NestExpressApplication, options: HttpOptions): void {
   app.set('query parser', 'simple');
   app.set('etag', false);
-  if (options.trustProxy !== undefined) app.set('trust proxy', trustProxy(options.trustProxy));
-  const parseJson = json({ limit: BODY_LIMIT, strict: true });
-  app.use(identify, helmet(), (request: Request, response: Response, next: NextFunction) => {
-    if (isUpload(request)) return next();
-    boundBody(request);
-    parseJson(request, response, next);
+  if (options.trustProxy !== undefined) app.set('trust proxy', options.trustProxy);
+  // Before whatever may refuse a request: a page on another origin is to read why.
+  app.enableCors({
+    origin: [...options.allowedOrigins],
+    credentials: false,
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: PREFLIGHT_SECONDS,
   });
-  app.enableCors({ origin: [...options.allowedOrigins], credentials: false, maxAge: 600 });
+  const { bounded = () => undefined } = options;
+  const parse = (request: Request, response: Response, next: NextFunction): void => {
+    if (isUpload(request)) return next();
+    boundBody(request, response, bounded);
+    // A body that was too late is answered already.
+    const parseJson = jsonParser(bodyLimit(request.method, request.path));
+    parseJson(request, response, (error?: unknown) => !response.headersSent && next(error));
+  };
+  app.use(identify, boundClients(bounded), helmet(), parse);
+  app.use(SOCKET_PATH, (request: Request & { id?: string }, response: Response) => {
+    const detail = 'This path speaks WebSocket';
+    response.setHeader('Upgrade', 'websocket');
+    const error = new TidingsError('invalid_request', { detail, status: UPGRADE_REQUIRED });
+    sendProblem(response, error, request.id ?? '');
+  });
   app.setGlobalPrefix('v1');
-  app.useGlobalFilters(new ProblemFilter(options.logger));
+  app.useGlobalFilters(new ProblemFilter(options.logger, options.metrics));
 }
 
 /** Listens; whatever no endpoint takes ends in a problem document, on every path. */
@@ -98,19 +125,16 @@ function identify(
   next();
 }
 
+const parsers = new Map<number, ReturnType<typeof json>>();
+
+/** Reads JSON bodies of at most so many bytes. */
+function jsonParser(limit: number): ReturnType<typeof json> {
+  let parser = parsers.get(limit);
+  if (!parser) parsers.set(limit, (parser = json({ limit, strict: true })));
+  return parser;
+}
+
 /** Whether the body is bytes for the media endpoint, whatever its type says. */
 function isUpload({ method, path }: Request): boolean {
   return method === 'POST' && /^\/v1\/media\/?$/i.test(path);
-}
-
-/** Ends a request whose body is not complete in time. */
-function boundBody(request: Request): void {
-  const { headers } = request;
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
-  const timer = setTimeout(() => request.destroy(), REQUEST_TIMEOUT_MS);
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-}
-
-function trustProxy(value: string): number | string {
-  return /^[0-9]+$/.test(value) ? Number(value) : value;
 }

@@ -2,7 +2,7 @@ import { Body, Controller, Get, Patch } from '@nestjs/common';
 import { patchMeBody, type Me, type PatchMeBody } from '@tidings/common/contracts/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
-import { AccountNews } from '../directory/account-news';
+import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 
 @Controller('me')

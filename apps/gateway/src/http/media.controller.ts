@@ -78,7 +78,8 @@ export class MediaController {
     const medium = await access.find(query.user, id);
     const seconds = secondsLeft(left, medium.expiresAt, wallClock());
     const caching = `public, max-age=${seconds}, immutable`;
-    await responder.send(medium, query.variant, caching, { request, response });
+    const wanted = { medium, caching, variant: query.variant, userId: query.user };
+    await responder.send(wanted, { request, response });
   }
 
   private async send(
@@ -90,6 +91,6 @@ export class MediaController {
     const medium = await this.media.access.find(userId, id);
     const seconds = secondsLeft(PRIVATE_SECONDS, medium.expiresAt, this.media.wallClock());
     const caching = `private, max-age=${seconds}, immutable`;
-    await this.media.responder.send(medium, variant, caching, exchange);
+    await this.media.responder.send({ medium, variant, caching, userId }, exchange);
   }
 }

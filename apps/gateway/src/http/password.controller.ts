@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { passwordBody, type PasswordBody } from '@tidings/common/contracts/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import { HashCalls } from '../auth/hash-calls';
 import { Caller, type Principal } from '../auth/principal';
 import { SessionEnder } from '../auth/session-ender';
 import { StorageClient } from '../service-clients';
@@ -14,6 +15,7 @@ export class PasswordController {
   constructor(
     private readonly storage: StorageClient,
     private readonly ender: SessionEnder,
+    private readonly calls: HashCalls,
   ) {}
 
   /** Only the calling device stays logged in. */
@@ -27,7 +29,9 @@ export class PasswordController {
   ): Promise<void> {
     const input = { userId, deviceId, generation, ...body, address };
     const options = { timeoutMs: PASSWORD_TIMEOUT_MS };
-    const { ended } = await this.storage.call('accounts.password', input, options);
+    const { ended } = await this.calls.take(address, userId, () =>
+      this.storage.call('accounts.password', input, options),
+    );
     await this.ender.end(userId, ended, (id) => id !== deviceId);
   }
 }

@@ -1,22 +1,32 @@
 import { Controller, Get } from '@nestjs/common';
 import { FEATURES } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { announcedLimits, type Rates } from '@tidings/common/contracts/limits';
 import { Open } from '../auth/jwt-auth.guard';
+import type { UserDirectoryMode } from './user-directory';
 
-const DESCRIPTION = {
-  versions: ['v1'],
-  features: FEATURES,
-  limits: LIMITS,
-  login: ['password'],
-  policy: 'multi',
-} as const;
+/** What a server is and offers, under the rates in force. */
+export function describeService(rates: Rates, users: UserDirectoryMode) {
+  return {
+    versions: ['v1'],
+    features: FEATURES,
+    ...announcedLimits(rates),
+    login: ['password'],
+    policy: 'multi',
+    users,
+  } as const;
+}
+
+/** Stands for the answer of {@link describeService}. */
+export class ServiceDescription {}
 
 @Controller()
 export class ServiceController {
+  constructor(private readonly description: ServiceDescription) {}
+
   /** What this server is and offers; needs no login. */
   @Open()
   @Get()
-  describe(): typeof DESCRIPTION {
-    return DESCRIPTION;
+  describe(): ServiceDescription {
+    return this.description;
   }
 }

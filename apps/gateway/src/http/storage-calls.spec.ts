@@ -32,6 +32,7 @@ describe('what storage is asked', () => {
       {
         userId: USER_ID,
         query: 'an',
+        listing: false,
         limit: LIMITS.pageItems,
       },
     ],
@@ -153,7 +154,11 @@ describe('what storage is asked', () => {
     const body = { ...LOGIN, email: 'a@b.example', firstName: 'Ann' };
     expect((await ask(gateway, 'POST', '/users', { body })).status).toBe(201);
     const input = gateway.calls.at(-1)!.input as { userId: string };
-    expect(input).toEqual({ ...body, userId: expect.any(String) });
+    expect(input).toEqual({
+      ...body,
+      userId: expect.any(String),
+      address: expect.any(String),
+    });
     expect(input.userId).toHaveLength(randomUUID().length);
   });
 });

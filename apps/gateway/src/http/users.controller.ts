@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Ip, Param, Post, Query } from '@nestjs/common';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import {
   registerBody,
@@ -12,24 +12,35 @@ import { uuid } from '@tidings/common/contracts/ids';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
+import { HashCalls } from '../auth/hash-calls';
 import { Open } from '../auth/jwt-auth.guard';
 import { Caller, type Principal } from '../auth/principal';
 import { StorageClient } from '../service-clients';
 import { AuthRate } from './address-rate.guard';
+import { UserDirectory } from './user-directory';
 
 /** Hashing a password takes its time, and waits for its turn; milliseconds. */
 const REGISTER_TIMEOUT_MS = 10_000;
 
 @Controller('users')
 export class UsersController {
-  constructor(private readonly storage: StorageClient) {}
+  constructor(
+    private readonly storage: StorageClient,
+    private readonly directory: UserDirectory,
+    private readonly calls: HashCalls,
+  ) {}
 
   @Open()
   @AuthRate()
   @Post()
-  register(@Body(new ZodPipe(registerBody)) body: RegisterBody): Promise<User> {
-    const input = { ...body, userId: randomUUID() };
-    return this.storage.call('accounts.register', input, { timeoutMs: REGISTER_TIMEOUT_MS });
+  register(
+    @Body(new ZodPipe(registerBody)) body: RegisterBody,
+    @Ip() address: string,
+  ): Promise<User> {
+    const input = { ...body, userId: randomUUID(), address };
+    return this.calls.take(address, body.username.toLowerCase(), () =>
+      this.storage.call('accounts.register', input, { timeoutMs: REGISTER_TIMEOUT_MS }),
+    );
   }
 
   @Get()
@@ -39,7 +50,8 @@ export class UsersController {
   ): Promise<Page<User>> {
     if (q.ids) return this.storage.call('users.get', { ids: q.ids });
     const { query, cursor, limit = LIMITS.pageItems } = q;
-    return this.storage.call('users.search', { userId, query, cursor, limit });
+    const { listing } = this.directory;
+    return this.storage.call('users.search', { userId, query, listing, cursor, limit });
   }
 
   @Get(':id')

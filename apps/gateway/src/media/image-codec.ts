@@ -2,7 +2,6 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import type { ImageType } from '../domain/media-type';
-import { Turns } from './upload-slots';
 
 /** Longest edge of a thumbnail, pixels. */
 export const THUMBNAIL_EDGE = 320;
@@ -10,9 +9,6 @@ export const THUMBNAIL_EDGE = 320;
 const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif'].map((name) => `VipsForeignLoad${name}File`);
 /** A picture that takes longer is given up, seconds. */
 const PATIENCE_SECONDS = 20;
-/** Images worked on at a time; one thread each, so that sockets keep theirs. */
-const AT_ONCE = 2;
-
 sharp.cache(false);
 sharp.concurrency(1);
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -24,37 +20,47 @@ export interface CleanImage {
   height: number;
 }
 
+/** Files that an image is written to. */
+export interface ImageTarget {
+  original: string;
+  thumbnail: string;
+}
+
 /**
  * Decodes images of strangers within limits and encodes them anew, in the same format: what was
  * beside the pixels (EXIF, position, profiles, appended bytes) is gone, the orientation is applied.
  */
 export class ImageCodec {
-  private readonly turns = new Turns(AT_ONCE);
+  /**
+   * Pixels of an image, all frames counted, from its header alone. Throws `payload_too_large` for too
+   * many, `unsupported_media` with status 422 when it is none.
+   */
+  async measure(source: string): Promise<number> {
+    try {
+      return (await headerOf(source)).pixels;
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
 
   /**
    * Writes the clean image and its thumbnail (WebP). Throws `payload_too_large` for too many pixels,
    * all frames counted, `unsupported_media` with status 422 when it cannot be decoded.
    */
-  clean(
-    source: string,
-    type: ImageType,
-    target: { original: string; thumbnail: string },
-  ): Promise<CleanImage> {
-    return this.turns.run(async () => {
-      try {
-        const frames = await checkedFrames(source);
-        const info = await encoded(pixels(source, frames), type).toFile(target.original);
-        await thumbnail(source).toFile(target.thumbnail);
-        return sizeOf(info, frames);
-      } catch (error) {
-        throw refusal(error);
-      }
-    });
+  async clean(source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
+    try {
+      const { frames } = await headerOf(source);
+      const info = await encoded(pixels(source, frames), type).toFile(target.original);
+      await thumbnail(source).toFile(target.thumbnail);
+      return sizeOf(info, frames);
+    } catch (error) {
+      throw refusal(error);
+    }
   }
 }
 
-/** Number of frames. Reads the header only; throws when there are too many pixels. */
-async function checkedFrames(source: string): Promise<number> {
+/** Frames and pixels of all of them. Reads the header only; throws when there are too many pixels. */
+async function headerOf(source: string): Promise<{ frames: number; pixels: number }> {
   const options = { limitInputPixels: false, pages: -1 } as const;
   const found = await sharp(source, options).metadata();
   const frames = found.pages ?? 1;
@@ -63,7 +69,7 @@ async function checkedFrames(source: string): Promise<number> {
     const detail = `at most ${LIMITS.imagePixels / 1e6} megapixels, all frames counted`;
     throw new TidingsError('payload_too_large', { detail });
   }
-  return frames;
+  return { frames, pixels: total };
 }
 
 function pixels(source: string, frames: number): Sharp {

@@ -2,34 +2,42 @@ import { pipeline } from 'node:stream/promises';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { MediaVariant } from '@tidings/common/contracts/http';
 import type { MediaRecord } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import type { Request, Response } from 'express';
 import { matchesEtag, readRange, type RangeAnswer } from '../domain/byte-range';
 import { servedType } from '../domain/media-type';
+import type { Holder, Slot, Slots } from '../domain/slots';
+import { Throughput } from '../domain/throughput';
+import { YIELD_AFTER_MS } from './receive-body';
 
-/** A reader that takes nothing for this time is cut off, milliseconds. */
-const STALL_MS = 30_000;
-const BUSY_RETRY_MS = 1_000;
+/** A reader is looked at after this time, and again: one that is slower than allowed is cut off. */
+export const READ_WINDOW_MS = 30_000;
 /** Bytes of uploads never run as a page: no scripts, no frames, no origin. */
 const NOTHING_ALLOWED = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
+/** What a reader wants, and who it is. */
+export interface Wanted {
+  medium: MediaRecord;
+  variant: MediaVariant;
+  /** What `Cache-Control` says. */
+  caching: string;
+  userId: string;
+}
+
 /** Sends the bytes of uploads: whole or a range, with an entity tag, to a bounded number of readers. */
 export class MediaResponder {
-  private reading = 0;
-
   constructor(
     private readonly driver: Pick<MediaDriver, 'open' | 'stat'>,
-    private readonly atOnce: number,
+    private readonly slots: Slots,
+    private readonly windowMs = READ_WINDOW_MS,
   ) {}
 
   /**
-   * Answers a GET or HEAD. `caching`: what `Cache-Control` says. Throws, before anything is sent,
-   * `media_not_found`, `busy`, and `invalid_request` (416) for a range outside.
+   * Answers a GET or HEAD. Throws, before anything is sent, `media_not_found`, `busy`, and `invalid_request` (416) for a range outside.
    */
   async send(
-    medium: MediaRecord,
-    variant: MediaVariant,
-    caching: string,
+    { medium, variant, caching, userId }: Wanted,
     { request, response }: { request: Request; response: Response },
   ): Promise<void> {
     const key = keyOf(medium, variant);
@@ -55,26 +63,77 @@ export class MediaResponder {
     }
     response.setHeader('Content-Length', end - start + 1);
     if (request.method === 'HEAD') response.end();
-    else await this.stream(key, range, response);
+    else await this.stream(key, range, { request, response }, userId);
   }
 
-  private async stream(key: string, range: RangeAnswer, response: Response): Promise<void> {
-    if (this.reading >= this.atOnce) {
-      throw unsent(response, new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }));
-    }
-    this.reading += 1;
+  private async stream(
+    key: string,
+    range: RangeAnswer,
+    { request, response }: { request: Request; response: Response },
+    userId: string,
+  ): Promise<void> {
+    const slot = this.slot({ userId, address: request.ip }, response);
+    const watch = new ReaderWatch(response, slot, this.windowMs);
     try {
       const part = typeof range === 'object' ? range : undefined;
       const bytes = await this.driver.open(key, part).catch((error: unknown) => {
         throw unsent(response, new TidingsError('unavailable', { cause: error }));
       });
       if (!bytes) throw unsent(response, new TidingsError('media_not_found'));
-      response.setTimeout(STALL_MS, () => response.destroy());
       // A reader that has left, or bytes that end too early, show as a cut connection.
-      await pipeline(bytes, response).catch(() => response.destroy());
+      await pipeline(bytes, watch.counted(), response).catch(() => response.destroy());
     } finally {
-      this.reading -= 1;
+      watch.end();
+      slot.free();
     }
+  }
+
+  private slot(holder: Holder, response: Response): Slot {
+    try {
+      return this.slots.take(holder);
+    } catch (error) {
+      throw unsent(response, error as TidingsError);
+    }
+  }
+}
+
+/** Cuts off a reader that takes less than allowed, at once when somebody else needs the place. */
+class ReaderWatch {
+  private readonly throughput = new Throughput(LIMITS.uploadBytesPerSecond, performance.now());
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly response: Response,
+    private readonly slot: Slot,
+    windowMs: number,
+  ) {
+    this.timer = setInterval(() => this.look(windowMs / 2), windowMs);
+    slot.yielding({
+      slow: () => this.throughput.isSlow(performance.now(), YIELD_AFTER_MS),
+      cut: () => this.response.destroy(),
+    });
+  }
+
+  /** Passes bytes on, as the reader takes them, and counts them. */
+  counted(): (bytes: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+    const { throughput } = this;
+    return async function* (bytes) {
+      for await (const piece of bytes) {
+        throughput.add(piece.length);
+        yield piece;
+      }
+    };
+  }
+
+  end(): void {
+    clearInterval(this.timer);
+    this.slot.yielding(null);
+  }
+
+  private look(afterMs: number): void {
+    const now = performance.now();
+    if (this.throughput.isSlow(now, afterMs)) this.response.destroy();
+    this.throughput.next(now);
   }
 }
 

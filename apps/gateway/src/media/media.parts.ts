@@ -5,18 +5,19 @@ import type { GatewayEnv } from '../gateway.env';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
-import { ImageCodec } from './image-codec';
+import { Slots } from '../domain/slots';
+import { ImageProcess } from './image-process';
+import { ImageWorks } from './image-works';
 import { MediaAccess } from './media-access';
 import { MediaResponder } from './media-response';
 import { MediaUrls } from './media-urls';
 import { clearScratch } from './scratch';
 import { UploadService } from './upload.service';
-import { UploadSlots } from './upload-slots';
 
-/** Uploads at a time; each holds up to one file on the disk. */
-const UPLOADS = { all: 32, perUser: 4 };
+/** Uploads that are being received at a time; each holds up to one file on the disk. */
+export const UPLOADS = { all: 32, perUser: 4, perAddress: 16 };
 /** Readers of uploads at a time; each holds an open file. */
-const READERS = 512;
+export const READERS = { all: 512, perUser: 32 };
 
 export interface MediaOptions {
   env: GatewayEnv;
@@ -38,22 +39,32 @@ export class MediaParts {
   readonly urls: MediaUrls;
   readonly responder: MediaResponder;
   readonly wallClock: () => number;
+  /** Work on images. */
+  readonly images: ImageWorks;
+  /** Uploads and downloads that run. */
+  readonly slots = {
+    uploads: new Slots('uploads', UPLOADS),
+    downloads: new Slots('downloads', READERS),
+  };
+  private readonly imageProcess: ImageProcess;
 
   constructor(private readonly options: MediaOptions) {
     const { env, membership, storage, barrier, wallClock, count } = options;
     this.driver = createMediaDriver(env);
     this.wallClock = wallClock;
     this.access = new MediaAccess(storage, barrier);
-    this.responder = new MediaResponder(this.driver, READERS);
+    this.responder = new MediaResponder(this.driver, this.slots.downloads);
     this.urls = new MediaUrls({
       secret: env.CLUSTER_SECRET,
       base: env.MEDIA_PUBLIC_URL ?? httpBase(env.PUBLIC_URL),
       lifeSeconds: env.MEDIA_URL_SECONDS,
     });
-    const slots = new UploadSlots(UPLOADS);
     const { driver } = this;
-    const codec = new ImageCodec();
-    this.uploads = new UploadService({ driver, codec, slots, membership, storage, count });
+    this.imageProcess = new ImageProcess(process.argv[1]!);
+    this.images = new ImageWorks(this.imageProcess, () => performance.now());
+    const { images } = this;
+    const slots = this.slots.uploads;
+    this.uploads = new UploadService({ driver, images, slots, membership, storage, count });
   }
 
   /** Removes what a crash left of uploads in the making. Without a place for them chat goes on. */
@@ -65,6 +76,7 @@ export class MediaParts {
   }
 
   stop(): void {
+    this.imageProcess.stop();
     this.driver.close();
   }
 }

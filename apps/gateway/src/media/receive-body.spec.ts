@@ -6,26 +6,31 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { eventually } from '../../../../test/support/eventually';
+import type { Slot } from '../domain/slots';
 import { receiveBody, type Received } from './receive-body';
 
 let dir: string;
 let server: Server;
 let bodies = 0;
-let stallMs: number;
+let windowMs: number;
 let outcome: Promise<Received | string>;
+let yielding: Parameters<Slot['yielding']>[0];
+const slot = { yielding: (how: typeof yielding) => void (yielding = how) };
 
 beforeEach(async () => {
   bodies = 0;
-  stallMs = 5_000;
+  windowMs = 5_000;
   dir = mkdtempSync(join(tmpdir(), 'tidings-receive-'));
   server = createServer((request, response) => {
     const limit = (head: Buffer): number => {
       if (head.includes('bad')) throw new TidingsError('unsupported_media');
       return 1_000_000;
     };
-    const options = { path: join(dir, `body-${bodies++}`), headBytes: 4, limit, stallMs };
+    const options = { path: join(dir, `body-${bodies++}`), headBytes: 4, limit, windowMs, slot };
     outcome = receiveBody(request, options).catch((error: unknown) =>
-      error instanceof TidingsError ? error.code : String(error),
+      error instanceof TidingsError ? `${error.code} ${error.status}` : String(error),
     );
     void outcome.then((what) => response.end(JSON.stringify(what)));
   });
@@ -67,27 +72,48 @@ describe('receiveBody', () => {
   });
 
   it('refuses one byte too many, and answers although more would come', async () => {
-    expect(await post(Buffer.alloc(1_000_001, 'x'))).toBe('payload_too_large');
-    expect(await post(Buffer.alloc(30_000_000, 'x'))).toBe('payload_too_large');
+    expect(await post(Buffer.alloc(1_000_001, 'x'))).toBe('payload_too_large 413');
+    expect(await post(Buffer.alloc(30_000_000, 'x'))).toBe('payload_too_large 413');
   });
 
   it('refuses by the first bytes, also when there are only few', async () => {
-    expect(await post('bad!'.repeat(100_000))).toBe('unsupported_media');
-    expect(await post('bad')).toBe('unsupported_media');
+    expect(await post('bad!'.repeat(100_000))).toBe('unsupported_media 415');
+    expect(await post('bad')).toBe('unsupported_media 415');
   });
 
   it('refuses a body that breaks off', async () => {
     const socket = raw('Content-Length: 10\r\n\r\n1234');
     await once(server, 'request');
     socket.destroy();
-    expect(await outcome).toBe('invalid_request');
+    expect(await outcome).toBe('invalid_request 400');
   });
 
-  it('refuses a body that stands still', async () => {
-    stallMs = 300;
-    const socket = raw('Content-Length: 10\r\n\r\n1234');
+  it.each([
+    ['stands still', 0, 'invalid_request 408'],
+    ['drips', 1, 'invalid_request 408'],
+    ['keeps to the least throughput', LIMITS.uploadBytesPerSecond / 10, 'ended'],
+  ])('a body that %s', async (_, bytes, expected) => {
+    windowMs = 400;
+    const socket = raw('Content-Length: 1000000\r\n\r\n1234');
+    socket.on('error', () => undefined);
     await once(server, 'request');
-    expect(await outcome).toBe('invalid_request');
+    // A third more than needed: timers come late.
+    const drip = setInterval(() => bytes > 0 && socket.write(Buffer.alloc(bytes, 'x')), 75);
+    const ended = new Promise((resolve) => setTimeout(resolve, 4 * windowMs, 'ended'));
+    expect(await Promise.race([outcome, ended])).toBe(expected);
+    clearInterval(drip);
+    socket.destroy();
+  });
+
+  it('yields its place when it is slow, and only after two seconds', async () => {
+    const socket = raw('Content-Length: 1000000\r\n\r\n1234');
+    await once(server, 'request');
+    const begun = performance.now();
+    await eventually(() => expect(yielding?.slow()).toBe(true));
+    expect(performance.now() - begun).toBeGreaterThan(1_500);
+    yielding!.cut();
+    expect(await outcome).toBe('busy 503');
+    expect(yielding).toBeNull();
     socket.destroy();
   });
 });

@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Slot } from '../domain/slots';
+import { Throughput } from '../domain/throughput';
 
-/** An upload that sends nothing for this time is given up, milliseconds. */
-export const STALL_MS = 10_000;
+/** An upload is looked at after this time, and again: what is slower than allowed is given up. */
+export const WINDOW_MS = 10_000;
+/** Whoever needs its place may have it earlier, milliseconds. */
+export const YIELD_AFTER_MS = 2_000;
 
 /** What was received. */
 export interface Received {
@@ -19,13 +24,16 @@ export interface ReceiveOptions {
   limit: (head: Buffer) => number;
   /** How many first bytes `limit` wants to see. */
   headBytes: number;
-  stallMs?: number;
+  /** The place that the upload holds: it yields when it is slow. */
+  slot?: Pick<Slot, 'yielding'>;
+  windowMs?: number;
 }
 
 /**
  * Writes the body of a request into a new file, chunk by chunk: the socket is read no faster than
- * the disk writes. Rejects with what `limit` throws, `payload_too_large` past the limit and
- * `invalid_request` when the sender stops before the end. The request itself is left alive, so that
+ * the disk writes. Rejects with what `limit` throws, `payload_too_large` past the limit,
+ * `invalid_request` when the sender stops before the end, with status 408 when it is slower than
+ * allowed, and `busy` when its place went to somebody else for that. The request itself is left alive, so that
  * it can be answered; what else it sends is thrown away. The file is the caller's to remove.
  */
 export async function receiveBody(
@@ -43,7 +51,8 @@ export async function receiveBody(
 class BodyReceiver {
   readonly done: Promise<Received>;
   private readonly hash = createHash('sha256');
-  private readonly stall: NodeJS.Timeout;
+  private readonly throughput = new Throughput(LIMITS.uploadBytesPerSecond, performance.now());
+  private readonly watch: NodeJS.Timeout;
   private head: Buffer = Buffer.alloc(0);
   private limit: number | null = null;
   private size = 0;
@@ -60,14 +69,19 @@ class BodyReceiver {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.stall = setTimeout(() => this.broken(), options.stallMs ?? STALL_MS);
+    const windowMs = options.windowMs ?? WINDOW_MS;
+    this.watch = setInterval(() => this.look(windowMs), windowMs);
+    options.slot?.yielding({
+      slow: () => this.throughput.isSlow(performance.now(), YIELD_AFTER_MS),
+      cut: () => this.giveUp(new TidingsError('busy', { detail: 'The upload was too slow' })),
+    });
     request.on('data', this.take).on('end', this.end);
     request.on('close', this.broken).on('error', this.broken);
     if (request.destroyed) this.broken();
   }
 
   private readonly take = (chunk: Buffer): void => {
-    this.stall.refresh();
+    this.throughput.add(chunk.length);
     this.request.pause();
     this.writing = this.write(chunk).then(
       () => void this.request.resume(),
@@ -103,11 +117,23 @@ class BodyReceiver {
   };
 
   private readonly broken = (): void => {
-    // A chunk may be on its way to the disk: the file must not be closed below it.
-    void this.writing.then(() =>
-      this.fail(new TidingsError('invalid_request', { detail: 'The body ended too early' })),
-    );
+    this.giveUp(new TidingsError('invalid_request', { detail: 'The body ended too early' }));
   };
+
+  private look(windowMs: number): void {
+    const now = performance.now();
+    // A timer may come a moment early.
+    if (this.throughput.isSlow(now, windowMs / 2)) {
+      const detail = `An upload brings at least ${LIMITS.uploadBytesPerSecond} bytes a second`;
+      this.giveUp(new TidingsError('invalid_request', { detail, status: 408 }));
+    }
+    this.throughput.next(now);
+  }
+
+  private giveUp(error: TidingsError): void {
+    // A chunk may be on its way to the disk: the file must not be closed below it.
+    void this.writing.then(() => this.fail(error));
+  }
 
   private fail(error: unknown): void {
     this.release();
@@ -116,7 +142,8 @@ class BodyReceiver {
   }
 
   private release(): void {
-    clearTimeout(this.stall);
+    clearInterval(this.watch);
+    this.options.slot?.yielding(null);
     this.request.off('data', this.take).off('end', this.end).off('close', this.broken);
     // 'error' keeps its listener: an abort after this must not be an uncaught one.
   }

@@ -19,17 +19,14 @@ import {
 } from '../domain/media-type';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
-import type { ImageCodec } from './image-codec';
+import type { Holder, Slot, Slots } from '../domain/slots';
+import type { ImageWorks } from './image-works';
 import { receiveBody, type Received } from './receive-body';
-import type { UploadSlots } from './upload-slots';
-
-/** What a refused sender may still be sending is thrown away for so long, milliseconds. */
-const LINGER_MS = 3_000;
 
 export interface UploadParts {
   driver: MediaDriver;
-  codec: Pick<ImageCodec, 'clean'>;
-  slots: UploadSlots;
+  images: Pick<ImageWorks, 'clean'>;
+  slots: Slots;
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
   storage: Pick<StorageClient, 'call'>;
   /** Takes the error code of each refused upload, or `ok`. */
@@ -49,22 +46,21 @@ export class UploadService {
 
   /**
    * One upload. Throws `invalid_request`, `no_such_conversation`, `blocked`, `payload_too_large`,
-   * `unsupported_media` (415; 422 when it cannot be decoded), `busy`, `unavailable`; then nothing of
-   * it is left.
+   * `unsupported_media` (415; 422 when it cannot be decoded), `busy`, `rate_limited`, `unavailable`;
+   * then nothing of it is left.
    */
-  async take(request: IncomingMessage, userId: string): Promise<MediaAnswer> {
+  async take(request: IncomingMessage & { ip?: string }, userId: string): Promise<MediaAnswer> {
     try {
-      const answer = await this.admit(request, userId);
+      const answer = await this.admit(request, { userId, address: request.ip });
       this.parts.count('ok');
       return answer;
     } catch (error) {
-      cutOff(request);
       this.parts.count(error instanceof TidingsError ? error.code : 'internal');
       throw error;
     }
   }
 
-  private async admit(request: IncomingMessage, userId: string): Promise<MediaAnswer> {
+  private async admit(request: IncomingMessage, holder: Holder): Promise<MediaAnswer> {
     const place = conversationId.safeParse(request.headers[CONVERSATION_HEADER]);
     if (!place.success) {
       const detail = 'X-Conversation-Id: a conversation id is expected';
@@ -72,14 +68,17 @@ export class UploadService {
     }
     checkHeaders(request);
     const { membership, slots } = this.parts;
-    const free = slots.take(userId);
+    const { userId } = holder;
+    const slot = slots.take(holder);
     try {
       if (!membership.maySend(place.data, userId)) {
         await membership.requireSender(place.data, userId);
       }
-      return await this.scratched((files) => this.process(request, files, userId, place.data));
+      return await this.scratched((files) =>
+        this.process(request, { files, slot }, userId, place.data),
+      );
     } finally {
-      free();
+      slot.free();
     }
   }
 
@@ -98,7 +97,7 @@ export class UploadService {
 
   private async process(
     request: IncomingMessage,
-    files: Scratch,
+    { files, slot }: { files: Scratch; slot: Slot },
     userId: string,
     conversation: string,
   ): Promise<MediaAnswer> {
@@ -106,6 +105,7 @@ export class UploadService {
     let image: ImageType | null = null;
     const received = await receiveBody(request, {
       path: files.received,
+      slot,
       headBytes: SNIFF_BYTES,
       limit: (head) => {
         image = sniffImage(head);
@@ -117,7 +117,9 @@ export class UploadService {
     if (received.size === 0) {
       throw new TidingsError('invalid_request', { detail: 'The body is empty' });
     }
-    const { facts, etag } = await this.judged(image, declared, received, files);
+    // What waits for its turn has a queue of its own: the place is for those who send.
+    slot.free();
+    const { facts, etag } = await this.judged(image, declared, received, { files, userId });
     const mediaId = randomUUID();
     const note = { mediaId, etag, conversationId: conversation, ownerId: userId, ...facts };
     await this.parts.storage.call('media.create', note);
@@ -131,13 +133,13 @@ export class UploadService {
     image: ImageType | null,
     declared: string,
     received: Received,
-    files: Scratch,
+    { files, userId }: { files: Scratch; userId: string },
   ): Promise<{ facts: MediaFacts; etag: string }> {
     if (!image) {
       const type = declared.startsWith('image/') ? UNKNOWN_TYPE : declared;
       return { facts: { kind: 'file', type, size: received.size }, etag: received.hash };
     }
-    const pixels = await this.parts.codec.clean(files.received, image, files);
+    const pixels = await this.parts.images.clean(userId, files.received, image, files);
     const { size } = await stat(files.original);
     const etag = await hashOf(files.original);
     return { facts: { kind: 'image', type: image, size, ...pixels }, etag };
@@ -170,14 +172,6 @@ function checkHeaders({ headers }: IncomingMessage): void {
   if (Number(headers['content-length'] ?? 0) > LIMITS.fileBytes) {
     throw new TidingsError('payload_too_large');
   }
-}
-
-/** Lets a refused sender read the answer, then ends what does not end by itself. */
-function cutOff(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return;
-  const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-  request.resume();
 }
 
 async function hashOf(path: string): Promise<string> {

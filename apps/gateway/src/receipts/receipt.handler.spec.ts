@@ -40,15 +40,16 @@ function setUp(most?: number) {
   const frame = (type: 'received' | 'read', position: number): MarkFrame => ({
     ...{ type, conversationId: 'c', position: String(position) },
   });
-  return { world, connection, handler, service, taken, errors, frame, registry };
+  const handle = (marks: MarkFrame): void => void handler.handle(connection, marks);
+  return { world, connection, handle, service, taken, errors, frame, registry };
 }
 
 describe('ReceiptHandler', () => {
   it('takes what memory knows in the same turn; read implies delivered', () => {
-    const { handler, connection, taken, frame } = setUp();
+    const { handle, connection, taken, frame } = setUp();
     const { userId, deviceId } = connection;
-    handler.handle(connection, frame('received', 5));
-    handler.handle(connection, frame('read', 4));
+    handle(frame('received', 5));
+    handle(frame('read', 4));
     expect(taken).toEqual([
       { conversationId: 'c', userId, deviceId, delivered: '5', read: '0' },
       { conversationId: 'c', userId, deviceId, delivered: '4', read: '4' },
@@ -60,9 +61,9 @@ describe('ReceiptHandler', () => {
     ['a position beyond the log', {}, 100, 'invalid_request'],
     ['a position that Kafka cannot judge', { kafka: false }, 60, 'unavailable'],
   ])('answers %s with an error about the conversation', async (_who, change, position, code) => {
-    const { world, handler, connection, taken, errors, frame } = setUp();
+    const { world, handle, taken, errors, frame } = setUp();
     Object.assign(world, change);
-    handler.handle(connection, frame('read', position));
+    handle(frame('read', position));
     await settle();
     expect(errors()).toEqual([
       expect.objectContaining({ type: 'error', code, conversationId: 'c' }),
@@ -71,9 +72,9 @@ describe('ReceiptHandler', () => {
   });
 
   it('asks where memory does not know, and takes it then', async () => {
-    const { world, handler, connection, taken, errors, frame } = setUp();
+    const { world, handle, taken, errors, frame } = setUp();
     world.known = false;
-    handler.handle(connection, frame('received', 99));
+    handle(frame('received', 99));
     expect(taken).toEqual([]);
     await settle();
     expect(taken).toHaveLength(1);
@@ -81,13 +82,13 @@ describe('ReceiptHandler', () => {
   });
 
   it('asks for so many at a time; more are dropped and counted', async () => {
-    const { handler, connection, taken, frame, registry } = setUp(2);
-    for (let i = 0; i < 5; i++) handler.handle(connection, frame('received', 60 + i));
+    const { handle, taken, frame, registry } = setUp(2);
+    for (let i = 0; i < 5; i++) handle(frame('received', 60 + i));
     await settle();
     expect(taken).toHaveLength(2);
     const metric = await registry.registry.getSingleMetric('tidings_receipts_dropped_total')!.get();
     expect(metric.values).toEqual([expect.objectContaining({ labels: { why: 'busy' }, value: 3 })]);
-    handler.handle(connection, frame('received', 70));
+    handle(frame('received', 70));
     await settle();
     expect(taken).toHaveLength(3);
   });

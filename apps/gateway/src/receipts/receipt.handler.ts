@@ -32,16 +32,21 @@ export class ReceiptHandler implements ReceiptFrames {
     private readonly most = MOST_ASKING,
   ) {}
 
-  /** Judges and takes one frame; answers only a refusal. Never throws. */
-  handle(connection: Connection, frame: MarkFrame): void {
+  /** Judges and takes one frame; answers only a refusal. */
+  handle(connection: Connection, frame: MarkFrame): Promise<void> | void {
     const { conversationId, position } = frame;
     const marks: NamedMarks =
       frame.type === 'read'
         ? { conversationId, read: position }
         : { conversationId, delivered: position };
     if (this.parts.judge.isKnown(connection.userId, marks)) this.take(connection, marks);
-    else if (this.asking < this.most) void this.ask(connection, marks);
+    else if (this.asking < this.most) return this.ask(connection, marks);
     else this.parts.metrics.lost('busy');
+  }
+
+  /** Refuses marks that came too soon. */
+  limited(connection: Connection, { conversationId }: MarkFrame, error: TidingsError): void {
+    this.refuse(connection, conversationId, error);
   }
 
   private async ask(connection: Connection, marks: NamedMarks): Promise<void> {

@@ -35,6 +35,7 @@ function setUp(first: FirstAppend | null = null) {
   const writer = new FakeWriter();
   const now = { ms: 5 };
   const asked: string[] = [];
+  const defects: unknown[] = [];
   const held = new HeldMessages();
   const log = new MessageLog({
     writer,
@@ -46,11 +47,12 @@ function setUp(first: FirstAppend | null = null) {
         return Promise.resolve(first);
       },
     },
+    failed: (error) => defects.push(error),
     clock: () => 0,
     wallClock: () => now.ms,
   });
   const outcomes: string[] = [];
-  return { writer, held, log, asked, now, outcomes, reply: recorder(outcomes) };
+  return { writer, held, log, asked, defects, now, outcomes, reply: recorder(outcomes) };
 }
 
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {

@@ -42,6 +42,8 @@ export interface MessageLogParts {
   held: HeldMessages;
   positions: LogPositions;
   firsts: Pick<FirstAppends, 'confirm'>;
+  /** Telling a sender what became of a message threw. */
+  failed: (error: unknown) => void;
   /** Monotonic milliseconds. */
   clock: () => number;
   /** Unix milliseconds; becomes `sentAt`. */
@@ -126,7 +128,13 @@ export class MessageLog {
     const entry = this.recent.add(conversationId, messageId, id);
     const accepted = this.parts.writer.append(
       record,
-      (result) => this.appended(message, entry, reply, result, options.confirmMs),
+      (result) => {
+        try {
+          this.appended(message, entry, reply, result, options.confirmMs);
+        } catch (error) {
+          this.parts.failed(error);
+        }
+      },
       options,
     );
     if (!accepted) this.recent.forget(conversationId, messageId, entry);
@@ -145,7 +153,7 @@ export class MessageLog {
       entry.waiters = waiters;
       drained.push({ message, entry, offset });
     }
-    void this.confirmDrained(drained);
+    this.confirmDrained(drained).catch(this.parts.failed);
   }
 
   /** A held message was in storage already, or will not be sent: its senders hear of it. */
@@ -177,7 +185,9 @@ export class MessageLog {
       this.settle(message, entry, reply, position);
     } else {
       reply.logged();
-      void this.confirm(message, entry, reply, { after: result.offset, confirmMs });
+      this.confirm(message, entry, reply, { after: result.offset, confirmMs }).catch(
+        this.parts.failed,
+      );
     }
   }
 

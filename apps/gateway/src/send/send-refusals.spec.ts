@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { LIMITS } from '@tidings/common/contracts/limits';
+import { rateLimited } from '../rates/user-rates';
 import { messageId, send, setUp } from '../testing/send-rig';
 
 describe('refusals', () => {
@@ -15,16 +16,21 @@ describe('refusals', () => {
     expect(connection.unanswered).toBe(0);
   });
 
-  it('rate_limited with the time to wait', () => {
-    const { handle, frames } = setUp({}, { sends: { perSecond: 4, burst: 1 } });
-    void handle(send(1));
-    void handle(send(2, { conversationId: 'd' }));
+  it('rate_limited with the time to wait; it sticks, and what it sticks to counts no more', () => {
+    const { handler, handle, connection, frames, answers, writer } = setUp();
+    handler.limited(connection, send(2), rateLimited(250));
     expect(JSON.parse(frames[0]!)).toMatchObject({
       code: 'rate_limited',
       retryable: true,
       retryAfterMs: 250,
       ref: messageId(2),
     });
+    expect(handler.stuck(connection, send(3))).toBe(true);
+    expect(handler.stuck(connection, send(4, { conversationId: 'd' }))).toBe(false);
+    void handle(send(2));
+    void handle(send(3));
+    writer.flush();
+    expect(answers()).toEqual(['02 rate_limited', '03 rate_limited', '02 sent', '03 sent']);
   });
 
   it('busy at the limit of unanswered sends; what is logged as again counts as answered', async () => {

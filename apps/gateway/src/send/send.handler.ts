@@ -42,12 +42,11 @@ export interface SendHandlerParts {
   writes: WriteQueue;
   counts: SendCounts;
   close(connection: Connection, code: number, reason: string): void;
-  clock: () => number;
   wallClock: () => number;
 }
 
 /**
- * The life of a `send` frame: sticky refusal, rate, membership and blocks, same id in storage (only
+ * The life of a `send` frame, when it may be sent now: membership and blocks, same id in storage (only
  * when it may not be the first), same id here, append. The common case runs through without a promise.
  */
 export class SendHandler implements SendFrames {
@@ -60,15 +59,30 @@ export class SendHandler implements SendFrames {
     return { frame, first: ask ? this.parts.firsts.lookUp(conversationId, messageId) : null };
   }
 
+  /** Refuses a send that would overtake an earlier one which was refused. */
+  stuck(connection: Connection, frame: SendFrame): boolean {
+    if (connection.sticky === null) return false;
+    const code = connection.sticky.check(this.keyOf(connection, frame), frame.messageId);
+    if (connection.sticky.empty) connection.sticky = null;
+    if (code) this.answer(connection, frame, new TidingsError(code));
+    return code !== null;
+  }
+
+  /** Refuses a send that came too soon. */
+  limited(connection: Connection, frame: SendFrame, error: TidingsError): void {
+    this.refuse(connection, frame, error, this.keyOf(connection, frame));
+  }
+
   /** Judges and appends one send. Never throws or rejects. */
   handle(connection: Connection, { frame, first }: PreparedSend): Promise<void> | void {
-    const key = this.keyOf(connection, frame);
-    const stuck = connection.sticky?.check(key, frame.messageId) ?? null;
-    if (stuck) return this.answer(connection, frame, new TidingsError(stuck));
-    if (connection.sticky?.empty) connection.sticky = null;
     const { directs, membership } = this.parts;
-    const refusal = this.gate(connection);
-    if (refusal) return this.refuse(connection, frame, refusal, key);
+    if (connection.unanswered >= LIMITS.unansweredSends) {
+      return this.limited(
+        connection,
+        frame,
+        new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS }),
+      );
+    }
     const id = frame.conversationId ?? directs.known(connection.userId, frame.to ?? '');
     const terms = id === undefined ? null : membership.terms(id, connection.userId);
     if (id === undefined || terms === null) return this.admit(connection, frame, first);
@@ -107,15 +121,6 @@ export class SendHandler implements SendFrames {
     this.parts.writes.send(connection, errorFrameText(error, echo));
   }
 
-  private gate(connection: Connection): TidingsError | null {
-    const now = this.parts.clock();
-    if (connection.unanswered >= LIMITS.unansweredSends) {
-      return new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
-    }
-    if (connection.sends.take(now)) return null;
-    return new TidingsError('rate_limited', { retryAfterMs: connection.sends.waitMs(now) });
-  }
-
   private async admit(
     connection: Connection,
     frame: SendFrame,
@@ -124,7 +129,7 @@ export class SendHandler implements SendFrames {
     const { directs, membership } = this.parts;
     try {
       const { userId } = connection;
-      const id = frame.conversationId ?? (await directs.resolve(userId, frame.to ?? ''));
+      const id = frame.conversationId ?? (await directs.resolve(connection, frame.to ?? ''));
       const again = this.mayBeAgain(frame);
       let terms = membership.terms(id, userId);
       // What was appended before a block is answered as ever.

@@ -1,4 +1,5 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { RATES } from '@tidings/common/contracts/limits';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { fakeConnection } from '../testing/fake-connection';
 import { ConnectionOpener, type ConnectionOpenerParts } from './connection-opener';
@@ -33,6 +34,7 @@ function setUp(session: 'valid' | 'unauthorized' | 'unavailable') {
     closer: { close: (_connection: unknown, code: number) => note(`closed ${code}`) },
     presence: { opened: () => note('opened') },
     logger: createLogger({ service: 'gateway', nodeId: 'g1', level: 'silent' }),
+    rates: RATES,
     wallClock: () => 0,
   };
   const opener = new ConnectionOpener(parts as unknown as ConnectionOpenerParts);

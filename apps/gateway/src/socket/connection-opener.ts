@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import type { Rates } from '@tidings/common/contracts/limits';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Tickets } from '@tidings/common/redis/tickets';
 import type { Logger } from '@tidings/common/runtime/logger';
@@ -31,6 +32,7 @@ export interface ConnectionOpenerParts {
   closer: ConnectionCloser;
   presence: PresenceEvents;
   logger: Logger;
+  rates: Rates;
   wallClock: () => number;
 }
 
@@ -104,7 +106,7 @@ export class ConnectionOpener {
   }
 
   private welcome(connection: Connection, resumeTicket: string): string {
-    const { gatewayId, heartbeatSeconds, wallClock } = this.parts;
+    const { gatewayId, heartbeatSeconds, rates, wallClock } = this.parts;
     const { id: connectionId, userId, deviceId } = connection;
     const nowMs = wallClock();
     return welcomeFrameText({
@@ -114,6 +116,7 @@ export class ConnectionOpener {
       gatewayId,
       heartbeatSeconds,
       resumeTicket,
+      rates,
       nowMs,
     });
   }

@@ -17,13 +17,6 @@ export interface Owner {
   generation: string;
 }
 
-/** Limits that all connections share. */
-export interface ConnectionRates {
-  sends: Rate;
-  /** All frames; above it the connection is closed. */
-  frames: Rate;
-}
-
 /**
  * One client's socket and all that the gateway keeps for it. Ten thousand of these are idle at a
  * time: no timers, promises or closures here, and what few connections need is made when needed.
@@ -33,7 +26,6 @@ export class Connection {
   readonly deviceId: string;
   readonly sessionGeneration: number;
   readonly generation: string;
-  readonly sends: TokenBucket;
   readonly frames: TokenBucket;
   /** Monotonic milliseconds. */
   lastSeenAt: number;
@@ -49,6 +41,7 @@ export class Connection {
   paused = false;
   /** Encoded pushes that came before `welcome`. */
   held: Buffer[] | null = null;
+  heldBytes = 0;
   /** Frames of this turn are held together until its end. */
   corked = false;
   /** Sends without an answer. */
@@ -64,15 +57,15 @@ export class Connection {
     readonly socket: ClientSocket,
     /** The TCP or TLS socket below. */
     readonly raw: Socket,
-    rates: ConnectionRates,
+    /** All frames; above it the connection is closed. */
+    frames: Rate,
     now: number,
   ) {
     this.userId = owner.userId;
     this.deviceId = owner.deviceId;
     this.sessionGeneration = owner.sessionGeneration;
     this.generation = owner.generation;
-    this.sends = new TokenBucket(rates.sends, now);
-    this.frames = new TokenBucket(rates.frames, now);
+    this.frames = new TokenBucket(frames, now);
     this.lastSeenAt = now;
     this.lastPingAt = now;
   }

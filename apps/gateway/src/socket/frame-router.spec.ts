@@ -1,4 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { TidingsError } from '@tidings/common/contracts/errors';
 import type { SendFrame } from '@tidings/common/contracts/frames';
 import { fakeConnection } from '../testing/fake-connection';
 import type { Connection } from './connection';
@@ -9,16 +10,31 @@ const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A router whose sends are handled when the test says so, unless they are named `now`. */
-function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
+function setUp(
+  options: Parameters<typeof fakeConnection>[0] = {},
+  over: Partial<FrameRouterParts> = {},
+) {
   const fake = fakeConnection(options);
   const handled: string[] = [];
   const prepared: string[] = [];
   const pending: (() => void)[] = [];
   const closes: number[] = [];
+  const failures: unknown[] = [];
+  const note = (what: string): void => void handled.push(what);
   const textOf = ({ content }: SendFrame): string =>
     content.kind === 'text' ? content.text : content.kind;
+  const stuck = new Set<string>();
+  /** What rates were asked, and what they answer: 0 at first. */
+  const taken: string[] = [];
+  const waits: (number | Promise<number>)[] = [];
+  const limited = (_connection: Connection, frame: { type: string }, error: TidingsError): void => {
+    handled.push(`limited ${frame.type} ${error.retryAfterMs}`);
+  };
   const parts: FrameRouterParts = {
     sends: {
+      stuck: (_connection, frame) => stuck.delete(textOf(frame)),
+      limited: (_connection, frame, error) =>
+        note(`limited ${textOf(frame)} ${error.retryAfterMs}`),
       prepare: (frame) => {
         prepared.push(textOf(frame));
         return { frame, first: null };
@@ -29,24 +45,58 @@ function setUp(options: Parameters<typeof fakeConnection>[0] = {}) {
         return new Promise((resolve) => pending.push(resolve));
       },
     },
-    changes: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.changeId}`) },
-    receipts: { handle: (_connection, frame) => handled.push(`${frame.type} ${frame.position}`) },
-    typing: { handle: (_connection, frame) => handled.push(`typing ${frame.active}`) },
-    syncs: { handle: (_connection, frame) => handled.push(`sync ${frame.ref}`) },
+    changes: {
+      limited,
+      handle: (_connection, frame) => note(`${frame.type} ${frame.changeId}`),
+    },
+    receipts: {
+      limited,
+      handle: (_connection, frame) => note(`${frame.type} ${frame.position}`),
+    },
+    typing: {
+      limited,
+      isNews: (_connection, frame) => frame.active,
+      handle: (_connection, frame) => note(`typing ${frame.active}`),
+    },
+    syncs: { limited, handle: (_connection, frame) => note(`sync ${frame.ref}`) },
+    rates: {
+      take: (_doer, name) => {
+        taken.push(name);
+        return waits.shift() ?? 0;
+      },
+    },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {
       connection.ended = true;
       closes.push(code);
     },
+    failed: (connection: Connection, error: unknown) => {
+      connection.ended = true;
+      failures.push(error);
+    },
     clock: () => 0,
     wallClock: () => 0,
+    ...over,
   };
   const router = new FrameRouter(parts);
   const send = (text: string): void =>
     receive({ type: 'send', messageId: ID, conversationId: 'c', content: { kind: 'text', text } });
   const receive = (frame: unknown): void =>
     router.receive(fake.connection, Buffer.from(JSON.stringify(frame)), false);
-  return { ...fake, router, send, receive, handled, prepared, pending, closes };
+  return {
+    ...fake,
+    router,
+    send,
+    receive,
+    handled,
+    prepared,
+    pending,
+    closes,
+    stuck,
+    taken,
+    waits,
+    failures,
+  };
 }
 
 describe('FrameRouter', () => {
@@ -143,6 +193,119 @@ describe('FrameRouter', () => {
     await settle();
     send('now');
     expect(handled).toEqual(['slow']);
+  });
+
+  const DEFECT = new Error('a defect');
+  const fails = {
+    throws: () => {
+      throw DEFECT;
+    },
+    rejects: () => Promise.reject(DEFECT),
+  };
+  const POSITION = { conversationId: 'c', position: '1' };
+  const CHANGE = { changeId: ID, messageId: ID, conversationId: 'c' };
+  const KINDS: [string, keyof FrameRouterParts, object][] = [
+    ['a change', 'changes', { type: 'delete', ...CHANGE }],
+    ['a mark', 'receipts', { type: 'read', ...POSITION }],
+    ['a sign of typing', 'typing', { type: 'typing', conversationId: 'c', active: true }],
+    ['a sync', 'syncs', { type: 'sync', ref: 'r' }],
+  ];
+  it.each(
+    KINDS.flatMap((kind) => (['throws', 'rejects'] as const).map((how) => [...kind, how] as const)),
+  )('ends the socket and nothing else when %s (%s, %j) %s', async (_name, part, frame, how) => {
+    const { router, connection, receive, failures } = setUp(
+      {},
+      { [part]: { isNews: () => true, handle: fails[how] } },
+    );
+    router.release(connection);
+    await settle();
+    receive(frame);
+    await settle();
+    expect(failures).toEqual([DEFECT]);
+    expect(connection.ended).toBe(true);
+  });
+
+  it.each(['throws', 'rejects'] as const)(
+    'ends the socket when a send %s, at once or in its turn',
+    async (how) => {
+      for (const waits of [false, true]) {
+        const sends = {
+          stuck: () => false,
+          limited: () => undefined,
+          prepare: (frame: SendFrame) => ({ frame, first: null }),
+          handle: fails[how],
+        };
+        const { router, connection, send, failures } = setUp({}, { sends });
+        if (!waits) router.release(connection);
+        await settle();
+        send('1');
+        send('2');
+        if (waits) router.release(connection);
+        await settle();
+        expect(failures).toEqual([DEFECT]);
+        expect(connection.waiting).toBeNull();
+      }
+    },
+  );
+
+  it('takes from the rate of each type of frame, once; not from what is nothing new', async () => {
+    const { router, connection, send, receive, taken, stuck, handled } = setUp();
+    router.release(connection);
+    await settle();
+    stuck.add('now stuck');
+    send('now stuck');
+    send('now');
+    const ids = { changeId: ID, messageId: ID, conversationId: 'c' };
+    receive({ type: 'edit', ...ids, content: { kind: 'text', text: 'x' } });
+    receive({ type: 'delete', ...ids });
+    receive({ type: 'received', conversationId: 'c', position: '5' });
+    receive({ type: 'read', conversationId: 'c', position: '5' });
+    receive({ type: 'typing', conversationId: 'c', active: true });
+    receive({ type: 'typing', conversationId: 'c', active: false });
+    receive({ type: 'sync', ref: 'r' });
+    receive({ type: 'ping' });
+    receive({ type: 'dance' });
+    await settle();
+    expect(taken).toEqual(['send', 'send', 'send', 'receipt', 'receipt', 'typing', 'sync']);
+    expect(handled).toHaveLength(7);
+  });
+
+  it('refuses each type of frame that comes too soon, at once or when Redis has told', async () => {
+    const { router, connection, send, receive, waits, handled } = setUp();
+    router.release(connection);
+    await settle();
+    const ids = { changeId: ID, messageId: ID, conversationId: 'c' };
+    const all = (): void => {
+      send('now');
+      receive({ type: 'delete', ...ids });
+      receive({ type: 'read', conversationId: 'c', position: '5' });
+      receive({ type: 'typing', conversationId: 'c', active: true });
+      receive({ type: 'sync', ref: 'r' });
+    };
+    const refused = ['limited now 7', 'limited delete 7', 'limited read 7', 'limited typing 7'];
+    waits.push(7, 7, 7, 7, 7);
+    all();
+    await settle();
+    expect(handled.splice(0)).toEqual([...refused, 'limited sync 7']);
+    waits.push(...[7, 7, 7, 7, 7].map((ms) => Promise.resolve(ms)));
+    all();
+    await settle();
+    expect(handled).toEqual([...refused, 'limited sync 7']);
+  });
+
+  it('lets no frame overtake one whose rate is being asked', async () => {
+    const { router, connection, send, waits, handled } = setUp();
+    router.release(connection);
+    await settle();
+    let tell: (ms: number) => void = () => undefined;
+    waits.push(new Promise((resolve) => (tell = resolve)));
+    send('now 1');
+    send('now 2');
+    await settle();
+    expect(handled).toEqual([]);
+    tell(0);
+    await settle();
+    expect(handled).toEqual(['now 1', 'now 2']);
   });
 
   it('closes a socket for binary frames and for too many frames', async () => {

@@ -1,11 +1,14 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { TidingsError } from '@tidings/common/contracts/errors';
 import {
   parseClientFrame,
   type ChangeFrame,
   type MarkFrame,
   type SendFrame,
 } from '@tidings/common/contracts/frames';
+import { FRAME_RATES, type UserRateName } from '@tidings/common/contracts/limits';
 import type { TypingFrame } from '@tidings/common/contracts/typing';
+import { rateLimited, type UserRates } from '../rates/user-rates';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
 import { pongFrameText, refusalFrameText } from './server-frames';
@@ -14,31 +17,46 @@ import type { WriteQueue } from './write-queue';
 /** Frames that may wait behind a slow one before the socket is not read any more. */
 const MOST_WAITING = 64;
 
-/** Answers the sends of a socket, one after the other. None of these may throw or reject. */
-export interface SendFrames {
+/** Answers a frame that came too soon. */
+export interface LimitedFrames<F> {
+  limited(connection: Connection, frame: F, error: TidingsError): void;
+}
+
+/** Answers the sends of a socket, one after the other. */
+export interface SendFrames extends LimitedFrames<SendFrame> {
+  /** Refuses what would overtake; false: the send is to be handled. */
+  stuck(connection: Connection, frame: SendFrame): boolean;
   /** Starts what can be asked before it is the frame's turn. */
   prepare(frame: SendFrame): PreparedSend;
   /** A promise: the socket's next frame has to wait for it. */
   handle(connection: Connection, send: PreparedSend): Promise<void> | void;
 }
 
+/**
+ * What is handled beside a socket's other frames. A promise is not waited for; it is given out so that
+ * whatever it rejects with ends that socket and nothing else.
+ */
+type Beside = Promise<void> | void;
+
 /** Answers `edit` and `delete` frames in their order; they do not hold up other frames. */
-export interface ChangeFrames {
-  handle(connection: Connection, frame: ChangeFrame): void;
+export interface ChangeFrames extends LimitedFrames<ChangeFrame> {
+  handle(connection: Connection, frame: ChangeFrame): Beside;
 }
 
 /** Answers `sync` frames; they do not hold up the socket's other frames. */
-export interface SyncFrames {
-  handle(connection: Connection, frame: SyncFrame): void;
+export interface SyncFrames extends LimitedFrames<SyncFrame> {
+  handle(connection: Connection, frame: SyncFrame): Beside;
 }
 
 /** Takes `received` and `read` frames; they do not hold up the socket's other frames. */
-export interface ReceiptFrames {
-  handle(connection: Connection, frame: MarkFrame): void;
+export interface ReceiptFrames extends LimitedFrames<MarkFrame> {
+  handle(connection: Connection, frame: MarkFrame): Beside;
 }
 
 /** Takes `typing` frames; never answers them. */
-export interface TypingFrames {
+export interface TypingFrames extends LimitedFrames<TypingFrame> {
+  /** False: it says nothing new, and is passed over. */
+  isNews(connection: Connection, frame: TypingFrame): boolean;
   handle(connection: Connection, frame: TypingFrame): void;
 }
 
@@ -48,8 +66,11 @@ export interface FrameRouterParts {
   receipts: ReceiptFrames;
   typing: TypingFrames;
   syncs: SyncFrames;
+  rates: Pick<UserRates, 'take'>;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
+  /** Handling a frame of this connection threw, or rejected: notes it and closes the connection. */
+  failed(connection: Connection, error: unknown): void;
   /** Monotonic milliseconds. */
   clock: () => number;
   /** Unix milliseconds. */
@@ -59,13 +80,26 @@ export interface FrameRouterParts {
 /**
  * Parses what clients send and hands it on, strictly in order per socket: while one frame waits for
  * an answer from elsewhere, later ones of the same socket wait behind it, and past a bound the
- * socket is not read any more.
+ * socket is not read any more. Whatever a frame makes throw, now or later, costs its own socket only.
  */
 export class FrameRouter {
   constructor(private readonly parts: FrameRouterParts) {}
 
-  /** One frame as it came. */
+  /** One frame as it came. Never throws. */
   receive(connection: Connection, data: Buffer, isBinary: boolean): void {
+    try {
+      this.take(connection, data, isBinary);
+    } catch (error) {
+      this.parts.failed(connection, error);
+    }
+  }
+
+  /** Lets the frames go that waited for `welcome`. */
+  release(connection: Connection): void {
+    void this.work(connection, null);
+  }
+
+  private take(connection: Connection, data: Buffer, isBinary: boolean): void {
     if (connection.ended) return;
     const now = this.parts.clock();
     connection.lastSeenAt = now;
@@ -80,11 +114,6 @@ export class FrameRouter {
     const inbound = this.parse(data.toString());
     if (connection.waiting === null) this.start(connection, inbound);
     else this.wait(connection, connection.waiting, inbound);
-  }
-
-  /** Lets the frames go that waited for `welcome`. */
-  release(connection: Connection): void {
-    void this.work(connection, null);
   }
 
   private parse(text: string): InboundFrame {
@@ -125,18 +154,64 @@ export class FrameRouter {
   }
 
   private handle(connection: Connection, inbound: InboundFrame): Promise<void> | void {
+    const rate = rateOf(inbound);
+    if (rate === null) return this.act(connection, inbound);
+    if (this.isSettled(connection, inbound)) return;
+    const waitMs = this.parts.rates.take(connection, rate);
+    if (typeof waitMs !== 'number') return this.actLater(connection, inbound, waitMs);
+    return waitMs === 0 ? this.act(connection, inbound) : this.limited(connection, inbound, waitMs);
+  }
+
+  /** Whether nothing is to be done for a frame, so that it counts for no rate either. */
+  private isSettled(connection: Connection, inbound: InboundFrame): boolean {
+    if (inbound.type === 'send') return this.parts.sends.stuck(connection, inbound.send.frame);
+    return inbound.type === 'typing' && !this.parts.typing.isNews(connection, inbound.frame);
+  }
+
+  private async actLater(
+    connection: Connection,
+    inbound: InboundFrame,
+    waiting: Promise<number>,
+  ): Promise<void> {
+    const waitMs = await waiting;
+    if (connection.ended) return;
+    if (waitMs === 0) await this.act(connection, inbound);
+    else this.limited(connection, inbound, waitMs);
+  }
+
+  private limited(connection: Connection, inbound: InboundFrame, waitMs: number): void {
+    const { sends, changes, receipts, typing, syncs } = this.parts;
+    const error = rateLimited(waitMs);
+    switch (inbound.type) {
+      case 'send':
+        return sends.limited(connection, inbound.send.frame, error);
+      case 'change':
+        return changes.limited(connection, inbound.frame, error);
+      case 'mark':
+        return receipts.limited(connection, inbound.frame, error);
+      case 'typing':
+        return typing.limited(connection, inbound.frame, error);
+      case 'sync':
+        return syncs.limited(connection, inbound.frame, error);
+      case 'ping':
+      case 'refused':
+        return;
+    }
+  }
+
+  private act(connection: Connection, inbound: InboundFrame): Promise<void> | void {
     const { sends, changes, receipts, typing, syncs, writes, wallClock } = this.parts;
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
       case 'change':
-        return changes.handle(connection, inbound.frame);
+        return this.beside(connection, changes.handle(connection, inbound.frame));
       case 'mark':
-        return receipts.handle(connection, inbound.frame);
+        return this.beside(connection, receipts.handle(connection, inbound.frame));
       case 'typing':
-        return typing.handle(connection, inbound.frame);
+        return this.beside(connection, typing.handle(connection, inbound.frame));
       case 'sync':
-        return syncs.handle(connection, inbound.frame);
+        return this.beside(connection, syncs.handle(connection, inbound.frame));
       case 'ping':
         return writes.send(connection, pongFrameText(inbound.ref, wallClock()));
       case 'refused':
@@ -144,21 +219,47 @@ export class FrameRouter {
     }
   }
 
-  /** Waits for the frame under way, then works off what came meanwhile. */
+  private beside(connection: Connection, work: Beside): void {
+    work?.catch((error: unknown) => this.parts.failed(connection, error));
+  }
+
+  /** Waits for the frame under way, then works off what came meanwhile. Never rejects. */
   private async work(connection: Connection, pending: Promise<void> | null): Promise<void> {
-    await pending;
-    const waiting = connection.waiting ?? [];
-    for (let next = waiting.shift(); next && !connection.ended; next = waiting.shift()) {
-      await this.handle(connection, next);
-      this.resume(connection, waiting.length);
+    try {
+      await pending;
+      const waiting = connection.waiting ?? [];
+      for (let next = waiting.shift(); next && !connection.ended; next = waiting.shift()) {
+        await this.handle(connection, next);
+        this.resume(connection, waiting.length);
+      }
+      connection.waiting = null;
+      this.resume(connection, 0);
+    } catch (error) {
+      connection.waiting = null;
+      this.parts.failed(connection, error);
     }
-    connection.waiting = null;
-    this.resume(connection, 0);
   }
 
   private resume(connection: Connection, waiting: number): void {
     if (!connection.paused || waiting > MOST_WAITING / 2) return;
     connection.paused = false;
     if (!connection.ended) connection.socket.resume();
+  }
+}
+
+/** What a frame counts for; what was refused has counted as a frame of the socket. */
+function rateOf(inbound: InboundFrame): UserRateName | null {
+  switch (inbound.type) {
+    case 'send':
+      return FRAME_RATES.send;
+    case 'ping':
+      return FRAME_RATES.ping;
+    case 'refused':
+      return null;
+    case 'change':
+    case 'mark':
+    case 'typing':
+    case 'sync':
+      return FRAME_RATES[inbound.frame.type];
   }
 }

@@ -4,18 +4,32 @@ import { Heartbeat } from './heartbeat';
 
 const H = 1_000;
 
-function run(options: { answers: boolean; until: number; jumpAt?: number; jumpMs?: number }) {
+function run(options: {
+  answers: boolean;
+  until: number;
+  jumpAt?: number;
+  jumpMs?: number;
+  /** To ping it throws. */
+  broken?: boolean;
+}) {
   let now = 0;
   const closes: { at: number; code: number }[] = [];
-  const heartbeat = new Heartbeat(
-    H,
-    () => now,
-    (connection, code) => {
+  const heartbeat = new Heartbeat(H, () => now, {
+    close: (connection, code) => {
       connection.ended = true;
       closes.push({ at: now, code });
     },
-  );
+    failed: (connection) => {
+      connection.ended = true;
+      closes.push({ at: now, code: CLOSE_CODES.internalError });
+    },
+  });
   const { connection, socket } = fakeConnection();
+  if (options.broken) {
+    socket.ping = () => {
+      throw new Error('a defect');
+    };
+  }
   heartbeat.watch(connection);
   while (now < options.until) {
     now += now === options.jumpAt ? (options.jumpMs ?? 0) : 10;
@@ -27,6 +41,11 @@ function run(options: { answers: boolean; until: number; jumpAt?: number; jumpMs
 }
 
 describe('Heartbeat', () => {
+  it('ends a socket that cannot be pinged, and nothing else', () => {
+    const { closes } = run({ answers: false, until: 2 * H, broken: true });
+    expect(closes.map(({ code }) => code)).toEqual([CLOSE_CODES.internalError]);
+  });
+
   it('pings each heartbeat and keeps a socket that answers', () => {
     const { closes, pings } = run({ answers: true, until: 10 * H + 100 });
     expect(closes).toEqual([]);

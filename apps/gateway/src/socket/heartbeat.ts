@@ -22,7 +22,11 @@ export class Heartbeat {
   constructor(
     private readonly heartbeatMs: number,
     private readonly clock: () => number,
-    private readonly close: (connection: Connection, code: number) => void,
+    private readonly hooks: {
+      close(connection: Connection, code: number): void;
+      /** Visiting this connection threw: notes it and closes the connection. */
+      failed(connection: Connection, error: unknown): void;
+    },
   ) {
     this.tickMs = heartbeatMs / TICKS_PER_HEARTBEAT;
     this.tickedAt = clock();
@@ -55,8 +59,16 @@ export class Heartbeat {
     while (now - this.tickedAt >= this.tickMs) {
       this.tickedAt += this.tickMs;
       for (const connection of this.wheel.advance()) {
-        if (!connection.ended) this.visit(connection, now);
+        if (!connection.ended) this.visitOne(connection, now);
       }
+    }
+  }
+
+  private visitOne(connection: Connection, now: number): void {
+    try {
+      this.visit(connection, now);
+    } catch (error) {
+      this.hooks.failed(connection, error);
     }
   }
 
@@ -64,7 +76,7 @@ export class Heartbeat {
     connection.lastSeenAt = Math.max(connection.lastSeenAt, this.grace);
     const step = heartbeatStep(connection, now, this.heartbeatMs);
     if (step.act === 'close') {
-      this.close(connection, CLOSE_CODES.heartbeatMissed);
+      this.hooks.close(connection, CLOSE_CODES.heartbeatMissed);
       return;
     }
     if (step.act === 'ping') {

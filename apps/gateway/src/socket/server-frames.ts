@@ -1,7 +1,7 @@
-import { FEATURES, type AccountPart, type FrameRefusal } from '@tidings/common/contracts/frames';
+import { FEATURES, type FrameRefusal } from '@tidings/common/contracts/frames';
 import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
 import type { GatewayAddress } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { announcedLimits, type Rates } from '@tidings/common/contracts/limits';
 import { isoTime } from './iso-time';
 
 /** What an `error` frame says beside the error itself. */
@@ -61,11 +61,6 @@ export function resyncFrameText(reason: string, withinMs: number): string {
   return JSON.stringify({ type: 'resync', reason, withinMs });
 }
 
-/** An `account` frame: fetch these parts again. */
-export function accountFrameText(changed: readonly AccountPart[]): string {
-  return JSON.stringify({ type: 'account', changed });
-}
-
 /** A `goodbye` frame before a planned close. */
 export function goodbyeFrameText(afterMs: number, gateways: readonly GatewayAddress[]): string {
   return JSON.stringify({
@@ -86,15 +81,17 @@ export interface Welcome {
   nowMs: number;
   heartbeatSeconds: number;
   resumeTicket: string;
+  /** Those in force. */
+  rates: Rates;
 }
 
 /** A `welcome` frame. */
-export function welcomeFrameText({ nowMs, ...welcome }: Welcome): string {
+export function welcomeFrameText({ nowMs, rates, ...welcome }: Welcome): string {
   return JSON.stringify({
     type: 'welcome',
     ...welcome,
     serverTime: isoTime(nowMs),
-    limits: LIMITS,
+    ...announcedLimits(rates),
     features: FEATURES,
   });
 }

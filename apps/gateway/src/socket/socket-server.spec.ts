@@ -13,7 +13,6 @@ import { SocketServer, type SocketServerParts } from './socket-server';
 const TICKET = 'd'.repeat(23);
 const PROTOCOLS = ['tidings.v1.json', `ticket.${TICKET}`];
 const OWNER: Owner = { userId: 'u', deviceId: 'd', sessionGeneration: 1, generation: '1' };
-const OFF = { perSecond: 0, burst: 0 };
 
 interface Fixture {
   server: Server;
@@ -22,6 +21,7 @@ interface Fixture {
   opened: Connection[];
   received: { text: string; isBinary: boolean }[];
   closes: number[];
+  failures: [connection: boolean, error: unknown][];
   taken: string[];
 }
 
@@ -33,6 +33,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
   const received: Fixture['received'] = [];
   const closes: number[] = [];
   const taken: string[] = [];
+  const failures: Fixture['failures'] = [];
   const table = new ConnectionTable();
   const router = {
     receive: (_connection: Connection, data: Buffer, isBinary: boolean) =>
@@ -47,7 +48,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
     },
     allowedOrigins: ['https://app.example'],
     maxConnections: 1,
-    rates: { sends: OFF, frames: { perSecond: 1, burst: 5 } },
+    frames: { perSecond: 1, burst: 5 },
     closeTimeoutMs: 200,
     table,
     router: router as unknown as FrameRouter,
@@ -57,6 +58,10 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
     },
     closed: (_connection, code) => closes.push(code),
     close: (connection, code, reason) => connection.socket.close(code, reason),
+    failed: (connection, error) => {
+      failures.push([connection !== null, error]);
+      connection?.socket.close(CLOSE_CODES.internalError);
+    },
     clock: () => 0,
     ...parts,
   });
@@ -64,7 +69,8 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { server, sockets, url: `ws://127.0.0.1:${port}/v1/ws`, opened, received, closes, taken };
+  const url = `ws://127.0.0.1:${port}/v1/ws`;
+  return { server, sockets, url, opened, received, closes, failures, taken };
 }
 
 /** The HTTP status of an upgrade; 101 when a socket stands, which is ended again. */
@@ -94,6 +100,10 @@ async function opened(url: string): Promise<WebSocket> {
   socket.on('error', () => undefined);
   await once(socket, 'open');
   return socket;
+}
+
+function fail(): never {
+  throw new Error('a defect');
 }
 
 beforeEach(async () => {
@@ -146,6 +156,25 @@ describe('the upgrade', () => {
     other.server.close();
   });
 
+  it('notes what threw before there was a socket, and answers or cuts', async () => {
+    const defect = new Error('a defect');
+    const ticket = await setUp({ takeTicket: () => Promise.reject(defect) });
+    expect((await statusOf(ticket.url, PROTOCOLS)).status).toBe(500);
+    expect(ticket.failures).toEqual([[false, defect]]);
+    const judged = await setUp({
+      allowedOrigins: {
+        includes: () => {
+          throw defect;
+        },
+      } as unknown as string[],
+    });
+    const socket = new WebSocket(judged.url, PROTOCOLS, { origin: 'https://x.example' });
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toContain('socket hang up');
+    expect(judged.failures).toEqual([[false, defect]]);
+    for (const { server } of [ticket, judged]) server.close();
+  });
+
   it('answers 503 and when to come back while full or draining', async () => {
     const socket = await opened(fixture.url);
     expect(await statusOf(fixture.url, PROTOCOLS)).toEqual({ status: 503, retryAfter: '2' });
@@ -188,6 +217,20 @@ describe('a socket', () => {
     socket.ping();
     await once(socket, 'pong');
     expect(fixture.received).toHaveLength(1);
+  });
+
+  it.each([
+    { name: 'a frame', parts: { router: { receive: fail } as unknown as FrameRouter } },
+    { name: 'opening it', parts: { opened: () => Promise.reject(new Error('a defect')) } },
+  ])('is closed with 1011 when $name fails, and the server goes on', async ({ parts }) => {
+    const other = await setUp({ ...parts, maxConnections: 2 });
+    const socket = await opened(other.url);
+    const closed = once(socket, 'close');
+    socket.send('text');
+    expect((await closed)[0]).toBe(CLOSE_CODES.internalError);
+    expect(other.failures).toEqual([[true, new Error('a defect')]]);
+    expect((await statusOf(other.url, PROTOCOLS)).status).toBe(401);
+    other.server.close();
   });
 
   it('is closed for a flood of pings', async () => {

@@ -1,14 +1,15 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { ERRORS, type ErrorCode } from '@tidings/common/contracts/errors';
+import { ERRORS, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
 import { SUBPROTOCOL } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { WebSocketServer, type RawData, type Server as SocketAcceptor, type WebSocket } from 'ws';
 import { isAllowedOrigin } from '../domain/origins';
 import { readOffer } from '../domain/subprotocols';
-import { ClientSocket, Connection, type ConnectionRates, type Owner } from './connection';
+import type { Rate } from '../domain/token-bucket';
+import { ClientSocket, Connection, type Owner } from './connection';
 import type { ConnectionTable } from './connection-table';
 import type { FrameRouter } from './frame-router';
 
@@ -28,17 +29,20 @@ export interface SocketServerParts {
   behindProxy?: boolean;
   allowedOrigins: readonly string[];
   maxConnections: number;
-  rates: ConnectionRates;
+  /** Frames of one socket; above it the socket is closed. */
+  frames: Rate;
   /** A peer that does not answer a close frame is cut off after this time, milliseconds. */
   closeTimeoutMs: number;
   table: ConnectionTable;
   router: FrameRouter;
   /** A connection stands and has to be brought up. */
-  opened: (connection: Connection) => void;
+  opened: (connection: Connection) => Promise<void> | void;
   /** A socket has closed, from whichever side. */
   closed: (connection: Connection, code: number) => void;
   /** Ends a connection that breaks the rules. */
   close: (connection: Connection, code: number, reason: string) => void;
+  /** Something threw over a connection, or before there was one: notes it and closes the connection. */
+  failed: (connection: Connection | null, error: unknown) => void;
   clock: () => number;
 }
 
@@ -70,7 +74,10 @@ export class SocketServer {
   /** Takes over the upgrades of an HTTP server. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      void this.upgrade(request, socket, head);
+      this.upgrade(request, socket, head).catch((error: unknown) => {
+        this.parts.failed(null, error);
+        socket.destroy();
+      });
     });
   }
 
@@ -87,12 +94,20 @@ export class SocketServer {
       refuseUpgrade(socket, refusal ?? 'unauthorized');
       return;
     }
+    const owner = await this.ownerOf(ticket, request);
+    if (owner instanceof TidingsError) refuseUpgrade(socket, owner.code, owner.retryAfterMs);
+    else if (!socket.destroyed) this.accept(request, socket, head, owner);
+  }
+
+  /** Whose ticket it is; an error when it is refused. */
+  private async ownerOf(ticket: string, request: IncomingMessage): Promise<Owner | TidingsError> {
     this.upgrading += 1;
     try {
-      const owner = await this.parts.takeTicket(ticket, this.addressOf(request));
-      if (!socket.destroyed) this.accept(request, socket, head, owner);
+      return await this.parts.takeTicket(ticket, this.addressOf(request));
     } catch (error) {
-      refuseUpgrade(socket, toTidingsError(error).code);
+      const refusal = toTidingsError(error);
+      if (refusal.code === 'internal') this.parts.failed(null, error);
+      return refusal;
     } finally {
       this.upgrading -= 1;
     }
@@ -121,35 +136,45 @@ export class SocketServer {
   private accept(request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): void {
     socket.off('error', ignore);
     this.acceptor.handleUpgrade(request, socket, head, (client) => {
-      const { table, rates, clock } = this.parts;
-      const connection = new Connection(table.nextId(), owner, client, socket, rates, clock());
+      const { table, frames, clock, opened, failed } = this.parts;
+      const connection = new Connection(table.nextId(), owner, client, socket, frames, clock());
       client.connection = connection;
       this.listen(client);
-      this.parts.opened(connection);
+      Promise.resolve(opened(connection)).catch((error: unknown) => failed(connection, error));
     });
   }
 }
 
 /** Makes the listeners that all sockets share, and returns what puts them on a socket. */
 function sharedListeners(parts: SocketServerParts): (client: ClientSocket) => void {
-  const { router, clock } = parts;
-  function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-    const { connection } = this as ClientSocket;
-    if (connection) router.receive(connection, data as Buffer, isBinary);
+  const { router, clock, failed } = parts;
+  /** An emitter would throw on what its listener throws: into the socket's reader. */
+  function contained<A extends unknown[]>(
+    listener: (connection: Connection, ...args: A) => void,
+  ): (this: WebSocket, ...args: A) => void {
+    return function (this: WebSocket, ...args: A): void {
+      const { connection } = this as ClientSocket;
+      if (!connection) return;
+      try {
+        listener(connection, ...args);
+      } catch (error) {
+        failed(connection, error);
+      }
+    };
   }
-  function onHeartbeat(this: WebSocket): void {
-    const { connection } = this as ClientSocket;
-    if (!connection) return;
+  const onMessage = contained((connection, data: RawData, isBinary: boolean) => {
+    router.receive(connection, data as Buffer, isBinary);
+  });
+  const onHeartbeat = contained((connection) => {
     const now = clock();
     connection.lastSeenAt = now;
     if (connection.frames.take(now)) return;
     parts.close(connection, CLOSE_CODES.tooManyFrames, 'too many frames');
-  }
-  function onClose(this: WebSocket, code: number): void {
-    const client = this as ClientSocket;
-    if (client.connection) parts.closed(client.connection, code);
-    client.connection = null;
-  }
+  });
+  const onClose = contained((connection, code: number) => {
+    connection.socket.connection = null;
+    parts.closed(connection, code);
+  });
   return (client) => {
     client.on('message', onMessage);
     client.on('ping', onHeartbeat);
@@ -163,7 +188,7 @@ function sharedListeners(parts: SocketServerParts): (client: ClientSocket) => vo
 function ignore(): void {}
 
 /** Answers an upgrade with an HTTP error and ends the socket. */
-function refuseUpgrade(socket: Socket, code: ErrorCode): void {
+function refuseUpgrade(socket: Socket, code: ErrorCode, retryAfterMs?: number): void {
   const { status, title, retryable } = ERRORS[code];
   const body = JSON.stringify({
     type: `urn:tidings:error:${code}`,
@@ -178,7 +203,8 @@ function refuseUpgrade(socket: Socket, code: ErrorCode): void {
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
-  if (status === ERRORS.busy.status) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`);
+  if (retryAfterMs !== undefined) lines.push(`Retry-After: ${Math.ceil(retryAfterMs / 1000)}`);
+  else if (status === ERRORS.busy.status) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`);
   socket.once('finish', () => socket.destroy());
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -46,6 +46,17 @@ describe('WriteQueue', () => {
     expect(overflow).toHaveBeenCalledTimes(1);
   });
 
+  it('bounds the bytes of what may wait for welcome', () => {
+    const { connection } = fakeConnection();
+    const overflow = jest.fn();
+    const writes = new WriteQueue({ overflow });
+    const large = textFrame('x'.repeat(MOST_BUFFERED_BYTES / 8));
+    for (let i = 0; i < 7; i++) writes.push(connection, large);
+    expect(overflow).not.toHaveBeenCalled();
+    writes.push(connection, large);
+    expect(overflow).toHaveBeenCalledTimes(1);
+  });
+
   it('writes nothing to an ended connection', () => {
     const { connection, frames } = fakeConnection();
     const writes = new WriteQueue({ overflow: jest.fn() });
@@ -70,6 +81,19 @@ describe('WriteQueue', () => {
     connection.ended = true;
     raw.emit('close');
     await gone;
+    expect(raw.listenerCount('drain') + raw.listenerCount('close')).toBe(0);
+  });
+
+  it('closes a socket that has no room for too long, and lets go whoever waits for it', async () => {
+    const { connection, raw } = fakeConnection();
+    const overflow = jest.fn(() => {
+      connection.ended = true;
+      raw.emit('close');
+    });
+    const writes = new WriteQueue({ overflow }, 30);
+    raw.writableLength = 300 * 1024;
+    await writes.room(connection);
+    expect(overflow).toHaveBeenCalledWith(connection, CLOSE_CODES.tooSlow);
     expect(raw.listenerCount('drain') + raw.listenerCount('close')).toBe(0);
   });
 });

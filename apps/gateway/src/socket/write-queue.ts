@@ -7,8 +7,11 @@ import { textFrame } from './text-frame';
 export const MOST_BUFFERED_BYTES = 1024 * 1024;
 /** With less than this waiting, a socket has room for a large frame. */
 const ROOMY_BYTES = 256 * 1024;
-/** Pushes that may wait for a `welcome`. */
+/** A socket that has no room for a large frame for this time is closed, milliseconds. */
+export const ROOM_WITHIN_MS = 20_000;
+/** Pushes that may wait for a `welcome`, and their bytes. */
 const MOST_HELD = 1_000;
+const MOST_HELD_BYTES = MOST_BUFFERED_BYTES;
 
 /** What the write queue tells its owner. */
 export interface WriteQueueHooks {
@@ -24,7 +27,10 @@ export class WriteQueue {
   private corked: Connection[] = [];
   private readonly flushTurn = (): void => this.flush();
 
-  constructor(private readonly hooks: WriteQueueHooks) {}
+  constructor(
+    private readonly hooks: WriteQueueHooks,
+    private readonly roomWithinMs = ROOM_WITHIN_MS,
+  ) {}
 
   /** Writes a frame's JSON. Connections that have ended or are closing are skipped. */
   send(connection: Connection, frame: string): void {
@@ -40,7 +46,7 @@ export class WriteQueue {
 
   /**
    * Writes an encoded frame, past the sender of `ws`: without masks, compression and fragments it has
-   * nothing to add, and header and payload leave as one piece.
+   * nothing to add, and header and payload leave in one write.
    */
   private write(connection: Connection, bytes: Buffer, rest: readonly Uint8Array[] = []): void {
     if (!isOpen(connection)) return;
@@ -60,7 +66,8 @@ export class WriteQueue {
     }
     connection.held ??= [];
     connection.held.push(bytes);
-    if (connection.held.length > MOST_HELD) {
+    connection.heldBytes += bytes.length;
+    if (connection.held.length > MOST_HELD || connection.heldBytes > MOST_HELD_BYTES) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }
   }
@@ -74,11 +81,22 @@ export class WriteQueue {
     for (const one of held) this.write(connection, one);
   }
 
-  /** Settles when the socket has room for a large frame, or is gone. */
+  /**
+   * Settles when the socket has room for a large frame, or is gone. One that takes too long is closed:
+   * the answer that waits for it is not kept for ever.
+   */
   async room(connection: Connection): Promise<void> {
     const { raw } = connection;
     if (raw.writableLength <= ROOMY_BYTES) return;
     connection.uncork();
+    const tooSlow = (): void => this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
+    const timer = setTimeout(tooSlow, this.roomWithinMs);
+    await this.drained(connection);
+    clearTimeout(timer);
+  }
+
+  private async drained(connection: Connection): Promise<void> {
+    const { raw } = connection;
     while (!connection.ended && raw.writableLength > ROOMY_BYTES) {
       await new Promise<void>((resolve) => {
         const settle = (): void => {

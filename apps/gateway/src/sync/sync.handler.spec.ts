@@ -27,7 +27,8 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
     { add: (connection: unknown) => delayed.push(connection) } as unknown as DelayedSyncs,
     new WriteQueue({ overflow: jest.fn() }),
   );
-  const ask = (ref: string) => handler.handle(fake.connection, { type: 'sync', ref, since: 'x' });
+  const ask = (ref: string): void =>
+    void handler.handle(fake.connection, { type: 'sync', ref, since: 'x' });
   const answers = () => fake.frames.map((f) => JSON.parse(f) as Record<string, unknown>);
   return { ...fake, ask, answers, requests, delayed };
 }

@@ -9,7 +9,7 @@ import type { DelayedSyncs } from './delayed-syncs';
 import type { SyncAnswer, SyncService } from './sync.service';
 
 /** Syncs of one socket that are answered at a time. */
-const MOST_SYNCS = 4;
+export const MOST_SYNCS = 4;
 const BUSY_RETRY_MS = 1_000;
 
 /** Answers `sync` frames. The frames that carry an answer leave as the socket takes them. */
@@ -20,15 +20,20 @@ export class SyncHandler implements SyncFrames {
     private readonly writes: WriteQueue,
   ) {}
 
-  /** Starts to answer one `sync`; never throws. */
-  handle(connection: Connection, frame: SyncFrame): void {
+  /** Answers one `sync`. */
+  handle(connection: Connection, frame: SyncFrame): Promise<void> | void {
     if (connection.syncs >= MOST_SYNCS) {
       const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
       this.writes.send(connection, errorFrameText(error, { ref: frame.ref }));
       return;
     }
     connection.syncs += 1;
-    void this.answer(connection, frame);
+    return this.answer(connection, frame);
+  }
+
+  /** Refuses a `sync` that came too soon. */
+  limited(connection: Connection, { ref }: SyncFrame, error: TidingsError): void {
+    this.writes.send(connection, errorFrameText(error, { ref }));
   }
 
   private async answer(connection: Connection, frame: SyncFrame): Promise<void> {

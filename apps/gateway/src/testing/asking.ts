@@ -2,7 +2,7 @@ import { DEVICE_ID, GENERATION, startFakeGateway, USER_ID, type FakeGateway } fr
 
 export const OTHER_ID = '01890a5d-ac96-774b-bcce-b302099a8003';
 export const USER = { id: USER_ID, username: 'ann', firstName: 'Ann' };
-const GRANT = {
+export const GRANT = {
   userId: USER_ID,
   deviceId: DEVICE_ID,
   generation: GENERATION,
@@ -46,9 +46,11 @@ export async function ask(
 }
 
 /** A fake gateway at which a user is logged in. */
-export async function startLoggedIn(): Promise<{ gateway: FakeGateway; token: string }> {
+export async function startLoggedIn(
+  options: { env?: Record<string, string> } = {},
+): Promise<{ gateway: FakeGateway; token: string }> {
   const gateway = await startFakeGateway({
-    env: { ALLOWED_ORIGINS: 'https://app.example' },
+    env: { ALLOWED_ORIGINS: 'https://app.example', ...options.env },
     answers: { 'accounts.login': { ...GRANT, user: USER }, 'accounts.refresh': GRANT },
   });
   const login = await ask(gateway, 'POST', '/auth/login', { body: LOGIN });

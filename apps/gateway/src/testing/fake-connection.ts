@@ -58,7 +58,6 @@ export class FakeSocket {
 export interface FakeConnectionOptions {
   id?: string;
   owner?: Partial<Owner>;
-  sends?: { perSecond: number; burst: number };
   frames?: { perSecond: number; burst: number };
   now?: number;
 }
@@ -80,7 +79,7 @@ export function fakeConnection(options: FakeConnectionOptions = {}) {
     { ...OWNER, ...options.owner },
     socket as unknown as ClientSocket,
     raw as unknown as Socket,
-    { sends: options.sends ?? OFF, frames: options.frames ?? OFF },
+    options.frames ?? OFF,
     options.now ?? 0,
   );
   return { connection, raw, socket, frames: raw.frames };

@@ -5,10 +5,12 @@ import { TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
 import { loadEnv } from '@tidings/common/runtime/env';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
+import { HashCalls } from '../auth/hash-calls';
 import { SessionGate } from '../auth/session-gate';
 import { gatewayEnv } from '../gateway.env';
 import { GatewayModule, type SharedParts } from '../gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen } from '../http/http-listener';
+import { UserRates } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';
 
 export const SECRET = 'a secret of more than thirty-two bytes, for tests';
@@ -32,6 +34,8 @@ export async function startFakeGateway(
   const answers: Answers = options.answers ?? {};
   const calls: RecordedCall[] = [];
   const told: unknown[][] = [];
+  /** Names of the rates that refused. */
+  const refused: string[] = [];
   const world = { generation: GENERATION as number | null };
   const call = (name: string, input: unknown): Promise<unknown> => {
     calls.push({ name, input });
@@ -51,10 +55,12 @@ export async function startFakeGateway(
     REDIS_URL: 'redis://none:1',
     STORAGE_URLS: 'http://none:1',
     PRESENCE_URLS: 'http://none:1',
+    RATE_LIMITS: 'off',
     HTTP_RATE_PER_MINUTE: '0',
     AUTH_RATE_PER_MINUTE: '0',
     ...options.env,
   });
+  const metrics = new Metrics({ service: 'gateway', node: 'g' });
   const service = { call } as never;
   const gate = new SessionGate(
     { get: () => Promise.resolve(world.generation), raise: (_u, _d, g) => Promise.resolve(g) },
@@ -66,9 +72,17 @@ export async function startFakeGateway(
     presence: service,
     gate,
     news: { tell: (...news: unknown[]) => void told.push(news) },
+    hashCalls: new HashCalls(),
     devicePresence: { online: () => Promise.resolve(new Set([DEVICE_ID])) },
     barrier: { take: () => Promise.resolve(['1', null]) },
-    counts: new SendCounts(new Metrics({ service: 'gateway', node: 'g' })),
+    counts: new SendCounts(metrics),
+    rates: new UserRates({
+      buckets: { take: () => Promise.reject(new Error('no Redis here')) },
+      rates: env.RATE_LIMITS,
+      refused: (rate) => void refused.push(rate),
+      alone: () => undefined,
+      clock: () => performance.now(),
+    }),
     ...options.parts,
   } as unknown as SharedParts;
   const logger = createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' });
@@ -81,10 +95,21 @@ export async function startFakeGateway(
     allowedOrigins: env.ALLOWED_ORIGINS,
     trustProxy: env.TRUST_PROXY,
     logger,
+    metrics,
   });
   await listen(app, 0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
-  return { app, answers, calls, told, world, port, url: `http://127.0.0.1:${port}/v1` };
+  return {
+    app,
+    answers,
+    calls,
+    told,
+    refused,
+    world,
+    metrics,
+    port,
+    url: `http://127.0.0.1:${port}/v1`,
+  };
 }
 
 export type FakeGateway = Awaited<ReturnType<typeof startFakeGateway>>;

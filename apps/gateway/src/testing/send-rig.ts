@@ -105,7 +105,17 @@ export function setUp(
   const wallClock = (): number => NOW;
   const positions = LogPositions.of(1, ['0']);
   const handler = new SendHandler({
-    log: new MessageLog({ writer, held: new HeldMessages(), positions, firsts, clock, wallClock }),
+    log: new MessageLog({
+      writer,
+      held: new HeldMessages(),
+      positions,
+      firsts,
+      failed: (error) => {
+        throw error;
+      },
+      clock,
+      wallClock,
+    }),
     membership,
     media,
     directs,
@@ -116,10 +126,12 @@ export function setUp(
       connection.ended = true;
       closes.push(code);
     },
-    clock,
     wallClock,
   });
-  const handle = (frame: SendFrame) => handler.handle(fake.connection, { frame, first: null });
+  const handle = (frame: SendFrame) => {
+    if (handler.stuck(fake.connection, frame)) return;
+    return handler.handle(fake.connection, { frame, first: null });
+  };
   const answers = () =>
     fake.frames.map((f) => {
       const frame = JSON.parse(f) as { type: string; code?: string; messageId: string };

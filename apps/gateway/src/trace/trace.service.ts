@@ -18,7 +18,7 @@ const BARRIER_WAIT_MS = 2_000;
 /** How long Kafka and Redis may take for their marks; then they count as not known. */
 const MARK_MS = 1_500;
 /** Records that are read from the log at the same time; of more the time is not known. */
-const MOST_READS = 16;
+export const MOST_READS = 16;
 
 export interface TraceParts {
   storage: Pick<StorageClient, 'call'>;

@@ -2,6 +2,7 @@ import { TidingsError } from '@tidings/common/contracts/errors';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { FakeWriter } from '../testing/fake-writer';
 import { fakeConnection } from '../testing/fake-connection';
+import { REPEAT_MS } from '../domain/typing-state';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
 import { TypingMetrics } from './typing.metrics';
@@ -34,7 +35,7 @@ function setUp(most?: number) {
   const handler = new TypingHandler({ membership, log, metrics, clock: () => world.now }, most);
   const fake = fakeConnection();
   const typing = (active: boolean, conversationId = 'c', connection = fake.connection): void =>
-    handler.handle(connection, { type: 'typing', conversationId, active });
+    void handler.handle(connection, { type: 'typing', conversationId, active });
   const told = () =>
     writer.appends.map(({ record }) => {
       const value = JSON.parse(String(record.value)) as { active: boolean; conversationId: string };
@@ -100,17 +101,28 @@ describe('TypingHandler', () => {
     expect(told()).toEqual(['c true', 'd true', 'c false', 'd false']);
   });
 
-  it('bounds what one connection may say, and counts the rest', async () => {
-    const { world, typing, told, dropped } = setUp();
-    for (let i = 0; i < 50; i++) {
-      typing(true, `c${i}`);
-      typing(false, `c${i}`);
-    }
-    expect(told()).toHaveLength(12);
-    expect(await dropped()).toEqual({ rate: 44 });
-    world.now = 1_000;
+  it('tells what is news, before and after it was said', () => {
+    const { world, handler, connection, typing } = setUp();
+    const isNews = (active: boolean): boolean =>
+      handler.isNews(connection, { type: 'typing', conversationId: 'c', active });
+    expect([isNews(true), isNews(false)]).toEqual([true, false]);
     typing(true);
-    expect(told()).toHaveLength(13);
+    expect([isNews(true), isNews(false)]).toEqual([false, true]);
+    world.now = REPEAT_MS;
+    expect([isNews(true), isNews(false)]).toEqual([true, true]);
+    typing(false);
+    expect([isNews(true), isNews(false)]).toEqual([true, false]);
+  });
+
+  it('drops what came too soon, and counts it; the end is not told later either', async () => {
+    const { handler, connection, typing, told, dropped, frames } = setUp();
+    typing(true);
+    for (const active of [true, false]) {
+      handler.limited(connection, { type: 'typing', conversationId: 'c', active });
+    }
+    handler.closed(connection);
+    expect([told(), frames]).toEqual([['c true'], []]);
+    expect(await dropped()).toEqual({ rate: 2 });
   });
 
   it('bounds how many are asked for at a time', async () => {

@@ -30,12 +30,24 @@ export class TypingHandler implements TypingFrames {
     private readonly most = MOST_ASKING,
   ) {}
 
-  /** Never throws. */
-  handle(connection: Connection, { conversationId, active }: TypingFrame): void {
+  /** Whether the others would be told of it. */
+  isNews(connection: Connection, { conversationId, active }: TypingFrame): boolean {
     const now = this.parts.clock();
-    const state = (connection.typing ??= new TypingState(now));
-    if (active) this.begin(connection, state, conversationId, now);
-    else if (state.ends(conversationId, now)) this.tell(connection, conversationId, false);
+    return (connection.typing ??= new TypingState()).isNews(conversationId, active, now);
+  }
+
+  /** Drops what came too soon. */
+  limited(connection: Connection, { conversationId, active }: TypingFrame): void {
+    if (!active) connection.typing?.ends(conversationId, this.parts.clock());
+    this.parts.metrics.lost('rate');
+  }
+
+  /** Takes one frame. */
+  handle(connection: Connection, { conversationId, active }: TypingFrame): Promise<void> | void {
+    const now = this.parts.clock();
+    const state = (connection.typing ??= new TypingState());
+    if (active) return this.begin(connection, state, conversationId, now);
+    if (state.ends(conversationId, now)) this.tell(connection, conversationId, false);
   }
 
   /** A socket has closed: its user writes nothing there any more. */
@@ -50,18 +62,15 @@ export class TypingHandler implements TypingFrames {
     state: TypingState,
     conversationId: string,
     now: number,
-  ): void {
+  ): Promise<void> | void {
     const { membership, metrics } = this.parts;
     const noted = state.begins(conversationId, now);
     if (!noted) return;
-    if (!state.bucket.take(now)) {
-      state.refused(conversationId, noted);
-      metrics.lost('rate');
-    } else if (membership.maySend(conversationId, connection.userId)) {
+    if (membership.maySend(conversationId, connection.userId)) {
       state.told(conversationId, noted);
       this.tell(connection, conversationId, true);
     } else if (this.asking < this.most) {
-      void this.ask(connection, state, conversationId, noted);
+      return this.ask(connection, state, conversationId, noted);
     } else {
       state.refused(conversationId, noted);
       metrics.lost('busy');

@@ -24,7 +24,7 @@ export function mergeConnections(events: readonly ConnectionEvent[], nowMs: numb
   const merged = new Map<string, Clocks>();
   for (const { event } of events) {
     const { userId } = event;
-    const atMs = notAfter(Date.parse(event.at), nowMs);
+    const atMs = plausible(Date.parse(event.at), nowMs);
     const known = merged.get(userId);
     if (!known) {
       merged.set(userId, { userId, lastSeenAtMs: atMs, activeAtMs: null, connectedAtMs: atMs });
@@ -36,6 +36,7 @@ export function mergeConnections(events: readonly ConnectionEvent[], nowMs: numb
   return [...merged.values()].sort((a, b) => (a.userId < b.userId ? -1 : 1));
 }
 
-function notAfter(atMs: number, nowMs: number): number {
-  return Number.isNaN(atMs) || atMs > nowMs ? nowMs : atMs;
+function plausible(atMs: number, nowMs: number): number {
+  // before 1970 is no time of ours either, and there are years that the database does not know
+  return Number.isNaN(atMs) || atMs > nowMs || atMs < 0 ? nowMs : atMs;
 }

@@ -1,5 +1,5 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ReceiptView } from '@tidings/common/contracts/internal';
+import type { ConversationRouting, ReceiptView } from '@tidings/common/contracts/internal';
 import type { MemberMarks } from '@tidings/common/kafka/receipt-batch';
 import { ReceiptSource } from './receipt-source';
 
@@ -9,7 +9,14 @@ const marks = (fields: Partial<MemberMarks> = {}): MemberMarks => ({
 });
 
 function setUp() {
-  const world = { away: false, now: 10_000, calls: [] as number[], present: ['ann', 'bob'] };
+  const world = {
+    away: false,
+    now: 10_000,
+    calls: [] as number[],
+    present: ['ann', 'bob'],
+    kind: 'direct' as ConversationRouting['kind'],
+    blocked: undefined as string[] | undefined,
+  };
   const call = (_name: string, { items }: { items: MemberMarks[] }) => {
     world.calls.push(items.length);
     if (world.away) return Promise.reject(new TidingsError('unavailable'));
@@ -27,7 +34,8 @@ function setUp() {
     get: (ids: readonly string[]) =>
       Promise.resolve(
         ids.map((conversationId) => ({
-          ...{ conversationId, kind: 'direct' as const, version: 1, lastPosition: '0' },
+          ...{ conversationId, kind: world.kind, version: 1, lastPosition: '0' },
+          blocked: world.blocked,
           members: world.present.map((userId) => ({ userId, from: '0', until: null })),
         })),
       ),
@@ -96,6 +104,22 @@ describe('ReceiptSource', () => {
     world.now += 2_000;
     expect((await source.find([marks()]))[0]).toMatchObject({ delivered: '5' });
   });
+
+  it.each([
+    ['direct', undefined, ['bob']],
+    ['direct', ['ann'], ['bob']],
+    ['direct', ['bob'], []],
+    ['group', undefined, []],
+  ] as const)(
+    'without storage tells nobody who may be blocked: %s, %j',
+    async (kind, blocked, told) => {
+      const { source, world } = setUp();
+      source.pushed(marks(), (await source.find([marks()]))[0]!);
+      Object.assign(world, { away: true, kind, blocked });
+      const [view] = await source.find([marks({ delivered: '8' })]);
+      expect(view?.others.map((o) => o.userId)).toEqual(told);
+    },
+  );
 
   it('never falls behind what was pushed, though storage has not applied it yet', async () => {
     const { source } = setUp();

@@ -24,7 +24,8 @@ interface Question {
 /**
  * Who is to be told of a member's marks, and what: from storage, in one call at a time for all
  * partitions. While storage is away, from the last view of that member, as far as Redis says that
- * the others are still present; what neither knows is not pushed (the next sync shows it).
+ * the others are still present and not blocked (that it says of direct conversations alone: the
+ * others of a group are told nothing then); what neither knows is not pushed (the next sync shows it).
  */
 export class ReceiptSource {
   private readonly remembered = new LRUCache<string, ReceiptView>({ max: REMEMBERED });
@@ -126,12 +127,19 @@ export class ReceiptSource {
     const copies = await this.copies.get(members.map((m) => m.conversationId));
     return members.map((member, i) => {
       const known = this.remembered.get(keyOf(member));
-      const present = copies[i]?.members.filter((m) => m.until === null).map((m) => m.userId);
+      const copy = copies[i];
+      const present = copy?.members.filter((m) => m.until === null).map((m) => m.userId);
       if (!known || !present?.includes(member.userId)) return null;
-      const others = known.others.filter((o) => present.includes(o.userId));
+      // Redis tells of direct conversations only who blocks whom; in groups the others wait.
+      const told = copy?.kind === 'direct' ? without(present, copy.blocked) : [];
+      const others = known.others.filter((o) => told.includes(o.userId));
       return { others, deliveredBefore: known.delivered, ...mergeMarks(known, member) };
     });
   }
+}
+
+function without(userIds: readonly string[], left: readonly string[] = []): readonly string[] {
+  return userIds.filter((userId) => !left.includes(userId));
 }
 
 /** Takes the first question, and those behind it that fit into the same call. */

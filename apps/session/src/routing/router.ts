@@ -17,6 +17,8 @@ const BATCH_MS = 2_000;
 /** First and longest pause before a batch is tried again, in milliseconds; full jitter above half. */
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 1_000;
+/** How long the state of a partition is kept after its assignment has ended, in milliseconds. */
+const KEEP_MS = 30_000;
 
 /** The log as every service agrees on it. */
 export interface LogState {
@@ -34,6 +36,8 @@ export interface RouterParts {
   times: Pick<RoutingTimes, 'note'>;
   metrics: RoutingMetrics;
   logger: Logger;
+  /** Told of each batch of which something was pushed. */
+  pushed?(): void;
 }
 
 /** A batch can not be routed now; it is tried again. */
@@ -62,6 +66,8 @@ interface Assigned {
  */
 export class Router {
   private readonly partitions = new Map<number, Assigned>();
+  /** States of assignments that have ended: most rebalances give a partition back at once. */
+  private readonly kept = new Map<number, { state: PartitionState; timer: NodeJS.Timeout }>();
   private foreignLogged = false;
 
   constructor(
@@ -70,24 +76,60 @@ export class Router {
     private readonly random: () => number = Math.random,
   ) {}
 
-  /** Begins a partition with an empty state, far enough back to refill its window. */
+  /**
+   * Begins a partition: where its last assignment here has ended, when that was a moment ago, else with
+   * an empty state, far enough back to refill its window.
+   */
   async assigned(partition: number, context: AssignmentContext): Promise<{ seek: bigint }> {
+    const state = this.resumed(partition, context) ?? (await this.emptyAt(partition, context));
+    const { next, liveFrom } = state;
+    this.partitions.set(partition, { state, failures: 0, attempt: 0 });
+    this.parts.logger.info(
+      { partition, start: String(next), liveFrom: String(liveFrom) },
+      'partition assigned',
+    );
+    return { seek: next };
+  }
+
+  /**
+   * The state that was kept. It knows all records below its `next`, whoever has routed them, so it is
+   * as good as one that was read anew.
+   */
+  private resumed(partition: number, context: AssignmentContext): PartitionState | null {
+    const state = this.takeKept(partition);
+    if (!state || state.next < context.low || state.next > context.high) return null;
+    const { committed } = context;
+    const liveFrom = committed !== null && committed > state.next ? committed : state.next;
+    return { ...state, liveFrom };
+  }
+
+  private takeKept(partition: number): PartitionState | null {
+    const kept = this.kept.get(partition);
+    if (!kept) return null;
+    clearTimeout(kept.timer);
+    this.kept.delete(partition);
+    return kept.state;
+  }
+
+  private async emptyAt(partition: number, context: AssignmentContext): Promise<PartitionState> {
     const windowOffset = await this.parts.windows.of(partition);
     const { start, liveFrom } = windowStart({ ...context, windowOffset });
     const base = this.log.bases[partition];
     if (base === undefined) throw new RangeError(`partition ${partition} has no position base`);
-    const state = emptyState({ partition, base, start, liveFrom });
-    this.partitions.set(partition, { state, failures: 0, attempt: 0 });
-    this.parts.logger.info(
-      { partition, start: String(start), liveFrom: String(liveFrom) },
-      'partition assigned',
-    );
-    return { seek: start };
+    return emptyState({ partition, base, start, liveFrom });
   }
 
-  /** Forgets a partition. */
+  /** Ends a partition; its state is kept for a moment. */
   revoked(partition: number): void {
+    const assigned = this.partitions.get(partition);
     this.partitions.delete(partition);
+    if (assigned) {
+      // what is still under way must not change the state any more
+      assigned.attempt++;
+      this.takeKept(partition);
+      const timer = setTimeout(() => this.kept.delete(partition), KEEP_MS).unref();
+      this.kept.set(partition, { state: assigned.state, timer });
+    }
     this.parts.metrics.revoked(partition);
   }
 
@@ -125,6 +167,7 @@ export class Router {
     if (assigned.attempt !== attempt) return;
     draft.commit(batch.nextOffset);
     this.noteTime(batch, state);
+    if (pushes.length > 0) this.parts.pushed?.();
     const { metrics } = this.parts;
     metrics.appended(delivery.results, delivery.pushes);
     const oldest = pushes[0]?.entry.recordedAtMs;

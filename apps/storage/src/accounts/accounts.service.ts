@@ -7,9 +7,15 @@ import { SecurityLog, type SecuritySubject } from '@tidings/common/runtime/secur
 import { passwordProblem } from '../domain/password-rules';
 import { emailKey, usernameKey, UsernameProblem } from '../domain/username';
 import { AccountsRepository, type NewUser } from './accounts.repository';
+import { DevicesRepository } from './devices.repository';
+import { LoginFailures } from './login-failures';
+import { attemptOf, flowOf, isRateLimited, PasswordGuesses } from './password-guesses';
 import { PasswordHasher } from './password-hasher';
 import type { UserEntity } from './user.entity';
 import { toChanges, toMe, toUser } from './user.mapper';
+
+/** How long after it was made an account is found by the registration that made it, in milliseconds. */
+const REPEAT_WITHIN_MS = 10 * 60_000;
 
 /** Registers users and checks their passwords. */
 @Injectable()
@@ -18,14 +24,18 @@ export class AccountsService {
     private readonly accounts: AccountsRepository,
     private readonly hasher: PasswordHasher,
     private readonly security: SecurityLog,
+    private readonly guesses: PasswordGuesses,
+    private readonly devices: DevicesRepository,
+    private readonly failures: LoginFailures,
   ) {}
 
   /**
-   * Makes an account; calling it again with the same id finds it. Names and addresses are decided by
-   * PostgreSQL's unique indexes. Throws `username_invalid`, `username_taken`, `email_taken`,
+   * Makes an account; calling it again with the same id finds it, and so does the same registration
+   * with the same password soon after: whoever did not get the first answer asks again. Names and
+   * addresses are decided by PostgreSQL's unique indexes. Throws `username_invalid`, `username_taken`, `email_taken`,
    * `weak_password`, `busy`.
    */
-  async register(body: RegisterBody & { userId: string }): Promise<User> {
+  async register(body: RegisterBody & { userId: string; address?: string }): Promise<User> {
     const names = {
       id: body.userId,
       usernameKey: keyOf(body.username),
@@ -33,7 +43,7 @@ export class AccountsService {
     };
     const problem = passwordProblem(body.password, body);
     if (problem) throw new TidingsError(problem.code, { detail: problem.detail });
-    const before = await this.existing(names);
+    const before = await this.existing(names, body);
     if (before) return toUser(before);
     const user: NewUser = {
       ...names,
@@ -41,10 +51,13 @@ export class AccountsService {
       email: body.email,
       firstName: body.firstName,
       lastName: body.lastName ?? null,
-      passwordHash: await this.hasher.hash(body.password),
+      passwordHash: await this.hasher.hash(
+        body.password,
+        flowOf(attemptOf(names.usernameKey, body.address, null)),
+      ),
     };
     const made = await this.accounts.insert(user);
-    const now = made ? await this.accounts.byId(user.id) : await this.existing(names);
+    const now = made ? await this.accounts.byId(user.id) : await this.existing(names, body);
     // Whoever was in the way is gone again: nothing was made, the caller may repeat.
     if (!now) throw new TidingsError('unavailable');
     return toUser(now);
@@ -52,21 +65,30 @@ export class AccountsService {
 
   /**
    * The user whose name and password these are, with the password's hash. `from`: who tries, for
-   * the log. Throws `bad_credentials`, `busy`.
+   * the log and the counts of guesses. Throws `bad_credentials`, `rate_limited`, `busy`.
    */
   async authenticate(
     username: string,
     password: string,
     from: SecuritySubject = {},
   ): Promise<UserEntity> {
-    const user = await this.candidate(username);
+    const name = nameKey(username);
+    const user = name === null ? null : await this.accounts.withPassword(name);
+    const known = await this.devices.isOf(from.deviceId ?? null, user?.id ?? null);
+    const attempt = attemptOf(name ?? username, from.address, known ? from.deviceId! : null);
     const tooLong = utf8Bytes(password) > LIMITS.passwordMaxBytes;
-    const fits = await this.hasher.verify(
-      tooLong ? null : (user?.passwordHash ?? null),
-      tooLong ? '' : password,
-    );
+    const phc = tooLong ? null : (user?.passwordHash ?? null);
+    const look = (): Promise<boolean> => this.hasher.verifyNow(phc, tooLong ? '' : password);
+    const fits = await this.hasher
+      .turn(flowOf(attempt), () => this.guesses.judge(attempt, look))
+      .catch((error: unknown) => {
+        if (isRateLimited(error))
+          this.security.note('login_throttled', { ...from, userId: user?.id });
+        throw error;
+      });
     if (user && fits) return user;
     this.security.note('login_failed', { ...from, userId: user?.id });
+    if (user) this.failures.note(user.id);
     throw new TidingsError('bad_credentials');
   }
 
@@ -83,12 +105,17 @@ export class AccountsService {
     return this.me(userId);
   }
 
-  /** The account of this very call, when an earlier one made it. Throws when another has the names. */
-  private async existing(names: Pick<NewUser, 'id' | 'usernameKey' | 'emailKey'>) {
+  /** The account of this registration, when an earlier one made it. Throws when another has the names. */
+  private async existing(
+    names: Pick<NewUser, 'id' | 'usernameKey' | 'emailKey'>,
+    body: RegisterBody & { address?: string },
+  ): Promise<UserEntity | null> {
     const rivals = await this.accounts.rivals(names);
     const own = rivals.find((user) => user.id === names.id);
     if (own?.usernameKey === names.usernameKey && own.emailKey === names.emailKey) return own;
-    if (rivals.some((user) => user.usernameKey === names.usernameKey)) {
+    const holder = rivals.find((user) => user.usernameKey === names.usernameKey);
+    if (holder) {
+      if (await this.isRepetition(holder, names.emailKey, body)) return holder;
       throw new TidingsError('username_taken');
     }
     if (rivals.some((user) => user.emailKey === names.emailKey)) {
@@ -98,13 +125,38 @@ export class AccountsService {
     return null;
   }
 
-  private async candidate(username: string): Promise<UserEntity | null> {
-    try {
-      return await this.accounts.withPassword(usernameKey(username));
-    } catch (error) {
-      if (error instanceof UsernameProblem) return null;
-      throw error;
-    }
+  /**
+   * Whether this is the registration that made the account: the same data and its password. A
+   * password is checked in any case, so that the time of the answer tells nothing of the account.
+   */
+  private async isRepetition(
+    holder: UserEntity,
+    emailKey: string,
+    body: RegisterBody & { address?: string },
+  ): Promise<boolean> {
+    const same =
+      holder.emailKey === emailKey &&
+      holder.firstName === body.firstName &&
+      holder.lastName === (body.lastName ?? null) &&
+      Date.now() - holder.createdAt.getTime() <= REPEAT_WITHIN_MS;
+    const user = same ? await this.accounts.withPasswordById(holder.id) : null;
+    const attempt = attemptOf(holder.usernameKey, body.address, null);
+    const look = (): Promise<boolean> =>
+      this.hasher.verifyNow(user?.passwordHash ?? null, body.password);
+    // whoever guesses here guesses as in a login
+    return this.hasher.turn(flowOf(attempt), () =>
+      user ? this.guesses.judge(attempt, look) : look(),
+    );
+  }
+}
+
+/** The name as it is compared; null: nobody can have it. */
+function nameKey(username: string): string | null {
+  try {
+    return usernameKey(username);
+  } catch (error) {
+    if (error instanceof UsernameProblem) return null;
+    throw error;
   }
 }
 

@@ -24,8 +24,15 @@ export class DevicesService {
     private readonly security: SecurityLog,
   ) {}
 
-  async list(userId: string): Promise<{ items: KnownDevice[] }> {
-    return { items: (await this.devices.loggedIn(userId)).map(toDevice) };
+  /** With the wrong passwords that were tried lately, if any. */
+  async list(userId: string): Promise<RpcOutput<Rpc, 'devices.list'>> {
+    const [devices, failed] = await Promise.all([
+      this.devices.loggedIn(userId),
+      this.devices.failedLogins(userId),
+    ]);
+    const items = devices.map(toDevice);
+    if (!failed) return { items };
+    return { items, failedLogins: { count: failed.count, lastAt: failed.lastAt.toISOString() } };
   }
 
   /**

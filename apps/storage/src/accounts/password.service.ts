@@ -6,6 +6,8 @@ import { utf8Bytes } from '@tidings/common/contracts/text';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { passwordProblem } from '../domain/password-rules';
 import { AccountsRepository } from './accounts.repository';
+import { LoginFailures } from './login-failures';
+import { attemptOf, flowOf, isRateLimited, PasswordGuesses } from './password-guesses';
 import { PasswordHasher } from './password-hasher';
 import { SessionAnnouncer } from './session-announcer';
 import { SessionsRepository } from './sessions.repository';
@@ -22,13 +24,15 @@ export class PasswordService {
     private readonly sessions: SessionsRepository,
     private readonly announcer: SessionAnnouncer,
     private readonly security: SecurityLog,
+    private readonly guesses: PasswordGuesses,
+    private readonly failures: LoginFailures,
   ) {}
 
   /**
    * Changes the password and ends every device but the calling one; returns those that it ended.
    * A repetition (`next` is the password already) succeeds, so that a lost answer does no harm.
-   * Throws `weak_password`, `invalid_request`, `bad_credentials`, `unauthorized` when the calling
-   * device is logged out, `busy`.
+   * Throws `weak_password`, `invalid_request`, `bad_credentials`, `rate_limited`, `unauthorized` when the
+   * calling device is logged out, `busy`.
    */
   async change(input: Change): Promise<{ ended: DeviceSession[] }> {
     // Somebody may change the password while it is being checked here; then it is checked once more.
@@ -61,12 +65,26 @@ export class PasswordService {
   /** The new password's hash; null: it is the user's password already. */
   private async nextHash(user: UserEntity, input: Change): Promise<string | null> {
     const { current, next, userId, deviceId, address } = input;
-    const tooLong = utf8Bytes(current) > LIMITS.passwordMaxBytes;
-    if (!tooLong && (await this.hasher.verify(user.passwordHash, current))) {
-      return this.hasher.hash(next);
-    }
-    if (await this.hasher.verify(user.passwordHash, next)) return null;
-    this.security.note('password_refused', { userId, deviceId, address });
-    throw new TidingsError('bad_credentials');
+    const attempt = attemptOf(user.usernameKey, address, deviceId);
+    const { hasher } = this;
+    let known = false;
+    const look = async (): Promise<boolean> => {
+      const tooLong = utf8Bytes(current) > LIMITS.passwordMaxBytes;
+      known = !tooLong && (await hasher.verifyNow(user.passwordHash, current));
+      return known || hasher.verifyNow(user.passwordHash, next);
+    };
+    const work = async (): Promise<string | null> => {
+      if (!(await this.guesses.judge(attempt, look))) throw new TidingsError('bad_credentials');
+      return known ? hasher.hashNow(next) : null;
+    };
+    return hasher.turn(flowOf(attempt), work).catch((error: unknown) => {
+      const wrong = error instanceof TidingsError && error.code === 'bad_credentials';
+      if (wrong) this.security.note('password_refused', { userId, deviceId, address });
+      if (wrong) this.failures.note(userId);
+      if (isRateLimited(error)) {
+        this.security.note('password_throttled', { userId, deviceId, address });
+      }
+      throw error;
+    });
   }
 }

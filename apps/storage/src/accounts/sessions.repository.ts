@@ -49,7 +49,13 @@ export class SessionsRepository {
   }
 
   async setPassword(sql: Sql, userId: string, hash: string): Promise<void> {
-    await sql.rows({ text: 'UPDATE users SET password_hash = $2 WHERE id = $1' }, [userId, hash]);
+    await sql.rows(
+      {
+        text: `UPDATE users SET password_hash = $2, failed_logins = 0, failed_login_at = NULL
+               WHERE id = $1`,
+      },
+      [userId, hash],
+    );
   }
 
   /** Begins a new session on a device, made when unknown; null: the device is somebody else's. */

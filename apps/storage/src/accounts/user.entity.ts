@@ -57,6 +57,13 @@ export class UserEntity {
   @Column({ type: 'boolean', name: 'privacy_find_by_email', default: false })
   privacyFindByEmail!: boolean;
 
+  /** Wrong passwords since the last change of the password. */
+  @Column('integer', { name: 'failed_logins', default: 0 })
+  failedLogins!: number;
+
+  @Column('timestamptz', { name: 'failed_login_at', nullable: true })
+  failedLoginAt!: Date | null;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

@@ -1,9 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Page, User } from '@tidings/common/contracts/http';
+import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { LIMITS } from '@tidings/common/contracts/limits';
 import { usernamePrefix } from '../domain/username';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { AccountsRepository } from './accounts.repository';
 import { toUser } from './user.mapper';
+
+type Search = Omit<RpcInput<typeof STORAGE_RPC, 'users.search'>, 'userId'>;
 
 /** Finds users for other users. */
 @Injectable()
@@ -15,14 +20,20 @@ export class UsersService {
     return (await this.accounts.byIds(ids)).map(toUser);
   }
 
-  /** Users whose name starts with `query` (without one: everybody), by name. */
-  async search(
-    query: string | undefined,
-    cursor: string | undefined,
-    limit: number,
-  ): Promise<Page<User>> {
+  /**
+   * Users whose name starts with `query`, by name. Without `listing` the query needs its least
+   * length, else the whole directory could be read: throws `invalid_request`.
+   */
+  async search({ query, listing, cursor, limit }: Search): Promise<Page<User>> {
     const prefix = usernamePrefix(query ?? '');
     if (prefix === null) return { items: [] };
+    if (!listing && [...prefix].length < LIMITS.userQueryMinChars) {
+      const message = `at least ${LIMITS.userQueryMinChars} characters of a name`;
+      throw new TidingsError('invalid_request', {
+        detail: `query: ${message}`,
+        errors: [{ path: 'query', message }],
+      });
+    }
     const after = cursor === undefined ? null : decodeCursor(cursor, 1)[0]!;
     const found = await this.accounts.search(prefix, after, limit + 1);
     const items = found.slice(0, limit).map(toUser);

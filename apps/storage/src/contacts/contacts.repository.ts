@@ -10,6 +10,10 @@ export interface ContactRow {
   mutual: boolean;
 }
 
+/** Whether the user of the list blocks the one of the row: what that one does is not shown then. */
+const BLOCKS_THEM = `EXISTS (SELECT 1 FROM blocks
+  WHERE blocks.user_id = :userId AND blocks.blocked_id = "user"."id")`;
+
 /** Who has whom in the list of contacts. */
 @Injectable()
 export class ContactsRepository {
@@ -46,7 +50,7 @@ export class ContactsRepository {
       .createQueryBuilder('user')
       .innerJoin(ContactEntity, 'mine', 'mine.contactId = user.id AND mine.userId = :userId')
       .leftJoin(ContactEntity, 'theirs', 'theirs.userId = user.id AND theirs.contactId = :userId')
-      .addSelect('theirs.userId IS NOT NULL', 'mutual')
+      .addSelect(`theirs.userId IS NOT NULL AND NOT ${BLOCKS_THEM}`, 'mutual')
       .orderBy('user.usernameKey')
       .limit(limit)
       .setParameter('userId', userId);
@@ -55,13 +59,13 @@ export class ContactsRepository {
     return entities.map((user, i) => ({ user, mutual: raw[i]!.mutual }));
   }
 
-  /** People who have the user as a contact, and whom the user has not, by name. */
+  /** People who have the user as a contact, and whom the user neither has nor blocks, by name. */
   async incoming(userId: string, after: string | null, limit: number): Promise<UserEntity[]> {
     const query = this.users
       .createQueryBuilder('user')
       .innerJoin(ContactEntity, 'theirs', 'theirs.userId = user.id AND theirs.contactId = :userId')
       .leftJoin(ContactEntity, 'mine', 'mine.contactId = user.id AND mine.userId = :userId')
-      .where('mine.userId IS NULL')
+      .where(`mine.userId IS NULL AND NOT ${BLOCKS_THEM}`)
       .orderBy('user.usernameKey')
       .limit(limit)
       .setParameter('userId', userId);

@@ -1,6 +1,7 @@
 import { DIGEST_LENGTH } from '@tidings/common/contracts/digest';
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { messageColumns } from '../messages/message.mapper';
+import { pageWithin } from '../database/pages.sql';
+import { messageBytes, messageColumns } from '../messages/message.mapper';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from './kept-state.sql';
 
 /** Whoever reads rows counts a pending removal as done and a pending addition as not yet. */
@@ -103,9 +104,18 @@ export function lastMessages(
       ORDER BY x.position DESC LIMIT ${DIGEST_LENGTH}) t)`;
 }
 
-/** Scalar: a member's `delivered`, capped at the last entry. */
-export function deliveredMark(x: string, c: string): string {
-  return `LEAST(GREATEST(${x}.delivered, ${x}.read), ${c}.last_position)::text`;
+/**
+ * Whether the user `x` hides their marks from the user `viewer` (SQL expressions): whoever blocks
+ * somebody does (see `BLOCK_TABLE`).
+ */
+export function hidesMarks(x: string, viewer: string): string {
+  return `EXISTS (SELECT 1 FROM blocks WHERE user_id = ${x} AND blocked_id = ${viewer})`;
+}
+
+/** Scalar: a member's `delivered` as the user `viewer` may see it, capped at the last entry; else "0". */
+export function deliveredMark(x: string, c: string, viewer: string): string {
+  return `CASE WHEN ${hidesMarks(`${x}.user_id`, viewer)} THEN '0'
+    ELSE LEAST(GREATEST(${x}.delivered, ${x}.read), ${c}.last_position)::text END`;
 }
 
 /** Scalar: whether a user (SQL expression) shows others what he has read. */
@@ -115,7 +125,7 @@ export function showsRead(userId: string): string {
 
 /**
  * Scalar: a member's `read` as the member `m` may see it, capped at the last entry: one's own, and
- * that of others where both show theirs (`shows`: whether `x` does); else "0". `viewer`: the user id
+ * that of others where both show theirs (`shows`: whether `x` does) and no block hides it; else "0". `viewer`: the user id
  * of `m`; as a parameter it is looked up once.
  */
 export function readMark(
@@ -125,7 +135,9 @@ export function readMark(
   shows: string,
   viewer = `${m}.user_id`,
 ): string {
-  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${showsRead(viewer)} AND ${shows})
+  const mayBeSeen = `${showsRead(viewer)} AND ${shows}
+      AND NOT ${hidesMarks(`${x}.user_id`, viewer)}`;
+  return `CASE WHEN ${x}.user_id = ${m}.user_id OR (${mayBeSeen})
     THEN LEAST(${x}.read, ${c}.last_position)::text ELSE '0' END`;
 }
 
@@ -135,7 +147,7 @@ export function readMark(
  */
 export function membersJson(c: string, m: string): string {
   return `(SELECT json_agg(json_build_object('userId', x.user_id, 'role', x.role,
-        'delivered', ${deliveredMark('x', c)},
+        'delivered', ${deliveredMark('x', c, `${m}.user_id`)},
         'read', ${readMark('x', c, m, showsRead('x.user_id'))}) ORDER BY x.user_id)
     FROM (SELECT * FROM members y WHERE y.conversation_id = ${c}.id AND ${isMember('y')}
           ORDER BY y.user_id LIMIT ${LIMITS.membersInline + 1}) x)`;
@@ -147,7 +159,7 @@ export function membersJson(c: string, m: string): string {
  */
 export function receiptsJson(c: string, m: string, viewer: string): string {
   const one = (x: string, read: string): string => `'{"userId":"' || ${x}.user_id
-    || '","delivered":"' || ${deliveredMark(x, c)} || '","read":"' || ${read} || '"}'`;
+    || '","delivered":"' || ${deliveredMark(x, c, viewer)} || '","read":"' || ${read} || '"}'`;
   return `(SELECT '[' || CASE WHEN count(*) > ${LIMITS.membersInline}
       THEN ${one(m, `LEAST(${m}.read, ${c}.last_position)`)}
       ELSE string_agg(${one('x', readMark('x', c, m, showsRead('x.user_id'), viewer))}, ','
@@ -195,10 +207,17 @@ export const GET_VIEW = {
       AND c.created_position IS NOT NULL`,
 };
 
-/** $1 user, $2 and $3 last item's time (µs) and id or nulls, $4 limit: newest first. */
+/** Bytes of a conversation as JSON, beside title, members and last message. */
+const CONVERSATION_FRAME_BYTES = 500;
+
+/**
+ * $1 user, $2 and $3 last item's time (µs) and id or nulls, $4 limit: newest first, as many as fit
+ * into an answer.
+ */
 export const LIST_VIEWS = {
   name: 'conversation-list',
-  text: `WITH page AS MATERIALIZED (
+  text: pageWithin(
+    `WITH page AS MATERIALIZED (
       SELECT m.conversation_id, m.user_id, c.last_at
       FROM members m JOIN conversations c ON c.id = m.conversation_id
       WHERE m.user_id = $1 AND ${isMember('m')} AND c.created_position IS NOT NULL
@@ -209,6 +228,13 @@ export const LIST_VIEWS = {
       JOIN members m ON m.conversation_id = page.conversation_id AND m.user_id = page.user_id
       JOIN conversations c ON c.id = page.conversation_id ${LAST}
     ORDER BY page.last_at DESC, c.id DESC`,
+    {
+      order: 'last_at_us DESC, id DESC',
+      // Escapes make a title twice as long at most.
+      bytes: `${CONVERSATION_FRAME_BYTES} + COALESCE(2 * octet_length(p.title), 0)
+        + COALESCE(octet_length(p.members::text), 0) + ${messageBytes('p')}`,
+    },
+  ),
 };
 
 /** Members, and those whose addition is on its way: who counts for the size of a group. */

@@ -130,18 +130,22 @@ export class ConversationsRepository {
     return row ? toConversation(row) : null;
   }
 
-  /** A user's conversations, newest entry first. */
+  /**
+   * A user's conversations, newest entry first, and whether there are more: at most `limit`, and as
+   * many as fit into an answer.
+   */
   async list(
     userId: string,
     after: ListPosition | null,
     limit: number,
-  ): Promise<{ conversation: Conversation; at: ListPosition }[]> {
-    const values = [userId, after?.lastAtUs ?? null, after?.id ?? null, limit];
-    const rows = await this.database.rows<ViewRow>(LIST_VIEWS, values);
-    return rows.map((row) => ({
+  ): Promise<{ rows: { conversation: Conversation; at: ListPosition }[]; more: boolean }> {
+    const values = [userId, after?.lastAtUs ?? null, after?.id ?? null, limit + 1];
+    const found = await this.database.rows<ViewRow & { found: number }>(LIST_VIEWS, values);
+    const rows = found.slice(0, limit).map((row) => ({
       conversation: toConversation(row),
       at: { lastAtUs: row.last_at_us, id: row.id },
     }));
+    return { rows, more: rows.length < (found[0]?.found ?? 0) };
   }
 
   /** Routing data of the known conversations, and how far each partition is applied: one snapshot. */

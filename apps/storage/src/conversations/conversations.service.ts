@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { requireUnblocked } from '@tidings/common/contracts/blocks';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Conversation, Page } from '@tidings/common/contracts/http';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
@@ -45,9 +46,7 @@ export class ConversationsService {
       if ((await this.accounts.byIds([userId, otherId])).length < 2) {
         throw new TidingsError('not_found');
       }
-      if ((await this.blocks.blocking([otherId], userId)).length > 0) {
-        throw new TidingsError('blocked');
-      }
+      requireUnblocked('direct.begin', await this.blocks.blocking([otherId], userId));
       const founding = { creator: userId, memberIds: [userId, otherId], directKey };
       created = await this.conversations.create(
         newConversation({ kind: 'direct', ...founding }, (id) => this.log.partitionOf(id)),
@@ -76,10 +75,10 @@ export class ConversationsService {
     cursor: string | undefined,
     limit: number,
   ): Promise<Page<Conversation>> {
-    const rows = await this.conversations.list(userId, positionOf(cursor), limit + 1);
-    const items = rows.slice(0, limit).map((row) => row.conversation);
-    const last = rows[limit - 1];
-    if (rows.length <= limit || !last) return { items };
+    const { rows, more } = await this.conversations.list(userId, positionOf(cursor), limit);
+    const items = rows.map((row) => row.conversation);
+    const last = more ? rows.at(-1) : undefined;
+    if (!last) return { items };
     return { items, cursor: encodeCursor([last.at.lastAtUs, last.at.id]) };
   }
 

@@ -21,6 +21,8 @@ export interface LockedGroup extends GroupState {
   heir(ownerId: string): Promise<Heir>;
   /** Whether all of these users exist. */
   allExist(userIds: readonly string[]): Promise<boolean>;
+  /** Members who block the actor; a block that is being made waits for the lock, or was waited for. */
+  blockedBy(): Promise<string[]>;
 }
 
 interface ConversationRow {
@@ -70,6 +72,10 @@ export class GroupsRepository {
         size: async () => (await one<{ size: number }>(sql, SQL.SIZE, [conversationId])).size,
         heir: (ownerId) => heirOf(sql, conversationId, ownerId),
         allExist: (userIds) => allExist(sql, userIds),
+        blockedBy: async () => {
+          const rows = await sql.rows<{ id: string }>(SQL.BLOCKED_BY, [conversationId, actorId]);
+          return rows.map(({ id }) => id);
+        },
       });
       if (change.changes.length === 0) return [];
       return write(sql, { conversationId, actorId, row, change });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { MemberRole } from '@tidings/common/contracts/content';
+import { type BlockAct, requireUnblocked } from '@tidings/common/contracts/blocks';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type {
   ChangedConversation,
@@ -73,7 +74,7 @@ export class GroupsService {
       const memberIds = [...new Set([userId, ...userIds])];
       if (memberIds.length > LIMITS.groupMembers) throw new TidingsError('group_full');
       if (!(await this.groups.allExist(memberIds))) throw new TidingsError('not_found');
-      await this.refuseBlocked(userId, memberIds);
+      await this.requireUnblocked('group.create', userId, memberIds);
       const founding = { ...rest, kind: 'group' as const, creator: userId, memberIds, requestId };
       created = await this.conversations.create(
         newConversation(founding, (id) => this.log.partitionOf(id)),
@@ -88,13 +89,17 @@ export class GroupsService {
     return { created, conversation: await this.view(userId, found.id) };
   }
 
-  /** Throws `not_allowed`. */
+  /** Throws `not_allowed`, `blocked` (direct). */
   patch({
     title,
     messageTtlSeconds,
     ...asked
   }: Asked & ConversationPatch): Promise<ChangedConversation> {
-    return this.changed(asked, [], (group) => patch(group, { title, messageTtlSeconds }));
+    return this.changed(asked, [], async (group) => {
+      const change = patch(group, { title, messageTtlSeconds });
+      if (group.kind === 'direct') requireUnblocked('direct.lifetime', await group.blockedBy());
+      return change;
+    });
   }
 
   /**
@@ -109,7 +114,7 @@ export class GroupsService {
     return this.changed(asked, wanted, async (group) => {
       const change = addMembers(group, await group.size());
       if (change.add && !(await group.allExist(change.add))) throw new TidingsError('not_found');
-      if (change.add) await this.refuseBlocked(asked.userId, change.add);
+      if (change.add) await this.requireUnblocked('group.add', asked.userId, change.add);
       return change;
     });
   }
@@ -132,10 +137,13 @@ export class GroupsService {
     return this.changed(asked, [memberId], (group) => setRole(group, role));
   }
 
-  /** Nobody is added to a group by somebody whom he blocks. */
-  private async refuseBlocked(userId: string, memberIds: readonly string[]): Promise<void> {
-    const blocking = await this.blocks.blocking(memberIds, userId);
-    if (blocking.length > 0) throw new TidingsError('blocked');
+  /** Throws `blocked` when the act towards any of the others is refused to the user. */
+  private async requireUnblocked(
+    act: BlockAct,
+    userId: string,
+    otherIds: readonly string[],
+  ): Promise<void> {
+    requireUnblocked(act, await this.blocks.blocking(otherIds, userId));
   }
 
   /** Members by id. */
@@ -178,7 +186,8 @@ export class GroupsService {
     for (;;) {
       try {
         const left = deadline - performance.now();
-        const messageIds = await this.turns.take(conversationId, left, () =>
+        const turn = { key: conversationId, caller: userId };
+        const messageIds = await this.turns.take(turn, left, () =>
           this.groups.change(request, decide),
         );
         return await this.published(conversationId, messageIds.at(-1), deadline);

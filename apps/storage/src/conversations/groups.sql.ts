@@ -31,6 +31,14 @@ export const SIZE = {
     WHERE m.conversation_id = $1 AND ${isComing('m')}`,
 };
 
+/** $1 conversation, $2 user: members who block the user. */
+export const BLOCKED_BY = {
+  name: 'group-blocked-by',
+  text: `SELECT b.user_id AS id FROM members m
+    JOIN blocks b ON b.user_id = m.user_id AND b.blocked_id = $2
+    WHERE m.conversation_id = $1 AND ${isMember('m')}`,
+};
+
 /** $1 conversation, $2 its owner: the oldest admin, else the oldest member, else who is joining. */
 export const HEIR = {
   name: 'group-heir',
@@ -98,7 +106,7 @@ export const IS_MEMBER = {
  */
 export const MEMBERS = {
   name: 'group-members',
-  text: `SELECT x.user_id AS "userId", x.role, ${deliveredMark('x', 'c')} AS delivered,
+  text: `SELECT x.user_id AS "userId", x.role, ${deliveredMark('x', 'c', 'm.user_id')} AS delivered,
       ${readMark('x', 'c', 'm', showsRead('x.user_id'))} AS read
     FROM members m
       JOIN conversations c ON c.id = m.conversation_id

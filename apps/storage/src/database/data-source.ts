@@ -20,6 +20,7 @@ import { SharedBatches1764000006000 } from '../migrations/1764000006000-shared-b
 import { TemporaryChats1764000007000 } from '../migrations/1764000007000-temporary-chats';
 import { KeptState1764000008000 } from '../migrations/1764000008000-kept-state';
 import { Trace1764000009000 } from '../migrations/1764000009000-trace';
+import { FailedLogins1764000010000 } from '../migrations/1764000010000-failed-logins';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -60,6 +61,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       TemporaryChats1764000007000,
       KeptState1764000008000,
       Trace1764000009000,
+      FailedLogins1764000010000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,

@@ -97,7 +97,10 @@ function readContinuation(fields: string[], partitions: number): Continuation | 
     const one = /^([A-Za-z0-9_-]{8})([0-9a-z]{0,13})(?::([0-9a-z]{1,13}))?$/.exec(entry);
     if (!one || carried.length >= CARRIED_MAX) return null;
     const have = one[2] === '' ? null : fromBase36(one[2]!);
-    carried.push({ prefix: one[1]!, have, ...(one[3] && { seen: fromBase36(one[3]) }) });
+    const seen = one[3] === undefined ? undefined : fromBase36(one[3]);
+    // thirteen digits reach beyond what the database counts to
+    if ((have ?? 0n) > MAX_POSITION || (seen ?? 0n) > MAX_POSITION) return null;
+    carried.push({ prefix: one[1]!, have, ...(seen !== undefined && { seen }) });
   }
   return { mode, target, carried, after: after === '!' ? null : after, delayed: kind.length > 1 };
 }
@@ -113,6 +116,7 @@ function readOffsets(text: string, partitions: number): bigint[] | null {
   return values.every((v) => v <= MAX_OFFSET) ? values : null;
 }
 
+const MAX_POSITION = 2n ** 63n - 1n;
 /** Room for the epoch's base below 2^63. */
 const MAX_OFFSET = 2n ** 62n;
 

@@ -58,6 +58,11 @@ describe('cut to one answer', () => {
     expect(continuationOf(task, [planned(4, 5, false), planned(6, 5, false)], others)).toEqual({
       ...{ carried: [], after: idOf(2) },
     });
+    // what costs nothing comes first, whatever its id
+    expect(continuationOf(task, [planned(6, 0, false), planned(4, 5, false)], others)).toEqual({
+      carried: [],
+      after: idOf(2),
+    });
     expect(continuationOf(task, [planned(2, 5, false)], others)).toEqual({
       carried: [],
       after: '',

@@ -77,7 +77,8 @@ function afterOf(
   left: readonly string[],
   { ids, complete }: { ids: readonly string[]; complete: boolean },
 ): string | null {
-  const firstLeft = left[0];
-  if (firstLeft === undefined) return complete ? null : (ids.at(-1) ?? null);
+  if (left.length === 0) return complete ? null : (ids.at(-1) ?? null);
+  // what costs nothing stands in front of what does: the first one left need not have the smallest id
+  const firstLeft = left.reduce((least, id) => (id < least ? id : least));
   return ids.findLast((id) => id < firstLeft) ?? task.after;
 }

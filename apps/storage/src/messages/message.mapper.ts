@@ -28,6 +28,19 @@ export function messageColumns(t: string): string {
     .join(', ');
 }
 
+/** Bytes of {@link toMessage} as JSON, beside content and extras: field names, ids, positions, times. */
+export const MESSAGE_FRAME_BYTES = 420;
+
+/**
+ * SQL scalar: bytes of {@link toMessage} of a row of the table or alias `t` as JSON, at most; 0 of a
+ * row that is not there. Reads no content, only how long it is.
+ */
+export function messageBytes(t: string): string {
+  return `CASE WHEN ${t}.message_id IS NULL THEN 0
+    ELSE ${MESSAGE_FRAME_BYTES} + COALESCE(octet_length(${t}.content), 0)
+      + COALESCE(octet_length(${t}.extras), 0) END`;
+}
+
 const DELETED: MessageContent = { kind: 'deleted' };
 const DELETED_TEXT = JSON.stringify(DELETED);
 

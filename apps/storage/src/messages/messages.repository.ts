@@ -3,7 +3,8 @@ import type { Message } from '@tidings/common/contracts/content';
 import type { ChangeTarget, FirstAppend } from '@tidings/common/contracts/internal';
 import { isAlive, isMember, positionBelow } from '../conversations/conversation-views.sql';
 import { Database } from '../database/database';
-import { messageColumns, type MessageRow, toMessage } from './message.mapper';
+import { pageWithin } from '../database/pages.sql';
+import { messageBytes, messageColumns, type MessageRow, toMessage } from './message.mapper';
 
 /** Which page of a history: the newest below `before`, or the oldest above `after`. */
 export interface HistoryRange {
@@ -39,7 +40,7 @@ export class MessagesRepository {
 
   /**
    * A page in ascending order, and whether more lie beyond it in the direction of reading; empty for
-   * somebody who has been removed meanwhile.
+   * somebody who has been removed meanwhile. It ends at `limit` messages or at the bytes of an answer.
    */
   async history(
     reader: { userId: string; visibleFrom: string },
@@ -47,11 +48,14 @@ export class MessagesRepository {
     { before, after, limit }: HistoryRange,
   ): Promise<{ items: Message[]; more: boolean }> {
     const order = after === null ? 'DESC' : 'ASC';
-    const rows = await this.database.rows<MessageRow>(
+    const rows = await this.database.rows<MessageRow & { found: number }>(
       {
         name: `history-${order}`,
-        text: `SELECT ${messageColumns('x')} FROM messages x WHERE ${VISIBLE}
-               ORDER BY x.position ${order} LIMIT $5`,
+        text: pageWithin(
+          `SELECT ${messageColumns('x')} FROM messages x WHERE ${VISIBLE}
+             ORDER BY x.position ${order} LIMIT $5`,
+          { order: `position ${order}`, bytes: messageBytes('p') },
+        ),
       },
       [
         ...[conversationId, reader.visibleFrom, after ?? '0', before ?? LAST_POSITION],
@@ -59,7 +63,8 @@ export class MessagesRepository {
       ],
     );
     const items = rows.slice(0, limit).map(toMessage);
-    return { items: after === null ? items.reverse() : items, more: rows.length > limit };
+    const more = items.length < (rows[0]?.found ?? 0);
+    return { items: after === null ? items.reverse() : items, more };
   }
 
   /** What a change of a message meets, and how far its partition is applied; null for outsiders. */

@@ -23,7 +23,8 @@ interface ViewRow {
   delivered_before: string;
   unread: number | null;
   up_to: string | null;
-  members: { userId: string; seesRead: boolean }[];
+  /** `hidden`: nothing of these marks is theirs to see. */
+  members: { userId: string; seesRead: boolean; hidden: boolean }[];
 }
 
 /** Raises the marks of present members; unknown ones are left out. Gives how many rose. */
@@ -62,7 +63,9 @@ function toView(row: ViewRow, userId: string): ReceiptView {
   const { delivered, read, unread, up_to, members } = row;
   const told = members.length <= LIMITS.membersInline ? members : [];
   return {
-    others: told.filter((m) => m.userId !== userId),
+    others: told
+      .filter((m) => m.userId !== userId && !m.hidden)
+      .map((m) => ({ userId: m.userId, seesRead: m.seesRead })),
     delivered,
     read,
     deliveredBefore: row.delivered_before,

@@ -1,6 +1,7 @@
 import { LIMITS } from '@tidings/common/contracts/limits';
 import {
   deliveredMark,
+  hidesMarks,
   isMember,
   readMark,
   showsRead,
@@ -27,7 +28,7 @@ export const RAISE = {
 /** $1 asking user, $2 conversation, $3 last item's user or null, $4 limit: no row for outsiders. */
 export const LIST = {
   name: 'receipts-list',
-  text: `SELECT x.user_id AS "userId", ${deliveredMark('x', 'c')} AS delivered,
+  text: `SELECT x.user_id AS "userId", ${deliveredMark('x', 'c', 'm.user_id')} AS delivered,
       ${readMark('x', 'c', 'm', showsRead('x.user_id'))} AS read
     FROM members m
       JOIN conversations c ON c.id = m.conversation_id AND c.created_position IS NOT NULL
@@ -53,7 +54,8 @@ export const VIEW = {
       CASE WHEN w.read > 0 THEN ${unreadCount('k', 'c.last_position')} END AS unread,
       CASE WHEN w.read > 0 THEN GREATEST(c.last_position, marks.read)::text END AS up_to,
       (SELECT json_agg(json_build_object('userId', x.user_id,
-          'seesRead', x.shows AND ${showsRead('k.user_id')}))
+          'seesRead', x.shows AND ${showsRead('k.user_id')},
+          'hidden', ${hidesMarks('k.user_id', 'x.user_id')}))
         FROM (SELECT y.user_id, ${showsRead('y.user_id')} AS shows FROM members y
               WHERE y.conversation_id = k.conversation_id AND ${isMember('y')}
               LIMIT ${LIMITS.membersInline + 1}) x) AS members

@@ -47,7 +47,7 @@ export async function seed(env: ToolEnv, args: string[], logger: Logger): Promis
   if (env.NODE_ENV === 'production') throw new Error('users are not seeded in production');
   const { users, prefix, out } = seedOptions(args);
   // Without a password nobody can log in as them; the load tool signs its tokens itself.
-  const password = process.env['SEED_PASSWORD'] || randomBytes(24).toString('base64url');
+  const password = env.SEED_PASSWORD ?? randomBytes(24).toString('base64url');
   const hash = await new PasswordHasher().hash(password);
   const options = {
     url: env.DATABASE_URL,

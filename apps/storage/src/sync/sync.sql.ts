@@ -40,6 +40,10 @@ const CHOSEN = `u.conversation_id, u.partition, u.from_position, u.until_positio
   CASE WHEN ${keepsUnread('u', 'u')} THEN ${keptUnread('u', 'u')} END AS unread,
   CASE WHEN ${isMember('u')} THEN ${receiptsJson('u', 'u', '$1')} END AS receipts`;
 
+/** Those of {@link MINE} that are listed, and others of them, in an order. */
+const chosen = (others: string, order: string): string => `WITH mine AS (${MINE})
+  SELECT ${CHOSEN} FROM ((SELECT * FROM mine WHERE listed) UNION ALL (${others})) u ORDER BY ${order}`;
+
 /** Rows that {@link MEMBERSHIPS_SINCE} returns beside the listed ones; one more tells of others. */
 export const UNLISTED_MAX = 300;
 
@@ -51,16 +55,14 @@ export const UNLISTED_MAX = 300;
  */
 export const MEMBERSHIPS_SINCE = {
   name: 'sync-memberships-since',
-  text: `WITH mine AS (${MINE})
-    SELECT ${CHOSEN} FROM (
-      (SELECT * FROM mine WHERE listed)
-      UNION ALL
-      (SELECT * FROM mine WHERE NOT listed AND $6::text IS NOT NULL
-          AND conversation_id > $6::text COLLATE "C"
-          AND last_position >= ($5::int8[])[partition + 1]
-          AND (until_position IS NULL OR until_position >= ($5::int8[])[partition + 1])
-        ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1})) u
-    ORDER BY u.conversation_id`,
+  text: chosen(
+    `SELECT * FROM mine WHERE NOT listed AND $6::text IS NOT NULL
+        AND conversation_id > $6::text COLLATE "C"
+        AND last_position >= ($5::int8[])[partition + 1]
+        AND (until_position IS NULL OR until_position >= ($5::int8[])[partition + 1])
+      ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1}`,
+    'u.conversation_id',
+  ),
 };
 
 /**
@@ -69,14 +71,12 @@ export const MEMBERSHIPS_SINCE = {
  */
 export const MEMBERSHIPS_NEWEST = {
   name: 'sync-memberships-newest',
-  text: `WITH mine AS (${MINE})
-    SELECT ${CHOSEN} FROM (
-      (SELECT * FROM mine WHERE listed)
-      UNION ALL
-      (SELECT * FROM mine WHERE NOT listed AND from_position IS NOT NULL AND until_position IS NULL
-          AND NOT pending
-        ORDER BY last_at DESC, conversation_id DESC LIMIT $5)) u
-    ORDER BY u.last_at DESC, u.conversation_id DESC`,
+  text: chosen(
+    `SELECT * FROM mine WHERE NOT listed AND from_position IS NOT NULL AND until_position IS NULL
+        AND NOT pending
+      ORDER BY last_at DESC, conversation_id DESC LIMIT $5`,
+    'u.last_at DESC, u.conversation_id DESC',
+  ),
 };
 
 /**

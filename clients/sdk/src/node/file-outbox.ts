@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { StoreError } from '../errors';
 import type { OutboxRecord, OutboxStore } from '../outbox-store';
 import { outboxText, readOutboxLines, type OutboxLine } from './outbox-lines';
 
@@ -99,7 +100,7 @@ export class FileOutboxStore implements OutboxStore {
   }
 
   private async write(lines: readonly OutboxLine[]): Promise<void> {
-    if (!this.file) throw new Error('The outbox file is not open');
+    if (!this.file) throw new StoreError('The outbox file is not open');
     const text = outboxText(lines);
     const whole = this.torn ? '\n' + text : text;
     this.dead += 2 * lines.filter((line) => 'done' in line).length;

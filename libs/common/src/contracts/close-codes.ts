@@ -15,6 +15,8 @@ export const CLOSE_CODES = {
   sameDeviceElsewhere: 4506,
   /** RFC 6455: the frame was too large. */
   frameTooLarge: 1009,
+  /** RFC 6455: something went wrong on the server while it handled a frame. */
+  internalError: 1011,
   /** RFC 6455: the server restarts. */
   restart: 1012,
 } as const;

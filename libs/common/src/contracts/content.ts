@@ -4,7 +4,7 @@ import { conversationId, uuid } from './ids';
 import { canonicalJson, isPlainJson } from './json';
 import { LIMITS } from './limits';
 import { position } from './positions';
-import { fitsBytes, isStorable } from './text';
+import { fitsBytes, isPlainLine, isStorable, isVisible } from './text';
 import type { ErrorCode } from './errors';
 
 /** Text as a client sends it. Length is judged apart ({@link contentProblem}): it has its own error. */
@@ -97,6 +97,10 @@ export function contentProblem(value: Content): ErrorCode | null {
   const text = contentText(value);
   if (!fitsBytes(text, LIMITS.textBytes)) return 'text_too_long';
   if (!isStorable(text)) return 'invalid_request';
+  if (value.kind === 'text' && !isVisible(text)) return 'invalid_request';
+  if (value.kind === 'file' && !(isPlainLine(value.name) && isVisible(value.name))) {
+    return 'invalid_request';
+  }
   return null;
 }
 
@@ -105,7 +109,8 @@ export const PROBLEM_DETAILS: Partial<Record<ErrorCode, string>> = {
   text_too_long: `text: at most ${LIMITS.textBytes} bytes`,
   payload_too_large: `data: at most ${LIMITS.customBytes} bytes of JSON, meta: ${LIMITS.metaBytes}`,
   invalid_request:
-    `text: NUL and lone surrogates cannot be stored; data and meta: JSON, finite numbers, ` +
+    `text: something to see is needed; NUL and lone surrogates cannot be stored; name: no hidden ` +
+    `characters; data and meta: JSON, finite numbers, ` +
     `at most ${LIMITS.jsonDepth} levels`,
 };
 

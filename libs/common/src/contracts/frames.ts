@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { content, contentProblem, conversationChange, message, PROBLEM_DETAILS } from './content';
 import type { ErrorCode } from './errors';
+import { fieldErrors, fieldErrorText } from './field-errors';
 import { extrasProblem, extrasShape } from './extras';
 import { receipt } from './http';
 import { conversationId, uuid } from './ids';
@@ -77,6 +78,14 @@ const CLIENT_TYPES: ReadonlySet<string> = new Set(
   clientFrame.options.map((o) => o.shape.type.value),
 );
 
+/** A rate as clients are told of it: see `Rate` in `limits.ts`. */
+export const announcedRate = z.object({
+  per: z.string(),
+  burst: z.number(),
+  perMinute: z.number(),
+});
+export type AnnouncedRate = z.infer<typeof announcedRate>;
+
 /** Server → client frames. Clients ignore fields that they do not know. */
 export const welcomeFrame = z.object({
   type: z.literal('welcome'),
@@ -87,6 +96,8 @@ export const welcomeFrame = z.object({
   serverTime: z.string(),
   heartbeatSeconds: z.number(),
   limits: z.record(z.string(), z.number()),
+  /** The rates in force, by name; what is not named has none. Left out by servers before it. */
+  rates: z.record(z.string(), announcedRate).optional(),
   features: z.array(z.string()),
   resumeTicket: z.string(),
 });
@@ -274,10 +285,8 @@ export function parseClientFrame(text: string): ParsedFrame {
   }
   const parsed = clientFrame.safeParse(raw);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const path = issue.path.join('.');
-    const detail = (path ? `${path}: ` : '') + issue.message;
-    return { refusal: { code: 'invalid_frame', detail, ...echo } };
+    const [first] = fieldErrors(parsed.error);
+    return { refusal: { code: 'invalid_frame', detail: fieldErrorText(first!), ...echo } };
   }
   const frame = parsed.data;
   const problem = problemOf(frame);

@@ -5,16 +5,17 @@ import { extrasShape } from './extras';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
-import { fitsBytes, isStorable } from './text';
+import { fitsBytes, isPlainLine, isStorable, isVisible } from './text';
 
-/** A line of text that people typed: storable, trimmed of nothing, without control characters. */
+/** A line of text that people typed: storable, trimmed of nothing, without controls and hidden characters. */
 function line(maxChars: number): z.ZodString {
   return z
     .string()
     .min(1)
     .max(maxChars)
     .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'control characters are not allowed')
-    .refine((s) => s.trim().length > 0, 'must not be blank');
+    .refine(isPlainLine, 'hidden characters are not allowed')
+    .refine(isVisible, 'must not be blank');
 }
 
 /** `POST /v1/users`. User name and password have their own rules and errors on the server. */
@@ -186,6 +187,16 @@ export const device = z.object({
   online: z.boolean(),
 });
 export type Device = z.infer<typeof device>;
+
+/** Wrong passwords that were tried for an account since its password was changed, in 30 days. */
+export const failedLogins = z.object({ count: z.number().int().positive(), lastAt: z.string() });
+export type FailedLogins = z.infer<typeof failedLogins>;
+
+/** Answer of `GET /v1/me/devices`; without `failedLogins` there were none. */
+export interface DevicesAnswer {
+  items: Device[];
+  failedLogins?: FailedLogins;
+}
 
 /** A member's watermarks, as the asking user may see them: a hidden `read` is "0". */
 export const receipt = z.object({ userId: uuid, delivered: position, read: position });

@@ -8,6 +8,7 @@ import {
   contact,
   conversation,
   device,
+  failedLogins,
   groupBody,
   me,
   member,
@@ -147,7 +148,7 @@ export type ReadableMedia = z.infer<typeof readableMedia>;
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
-  'accounts.register': rpc(registerBody.extend({ userId: uuid }), user),
+  'accounts.register': rpc(registerBody.extend({ userId: uuid, address }), user),
   'accounts.login': rpc(
     z.object({
       username: z.string(),
@@ -181,7 +182,10 @@ export const STORAGE_RPC = {
   /** Devices that are logged in, the last used first. */
   'devices.list': rpc(
     z.object({ userId: uuid }),
-    z.object({ items: z.array(device.omit({ current: true, online: true })) }),
+    z.object({
+      items: z.array(device.omit({ current: true, online: true })),
+      failedLogins: failedLogins.optional(),
+    }),
   ),
   /** Logs a device of the user out; its session as it is now. `by`: the device that asks. */
   'devices.remove': rpc(
@@ -190,21 +194,28 @@ export const STORAGE_RPC = {
   ),
   'accounts.patch': rpc(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
+  /** `listing`: a query that is too short, or none, finds everybody; else it is `invalid_request`. */
   'users.search': rpc(
-    z.object({ userId: uuid, query: z.string().optional(), cursor, limit }),
+    z.object({
+      userId: uuid,
+      query: z.string().optional(),
+      listing: z.boolean().optional(),
+      cursor,
+      limit,
+    }),
     page(user),
   ),
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
-  /** `added`: it was not there before. */
+  /** `added`: it was not there before. `unseen`: a block forbids to tell the contact of it. */
   'contacts.put': rpc(
     z.object({ userId: uuid, contactId: uuid }),
-    contact.extend({ added: z.boolean() }),
+    contact.extend({ added: z.boolean(), unseen: z.boolean() }),
   ),
-  /** `mutual`: the other one still has the user. */
+  /** `mutual`: the other one still has the user. `unseen`: as above. */
   'contacts.delete': rpc(
     z.object({ userId: uuid, contactId: uuid }),
-    z.object({ removed: z.boolean(), mutual: z.boolean() }),
+    z.object({ removed: z.boolean(), mutual: z.boolean(), unseen: z.boolean() }),
   ),
   'blocks.list': rpc(z.object({ userId: uuid, cursor, limit }), page(block)),
   /** Answered when the gateways' copy in Redis says so, else `unavailable`; so is `blocks.delete`. */

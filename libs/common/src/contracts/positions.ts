@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** The largest position, 2^63 - 1, as text. */
+export const MAX_POSITION = '9223372036854775807';
+
 /**
  * A position is `epochBase[partition] + Kafka offset`: a bigint, strictly rising within a
  * conversation, not contiguous, carried as a decimal string without sign or leading zeros.
@@ -7,10 +10,8 @@ import { z } from 'zod';
 export const position = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,18})$/, 'a position is a decimal string')
-  .refine(
-    (p) => p.length < 19 || BigInt(p) <= 9223372036854775807n,
-    'a position is at most 2^63-1',
-  );
+  // compared as text: zod asks this of values, too, that the pattern has refused
+  .refine((p) => comparePositions(p, MAX_POSITION) <= 0, 'a position is at most 2^63-1');
 
 /** Compares two positions (decimal strings): negative, 0 or positive. */
 export function comparePositions(a: string, b: string): number {

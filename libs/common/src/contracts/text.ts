@@ -16,3 +16,36 @@ export function fitsBytes(text: string, limit: number): boolean {
 export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
 }
+
+/** Anything that can be seen: no blank, control, mark alone, filler or other ignorable (UAX #44), nor U+2800. */
+const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+/** Whether a text shows anything to who reads it. */
+export function isVisible(text: string): boolean {
+  return VISIBLE.test(text);
+}
+
+/** Controls, line breaks, lone surrogates; and what turns the direction of the text around it (UAX #9). */
+const UNPRINTED = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
+/** Scripts in which a joiner or non-joiner changes how letters are written (UTR #36, UAX #31 §2.3). */
+const JOINING =
+  '[' +
+  ['Arab', 'Syrc', 'Mong', 'Deva', 'Beng', 'Guru', 'Gujr', 'Orya', 'Taml', 'Telu', 'Knda', 'Mlym']
+    .concat(['Sinh', 'Khmr', 'Mymr', 'Tibt'])
+    .map((script) => `\\p{scx=${script}}`)
+    .join('') +
+  ']';
+
+/** Joiners where they belong: between letters of those scripts, and inside an emoji. */
+const JOINERS = new RegExp(
+  `(?<=${JOINING})[\\u200c\\u200d](?=${JOINING})|` +
+    '(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})',
+  'gu',
+);
+const ZERO_WIDTH = /[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\ufeff]/u;
+
+/** Whether a name shows as what it is: nothing turns it around, splits its line or hides in it. */
+export function isPlainLine(text: string): boolean {
+  return !UNPRINTED.test(text) && !ZERO_WIDTH.test(text.replace(JOINERS, ''));
+}

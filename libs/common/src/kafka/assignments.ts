@@ -1,6 +1,6 @@
 import { Assignment, partitionKey } from './assignment';
 import type { AssignmentContext, PartitionLifecycle } from './log-handler';
-import type { LogOffsets } from './log-offsets';
+import type { LogOffsets, PartitionBounds } from './log-offsets';
 
 /** Steers the fetching of one partition; never throws, also when the consumer is gone. */
 export interface PartitionControl {
@@ -19,6 +19,12 @@ export interface LogGap {
   found: bigint;
   /** `stop`: the partition stays stopped, an operator has to decide. `skip`: reading went on at `found`. */
   action: 'stop' | 'skip';
+}
+
+/** Offsets of one topic, by partition. */
+interface Lookup {
+  committed: (bigint | null)[];
+  bounds: PartitionBounds[];
 }
 
 export interface AssignmentsOptions {
@@ -40,6 +46,8 @@ export interface AssignmentsOptions {
 export class Assignments {
   private current = new Map<string, Assignment>();
   private revocations: Promise<unknown> = Promise.resolve();
+  /** By topic: look-ups under way for the newest join, shared by its partitions. */
+  private lookups = new Map<string, Promise<Lookup>>();
 
   constructor(private readonly options: AssignmentsOptions) {}
 
@@ -49,6 +57,7 @@ export class Assignments {
    */
   join(assigned: Record<string, number[]>): void {
     void this.endAll();
+    this.lookups = new Map();
     for (const [topic, partitions] of Object.entries(assigned)) {
       for (const partition of partitions) {
         const assignment = new Assignment(topic, partition);
@@ -160,14 +169,25 @@ export class Assignments {
   }
 
   private async context({ topic, partition }: Assignment): Promise<AssignmentContext> {
-    const { offsets, groupId } = this.options;
-    const [committed, bounds] = await Promise.all([
-      offsets.fetchGroupOffsets(groupId, topic),
-      offsets.logBounds(topic),
-    ]);
+    const { committed, bounds } = await this.lookup(topic);
     const found = bounds[partition];
     if (!found) throw new Error(`${topic} has no partition ${partition}`);
     return { committed: committed[partition] ?? null, ...found };
+  }
+
+  private lookup(topic: string): Promise<Lookup> {
+    const { lookups } = this;
+    const underWay = lookups.get(topic);
+    if (underWay) return underWay;
+    const { offsets, groupId } = this.options;
+    const lookup = Promise.all([
+      offsets.fetchGroupOffsets(groupId, topic),
+      offsets.logBounds(topic),
+    ])
+      .then(([committed, bounds]) => ({ committed, bounds }))
+      .finally(() => lookups.delete(topic));
+    lookups.set(topic, lookup);
+    return lookup;
   }
 
   private async revoke({ topic, partition }: Assignment): Promise<void> {

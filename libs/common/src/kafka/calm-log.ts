@@ -1,4 +1,5 @@
 import { logLevel, type LogEntry, type logCreator } from 'kafkajs';
+import { countRepeats } from '../runtime/repeats';
 
 /** Levels that {@link KafkaLog} receives; the names of pino's levels. */
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -12,10 +13,6 @@ export type KafkaLog = (
 
 /** Grace in which brokers that are still starting are reported as information only. */
 const CALM_START_MS = 15_000;
-/** The same message is passed on once per this time, with the number of those left out. */
-const REPEAT_MS = 10_000;
-/** Distinct messages that are remembered. */
-const REMEMBERED = 200;
 
 /** What is said otherwise or of no use to an operator. */
 const HIDDEN = new Set(['message', 'timestamp', 'logger', 'stack']);
@@ -61,21 +58,6 @@ export function calmTrouble(
     const repeated = repeats(`${doing}: ${error instanceof Error ? error.message : String(error)}`);
     if (repeated === null) return;
     logger.warn({ err: error, what, ...(repeated > 0 ? { repeated } : {}) }, message);
-  };
-}
-
-/** Counts what repeats: gives how many were left out since the last time, null: this one is, too. */
-function countRepeats(now: () => number): (message: string) => number | null {
-  const seen = new Map<string, { until: number; left: number }>();
-  return (message) => {
-    const last = seen.get(message);
-    if (last && now() < last.until) {
-      last.left++;
-      return null;
-    }
-    if (seen.size >= REMEMBERED) seen.clear();
-    seen.set(message, { until: now() + REPEAT_MS, left: 0 });
-    return last?.left ?? 0;
   };
 }
 

@@ -175,7 +175,7 @@ export class GroupMember implements PartitionControl {
     const consumer = instance.consumer({
       groupId,
       sessionTimeout: this.options.sessionTimeout ?? SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+      heartbeatInterval: this.options.heartbeatInterval ?? HEARTBEAT_INTERVAL_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       maxWaitTimeInMs: this.options.maxWaitTimeInMs ?? MAX_WAIT_MS,
       minBytes: this.options.minBytes ?? 1,

@@ -13,52 +13,63 @@ const PAUSE_MS = 100;
 /** The group does not know the member (any more). */
 const GONE = 'UNKNOWN_MEMBER_ID';
 
-/** As {@link leaveGroup}, for the member that the previous process of this node was. */
+/** As {@link leaveGroups}, for the member that the previous process of this node was. */
 export async function leavePredecessor(
   kafka: KafkaClient,
   groupId: string,
   store: MemberStore,
 ): Promise<boolean> {
-  return leaving(kafka, groupId, async () => {
-    const previous = await store.load();
-    return previous?.groupId === groupId ? previous.memberId : null;
-  });
+  const previous = await store.load().catch(() => null);
+  if (previous?.groupId !== groupId) return false;
+  return leaveGroup(kafka, groupId, previous.memberId);
 }
 
-/**
- * Sends LeaveGroup for a member whose consumer is gone, so that its partitions are free at once and
- * not after its session timeout: until then the coordinator makes a rebalance wait for it. Returns
- * whether the group has let it go; a member that is long gone, or brokers that do not answer within
- * 3 s, are no failure.
- */
+/** As {@link leaveGroups}, for one member: whether the group has let it go. */
 export async function leaveGroup(
   kafka: KafkaClient,
   groupId: string,
   memberId: string,
 ): Promise<boolean> {
-  return leaving(kafka, groupId, () => Promise.resolve(memberId));
+  const [outcome] = await leaveGroups(kafka, [{ groupId, memberId }]);
+  return outcome === 'left';
 }
 
-async function leaving(
+/** A member of a consumer group. */
+export interface GroupMemberId {
+  groupId: string;
+  memberId: string;
+}
+
+/** `unknown`: the group does not know the member (any more); `failed`: no answer in time. */
+export type LeaveOutcome = 'left' | 'unknown' | 'failed';
+
+/**
+ * Sends LeaveGroup for members whose consumers are gone, so that their partitions are free at once and
+ * not after their session timeout: until then the coordinator makes a rebalance wait for them. Takes
+ * 3 s at most and never rejects. For a consumer that lives it is harmless: it joins again.
+ */
+export async function leaveGroups(
   kafka: KafkaClient,
-  groupId: string,
-  find: () => Promise<string | null>,
-): Promise<boolean> {
+  members: readonly GroupMemberId[],
+): Promise<LeaveOutcome[]> {
+  const outcomes = members.map((): LeaveOutcome => 'failed');
+  if (members.length === 0) return outcomes;
   const deadline = performance.now() + TIMEOUT_MS;
   const cluster = openCluster(kafka.instance({ requestTimeout: TIMEOUT_MS, retries: 1 }));
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), TIMEOUT_MS);
-  });
-  const leave = async () => {
-    const memberId = await find();
-    if (memberId === null) return false;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, TIMEOUT_MS)));
+  const leave = async (): Promise<void> => {
     await cluster.connect();
     await cluster.refreshMetadata();
-    return attempt(cluster, { groupId, memberId }, deadline);
+    await Promise.all(
+      members.map(async (member, i) => {
+        outcomes[i] = await attempt(cluster, member, deadline);
+      }),
+    );
   };
   try {
-    return await Promise.race([leave().catch(() => false), late]);
+    await Promise.race([leave().catch(() => undefined), late]);
+    return [...outcomes];
   } finally {
     clearTimeout(timer);
     destroyCluster(cluster);
@@ -67,17 +78,18 @@ async function leaving(
 
 async function attempt(
   cluster: KafkaCluster,
-  member: { groupId: string; memberId: string },
+  member: GroupMemberId,
   deadline: number,
-): Promise<boolean> {
+): Promise<LeaveOutcome> {
   for (;;) {
     try {
       const coordinator = await cluster.findGroupCoordinator(member);
       await coordinator.leaveGroup(member);
-      return true;
+      return 'left';
     } catch (error) {
       const { type, retriable } = error as { type?: string; retriable?: boolean };
-      if (type === GONE || !retriable || performance.now() + PAUSE_MS > deadline) return false;
+      if (type === GONE) return 'unknown';
+      if (!retriable || performance.now() + PAUSE_MS > deadline) return 'failed';
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

@@ -47,6 +47,8 @@ export interface LogConsumerOptions extends ConsumerHooks {
   maxBytesPerPartition?: number;
   /** Default 6000: how long a killed instance's partitions are unread. */
   sessionTimeout?: number;
+  /** Default 500: how soon this member hears of a rebalance. */
+  heartbeatInterval?: number;
   /** Default 500: at most one commit per this time. */
   commitInterval?: number;
   /** Keeps this node's member id, so that its next process can let it go. */

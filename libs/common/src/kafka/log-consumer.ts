@@ -95,6 +95,8 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
     const topics = this.collectHandlers();
     if (topics.length === 0) throw new Error(`group ${this.options.groupId} has no handler`);
     const { kafka, groupId, memberStore } = this.options;
+    // ready when the first partitions are assigned
+    for (const topic of topics) void this.offsets.open(topic).catch(() => undefined);
     if (memberStore) await leavePredecessor(kafka, groupId, memberStore);
     await this.member.start(topics);
   }

@@ -5,16 +5,28 @@ import { S3Driver } from './s3-driver';
 
 /** Where the bytes of uploads lie: the same place for all gateways and storage. */
 export const mediaEnv = z.object({
-  /** Folder of the filesystem driver; used unless a bucket is named. */
-  MEDIA_DIR: z.string().min(1).default('.data/media'),
-  /** Bucket of the S3 driver. */
-  MEDIA_S3_BUCKET: z.string().min(3).optional(),
-  MEDIA_S3_REGION: z.string().default('us-east-1'),
-  /** Address of a server that speaks S3; default: Amazon's. */
-  MEDIA_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
-  /** Both or none; none: what the environment of the AWS SDK says. */
-  MEDIA_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
-  MEDIA_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  MEDIA_DIR: z.string().min(1).default('.data/media').meta({
+    description:
+      'Folder of uploads, the same for all gateways and storage; unless a bucket is named.',
+  }),
+  MEDIA_S3_BUCKET: z.string().min(3).optional().meta({
+    description: 'Bucket for uploads, on a server that speaks S3, instead of `MEDIA_DIR`.',
+  }),
+  MEDIA_S3_REGION: z.string().default('us-east-1').meta({ description: 'Region of the bucket.' }),
+  MEDIA_S3_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+    .optional()
+    .meta({ description: 'Address of the server that speaks S3.', unset: "Amazon's" }),
+  MEDIA_S3_ACCESS_KEY_ID: z.string().min(1).optional().meta({
+    description: 'Id of the key for the bucket.',
+    unset: 'what the environment says to the AWS SDK',
+    goesWith: 'MEDIA_S3_SECRET_ACCESS_KEY',
+  }),
+  MEDIA_S3_SECRET_ACCESS_KEY: z.string().min(1).optional().meta({
+    description: 'The key for the bucket.',
+    secret: 'password',
+    goesWith: 'MEDIA_S3_ACCESS_KEY_ID',
+  }),
 });
 export type MediaEnv = z.output<typeof mediaEnv>;
 

@@ -48,10 +48,12 @@ export class InboxWriter {
   }
 }
 
-/** What the owner of an inbox does with what its reader finds. None of these may throw. */
+/** What the owner of an inbox does with what its reader finds. Only `onEntry` may throw. */
 export interface InboxHandlers {
-  /** One entry. `payload` may be kept. `n`: its number. */
+  /** One entry. `payload` may be kept. `n`: its number. What it throws sets this entry aside. */
   onEntry(payload: Buffer, n: number): void;
+  /** Entry number `n` could not be read, or `onEntry` threw. Reading goes on behind it. */
+  onSetAside(error: unknown, n: number): void;
   /**
    * Entries are missing from number `expected` on. `got`: the number that came instead; null when
    * it is unknown what is missing (Redis started anew, or the inbox is gone). Reading goes on.
@@ -196,13 +198,19 @@ export class Inbox {
     return streams?.[0]?.[1] ?? [];
   }
 
-  private handOn([id, [upTo, payload]]: StreamEntry, handlers: InboxHandlers): void {
+  private handOn([id, fields]: StreamEntry, handlers: InboxHandlers): void {
     const n = Number.parseInt(id.toString('latin1'), 10);
     const expected = this.last + 1;
+    // before anything can throw: what is wrong with an entry must not bring it back for ever
     this.last = n;
-    this.bytes = upTo.toString('latin1');
     if (n !== expected) handlers.onHole(expected, n);
-    handlers.onEntry(payload, n);
+    try {
+      const [upTo, payload] = fields;
+      this.bytes = upTo.toString('latin1');
+      handlers.onEntry(payload, n);
+    } catch (error) {
+      handlers.onSetAside(error, n);
+    }
   }
 
   /**

@@ -1,7 +1,8 @@
 /**
  * Every Redis key of the product: name, value, time to live (seconds). Everything here can be
  * rebuilt. Keys that one script touches share a `{tag}`, so that they live in one slot of a Redis
- * Cluster: `{u:<userId>}` per user, `{g:<gatewayId>}` per gateway. One script reads keys of many
+ * Cluster: `{u:<userId>}` per user, `{g:<gatewayId>}` per gateway,
+ * `{l:<account>}` per login name. One script reads keys of many
  * slots, for its cost: the lookup of routes; on a cluster it is given one key per call
  * (`keysPerLookup: 1`).
  */
@@ -23,6 +24,8 @@ export const TTL = {
   groupMembers: 600,
   /** After the last mark of a partition. */
   routed: 3600,
+  /** After the last login from one of them. */
+  knownNetworks: 30 * 24 * 3600,
 } as const;
 
 export const KEYS = {
@@ -34,6 +37,9 @@ export const KEYS = {
   generation: (userId: string, deviceId: string) => `{u:${id(userId)}}:generation:${id(deviceId)}`,
   /** Hash: device id → generation of its session. TTL `sessions`. */
   sessions: (userId: string) => `{u:${id(userId)}}:sessions`,
+  /** String: when the token bucket of a rate is full again, ms of Redis' clock. TTL: until then. */
+  rate: (userId: string, name: string, deviceId: string | null) =>
+    `{u:${id(userId)}}:rate:${id(name)}` + (deviceId === null ? '' : `:${id(deviceId)}`),
   /** String: the grant of a directory ticket, under the ticket's SHA-256. TTL `ticket`. */
   ticket: (hash: string) => `{t:${id(hash)}}:ticket`,
   /** String: `<version>[.<blocks version>] <ConversationRouting as JSON>`. TTL `members`. */
@@ -49,10 +55,21 @@ export const KEYS = {
     `{g:${id(gatewayId)}}:inbox:${id(bootId)}:counters`,
   /** Hash: gateway id → `<mac> <entry as JSON>`. TTL `directory`. */
   directory: () => `{directory}:gateways`,
-  /** Set: Kafka member ids of a node in a consumer group. TTL `groupMembers`. */
-  groupMembers: (nodeId: string, groupId: string) => `{n:${id(nodeId)}}:group:${id(groupId)}`,
+  /** Hash: node id → `<boot id> <Kafka member id>` in a consumer group. TTL `groupMembers`. */
+  groupMembers: (groupId: string) => `{k:${id(groupId)}}:members`,
+  /** String: `<boot id> <id of its Redis connection>` of a node that lives. TTL by the node. */
+  nodeLease: (nodeId: string) => `{n:${id(nodeId)}}:lease`,
+  /** String: mark of a process whose members were let go by another node. TTL by that node. */
+  nodeEviction: (nodeId: string, bootId: string) => `{n:${id(nodeId)}}:evicted:${id(bootId)}`,
   /** Stream: entry `<next>-<Unix ms>`, `f` → from: records from `from` below `next` (positions) were routed by then. TTL `routed`. */
   routed: (partition: number) => `{p:${id(String(partition))}}:routed`,
+  /**
+   * Number: when the next guess of an account's password would come at an even rate, Unix ms; lives
+   * until then. Lane: `d.<device id>`, `n.<network>` or `strangers`. The account is a hash of its name.
+   */
+  guesses: (account: string, lane: string) => `{l:${id(account)}}:guesses:${id(lane)}`,
+  /** Sorted set: networks (hashes) of an account's last logins, by Unix ms. TTL `knownNetworks`. */
+  knownNetworks: (account: string) => `{l:${id(account)}}:networks`,
 } as const;
 
 const ID = /^[A-Za-z0-9._-]{1,128}$/;

@@ -1,7 +1,15 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { ReplayWindow } from './replay-window';
 
-/** Header of internal calls: `<node>.<unix ms>.<mac>`. */
+/**
+ * Header of internal calls: `<caller>.<receiver>.<number>.<unix ms>.<mac>`. The mac covers all of
+ * it, the path and the body, so that a captured call is worth nothing at another receiver, at
+ * another time, or a second time.
+ */
 export const CLUSTER_HEADER = 'x-tidings-cluster';
+
+/** Header of a refusal: the name by which the refusing process wants to be called. */
+export const RECEIVER_HEADER = 'x-tidings-receiver';
 
 /** How far apart the clocks of two nodes may be, in milliseconds. */
 const MAX_SKEW_MS = 60_000;
@@ -18,24 +26,65 @@ export function sameMac(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** Signs one internal call: node, time, path and body. */
-export function signCall(
-  secret: string,
-  call: { nodeId: string; atMs: number; path: string; body: string },
-): string {
-  const mac = clusterMac(secret, [call.nodeId, String(call.atMs), call.path, call.body]);
-  return `${call.nodeId}.${call.atMs}.${mac}`;
+/**
+ * The name of one end of internal calls: of this process and this run, so that what was sent to an
+ * earlier run is not taken by the next one.
+ */
+export function callName(nodeId: string): string {
+  return `${nodeId}-${randomBytes(6).toString('hex')}`;
 }
 
-/** Whether a header proves the cluster secret for this path and body; stale ones do not. */
-export function verifyCall(
-  secret: string,
-  header: string | undefined,
-  call: { path: string; body: string; nowMs: number },
-): boolean {
-  const match = /^([A-Za-z0-9-]+)\.([0-9]+)\.([A-Za-z0-9_-]+)$/.exec(header ?? '');
-  if (!match) return false;
-  const [, nodeId, at, mac] = match as unknown as [string, string, string, string];
-  if (Math.abs(call.nowMs - Number(at)) > MAX_SKEW_MS) return false;
-  return sameMac(mac, clusterMac(secret, [nodeId, at, call.path, call.body]));
+/** What a call is signed as. */
+export interface SignedCall {
+  /** Name of the calling end, by {@link callName}. */
+  caller: string;
+  /** Name of the called end, as it said; empty: not known yet. */
+  receiver: string;
+  /** Rises with every call of the caller. */
+  number: number;
+  /** Unix milliseconds. */
+  atMs: number;
+  path: string;
+  body: string;
+}
+
+/** Signs one internal call. */
+export function signCall(secret: string, call: SignedCall): string {
+  const fields = [call.caller, call.receiver, String(call.number), String(call.atMs)];
+  return `${fields.join('.')}.${clusterMac(secret, [...fields, call.path, call.body])}`;
+}
+
+/**
+ * Why a call is refused. `receiver`: it is genuine and meant for another process, or its caller does
+ * not know this one yet. `repeated`: it has been here before.
+ */
+export type CallRefusal = 'malformed' | 'mac' | 'time' | 'receiver' | 'repeated';
+
+/** Judges the proofs of calls to one receiver, and remembers which it has seen. */
+export class CallJudge {
+  private readonly seen = new ReplayWindow(MAX_SKEW_MS);
+
+  constructor(
+    private readonly secret: string,
+    /** Name of this end, by {@link callName}. */
+    readonly receiver: string,
+  ) {}
+
+  /** Null: the call is genuine, for this receiver, and here for the first time. */
+  refusal(
+    header: string | undefined,
+    call: { path: string; body: string; nowMs: number },
+  ): CallRefusal | null {
+    const match =
+      /^([A-Za-z0-9-]{1,100})\.([A-Za-z0-9-]{0,100})\.([0-9]{1,15})\.([0-9]{1,15})\.([A-Za-z0-9_-]+)$/.exec(
+        header ?? '',
+      );
+    if (!match) return 'malformed';
+    const [, caller, receiver, number, at, mac] = match as unknown as string[] & { length: 6 };
+    const fields = [caller!, receiver!, number!, at!];
+    if (!sameMac(mac!, clusterMac(this.secret, [...fields, call.path, call.body]))) return 'mac';
+    if (Math.abs(call.nowMs - Number(at)) > MAX_SKEW_MS) return 'time';
+    if (receiver !== this.receiver) return 'receiver';
+    return this.seen.take(caller!, Number(number), call.nowMs) ? null : 'repeated';
+  }
 }

@@ -1,80 +1,228 @@
 import { z } from 'zod';
+import { type SettingFacts, settingsOf } from './setting';
+import {
+  isLoopback,
+  type Problem,
+  problemsInProduction,
+  problemsTogether,
+  withPassword,
+} from './setting-rules';
 
-/** A secret in production: at least 32 bytes, and not one of the examples that the docs show. */
-const EXAMPLE_SECRETS = ['changeme', 'secret', 'example', 'development', 'please-change'];
-
-function secret(name: string) {
-  return z
-    .string()
-    .min(1, `${name} is missing`)
-    .superRefine((value, context) => {
-      if (process.env['NODE_ENV'] !== 'production') return;
-      if (Buffer.byteLength(value) < 32) {
-        context.addIssue({ code: 'custom', message: `${name} must have at least 32 bytes` });
-      }
-      const lower = value.toLowerCase();
-      if (EXAMPLE_SECRETS.some((e) => lower.includes(e)) || new Set(value).size < 8) {
-        context.addIssue({
-          code: 'custom',
-          message: `${name} is an example; make one of your own`,
-        });
-      }
-    });
-}
+const list = (value: string): string[] => value.split(',').map((one) => one.trim());
 
 const urls = z
   .string()
-  .transform((s) => s.split(',').map((u) => u.trim().replace(/\/$/, '')))
-  .pipe(z.array(z.url()).min(1));
+  .transform((s) => list(s).map((u) => u.replace(/\/$/, '')))
+  .pipe(
+    z.array(
+      z.url({ protocol: /^https?$/, error: 'must be http:// addresses, separated by commas' }),
+    ),
+  );
 
 /** What every service reads from its environment. Durations are milliseconds. */
 export const commonEnv = z.object({
-  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
-  /** Stable name of this instance in logs, leases and the cluster: letters, digits, `-`. */
-  NODE_ID: z.string().regex(/^[A-Za-z0-9-]{1,48}$/, 'letters, digits and - are allowed'),
-  HOST: z.string().default('127.0.0.1'),
-  PORT: z.coerce.number().int().min(0).max(65535),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  CLUSTER_SECRET: secret('CLUSTER_SECRET'),
+  NODE_ENV: z.enum(['development', 'production', 'test']).default('development').meta({
+    description:
+      'In `production` examples and defaults of secrets, equal secrets and settings for tests are refused.',
+    unset: '`production` when `HOST` can be reached from other machines, else `development`',
+  }),
+  NODE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,48}$/, 'must be 1 to 48 letters, digits or -')
+    .meta({
+      description:
+        'Name of this instance in logs, leases and the cluster; of no other, the same after a restart.',
+    }),
+  HOST: z.string().default('127.0.0.1').meta({
+    description: 'Address that the listeners are bound to; `0.0.0.0`: all of this machine.',
+  }),
+  PORT: z.coerce.number().int().min(0).max(65535).meta({
+    description:
+      "Port of the service: of a gateway the public one, else the one for the services' calls.",
+  }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .meta({ description: 'Least level of the lines that are logged.' }),
+  CLUSTER_SECRET: z.string().min(1).meta({
+    description: 'Signs the calls between the services: the same for all of them.',
+    secret: 'key',
+  }),
+  TEST_FAILPOINT: z.string().optional().meta({
+    description: 'Makes something go wrong at named points of the code.',
+    testsOnly: true,
+  }),
 });
 
 export const kafkaEnv = z.object({
-  KAFKA_BROKERS: z.string().transform((s) => s.split(',').map((b) => b.trim())),
-  /** Partitions of every conversation- or user-keyed topic; fixed when the topics are made. */
-  KAFKA_PARTITIONS: z.coerce.number().int().min(1).max(1024).default(8),
-  KAFKA_REPLICATION: z.coerce.number().int().min(1).max(7).default(1),
-  KAFKA_MIN_INSYNC: z.coerce.number().int().min(1).max(7).default(1),
+  KAFKA_BROKERS: z
+    .string()
+    .transform(list)
+    .pipe(z.array(z.string().regex(/^.+:\d{1,5}$/, 'must be host:port, separated by commas')))
+    .meta({ description: 'Brokers to begin with, `host:port`, separated by commas.' }),
+  KAFKA_PARTITIONS: z.coerce.number().int().min(1).max(1024).default(8).meta({
+    description:
+      'Partitions of every topic keyed by conversation or user; fixed when the topics are made.',
+  }),
+  KAFKA_REPLICATION: z.coerce.number().int().min(1).max(7).default(1).meta({
+    description: 'Brokers that have a copy of each partition; counts when the topics are made.',
+  }),
+  KAFKA_MIN_INSYNC: z.coerce.number().int().min(1).max(7).default(1).meta({
+    description:
+      'Copies that must have a record before it is acknowledged; counts when the topics are made.',
+    atMost: 'KAFKA_REPLICATION',
+  }),
 });
 
-export const redisEnv = z.object({ REDIS_URL: z.url() });
+export const redisEnv = z.object({
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' })
+    .meta({
+      description: 'Redis or Valkey: `redis://[user:password@]host:port[/db]`.',
+      secret: 'address',
+    }),
+  REDIS_PASSWORD: z.string().optional().meta({
+    description: 'Password for `REDIS_URL`, any characters, when it is not part of it.',
+    secret: 'password',
+    passwordOf: 'REDIS_URL',
+  }),
+});
 export const databaseEnv = z.object({
-  DATABASE_URL: z.url(),
-  DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' })
+    .meta({
+      description: 'PostgreSQL: `postgres://user[:password]@host:port/database`.',
+      secret: 'address',
+    }),
+  DATABASE_PASSWORD: z.string().optional().meta({
+    description: 'Password for `DATABASE_URL`, any characters, when it is not part of it.',
+    secret: 'password',
+    passwordOf: 'DATABASE_URL',
+  }),
+  DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).meta({
+    description: 'Connections for reads; writing and the outbox have some of their own.',
+  }),
 });
-export const storageUrlsEnv = z.object({ STORAGE_URLS: urls });
-export const presenceUrlsEnv = z.object({ PRESENCE_URLS: urls });
-export const jwtEnv = z.object({ JWT_SECRET: secret('JWT_SECRET') });
+export const storageUrlsEnv = z.object({
+  STORAGE_URLS: urls.meta({
+    description: 'Addresses of the storage services, separated by commas.',
+  }),
+});
+export const presenceUrlsEnv = z.object({
+  PRESENCE_URLS: urls.meta({
+    description: 'Addresses of the presence services, separated by commas.',
+  }),
+});
+export const jwtEnv = z.object({
+  JWT_SECRET: z.string().min(1).meta({
+    description: 'Signs access tokens: the same for all gateways.',
+    secret: 'key',
+  }),
+});
 
-/** A service was started with an environment that it cannot use; the message names each variable. */
+/** A service was started with settings that it cannot use; a sentence for each, which names it. */
 export class EnvironmentError extends Error {
-  constructor(problems: string[]) {
-    super(`The environment is not usable:\n${problems.map((p) => `  ${p}`).join('\n')}`);
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
     this.name = 'EnvironmentError';
   }
 }
 
-/** Reads the environment once into a typed object. Throws {@link EnvironmentError}. */
-export function loadEnv<S extends z.ZodType>(
+type Source = Record<string, string | undefined>;
+
+/**
+ * Reads the environment once into a typed object. An empty value is an unset one. A password that is
+ * given beside its URL is put into it. Throws {@link EnvironmentError}.
+ */
+export function loadEnv<S extends z.ZodObject>(
   schema: S,
-  source: Record<string, string | undefined> = process.env,
+  source: Source = process.env,
 ): z.output<S> {
-  const parsed = schema.safeParse(source);
-  if (parsed.success) return parsed.data;
-  throw new EnvironmentError(
-    parsed.error.issues.map((issue) => {
-      const name = issue.path.join('.');
-      const missing = issue.code === 'invalid_type' && source[name] === undefined;
-      return `${name}: ${missing ? 'is missing' : issue.message}`;
-    }),
+  const settings = settingsOf(schema);
+  const given: Source = Object.fromEntries(
+    Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
   );
+  const inferred = isPublic(given, settings);
+  if (inferred) given['NODE_ENV'] = 'production';
+  const parsed = schema.safeParse(given);
+  const problems = parsed.success
+    ? problemsOf(parsed.data, settings)
+    : parsed.error.issues.map((issue) => asProblem(issue, given));
+  if (!parsed.success || problems.length > 0) {
+    const why = inferred ? ` (NODE_ENV is unset and HOST is public: this is production)` : '';
+    throw new EnvironmentError(problems.map(({ name, what }) => `${name} ${what}${why}.`));
+  }
+  return withPasswords(parsed.data, settings) as z.output<S>;
+}
+
+/** Exit code of a process whose settings cannot be used (`EX_CONFIG` of BSD's sysexits). */
+export const EX_CONFIG = 78;
+
+/**
+ * The settings of this process. When they cannot be used, says why on stderr, a sentence for each, and
+ * ends the process.
+ */
+export function loadEnvOrExit<S extends z.ZodObject>(schema: S): z.output<S> {
+  try {
+    const env = loadEnv(schema);
+    // What libraries do differently in production, they decide by this variable.
+    if (typeof env['NODE_ENV'] === 'string') process.env['NODE_ENV'] = env['NODE_ENV'];
+    return env;
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EX_CONFIG);
+  }
+}
+
+/** Whoever forgets NODE_ENV on a machine that others can reach has not said that this is a test. */
+function isPublic(given: Source, settings: ReadonlyMap<string, SettingFacts>): boolean {
+  const { NODE_ENV: mode, HOST: host } = given;
+  return mode === undefined && settings.has('HOST') && host !== undefined && !isLoopback(host);
+}
+
+function problemsOf(
+  values: Record<string, unknown>,
+  settings: ReadonlyMap<string, SettingFacts>,
+): Problem[] {
+  const problems = problemsTogether(values, settings);
+  if (values['NODE_ENV'] !== 'production') return problems;
+  return [...problems, ...problemsInProduction(values, settings)];
+}
+
+function withPasswords(
+  values: Record<string, unknown>,
+  settings: ReadonlyMap<string, SettingFacts>,
+): Record<string, unknown> {
+  const whole = { ...values };
+  for (const [name, { passwordOf }] of settings) {
+    const password = values[name];
+    if (passwordOf === undefined || typeof password !== 'string') continue;
+    whole[passwordOf] = withPassword(String(values[passwordOf]), password);
+  }
+  return whole;
+}
+
+function asProblem(issue: z.core.$ZodIssue, given: Source): Problem {
+  const name = String(issue.path[0] ?? '');
+  if (given[name] === undefined) return { name, what: 'is missing' };
+  return { name, what: inWords(issue) };
+}
+
+/** The value itself is left out: it may be a secret under a wrong name. */
+function inWords(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'must be a whole number' : `must be a ${issue.expected}`;
+    case 'too_small':
+      return issue.origin === 'string'
+        ? `must have at least ${issue.minimum} characters`
+        : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return `must be at most ${issue.maximum}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.join(', ')}`;
+    default:
+      return issue.message;
+  }
 }

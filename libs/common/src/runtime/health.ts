@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import type { Express, Request, Response } from 'express';
+import type { CallWatch } from './call-watch';
 import type { Metrics } from './metrics';
 
 /** Why a service is not ready, by name of the part; null: it is. */
@@ -32,10 +33,14 @@ export class Readiness {
   }
 }
 
-/** Mounts `/health/live`, `/health/ready` and `/metrics` on an application's listener. */
+/**
+ * Mounts `/health/live`, `/health/ready` and `/metrics` on an application's listener. Calls to other
+ * services that fail are told in the answer of `/health/ready` and make nothing not ready: most of
+ * what a service does goes on without them.
+ */
 export function mountHealth(
   app: INestApplication,
-  options: { readiness: Readiness; metrics: Metrics },
+  options: { readiness: Readiness; metrics: Metrics; calls?: CallWatch },
 ): void {
   const server = app.getHttpAdapter().getInstance() as Express;
   server.get('/health/live', (_request: Request, response: Response) => {
@@ -44,7 +49,9 @@ export function mountHealth(
   server.get('/health/ready', (_request: Request, response: Response) => {
     const problems = options.readiness.problems();
     const ready = Object.keys(problems).length === 0;
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'not ready', problems });
+    const status = ready ? 'ok' : 'not ready';
+    const failingCalls = options.calls?.list() ?? [];
+    response.status(ready ? 200 : 503).json({ status, problems, failingCalls });
   });
   server.get('/metrics', (_request: Request, response: Response, next) => {
     options.metrics.registry

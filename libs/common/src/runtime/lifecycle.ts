@@ -1,4 +1,5 @@
 import type { Logger } from './logger';
+import type { StartTimeline } from './start-timeline';
 
 /** One part of a service, in start order. `stop` runs in reverse order and is bounded in time. */
 export interface Step {
@@ -16,7 +17,10 @@ export class Lifecycle {
   private readonly running: Step[] = [];
   private stopping: Promise<void> | null = null;
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly timeline?: Pick<StartTimeline, 'done'>,
+  ) {}
 
   /** Runs each step's `start`. When one fails, those before it are stopped and the error thrown. */
   async start(steps: readonly Step[]): Promise<void> {
@@ -25,6 +29,7 @@ export class Lifecycle {
       this.running.push(step);
       try {
         await step.start?.();
+        this.timeline?.done(step.name);
       } catch (error) {
         this.logger.error({ err: error, step: step.name }, 'start failed');
         await this.stop();

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type Logger } from 'pino';
+import { pino, type Logger, type LoggerOptions } from 'pino';
+import { safeFields, safeText } from './log-safety';
 
 export type { Logger } from 'pino';
 
@@ -15,18 +16,42 @@ const SECRET_FIELDS = [
   'text',
 ];
 
+interface LoggerIdentity {
+  service: string;
+  nodeId: string;
+  level: string;
+}
+
 /** The process's logger: one JSON line per event on stdout, without message bodies or secrets. */
-export function createLogger(options: { service: string; nodeId: string; level: string }): Logger {
-  return pino({
+export function createLogger(identity: LoggerIdentity): Logger {
+  return pino(loggerOptions(identity));
+}
+
+/** How it writes; whatever a line is about, the line is bounded and harmless to a terminal. */
+export function loggerOptions(options: LoggerIdentity): LoggerOptions {
+  return {
     level: options.level,
     base: { service: options.service, node: options.nodeId },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // made by the hook below already
+    serializers: { err: (error: unknown) => error },
     formatters: { level: (label) => ({ level: label }) },
     redact: {
       paths: SECRET_FIELDS.flatMap((f) => [f, `*.${f}`, `*.*.${f}`]),
       censor: '[redacted]',
     },
-  });
+    hooks: {
+      // the one place that every line passes, before anything is made text
+      logMethod(args, method) {
+        const [first, ...rest] = args as unknown[];
+        const fields = first instanceof Error ? { err: first } : first;
+        const message =
+          first instanceof Error && rest.length === 0 ? [safeText(first.message)] : [];
+        const safe = [fields, ...rest, ...message].map((value) => safeFields(value));
+        method.apply(this, safe as Parameters<typeof method>);
+      },
+    },
+  };
 }
 
 /** Nest's own messages through the same logger. */

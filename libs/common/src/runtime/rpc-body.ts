@@ -33,17 +33,26 @@ export function encodeAnswer(answer: RpcAnswer, field: string | undefined): Piec
 /**
  * Reads such a body. Its byte strings lie in the given memory, which is not copied.
  *
- * @throws Error when it is not whole
+ * @throws Error when it is empty or not whole
  */
 export function decodeAnswer(body: readonly Buffer[]): RpcAnswer {
   const last = body.findIndex((piece) => piece.includes(LINE_FEED));
-  if (last < 0) return JSON.parse(Buffer.concat(body).toString('utf8')) as RpcAnswer;
+  if (last < 0) return answerOf(JSON.parse(Buffer.concat(body).toString('utf8')));
   const end = body[last]!.indexOf(LINE_FEED);
   const line = Buffer.concat([...body.slice(0, last), body[last]!.subarray(0, end)]);
   const head = JSON.parse(line.toString('utf8')) as { ok: object; bytes: BytesNote };
   const rest = [body[last]!.subarray(end + 1), ...body.slice(last + 1)];
   const parts = cut(rest, head.bytes.lengths);
   return { ok: { ...head.ok, [head.bytes.field]: parts } };
+}
+
+/** What JSON says, where it is an answer at all: with an outcome. */
+function answerOf(value: unknown): RpcAnswer {
+  const answer = value as RpcAnswer | null;
+  if (typeof answer === 'object' && answer !== null) {
+    if (typeof answer.error?.code === 'string' || 'ok' in answer) return answer;
+  }
+  throw new Error('the answer has no outcome');
 }
 
 /** Bytes of a byte string. */

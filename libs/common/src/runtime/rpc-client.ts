@@ -1,11 +1,12 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { isErrorCode, TidingsError } from '../contracts/errors';
+import { ERRORS, isErrorCode, TidingsError } from '../contracts/errors';
 import type { RpcInput, RpcOutput, RpcTable } from '../contracts/internal';
-import { CLUSTER_HEADER, signCall } from './credentials';
+import type { CallFailure, CallReport } from './call-watch';
+import { callName, CLUSTER_HEADER, RECEIVER_HEADER, signCall } from './credentials';
 import { decodeAnswer, type RpcAnswer } from './rpc-body';
 import { RPC_PREFIX } from './rpc-server';
 
-/** A node that has not sent a status line within this time is joined by another one, in ms. */
+/** A node that has given no sign of life within this time is joined by another one, in ms. */
 const SIGN_OF_LIFE_MS = 300;
 /** How long such a node is skipped, in ms. */
 const SKIP_MS = 5_000;
@@ -16,15 +17,38 @@ const REFUSED_SKIP_MS = 1_000;
  * time (its hint counts only when there is a limit of our own).
  */
 const KEEP_IDLE_MS = 60_000;
+/**
+ * How often one call may learn that an address belongs to another process than it was signed for:
+ * after a restart once, behind a balancer more often.
+ */
+const RENAMES = 4;
 /** Largest answer that is read, in bytes. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
+
+/** What is kept of a refusal's body, in characters. */
+const REFUSAL_LENGTH = 150;
 
 interface Node {
   url: URL;
   skippedUntil: number;
+  /** The name that calls to it are signed for; empty until it has said it. */
+  receiver: string;
 }
 
-/** No instance answered; the outcome of the call is unknown. */
+/** How a client calls the instances of a service. */
+export interface RpcClientOptions {
+  urls: string[];
+  /** Of the calling instance. */
+  nodeId: string;
+  secret: string;
+  /** Told of every answer and every failure. */
+  report?: CallReport;
+}
+
+/**
+ * No instance gave a whole answer: the outcome of the call is unknown. It may have been carried out,
+ * so this is never a refusal.
+ */
 export class RpcUnreachable extends TidingsError {
   constructor(cause: unknown) {
     super('unavailable', { detail: 'The service is not reachable right now', cause });
@@ -44,13 +68,20 @@ export class RpcClient<T extends RpcTable> {
     scheduling: 'lifo',
     timeout: KEEP_IDLE_MS,
   });
+  private readonly caller: string;
   private turn = 0;
+  private calls = 0;
 
   constructor(
     private readonly table: T,
-    private readonly options: { urls: string[]; nodeId: string; secret: string },
+    private readonly options: RpcClientOptions,
   ) {
-    this.nodes = options.urls.map((url) => ({ url: new URL(url), skippedUntil: 0 }));
+    this.caller = callName(options.nodeId);
+    this.nodes = options.urls.map((url) => ({
+      url: new URL(url),
+      skippedUntil: 0,
+      receiver: '',
+    }));
   }
 
   /**
@@ -84,15 +115,19 @@ export class RpcClient<T extends RpcTable> {
   /** The first answer of the nodes, which are asked one after another while none is alive. */
   private hedged(name: string, body: string, timeoutMs: number): Promise<unknown> {
     const waiting = this.order();
-    const asked = new Set<ClientRequest>();
+    const asked = new Map<ClientRequest, Node>();
+    const { report } = this.options;
+    const failed = (node: Node, failure: CallFailure, cause: string): void =>
+      report?.failed(node.url.host, name, failure, cause);
     return new Promise((resolve, reject) => {
       let failure: unknown = new Error('no instance is known');
+      let renames = RENAMES;
       let ended = false;
       const end = (): boolean => {
         if (ended) return false;
         ended = true;
         clearTimeout(deadline);
-        for (const request of asked) request.destroy();
+        for (const request of asked.keys()) request.destroy();
         return true;
       };
       const next = (): void => {
@@ -102,23 +137,43 @@ export class RpcClient<T extends RpcTable> {
       };
       const ask = (node: Node): void => {
         const request = this.post(node, name, body, {
-          silent: next,
-          failed: (error) => {
+          silent: () => {
+            failed(node, 'silent', `no sign of life within ${SIGN_OF_LIFE_MS} ms`);
+            next();
+          },
+          failed: (error, why) => {
             asked.delete(request);
+            if (ended) return;
             failure = error;
             // A kept connection that the node has closed meanwhile says nothing about the node.
-            if (!ended && request.reusedSocket && isReset(error)) ask(node);
-            else next();
+            if (request.reusedSocket && isReset(error)) return ask(node);
+            failed(node, why, error.message);
+            next();
+          },
+          renamed: () => {
+            asked.delete(request);
+            if (ended) return;
+            if (renames-- > 0) return ask(node);
+            failure = new Error('the instance has another name each time');
+            failed(node, 'refused', 'another name each time');
+            next();
           },
           answered: (answer) => {
             asked.delete(request);
+            const { code, detail } = answer.error ?? {};
+            if (isErrorCode(code) && ERRORS[code].status < 500)
+              report?.answered(node.url.host, name);
+            else if (code === undefined) report?.answered(node.url.host, name);
+            else failed(node, 'error', `${code}: ${detail}`);
             if (end()) settle(answer, resolve, reject);
           },
         });
-        asked.add(request);
+        asked.set(request, node);
       };
       const deadline = setTimeout(() => {
-        if (end()) reject(new RpcUnreachable(new Error(`no answer within ${timeoutMs} ms`)));
+        const cause = `no answer within ${timeoutMs} ms`;
+        for (const node of asked.values()) failed(node, 'late', cause);
+        if (end()) reject(new RpcUnreachable(new Error(cause)));
       }, timeoutMs);
       next();
     });
@@ -126,7 +181,7 @@ export class RpcClient<T extends RpcTable> {
 
   private post(node: Node, name: string, body: string, on: PostEvents): ClientRequest {
     const path = RPC_PREFIX + name;
-    const { nodeId, secret } = this.options;
+    const { receiver } = node;
     const request = httpRequest({
       agent: this.agent,
       host: node.url.hostname,
@@ -136,7 +191,14 @@ export class RpcClient<T extends RpcTable> {
       headers: {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
-        [CLUSTER_HEADER]: signCall(secret, { nodeId, atMs: Date.now(), path, body }),
+        [CLUSTER_HEADER]: signCall(this.options.secret, {
+          caller: this.caller,
+          receiver,
+          number: ++this.calls,
+          atMs: Date.now(),
+          path,
+          body,
+        }),
       },
     });
     const life = setTimeout(() => {
@@ -146,12 +208,23 @@ export class RpcClient<T extends RpcTable> {
     request.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(life);
       if (error.code === 'ECONNREFUSED') node.skippedUntil = performance.now() + REFUSED_SKIP_MS;
-      on.failed(error);
+      on.failed(error, 'unreachable');
     });
-    request.on('response', (response) => {
+    const alive = (): void => {
       clearTimeout(life);
       node.skippedUntil = 0;
-      readAnswer(response, on);
+    };
+    request.on('information', alive);
+    request.on('response', (response) => {
+      alive();
+      const named = response.statusCode === 401 ? response.headers[RECEIVER_HEADER] : undefined;
+      if (typeof named !== 'string') return readAnswer(response, on);
+      // another call may have learned it meanwhile
+      if (node.receiver === receiver) node.receiver = named;
+      response.resume();
+      // once its connection is free: behind a balancer the same one leads to the same process
+      response.once('end', () => setImmediate(on.renamed));
+      response.once('error', (error) => on.failed(error, 'unreachable'));
     });
     request.on('close', () => clearTimeout(life));
     request.end(body);
@@ -160,14 +233,17 @@ export class RpcClient<T extends RpcTable> {
 }
 
 /** Whether a connection ended under a call. */
-function isReset({ code }: NodeJS.ErrnoException): boolean {
+function isReset(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** What can happen to a posted call; `failed` says nothing about its outcome. */
 interface PostEvents {
   silent(): void;
-  failed(error: Error): void;
+  failed(error: Error, failure: CallFailure): void;
+  /** It is for another process than the call was signed for; its name is known now. */
+  renamed(): void;
   answered(answer: RpcAnswer): void;
 }
 
@@ -190,11 +266,19 @@ function readAnswer(response: IncomingMessage, on: PostEvents): void {
     else chunks.push(chunk);
   });
   response.on('end', () => {
-    try {
-      on.answered(decodeAnswer(chunks));
-    } catch (error) {
-      on.failed(error as Error);
+    const { statusCode } = response;
+    if (statusCode !== 200) {
+      // Not an answer of the call: its error is none that the caller's own caller should be told.
+      const text = Buffer.concat(chunks).toString('utf8').slice(0, REFUSAL_LENGTH);
+      return on.failed(new Error(`status ${statusCode}: ${text}`), 'refused');
     }
+    let answer: RpcAnswer;
+    try {
+      answer = decodeAnswer(chunks);
+    } catch (error) {
+      return on.failed(error as Error, 'broken');
+    }
+    on.answered(answer);
   });
-  response.on('error', on.failed);
+  response.on('error', (error) => on.failed(error, 'unreachable'));
 }

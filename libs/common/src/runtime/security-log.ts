@@ -3,9 +3,11 @@ import type { Logger } from './logger';
 /** What happened. */
 export type SecurityEvent =
   | 'login_failed'
+  | 'login_throttled'
   | 'refresh_reused'
   | 'password_changed'
   | 'password_refused'
+  | 'password_throttled'
   | 'device_removed'
   | 'ticket_refused';
 

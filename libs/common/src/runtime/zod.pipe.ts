@@ -1,6 +1,7 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { TidingsError } from '../contracts/errors';
+import { fieldErrors, fieldErrorText } from '../contracts/field-errors';
 
 /** Parses a body or query with a schema; what does not fit becomes `invalid_request` by field. */
 export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
@@ -9,12 +10,7 @@ export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.ou
   transform(value: unknown): z.output<S> {
     const parsed = this.schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    const errors = parsed.error.issues.map((issue) => ({
-      path: issue.path.join('.'),
-      message: issue.message,
-    }));
-    const first = errors[0]!;
-    const detail = first.path ? `${first.path}: ${first.message}` : first.message;
-    throw new TidingsError('invalid_request', { errors, detail });
+    const errors = fieldErrors(parsed.error);
+    throw new TidingsError('invalid_request', { errors, detail: fieldErrorText(errors[0]!) });
   }
 }

@@ -3,8 +3,8 @@ import { Script } from './script';
 
 /*
  * KEYS[1] lease
- * ARGV[1] boot id
- * Returns 1 when the boot id held the lease, and it is deleted; else 0.
+ * ARGV[1] value
+ * Returns 1 when the lease had this value, and it is deleted; else 0.
  */
 const script = new Script(
   'release-lease',
@@ -16,11 +16,11 @@ return redis.call('DEL', KEYS[1])
 `,
 );
 
-/** Deletes a lease for its holder. */
+/** Deletes a lease for its holder, whose value it has. */
 export async function releaseLease(
   client: RedisClient,
   leaseKey: string,
-  bootId: string,
+  value: string,
 ): Promise<boolean> {
-  return (await script.run(client, { keys: [leaseKey], args: [bootId] })) === 1;
+  return (await script.run(client, { keys: [leaseKey], args: [value] })) === 1;
 }

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import express, { type Request, type Response } from 'express';
+import { eventually } from '../../../../test/support/eventually';
+import { boundBody, boundClients, OPEN_PER_CONNECTION, SLOW_CLIENTS } from './slow-clients';
+
+/** An answer that no buffer of a system takes. */
+const LARGE = Buffer.alloc(16 * 1024 * 1024, 'x');
+
+describe('slow clients', () => {
+  let server: Server;
+  let cuts: string[];
+
+  beforeEach(async () => {
+    cuts = [];
+    const count = (reason: string): void => void cuts.push(reason);
+    const times = { ...SLOW_CLIENTS, bodyMs: 300, lingerMs: 200, unreadMs: 2_000 };
+    const app = express();
+    app.use(boundClients(count, times));
+    app.get('/large', (_: Request, response: Response) => void response.send(LARGE));
+    app.get('/never', () => undefined);
+    app.post('/refused', (_: Request, response: Response) => void response.status(401).end());
+    app.post('/body', (request: Request, response: Response) => {
+      boundBody(request, response, count, times);
+      request.resume().once('end', () => !response.headersSent && response.end());
+    });
+    server = createServer(app);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  function open(text: string): { socket: Socket; seen: () => string; closed: Promise<unknown> } {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let seen = '';
+    socket.on('data', (data: Buffer) => (seen += data.toString('latin1')));
+    socket.on('error', () => undefined);
+    socket.write(text);
+    return { socket, seen: () => seen, closed: once(socket, 'close') };
+  }
+  const post = (path: string): string =>
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n`;
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+  it('lets a refused sender read the answer, then cuts it', async () => {
+    const { socket, seen, closed } = open(post('/refused'));
+    await eventually(() => expect(seen()).toContain('HTTP/1.1 401'));
+    const drip = setInterval(() => socket.write('x'), 20);
+    await closed;
+    clearInterval(drip);
+    expect(cuts).toEqual(['refused_body']);
+  });
+
+  it('leaves a refused sender alone who comes to the end of the body', async () => {
+    const { socket, seen } = open(post('/refused'));
+    await eventually(() => expect(seen()).toContain('HTTP/1.1 401'));
+    socket.write(Buffer.alloc(1000, 'x'));
+    socket.write(get('/never'));
+    // As long again as the cut would have taken.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect([socket.closed, cuts]).toEqual([false, []]);
+    socket.destroy();
+  });
+
+  it('answers a body that is late with 408, then cuts it', async () => {
+    const { socket, seen, closed } = open(post('/body'));
+    const drip = setInterval(() => socket.write('x'), 20);
+    await closed;
+    clearInterval(drip);
+    expect(seen()).toMatch(/^HTTP\/1\.1 408 [^]*"code":"invalid_request"/);
+    expect(cuts[0]).toBe('slow_body');
+  });
+
+  it('cuts whoever does not take an answer', async () => {
+    const { socket } = open('');
+    socket.pause();
+    socket.write(get('/large'));
+    await eventually(() => expect(cuts).toEqual(['unread_answer']));
+    await eventually(() => expect(socket.resume().closed).toBe(true));
+  });
+
+  it('leaves alone who takes it', async () => {
+    const { socket, seen } = open(get('/large'));
+    await eventually(() => expect(seen().length).toBeGreaterThan(LARGE.length));
+    expect([socket.closed, cuts]).toEqual([false, []]);
+    socket.destroy();
+  });
+
+  it('answers no more requests at once on one connection than allowed', async () => {
+    const { closed, socket } = open(get('/never').repeat(OPEN_PER_CONNECTION + 2));
+    await eventually(() => expect(cuts).toEqual(['pipelined', 'pipelined']));
+    socket.destroy();
+    await closed;
+  });
+});

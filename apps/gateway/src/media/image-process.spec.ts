@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ErrorCode } from '@tidings/common/contracts/errors';
+import { eventually } from '../../../../test/support/eventually';
+import { ImageProcess } from './image-process';
+
+/** The other side, as far as these specs need it: what it does is the name of the file. */
+const PROGRAM = `
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', ({ id, source }) => {
+    if (source === 'pid') process.send({ id, ok: process.pid });
+    if (source === 'secrets') process.send({ id, ok: Object.keys(process.env).includes('A_SECRET') ? 1 : 0 });
+    if (source === 'argument') process.send({ id, ok: process.argv[2].length });
+    if (source === 'refused')
+      process.send({ id, error: { code: 'payload_too_large', detail: 'so large', status: 413 } });
+    if (source === 'crash') process.exit(139);
+  });
+`;
+
+describe('ImageProcess', () => {
+  let dir: string;
+  let images: ImageProcess;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'tidings-images-'));
+    const program = join(dir, 'program.js');
+    writeFileSync(program, PROGRAM);
+    images = new ImageProcess(program);
+  });
+  afterEach(() => {
+    images.stop();
+    rmSync(dir, { recursive: true });
+  });
+
+  const codeOf = (work: Promise<unknown>): Promise<[ErrorCode, number] | null> =>
+    work.then(
+      () => null,
+      ({ code, status }: { code: ErrorCode; status: number }) => [code, status],
+    );
+  const isAlive = (pid: number): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+
+  it('works in one process of less priority, which ends with this one', async () => {
+    const pid = await images.measure('pid');
+    expect(pid).not.toBe(process.pid);
+    expect(await images.measure('pid')).toBe(pid);
+    expect(getPriority(pid)).toBeGreaterThan(getPriority(process.pid));
+    expect(await images.measure('argument')).toBe('images'.length);
+    images.stop();
+    await eventually(() => expect(isAlive(pid)).toBe(false));
+    expect(await codeOf(images.measure('pid'))).toEqual(['unavailable', 503]);
+  });
+
+  it('tells it nothing of what this process knows', async () => {
+    process.env['A_SECRET'] = 'x';
+    expect(await images.measure('secrets')).toBe(0);
+    delete process.env['A_SECRET'];
+  });
+
+  it('passes refusals on', async () => {
+    expect(await codeOf(images.measure('refused'))).toEqual(['payload_too_large', 413]);
+  });
+
+  it('takes a picture that brings the process down for one that cannot be decoded', async () => {
+    const pid = await images.measure('pid');
+    expect(await codeOf(images.measure('crash'))).toEqual(['unsupported_media', 422]);
+    expect(await images.measure('pid')).not.toBe(pid);
+  });
+
+  it('answers when the program cannot be started', async () => {
+    const none = new ImageProcess(join(dir, 'none.js'));
+    expect(await codeOf(none.measure('pid'))).toEqual(['busy', 503]);
+    none.stop();
+  });
+});

@@ -1,0 +1,176 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { isErrorCode, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
+import type { ImageType } from '../domain/media-type';
+import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
+
+/** Argument with which this program works on images instead of being a gateway. */
+export const IMAGE_COMMAND = 'images';
+/** Work that takes longer has gone wrong: the process is ended, milliseconds. */
+const PATIENCE_MS = 60_000;
+/** Without work for this time the process ends, milliseconds. */
+const IDLE_MS = 60_000;
+
+/** A piece of work for the other process. */
+type Question =
+  | { id: number; do: 'measure'; source: string }
+  | { id: number; do: 'clean'; source: string; type: ImageType; target: ImageTarget };
+type Work = Question extends infer Q ? (Q extends Question ? Omit<Q, 'id'> : never) : never;
+
+/** What became of it. */
+interface Reply {
+  id: number;
+  ok?: number | CleanImage;
+  error?: { code: ErrorCode; detail: string; status: number };
+}
+
+interface Asked {
+  resolve: (value: number | CleanImage) => void;
+  reject: (error: TidingsError) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Measures and cleans images: {@link ImageCodec} itself, or the same in another process. */
+export type ImageWorker = Pick<ImageCodec, 'measure' | 'clean'>;
+
+/**
+ * An {@link ImageCodec} in a process of its own with a low priority, so that decoding hardly takes
+ * time that others want, and a picture that brings the decoder down takes no gateway along.
+ * The process begins with the first image and ends with the last, or with this one.
+ */
+export class ImageProcess implements ImageWorker {
+  private child: ChildProcess | null = null;
+  private idle: NodeJS.Timeout | null = null;
+  private readonly asked = new Map<number, Asked>();
+  private nextId = 0;
+  private stopped = false;
+  /** The process that runs now has answered something: it can. */
+  private proven = false;
+
+  /** `program`: what to run with {@link IMAGE_COMMAND}. */
+  constructor(private readonly program: string) {}
+
+  measure(source: string): Promise<number> {
+    return this.ask({ do: 'measure', source }) as Promise<number>;
+  }
+
+  clean(source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
+    return this.ask({ do: 'clean', source, type, target }) as Promise<CleanImage>;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.end();
+  }
+
+  private ask(work: Work): Promise<number | CleanImage> {
+    if (this.stopped) return Promise.reject(new TidingsError('unavailable'));
+    const id = this.nextId++;
+    const child = this.running();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+      this.asked.set(id, { resolve, reject, timer });
+      child.send({ id, ...work }, (error) => {
+        if (error) this.settle({ id, error: away() });
+      });
+    });
+  }
+
+  private running(): ChildProcess {
+    if (this.idle) clearTimeout(this.idle);
+    this.idle = null;
+    if (this.child) return this.child;
+    const child = fork(this.program, [IMAGE_COMMAND], {
+      execArgv: [],
+      // Nothing of what this process knows.
+      env: {},
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.child = child;
+    this.proven = false;
+    yieldToOthers(child);
+    child.on('message', (reply) => {
+      this.proven = true;
+      this.settle(reply as Reply);
+    });
+    // An error is followed by an exit, unless the process did not begin.
+    child.on('error', () => this.lost(child));
+    child.on('exit', () => this.lost(child));
+    return child;
+  }
+
+  private settle({ id, ok, error }: Reply): void {
+    const one = this.asked.get(id);
+    if (!one) return;
+    this.asked.delete(id);
+    clearTimeout(one.timer);
+    if (this.asked.size === 0) this.idle = setTimeout(() => this.end(), IDLE_MS).unref();
+    if (ok !== undefined) one.resolve(ok);
+    else one.reject(toError(error ?? away()));
+  }
+
+  /** Whatever it was asked is answered: an image may be what brought it down. */
+  private lost(child: ChildProcess): void {
+    if (this.child !== child) return;
+    this.child = null;
+    const error = this.proven ? undecodable() : away();
+    for (const id of [...this.asked.keys()]) this.settle({ id, error });
+  }
+
+  private end(): void {
+    if (this.idle) clearTimeout(this.idle);
+    const { child } = this;
+    if (!child) return;
+    child.kill('SIGKILL');
+    this.lost(child);
+  }
+}
+
+/** Works on images for the process that started this one, and ends with it. */
+export function serveImages(): void {
+  const codec = new ImageCodec();
+  process.on('disconnect', () => process.exit(0));
+  // The signals of a terminal are for the gateway: it ends this process when it has.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+  process.on('message', (question: Question) => {
+    const { id } = question;
+    const work: Promise<number | CleanImage> =
+      question.do === 'measure'
+        ? codec.measure(question.source)
+        : codec.clean(question.source, question.type, question.target);
+    work.then(
+      (ok) => reply({ id, ok }),
+      (error: unknown) => reply({ id, error: toReply(error) }),
+    );
+  });
+}
+
+function reply(what: Reply): void {
+  process.send?.(what, () => undefined);
+}
+
+function toReply(error: unknown): Reply['error'] {
+  if (!(error instanceof TidingsError)) return away();
+  return { code: error.code, detail: error.message, status: error.status };
+}
+
+function toError({ code, detail, status }: NonNullable<Reply['error']>): TidingsError {
+  return new TidingsError(isErrorCode(code) ? code : 'internal', { detail, status });
+}
+
+function away(): NonNullable<Reply['error']> {
+  return { code: 'busy', detail: 'Images cannot be worked on at the moment', status: 503 };
+}
+
+function undecodable(): NonNullable<Reply['error']> {
+  return { code: 'unsupported_media', detail: 'The image cannot be decoded', status: 422 };
+}
+
+function yieldToOthers({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system does not allow it: then it works with what is given.
+  }
+}

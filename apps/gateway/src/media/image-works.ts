@@ -1,0 +1,34 @@
+import { LIMITS } from '@tidings/common/contracts/limits';
+import { FairQueue } from '../domain/fair-queue';
+import type { ImageType } from '../domain/media-type';
+import { PixelBudget } from './pixel-budget';
+import type { CleanImage, ImageTarget } from './image-codec';
+import type { ImageWorker } from './image-process';
+
+/** One image at a time. Those that wait lie on the disk, up to 10 MiB each. */
+export const IMAGE_QUEUE = { atOnce: 1, waiting: 64, waitingPerKey: 4, patienceMs: 30_000 };
+
+/** Work on images: its own queue, fair between users, and a budget of pixels for each of them. */
+export class ImageWorks {
+  readonly queue = new FairQueue(IMAGE_QUEUE);
+  private readonly budget: PixelBudget;
+
+  constructor(
+    private readonly worker: ImageWorker,
+    clock: () => number,
+  ) {
+    const { imagePixelsBurst: burst, imagePixelsPerMinute: perMinute } = LIMITS;
+    this.budget = new PixelBudget({ burst, perMinute }, clock);
+  }
+
+  /**
+   * Cleans a user's image, see `ImageCodec.clean`. Throws `busy` when too many images wait,
+   * `rate_limited` when the user has had too many pixels lately: then none was decoded.
+   */
+  clean(userId: string, source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
+    return this.queue.run(userId, async () => {
+      this.budget.take(userId, await this.worker.measure(source));
+      return this.worker.clean(source, type, target);
+    });
+  }
+}

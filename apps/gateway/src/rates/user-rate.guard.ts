@@ -1,0 +1,50 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  CALL_RATES,
+  LIMITS,
+  RATES,
+  type RateName,
+  type UserRateName,
+} from '@tidings/common/contracts/limits';
+import type { Request } from 'express';
+import type { Principal } from '../auth/principal';
+import { UserRates } from './user-rates';
+
+/** A call as {@link CALL_RATES} names it. */
+export function callOf({ method, route }: Pick<Request, 'method' | 'route'>): string {
+  const { path } = route as { path: string };
+  return `${method === 'HEAD' ? 'GET' : method} ${path}`;
+}
+
+/** What a call takes from the rates of users and devices. Throws for a call that is not in the table. */
+export function costsOf(call: string, body: unknown): [UserRateName, number][] {
+  if (!Object.hasOwn(CALL_RATES, call)) throw new Error(`${call} counts for no rate`);
+  const names: readonly RateName[] = CALL_RATES[call as keyof typeof CALL_RATES];
+  return names.filter(isUserRate).map((name) => [name, name === 'invite' ? peopleIn(body) : 1]);
+}
+
+function isUserRate(name: RateName): name is UserRateName {
+  const { per } = RATES[name];
+  return per === 'user' || per === 'device';
+}
+
+/** The body is judged later: whatever is no list of people counts as one. */
+function peopleIn(body: unknown): number {
+  const userIds = (body as { userIds?: unknown } | null | undefined)?.userIds;
+  const count = Array.isArray(userIds) ? userIds.length : 1;
+  return Math.min(Math.max(count, 1), LIMITS.groupMembers);
+}
+
+/** Refuses what a user or a device asks for too often. Stands behind the check of the token. */
+@Injectable()
+export class UserRateGuard implements CanActivate {
+  constructor(private readonly rates: UserRates) {}
+
+  /** Throws `rate_limited`. */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<Request & { user?: Principal }>();
+    const costs = costsOf(callOf(request), request.body);
+    if (request.user) await this.rates.require(request.user, costs);
+    return true;
+  }
+}

@@ -1,0 +1,119 @@
+import type { SettingFacts } from './setting';
+
+/** A setting that stops the start, in words that follow its name. */
+export interface Problem {
+  name: string;
+  what: string;
+}
+
+/** Least length of a key of our own, in bytes. */
+const KEY_BYTES = 32;
+/** A key with fewer different characters was not drawn at random. */
+const KEY_CHARACTERS = 8;
+/** Parts of the values that pages and examples show. */
+const EXAMPLES = ['changeme', 'change-me', 'please-change', 'secret', 'example', 'development'];
+/** Passwords that images and tutorials begin with; also an own name as the password. */
+const DEFAULT_PASSWORDS = [
+  ...['development-only', 'postgres', 'postgresql', 'tidings', 'password', 'passwd', 'changeme'],
+  ...['redis', 'valkey', 'secret', 'example', 'admin', 'root', 'test', '123456', '12345678'],
+];
+
+type Settings = ReadonlyMap<string, SettingFacts>;
+type Values = Readonly<Record<string, unknown>>;
+
+/** What is wrong between settings that are right each by itself, wherever they are used. */
+export function problemsTogether(values: Values, settings: Settings): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, { goesWith, atMost, passwordOf }] of settings) {
+    const value = values[name];
+    if (value === undefined) continue;
+    if (goesWith !== undefined && values[goesWith] === undefined) {
+      problems.push({ name: goesWith, what: `is missing: it goes with ${name}` });
+    }
+    if (atMost !== undefined && Number(value) > Number(values[atMost])) {
+      problems.push({ name, what: `must be at most ${atMost}, which is ${values[atMost]}` });
+    }
+    if (passwordOf !== undefined && passwordIn(values[passwordOf]) !== undefined) {
+      problems.push({ name, what: `is given twice: ${passwordOf} has a password already` });
+    }
+  }
+  return problems;
+}
+
+/** What is too dangerous for production: examples, defaults, equal secrets, what is for tests only. */
+export function problemsInProduction(values: Values, settings: Settings): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, facts] of settings) {
+    const value = values[name];
+    if (facts.testsOnly && value !== undefined && value !== 0) {
+      problems.push({ name, what: 'is for tests only' });
+    }
+    if (facts.neededInProduction !== undefined && value === undefined) {
+      problems.push({ name, what: `is missing: ${facts.neededInProduction}` });
+    }
+    const what = facts.secret === 'key' ? keyProblem(value) : passwordProblem(value, facts);
+    if (what !== null) problems.push({ name, what });
+  }
+  return [...problems, ...equalSecrets(values, settings)];
+}
+
+function keyProblem(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  if (Buffer.byteLength(value) < KEY_BYTES) return `must have at least ${KEY_BYTES} bytes`;
+  const lower = value.toLowerCase();
+  const drawn = new Set(value).size >= KEY_CHARACTERS;
+  if (drawn && !EXAMPLES.some((example) => lower.includes(example))) return null;
+  return 'is an example: make one of your own';
+}
+
+function passwordProblem(value: unknown, { secret }: SettingFacts): string | null {
+  const password = secretIn(value, secret)?.toLowerCase();
+  if (secret === 'key' || password === undefined) return null;
+  const user = secret === 'address' ? new URL(String(value)).username.toLowerCase() : '';
+  if (password !== user && !DEFAULT_PASSWORDS.includes(password)) return null;
+  return secret === 'address'
+    ? 'has a default password: set one of your own'
+    : 'is a default password: set one of your own';
+}
+
+/** Who learns one of two equal secrets has both. */
+function equalSecrets(values: Values, settings: Settings): Problem[] {
+  const names = new Map<string, string[]>();
+  for (const [name, { secret }] of settings) {
+    const text = secretIn(values[name], secret);
+    if (text !== undefined) names.set(text, [...(names.get(text) ?? []), name]);
+  }
+  return [...names.values()]
+    .filter((equal) => equal.length > 1)
+    .map(([name, ...others]) => ({
+      name: name!,
+      what: `is equal to ${others.join(' and ')}: make a secret for each`,
+    }));
+}
+
+function secretIn(value: unknown, secret: SettingFacts['secret']): string | undefined {
+  if (secret === undefined || typeof value !== 'string') return undefined;
+  return secret === 'address' ? passwordIn(value) : value;
+}
+
+function passwordIn(url: unknown): string | undefined {
+  if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
+  const { password } = new URL(url);
+  try {
+    return password === '' ? undefined : decodeURIComponent(password);
+  } catch {
+    return password;
+  }
+}
+
+/** The URL with this password in it, whatever characters it has. */
+export function withPassword(url: string, password: string): string {
+  const whole = new URL(url);
+  whole.password = encodeURIComponent(password);
+  return whole.href;
+}
+
+/** Whether only this machine can reach a listener there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

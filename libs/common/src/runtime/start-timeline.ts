@@ -1,0 +1,41 @@
+import type { Logger } from './logger';
+import type { Metrics } from './metrics';
+
+/**
+ * What a start spends its time with: when each step was done, counted from the beginning of the
+ * process, so that loading the program is part of it. Shown as the metric `start_step_seconds` and,
+ * when the last step is done, as one log line in milliseconds.
+ */
+export class StartTimeline {
+  private readonly steps = new Map<string, number>();
+  private readonly gauge;
+  private told = false;
+
+  /** `last`: the step after which the start is over. */
+  constructor(
+    metrics: Metrics,
+    private readonly logger: Logger,
+    private readonly last: string,
+  ) {
+    this.gauge = metrics.gauge(
+      'start_step_seconds',
+      'From the beginning of the process to the end of a step of its start',
+      { labelNames: ['step'] },
+    );
+  }
+
+  /** A step is done. Only the first time counts: a later rebalance is no part of the start. */
+  done(step: string): void {
+    if (this.told || this.steps.has(step)) return;
+    const ms = Math.round(performance.now());
+    this.steps.set(step, ms);
+    this.gauge.set({ step }, ms / 1000);
+    if (step !== this.last) return;
+    this.told = true;
+    const { user, system } = process.cpuUsage();
+    this.logger.info(
+      { stepsMs: Object.fromEntries(this.steps), cpuMs: Math.round((user + system) / 1000) },
+      'started',
+    );
+  }
+}

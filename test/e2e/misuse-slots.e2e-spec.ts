@@ -1,0 +1,84 @@
+import type { Conversation } from '@tidings/common/contracts/http';
+import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Stack } from '../../tools/stack/stack';
+import { ChatUser } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { bombPng } from '../support/pictures';
+import { SlowUpload } from '../support/slow-upload';
+import { startTestStack } from '../support/test-stack';
+import { smallPng, upload } from '../support/uploads';
+
+/** What accounts do to keep others from their places. All limits are those of production. */
+describe('places that many want', () => {
+  let stack: Stack;
+  let stop: () => Promise<void>;
+  let ann: ChatUser;
+  let bob: ChatUser;
+  let chat: Conversation;
+
+  beforeAll(async () => {
+    ({ stack, stop } = await startTestStack());
+    [ann, bob] = [
+      await ChatUser.create(stack.gatewayUrls),
+      await ChatUser.create(stack.gatewayUrls),
+    ];
+    chat = await ann.direct(bob);
+  }, 240_000);
+  afterAll(() => stop?.(), 60_000);
+
+  it('eight accounts with four dripping uploads each keep nobody out, and are cut off', async () => {
+    const slow: SlowUpload[] = [];
+    for (let i = 0; i < 8; i++) {
+      const eve = await ChatUser.create(stack.gatewayUrls);
+      const { id } = await eve.direct(bob);
+      for (let k = 0; k < 4; k++) slow.push(new SlowUpload(eve, id));
+    }
+    const png = await smallPng();
+    await eventually(async () => expect((await upload(ann, chat.id, png)).status).toBe(201), 5_000);
+    const held = slow.filter((one) => one.status === null);
+    expect(held.length).toBeGreaterThan(0);
+    await Promise.all(slow.map((one) => one.closed));
+    for (const one of held) expect([408, 503]).toContain(one.status);
+    expect(held.map((one) => one.status)).toContain(408);
+  }, 90_000);
+
+  it('whoever is refused and goes on sending is cut off within two seconds', async () => {
+    const one = new SlowUpload(ann, chat.id, 'none');
+    await eventually(() => expect(one.status).toBe(401));
+    await one.closed;
+    const lingered = performance.now() - one.answeredAt!;
+    expect(lingered).toBeGreaterThan(1_500);
+    expect(lingered).toBeLessThan(4_000);
+  }, 30_000);
+
+  it('images of many pixels have a budget per user, and others do not wait for them', async () => {
+    const bomb = bombPng(6_320, 6_320);
+    const png = await smallPng();
+    const eve = await ChatUser.create(stack.gatewayUrls);
+    const place = await eve.direct(bob);
+    const most = Math.floor(LIMITS.imagePixelsBurst / 6_320 ** 2) + 60;
+    let refused: Response | null = null;
+    for (let sent = 0; !refused && sent < most; sent += 2) {
+      const answers = await Promise.all([post(eve, place.id, bomb), post(eve, place.id, bomb)]);
+      for (const answer of answers) expect([201, 429]).toContain(answer.status);
+      expect((await upload(ann, chat.id, png)).status).toBe(201);
+      refused = answers.find((answer) => answer.status === 429) ?? null;
+    }
+    expect(refused?.status).toBe(429);
+    expect(Number(refused!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(((await refused!.json()) as { code: string }).code).toBe('rate_limited');
+  }, 240_000);
+
+  function post(user: ChatUser, conversationId: string, body: Buffer): Promise<Response> {
+    return fetch(`${user.bases[0]}/v1/media`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${user.accessToken}`,
+        'content-type': 'image/png',
+        'x-conversation-id': conversationId,
+      },
+      body: new Uint8Array(body),
+      signal: AbortSignal.timeout(90_000),
+    });
+  }
+});

@@ -1,0 +1,467 @@
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { z } from 'zod';
+import {
+  changeHashText,
+  content,
+  contentHashText,
+  contentProblem,
+} from '@tidings/common/contracts/content';
+import { ERRORS, TidingsError } from '@tidings/common/contracts/errors';
+import { EVENT_SCHEMAS } from '@tidings/common/contracts/events';
+import { extrasOf, extrasProblem } from '@tidings/common/contracts/extras';
+import { clientFrame, parseClientFrame, serverFrame } from '@tidings/common/contracts/frames';
+import {
+  conversationBody,
+  loginBody,
+  registerBody,
+  signedMediaQuery,
+} from '@tidings/common/contracts/http';
+import { uuidV7Time } from '@tidings/common/contracts/ids';
+import { PRESENCE_RPC, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { TOPICS } from '@tidings/common/contracts/topics';
+import { readReceipts } from '@tidings/common/kafka/receipt-batch';
+import { decodeRecord, encodeHeaders, type LogRecord } from '@tidings/common/kafka/record';
+import { decodeInbox, encodeInbox } from '@tidings/common/redis/inbox-codec';
+import { decodeRoute } from '@tidings/common/redis/routes';
+import { CallJudge, signCall } from '@tidings/common/runtime/credentials';
+import { safeFields, safeText } from '@tidings/common/runtime/log-safety';
+import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import { accessClaims, SigningKeys } from '../../apps/gateway/src/auth/access-tokens';
+import { matchesEtag, readRange } from '../../apps/gateway/src/domain/byte-range';
+import { declaredType, sniffImage } from '../../apps/gateway/src/domain/media-type';
+import { isAllowedOrigin } from '../../apps/gateway/src/domain/origins';
+import { readOffer } from '../../apps/gateway/src/domain/subprotocols';
+import { MediaUrls } from '../../apps/gateway/src/media/media-urls';
+import { refusalFrameText } from '../../apps/gateway/src/socket/server-frames';
+import { spooledMessage } from '../../apps/gateway/src/spool/spooled-message';
+import { readConnections } from '../../apps/presence/src/connection-reader';
+import { mergeConnections } from '../../apps/presence/src/domain/clocks';
+import { Draft } from '../../apps/session/src/domain/draft';
+import { membership } from '../../apps/session/src/domain/members';
+import { emptyState } from '../../apps/session/src/domain/partition-state';
+import { readEntries } from '../../apps/session/src/routing/entry-reader';
+import { readTyping } from '../../apps/session/src/typing/typing-reader';
+import { decodeCursor, encodeCursor } from '../../apps/storage/src/domain/cursor';
+import { decodeSince, encodeSince } from '../../apps/storage/src/domain/since';
+import {
+  emailKey,
+  usernameKey,
+  UsernameProblem,
+  usernamePrefix,
+} from '../../apps/storage/src/domain/username';
+import { LogState } from '../../apps/storage/src/log/log-state';
+import { decodeEntry } from '../../apps/storage/src/messages/record-decoder';
+import { readFrame } from '../../clients/sdk/src/frames';
+import { mutated, mutatedText, mutations, textMutations } from './mutations';
+import { validInputs } from './valid-inputs';
+
+/** Cases of this file in one run; each schema and decoder gets its share. */
+const LEAST_CASES = 100_000;
+const MOST = Number(process.env['PROPERTY_RUNS'] ?? 0);
+/** What a failure printed, to see it again. */
+const SEED = process.env['PROPERTY_SEED'];
+const REPLAY = SEED
+  ? { seed: Number(SEED), path: process.env['PROPERTY_PATH'] ?? '', endOnFailure: true }
+  : {};
+/** Samples of valid inputs that are mutated, per schema. */
+const SAMPLES = 30;
+const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const NOW = Date.parse('2026-11-23T07:00:00Z');
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+
+let cases = 0;
+
+function samplesOf(schema: z.ZodType): unknown[] {
+  return fc.sample(validInputs(schema), { numRuns: SAMPLES, seed: 1 });
+}
+
+/** Checks a property of mutated samples; a failure prints seed and path. */
+function holds<T>(samples: readonly T[], runs: number, check: (sample: unknown) => void): void {
+  const one = fc.record({ sample: fc.constantFrom(...samples), changes: mutations });
+  fc.assert(
+    fc.property(one, ({ sample, changes }) => {
+      cases++;
+      check(mutated(sample, changes));
+    }),
+    { numRuns: MOST || runs, ...REPLAY },
+  );
+}
+
+/** The same of mutated texts, and of their JSON. */
+function holdsOfText(
+  samples: readonly string[],
+  runs: number,
+  check: (text: string) => void,
+): void {
+  const one = fc.record({ sample: fc.constantFrom(...samples), changes: textMutations });
+  fc.assert(
+    fc.property(one, ({ sample, changes }) => {
+      cases++;
+      check(mutatedText(sample, changes));
+    }),
+    { numRuns: MOST || runs, ...REPLAY },
+  );
+}
+
+/** Every schema of the contracts, by where it stands: found, not listed. */
+function allSchemas(): [name: string, schema: z.ZodType][] {
+  const folder = join(__dirname, '../../libs/common/src/contracts');
+  const found: [string, z.ZodType][] = [['accessClaims', accessClaims]];
+  for (const file of readdirSync(folder)) {
+    if (!file.endsWith('.ts') || file.endsWith('.spec.ts')) continue;
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const exported = require(join(folder, file)) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(exported)) {
+      if (value instanceof z.ZodType) found.push([`${file} ${name}`, value]);
+    }
+  }
+  for (const [name, { input, output }] of Object.entries({ ...STORAGE_RPC, ...PRESENCE_RPC })) {
+    found.push([`call ${name}`, input], [`answer of ${name}`, output]);
+  }
+  return found;
+}
+
+/** Whatever comes of it is a typed error. */
+function typed(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof TidingsError)) throw error;
+    expect(Object.hasOwn(ERRORS, error.code)).toBe(true);
+  }
+}
+
+const SCHEMAS = allSchemas();
+
+describe('every schema that meets input from outside', () => {
+  it('is found without being listed', () => {
+    const names = SCHEMAS.map(([name]) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'frames.ts clientFrame',
+        'http.ts signedMediaQuery',
+        'events.ts receiptMarked',
+        'call sync',
+        'accessClaims',
+      ]),
+    );
+    expect(SCHEMAS.length).toBeGreaterThan(100);
+  });
+
+  it.each(SCHEMAS)('%s: refuses or takes, and never throws', (_name, schema) => {
+    const samples = samplesOf(schema);
+    const valid = samples.filter((sample) => schema.safeParse(sample).success);
+    // mutations of nonsense would show nothing
+    expect(valid.length).toBeGreaterThanOrEqual(SAMPLES / 10);
+    holds([...samples, ...valid], 300, (input) => {
+      const { success, error } = schema.safeParse(input);
+      if (!success) expect(error!.issues.length).toBeGreaterThan(0);
+    });
+  });
+});
+
+describe('frames of clients', () => {
+  const samples = samplesOf(clientFrame);
+
+  function check(text: string): void {
+    const parsed = parseClientFrame(text);
+    if ('refusal' in parsed) {
+      expect(Object.hasOwn(ERRORS, parsed.refusal.code)).toBe(true);
+      // an answer to a frame is never much longer than a frame needs to be
+      expect(refusalFrameText(parsed.refusal).length).toBeLessThan(2_000);
+      return;
+    }
+    const { frame } = parsed;
+    if (frame.type === 'send') {
+      contentHashText(frame.content, extrasOf(frame));
+      uuidV7Time(frame.messageId);
+    } else if (frame.type === 'edit') changeHashText(frame.messageId, frame.content);
+  }
+
+  it('with mutated fields', () => {
+    holds(samples, 8_000, (input) => check(JSON.stringify(input) ?? ''));
+  });
+
+  it('as mutated text', () => {
+    holdsOfText(
+      samples.map((s) => JSON.stringify(s)),
+      5_000,
+      check,
+    );
+  });
+
+  it('as any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        cases++;
+        check(Buffer.from(bytes).toString());
+      }),
+      { numRuns: MOST || 2_000, ...REPLAY },
+    );
+  });
+
+  it('have content and extras that are judged whatever they are', () => {
+    holds(samplesOf(content), 3_000, (input) => {
+      const parsed = content.safeParse(input);
+      if (parsed.success) contentProblem(parsed.data);
+      extrasProblem({ meta: input });
+    });
+  });
+});
+
+describe('bodies of HTTP calls', () => {
+  it.each([
+    ['registerBody', registerBody],
+    ['loginBody', loginBody],
+    ['conversationBody', conversationBody],
+  ])('%s: a typed refusal of bounded length', (_name, schema: z.ZodType) => {
+    const pipe = new ZodPipe(schema);
+    holds(samplesOf(schema), 1_000, (input) => {
+      try {
+        pipe.transform(input);
+      } catch (error) {
+        if (!(error instanceof TidingsError)) throw error;
+        expect(error.code).toBe('invalid_request');
+        expect(JSON.stringify([error.message, error.errors]).length).toBeLessThan(16_000);
+      }
+    });
+  });
+
+  it('have names that are judged whatever they are', () => {
+    holdsOfText(['ann', 'Ünï_çode.9'], 1_000, (text) => {
+      try {
+        usernameKey(text);
+      } catch (error) {
+        if (!(error instanceof UsernameProblem)) throw error;
+      }
+      usernamePrefix(text);
+      emailKey(text);
+    });
+  });
+});
+
+describe('records of the log', () => {
+  const PARTITIONS = 4;
+  const log = new LogState(
+    TOPICS.messages,
+    1,
+    Array.from({ length: PARTITIONS }, () => 1n),
+  );
+  const TYPES = Object.entries(EVENT_SCHEMAS).flatMap(([topic, schemas]) =>
+    Object.entries(schemas).map(([type, schema]) => ({ topic, type, schema })),
+  );
+
+  function recordOf(topic: string, type: string, value: Buffer, about: unknown): LogRecord {
+    const { conversationId, messageId, changeId, userId } = (about ?? {}) as Record<
+      string,
+      unknown
+    >;
+    const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 200) : '');
+    const key = text(conversationId ?? userId);
+    const origin = { source: 'gateway-1', epoch: 1 };
+    const id = text(changeId ?? messageId ?? ID);
+    const headers = encodeHeaders({ type, id, time: new Date(NOW).toISOString() }, origin);
+    const read = decodeRecord(topic, log.partitionOf(key), {
+      key: Buffer.from(key),
+      value,
+      headers,
+      offset: '7',
+      timestamp: String(NOW),
+      attributes: 0,
+    });
+    return read;
+  }
+
+  /** What every consumer makes of a record. Nothing here may throw. */
+  function consume(record: LogRecord): void {
+    decodeEntry(record, log);
+    readReceipts([record]);
+    readTyping([record], NOW);
+    const { events } = readConnections([record]);
+    for (const { lastSeenAtMs } of mergeConnections(events, NOW)) {
+      expect(lastSeenAtMs).toBeGreaterThanOrEqual(0);
+      expect(lastSeenAtMs).toBeLessThanOrEqual(NOW);
+    }
+    spooledMessage({ ...record, headers: {} });
+    const { partition } = record;
+    const read = readEntries([record], { epoch: 1, base: 1n });
+    const state = emptyState({ partition, base: 1n, start: 0n, liveFrom: 0n });
+    const draft = new Draft(state);
+    for (const entry of read.entries) draft.admit(entry);
+    const members = membership('group', 1, [{ userId: ID, from: 0n, until: null }]);
+    for (const { conversationId } of draft.missing()) {
+      draft.learn(conversationId, { membership: members, previous: null });
+    }
+    for (const { frame } of draft.route(NOW)) expect(frame).not.toContain('\n');
+    draft.commit(8n);
+  }
+
+  it.each(TYPES.map(({ topic, type, schema }) => [type, topic, schema] as const))(
+    '%s of %s: read or set aside',
+    (type, topic, schema: z.ZodType) => {
+      const samples = samplesOf(schema);
+      holds(samples, 1_500, (input) => {
+        consume(recordOf(topic, type, Buffer.from(JSON.stringify(input) ?? ''), input));
+      });
+      holdsOfText(
+        samples.map((s) => JSON.stringify(s)),
+        500,
+        (text) => {
+          consume(recordOf(topic, type, Buffer.from(text), samples[0]));
+        },
+      );
+    },
+  );
+
+  it('of any type, key and bytes', () => {
+    const types = [...TYPES.map(({ type }) => type), '', 'tidings.message.sent.v9', '__proto__'];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...types),
+        fc.string({ unit: 'binary', maxLength: 50 }),
+        fc.uint8Array({ maxLength: 100 }),
+        (type, conversationId, bytes) => {
+          cases++;
+          consume(recordOf(TOPICS.messages, type, Buffer.from(bytes), { conversationId }));
+        },
+      ),
+      { numRuns: MOST || 2_000, ...REPLAY },
+    );
+  });
+});
+
+describe('entries of an inbox', () => {
+  const entry = encodeInbox([
+    { kind: 'push', connections: ['a', 'b'], frame: '{"type":"message"}' },
+    { kind: 'close', connectionId: 'c', code: 4502, reason: 'logged "out"' },
+  ]);
+  it('are carried out or skipped', () => {
+    holdsOfText([entry, ''], 3_000, (text) => {
+      const seen: unknown[] = [];
+      decodeInbox(Buffer.from(text), {
+        push: (connections, frame) => seen.push(connections, frame),
+        close: (id, code, reason) => seen.push(id, code, reason),
+      });
+    });
+  });
+});
+
+describe('what clients hand back', () => {
+  const expected = { userId: ID, epoch: 1, partitions: 2 };
+  const carried = [
+    { prefix: 'abcdefgh', have: 5n },
+    { prefix: 'ABCDEFGH', have: null },
+    { prefix: '12345678', have: 2n ** 62n, seen: 9n },
+  ];
+  const rest = { mode: 'listed', target: [3n, 4n], carried, after: 'x', delayed: true } as const;
+  const since = [
+    encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n] }),
+    encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n], continuation: rest }),
+  ];
+
+  it('as since: what is read fits the database', () => {
+    const all = (value: bigint | null | undefined): void => {
+      if (value != null) expect(value < 2n ** 63n).toBe(true);
+    };
+    holdsOfText(since, 6_000, (text) => {
+      const read = decodeSince(sha256, text, expected);
+      [...(read?.next ?? []), ...(read?.continuation?.target ?? [])].forEach(all);
+      for (const { have, seen } of read?.continuation?.carried ?? []) [have, seen].forEach(all);
+    });
+  });
+
+  it('as cursor', () => {
+    holdsOfText([encodeCursor(['ann']), encodeCursor(['17', ID])], 4_000, (text) => {
+      typed(() => decodeCursor(text, 1));
+      typed(() => decodeCursor(text, 2));
+    });
+  });
+
+  it('as signed URL', () => {
+    const urls = new MediaUrls({ secret: 'x'.repeat(32), base: '', lifeSeconds: 60 });
+    const query = {
+      variant: 'original',
+      user: ID,
+      expires: 9e9,
+      signature: 'x'.repeat(43),
+    } as const;
+    holds([query], 1_000, (input) => {
+      const parsed = signedMediaQuery.safeParse(input);
+      if (parsed.success) typed(() => urls.check(ID, parsed.data, NOW));
+    });
+  });
+
+  it('as access token', () => {
+    const keys = new SigningKeys('x'.repeat(32), 'y'.repeat(32));
+    const part = (value: object): string =>
+      Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: ID })}.${'A'.repeat(43)}`;
+    holdsOfText([token, ''], 2_000, (text) => keys.keyOf(text));
+  });
+});
+
+describe('headers', () => {
+  it('of any text', () => {
+    const samples = [
+      'tidings.v1.json, ticket.AAAAAAAAAAAAAAAAAAAAAA',
+      'bytes=0-99',
+      'bytes=-5',
+      'W/"abc", "def"',
+      'https://app.example',
+      'image/png; charset=x',
+      'gateway-1|boot|c1|1700000000000000',
+    ];
+    holdsOfText(samples, 6_000, (text) => {
+      const { ticket } = readOffer(text);
+      if (ticket !== null) expect(ticket).toMatch(/^[A-Za-z0-9_-]{16,256}$/);
+      for (const size of [0, 1, 100]) {
+        const range = readRange(text, size);
+        if (typeof range !== 'object') continue;
+        expect(range.start).toBeGreaterThanOrEqual(0);
+        expect(range.end).toBeLessThan(size);
+        expect(range.start).toBeLessThanOrEqual(range.end);
+      }
+      matchesEtag(text, '"abc"');
+      isAllowedOrigin(text, text.slice(0, 5), ['https://app.example']);
+      expect(declaredType(text).length).toBeLessThan(256);
+      sniffImage(Buffer.from(text));
+      decodeRoute('u', 'd', text);
+    });
+  });
+
+  it('of internal calls', () => {
+    const call = { path: '/internal/x', body: '{}' };
+    const numbered = { caller: 'g-1', receiver: 's-1', number: 1, atMs: NOW };
+    const good = signCall('secret', { ...numbered, ...call });
+    const refusal = (text: string): string | null =>
+      new CallJudge('secret', 's-1').refusal(text, { ...call, nowMs: NOW });
+    expect(refusal(good)).toBeNull();
+    holdsOfText([good, ''], 3_000, (text) => {
+      expect(refusal(text) === null).toBe(text === good);
+    });
+  });
+});
+
+describe('other ways', () => {
+  it('a client reads any frame of a server', () => {
+    holds(samplesOf(serverFrame), 1_500, (input) => {
+      readFrame(JSON.stringify(input) ?? '');
+    });
+  });
+
+  it('a log line of anything is bounded', () => {
+    holds(samplesOf(clientFrame), 3_000, (input) => {
+      const line = JSON.stringify(safeFields({ input }));
+      expect(line.length).toBeLessThan(500_000);
+      if (typeof input === 'string') expect(safeText(input).length).toBeLessThan(5_000);
+    });
+  });
+});
+
+afterAll(() => {
+  // how much was tried is part of the promise
+  if (!SEED && !MOST) expect(cases).toBeGreaterThanOrEqual(LEAST_CASES);
+});

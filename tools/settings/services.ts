@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { settingsOf, type SettingFacts } from '@tidings/common/runtime/setting';
+import { gatewayEnv } from '../../apps/gateway/src/gateway.env';
+import { presenceEnv } from '../../apps/presence/src/presence.env';
+import { sessionEnv } from '../../apps/session/src/session.env';
+import { storageEnv, toolEnv } from '../../apps/storage/src/storage.env';
+
+/** What each process reads from its environment; `storage tools` are `main.js prepare` and `main.js seed`. */
+export const SCHEMAS = {
+  gateway: gatewayEnv,
+  session: sessionEnv,
+  presence: presenceEnv,
+  storage: storageEnv,
+  'storage tools': toolEnv,
+} satisfies Record<string, z.ZodObject>;
+export type ProcessName = keyof typeof SCHEMAS;
+
+/** A setting as the pages show it. */
+export interface Setting extends SettingFacts {
+  name: string;
+  /** the processes that read it */
+  services: ProcessName[];
+  /** Its default as it would be written; null: none. */
+  fallback: string | null;
+  required: boolean;
+  /** JSON Schema of what may be written. */
+  input: z.core.JSONSchema.BaseSchema;
+}
+
+/** All settings by name, in the order of the schemas. What several services read, they read alike. */
+export function allSettings(): Setting[] {
+  const found = new Map<string, Setting>();
+  for (const [service, schema] of Object.entries(SCHEMAS) as [ProcessName, z.ZodObject][]) {
+    const inputs = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+    for (const [name, facts] of settingsOf(schema)) {
+      const known = found.get(name);
+      if (known) {
+        known.services.push(service);
+        continue;
+      }
+      const input = inputs.properties?.[name] as z.core.JSONSchema.BaseSchema;
+      found.set(name, {
+        ...facts,
+        name,
+        services: [service],
+        fallback: input.default === undefined ? null : String(input.default),
+        required: inputs.required?.includes(name) ?? false,
+        input,
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+/** What `docker-compose.yml` decides for its containers: `.env` has no say in it. */
+export const COMPOSE_DECIDES: readonly string[] = [
+  ...['NODE_ID', 'HOST', 'PORT', 'ADMIN_PORT', 'PUBLIC_URL', 'DATA_DIR', 'MEDIA_DIR'],
+  ...['KAFKA_BROKERS', 'REDIS_URL', 'DATABASE_URL', 'DATABASE_PASSWORD'],
+  ...['STORAGE_URLS', 'PRESENCE_URLS'],
+];
+
+/** What `docker-compose.yml` says where `.env` says nothing, beside the secrets of development. */
+export const COMPOSE_DEFAULTS: Readonly<Record<string, string>> = {
+  NODE_ENV: 'development',
+  SHARED_ADDRESSES: 'default-gateway',
+};
+
+/** Whether `.env` may set it for the containers. */
+export function isPassedOn({ name, services, testsOnly }: Setting): boolean {
+  const toServices = services.some((service) => service !== 'storage tools');
+  return toServices && !testsOnly && !COMPOSE_DECIDES.includes(name);
+}
