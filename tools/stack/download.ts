@@ -14,6 +14,7 @@ import { basename, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { StackError, throwIfStopped, projectRoot, serversDir } from './paths';
 import { type Platform, platformOf } from './platform';
+import { openToAll } from './private-files';
 import { runProgram } from './run-program';
 import { type PomVersions, pomVersions, versionLine } from './versions';
 
@@ -96,7 +97,7 @@ async function fetchServers(
     log('Unpacking the servers');
     await unpack(work, platform);
     await checkRuns(work);
-    chmodSync(work, 0o755);
+    openToAll(work);
     writeFileSync(join(work, MANIFEST), JSON.stringify(sizesIn(work)));
     publish(work, home);
   } finally {

@@ -161,7 +161,7 @@ async function formatOnce(
       ...['-cp', join(libs, '*'), 'kafka.tools.StorageTool', 'format'],
       ...['-t', readFileSync(idFile, 'utf8').trim(), '-c', config],
     ],
-    { abort },
+    { abort, writesData: true },
   );
   if (result.code === 0) return;
   rmSync(data, { recursive: true, force: true });

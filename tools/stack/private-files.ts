@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 /*
  * What a stack keeps on disk holds what people wrote, and passwords: it is for its owner alone.
+ * The servers' programs are for everybody: under root, PostgreSQL runs them as another user.
  */
 
 /** Of a mode: everybody but the owner. */
@@ -36,4 +37,19 @@ export function withPrivateFiles<T>(start: () => T): T {
   } finally {
     process.umask(before);
   }
+}
+
+/** Lets everybody read a folder and run what its owner may run, whatever the umask was when it was made. */
+export function openToAll(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isSymbolicLink()) continue;
+    const path = join(entry.parentPath, entry.name);
+    chmodSync(path, opened(statSync(path).mode));
+  }
+  chmodSync(folder, opened(statSync(folder).mode));
+}
+
+function opened(mode: number): number {
+  const runs = mode & 0o100 ? 0o111 : 0;
+  return (mode & 0o777) | 0o444 | runs;
 }

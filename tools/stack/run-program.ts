@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { guard, unguard } from './guardian';
 import { StackError } from './paths';
 import { withPrivateFiles } from './private-files';
@@ -19,6 +20,8 @@ export interface ProgramOptions {
   timeoutMs?: number;
   /** ends the program by SIGTERM */
   abort?: AbortSignal;
+  /** It writes what people's data lies in: its files are its owner's alone. */
+  writesData?: boolean;
 }
 
 const KEPT_CHARACTERS = 20_000;
@@ -32,16 +35,16 @@ export function runProgram(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const { timeoutMs, abort, ...spawnOptions } = options;
+  const { timeoutMs, abort, writesData, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {
-    const child = withPrivateFiles(() =>
+    const start = (): ChildProcessByStdio<null, Readable, Readable> =>
       spawn(command, args, {
         ...spawnOptions,
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: timeoutMs,
         killSignal: 'SIGKILL',
-      }),
-    );
+      });
+    const child = writesData ? withPrivateFiles(start) : start();
     const terminate = (): void => void child.kill('SIGTERM');
     abort?.addEventListener('abort', terminate);
     if (child.pid !== undefined) guard(child.pid, 'SIGTERM');

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { openToAll } from './private-files';
 
 /** Whom PostgreSQL runs as. */
 export interface ServerUser {
@@ -115,6 +116,7 @@ function copyOnce(home: string, target: string): string {
   const copying = `${target}.copying`;
   rmSync(copying, { recursive: true, force: true });
   cpSync(home, copying, { recursive: true, verbatimSymlinks: true });
+  openToAll(copying);
   renameSync(copying, target);
   return target;
 }
