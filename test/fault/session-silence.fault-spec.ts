@@ -1,17 +1,13 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
 import { metricOf } from '../support/service-report';
-import { startTestStack } from '../support/test-stack';
 import { downFor } from './fault';
-import { FaultHistory } from './fault-history';
-import { holdsTogether } from './holds-together';
-import { longestSilence, Workload } from './workload';
+import { faultRun, nothingIsWrong, reportFault } from './fault-run';
+import { longestSilence } from './workload';
 
-const KILLS = 10;
+/** `SILENCE_KILLS=3` is a quick look. */
+const KILLS = Number(process.env['SILENCE_KILLS'] ?? 10);
 const PER_SECOND = 200;
-const CONVERSATIONS = 20;
+const ENOUGH = 3_000;
 /** From the start of the load to the first kill, and from one kill to the next, milliseconds. */
 const WARM_UP_MS = 5_000;
 const APART_MS = 8_000;
@@ -22,7 +18,6 @@ const MOST_MEDIAN_MS = 1_500;
 const MOST_MS = 3_000;
 /** How long a hung instance counts as alive, milliseconds (libs/common/src/peers/peers.ts). */
 const LEASE_MS = 2_000;
-const RESULTS = join(__dirname, '../../.data/faults');
 
 interface Case {
   name: string;
@@ -38,30 +33,14 @@ const CASES: Case[] = [
 ];
 
 describe.each(CASES)('kill -9 of session: $name', ({ name, sessions, supervised }) => {
-  let stack: Stack;
-  let stop: () => Promise<void>;
-  let workload: Workload;
-  let history: FaultHistory;
-
-  beforeAll(async () => {
-    mkdirSync(RESULTS, { recursive: true });
-    ({ stack, stop } = await startTestStack({
-      services: { gateway: 2, session: sessions, storage: 1, presence: 1 },
-      restart: supervised,
-    }));
-    history = new FaultHistory(join(RESULTS, `silence-${name.replace(/[^a-z]+/g, '-')}.jsonl`));
-    workload = new Workload(stack.gatewayUrls, history);
-    await workload.prepare(CONVERSATIONS);
-  }, 300_000);
-  afterAll(async () => {
-    await workload?.stop();
-    await stop?.();
-    history?.close();
-  }, 120_000);
+  const run = faultRun(`silence ${name}`, {
+    services: { gateway: 2, session: sessions, storage: 1, presence: 1 },
+    restart: supervised,
+  });
 
   /** Kills an instance; answers with the longest silence of any conversation until the next kill. */
   async function silenceAfterKill(turn: number): Promise<number> {
-    const node = stack.node(`session-${(turn % sessions) + 1}`);
+    const node = run.stack.node(`session-${(turn % sessions) + 1}`);
     const { pid } = node;
     const killed = performance.now();
     if (supervised) process.kill(pid, 'SIGKILL');
@@ -77,74 +56,54 @@ describe.each(CASES)('kill -9 of session: $name', ({ name, sessions, supervised 
       // its return is a rebalance, too: not what is measured here
       await downFor(2_000);
     }
-    const silences = workload.talks.map((t) => longestSilence(t.arrivals, killed, until).ms);
+    const silences = run.workload.talks.map((t) => longestSilence(t.arrivals, killed, until).ms);
     return Math.round(Math.max(...silences));
   }
 
   it('is soon over, loses nothing, doubles nothing and keeps the order', async () => {
+    const { workload } = run;
     const seconds = Math.ceil((WARM_UP_MS + KILLS * (APART_MS + 4_000)) / 1000);
-    const running = workload.run(PER_SECOND, seconds);
+    const sending = workload.run(PER_SECOND, seconds);
     await downFor(WARM_UP_MS);
     const silences: number[] = [];
     for (let turn = 0; turn < KILLS; turn++) silences.push(await silenceAfterKill(turn));
-    await running;
+    await sending;
     await workload.settle(60_000);
     const sorted = [...silences].sort((a, b) => a - b);
-    const report = {
-      fault: `kill -9 of session: ${name}`,
-      at: new Date().toISOString(),
+    const report = reportFault(`kill -9 of session: ${name}`, {
       acknowledged: workload.acknowledged.length,
       silencesMs: silences,
       bestMs: sorted[0],
       medianMs: sorted[Math.floor(sorted.length / 2)],
       worstMs: sorted.at(-1),
-    };
-    appendFileSync(join(RESULTS, 'report.jsonl'), JSON.stringify(report) + '\n');
-    console.log(JSON.stringify(report));
-    await nothingIsWrong(workload, history, PER_SECOND * seconds);
+    });
+    await nothingIsWrong(run, { sends: PER_SECOND * seconds, enough: ENOUGH });
     expect(report.medianMs).toBeLessThanOrEqual(MOST_MEDIAN_MS);
     expect(report.worstMs).toBeLessThanOrEqual(MOST_MS);
   }, 600_000);
 });
 
 describe('an instance of session that hangs and comes back', () => {
-  let stack: Stack;
-  let stop: () => Promise<void>;
-  let workload: Workload;
-  let history: FaultHistory;
-
-  beforeAll(async () => {
-    mkdirSync(RESULTS, { recursive: true });
-    ({ stack, stop } = await startTestStack({
-      services: { gateway: 2, session: 2, storage: 1, presence: 1 },
-    }));
-    history = new FaultHistory(join(RESULTS, 'silence-hangs.jsonl'));
-    workload = new Workload(stack.gatewayUrls, history);
-    await workload.prepare(CONVERSATIONS);
-  }, 300_000);
-  afterAll(async () => {
-    await workload?.stop();
-    await stop?.();
-    history?.close();
-  }, 120_000);
+  const run = faultRun('silence hangs', {
+    services: { gateway: 2, session: 2, storage: 1, presence: 1 },
+  });
 
   it('is let go once, and what it does afterwards harms nothing', async () => {
+    const { stack, workload } = run;
     const seconds = (WARM_UP_MS + 3 * HANGS_MS) / 1000;
-    const running = workload.run(PER_SECOND, seconds);
+    const sending = workload.run(PER_SECOND, seconds);
     await downFor(WARM_UP_MS);
     stack.node('session-1').signal('SIGSTOP');
     const hung = performance.now();
     await downFor(HANGS_MS);
     const woken = performance.now();
     stack.node('session-1').signal('SIGCONT');
-    await running;
+    await sending;
     await workload.settle(60_000);
     const silences = workload.talks.map((t) => longestSilence(t.arrivals, hung, woken).ms);
     const worstMs = Math.round(Math.max(...silences));
-    const report = { fault: 'SIGSTOP of session', at: new Date().toISOString(), worstMs };
-    appendFileSync(join(RESULTS, 'report.jsonl'), JSON.stringify(report) + '\n');
-    console.log(JSON.stringify(report));
-    await nothingIsWrong(workload, history, PER_SECOND * seconds);
+    reportFault('SIGSTOP of session', { worstMs });
+    await nothingIsWrong(run, { sends: PER_SECOND * seconds, enough: ENOUGH });
     const letGo = await metricOf(stack.node('session-2').url, 'peers_let_go_total');
     expect(letGo).toBe(1);
     expect(worstMs).toBeLessThanOrEqual(LEASE_MS + MOST_MS);
@@ -152,15 +111,3 @@ describe('an instance of session that hangs and comes back', () => {
     expect(stack.node('session-1').isAlive()).toBe(true);
   }, 600_000);
 });
-
-/** All was acknowledged, every copy is the same, nothing is there twice or in another order. */
-async function nothingIsWrong(
-  workload: Workload,
-  history: FaultHistory,
-  sends: number,
-): Promise<void> {
-  for (const talk of workload.talks) await holdsTogether(workload, talk, history);
-  expect(workload.failed).toEqual([]);
-  expect(workload.acknowledged).toHaveLength(sends);
-  expect(history.check(3_000)).toMatchObject({ valid: true, errors: [], unknownSends: 0 });
-}
