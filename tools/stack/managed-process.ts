@@ -1,6 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Child, type ChildSpec, type Exit, waitUntilReady } from './child';
 import { StackError, throwIfStopped } from './paths';
 import { isFree } from './ports';
+
+/** Between two starts of a process that may start later, in milliseconds. */
+const RETRY_MS = 100;
 
 /** What differs between the processes of a stack. */
 export interface ProcessPlan {
@@ -16,6 +20,8 @@ export interface ProcessPlan {
   probe: () => Promise<boolean>;
   /** milliseconds from start to a true probe */
   readyTimeoutMs: number;
+  /** Text in the message of a failed start that says: soon it may work. Then it is tried again. */
+  startsLater?: string;
   /** calls a start off */
   abort?: AbortSignal;
   /** told when the process ended without having been asked to */
@@ -64,6 +70,20 @@ export class ManagedProcess {
    * @throws StackError
    */
   async start(): Promise<void> {
+    const { startsLater, readyTimeoutMs } = this.plan;
+    const end = Date.now() + readyTimeoutMs;
+    for (;;) {
+      try {
+        return await this.startOnce();
+      } catch (error) {
+        const later = startsLater !== undefined && String(error).includes(startsLater);
+        if (!later || Date.now() > end) throw error;
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  private async startOnce(): Promise<void> {
     const { name, port, logPath, spec, probe, readyTimeoutMs, abort } = this.plan;
     throwIfStopped(abort);
     if (this.isAlive()) throw new StackError(`${name} runs already.`);

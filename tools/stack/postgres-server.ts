@@ -68,6 +68,8 @@ export async function startPostgres(options: PostgresOptions): Promise<ServerHan
     abort: options.abort,
     onUnexpectedExit: options.onUnexpectedExit,
     readyTimeoutMs: READY_TIMEOUT_MS,
+    // the children of a killed server end a moment after it
+    startsLater: 'pre-existing shared memory block',
     probe: () => answersSelect(`${base}/postgres`),
     spec: () => ({
       command: join(places.home, 'bin', 'postgres'),
