@@ -5,6 +5,7 @@ import { serverFrame } from '@tidings/common/contracts/frames';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
 import { LogOffsets } from '@tidings/common/kafka/log-offsets';
 import { ensureTopics } from '@tidings/common/kafka/topics';
+import { KEYS } from '@tidings/common/redis/keys';
 import { loadEnv } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { Lifecycle } from '@tidings/common/runtime/lifecycle';
@@ -285,6 +286,46 @@ describe('session routing', () => {
     expect(gateways.map((g) => g.holes)).toEqual([0, 0]);
     expect(fatal).toEqual([]);
   }, 120_000);
+
+  it.each([
+    ['with all copies of its window', async () => undefined],
+    ['killed before its last copies', (key: string) => gateways[0]!.redis.rpop(key)],
+    ['with a hole in the copies', (key: string) => gateways[0]!.redis.lset(key, -2, 'lost')],
+    ['without copies', (key: string) => gateways[0]!.redis.del(key)],
+  ])(
+    'shows once what is repeated over a takeover: %s',
+    async (name, damage) => {
+      const { a, talk: t, devices } = await pair();
+      await author.create(t);
+      const keys = () => KEYS.window(1, author.partition(t));
+      const segments = () => gateways[0]!.redis.llen(keys());
+      const first: string[] = [];
+      for (let second = 0; second < 3; second++) {
+        const before = await segments();
+        first.push((await author.send(t, a, `line ${second}`)).messageId);
+        await eventually(async () => (await segments()) > before);
+      }
+      await eventually(() => devices.every((d) => framesOf(d.connectionId).length === 4));
+      await Promise.all(running.splice(0).map((session) => session.stop()));
+      await damage(keys());
+      const successor = await startSession(`session-${name.length}`);
+      for (const [n, messageId] of first.entries()) {
+        await author.send(t, a, `line ${n}`, { id: messageId, repeated: true });
+      }
+      await author.send(t, a, 'behind');
+      await eventually(() => devices.every((d) => framesOf(d.connectionId).length >= 5));
+      for (const { connectionId } of devices) {
+        const frames = framesOf(connectionId);
+        expect(frames.map((f) => BigInt(String(f['position'])))).toEqual(t.positions);
+        const previous = frames.map((f) => f['previous']);
+        expect(previous).toEqual(['0', ...t.positions.slice(0, -1).map(String)]);
+      }
+      const text = await successor.metrics.registry.metrics();
+      const copied = Number(/^tidings_routing_copied_total\S* (\d+)$/m.exec(text)?.[1]);
+      if (name === 'with all copies of its window') expect(copied).toBeGreaterThan(0);
+    },
+    120_000,
+  );
 
   it('pushes what came while Redis was away once it is back, and goes on when it is empty', async () => {
     const { a, talk: t, devices } = await pair();

@@ -11,7 +11,7 @@ import { sessionEnv } from './session.env';
 const env = loadEnvOrExit(sessionEnv);
 const logger = createLogger({ service: 'session', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
 const metrics = new Metrics({ service: 'session', node: env.NODE_ID });
-const timeline = new StartTimeline(metrics, logger, 'first push');
+const timeline = new StartTimeline(metrics, logger, ['first push', 'caught up']);
 timeline.done('program');
 const readiness = new Readiness();
 const session = new Session({

@@ -13,6 +13,7 @@ import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
 import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
+import { WindowCopies } from '@tidings/common/redis/window-copies';
 import { CallWatch } from '@tidings/common/runtime/call-watch';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -30,6 +31,7 @@ import { Deliveries } from './routing/deliveries';
 import { Router, type LogState } from './routing/router';
 import { RoutingMetrics } from './routing/routing.metrics';
 import { RoutingTimes } from './routing/routing-times';
+import { WindowKeeper } from './routing/window-keeper';
 import { WindowOffsets } from './routing/window-offsets';
 import type { SessionEnv } from './session.env';
 import { SessionModule } from './session.module';
@@ -76,6 +78,8 @@ export class Session {
   private readonly storage: RpcClient<typeof STORAGE_RPC>;
   private readonly peers: Peers;
   private readonly times: RoutingTimes;
+  /** Null before the state of the log is known. */
+  private keeper: WindowKeeper | null = null;
   /** The group member; null before its step has begun. */
   private strategy: LogConsumerStrategy | null = null;
   /** The member of the receipts' group. */
@@ -220,6 +224,10 @@ export class Session {
       },
     });
     const copies = new ConversationCopies(new MemberCache(this.redis));
+    const keeper = new WindowKeeper(new WindowCopies(this.redis), log.epoch, (error) =>
+      logger.debug({ err: error }, 'windows were not copied'),
+    );
+    this.keeper = keeper;
     const router = new Router(log, {
       conversations: new ConversationSource(this.storage, copies, {
         asked: (conversations) => figures.askedStorage(conversations),
@@ -228,9 +236,13 @@ export class Session {
       deliveries,
       deadLetters: { put: (record, reason) => strategy.deadLetter(record, reason) },
       windows: new WindowOffsets(strategy.offsets, Date.now),
+      keeper,
       times: this.times,
       metrics: figures,
       pushed: () => this.options.timeline?.done('first push'),
+      caughtUp: () => {
+        if (strategy.isReady()) this.options.timeline?.done('caught up');
+      },
       logger,
     });
     return strategy;
@@ -296,7 +308,7 @@ export class Session {
 
   private async leave(): Promise<void> {
     await Promise.all([this.strategy?.close(), this.receipts?.close(), this.typing?.close()]);
-    await Promise.all([this.times.flush(), this.peers.stop()]);
+    await Promise.all([this.times.flush(), this.keeper?.flush(), this.peers.stop()]);
   }
 
   /** The log's epoch and bases as storage has them; waits until storage answers. */

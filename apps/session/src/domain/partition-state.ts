@@ -11,6 +11,8 @@ export interface PartitionState {
   readonly liveFrom: bigint;
   /** Offset after the last record that the state has taken in. */
   next: bigint;
+  /** Offset below which Redis has copies of the window's entries. */
+  copied: bigint;
   readonly recentIds: RecentIds;
   readonly chains: Chains;
   readonly members: Members;
@@ -28,6 +30,7 @@ export function emptyState(at: {
     base: at.base,
     liveFrom: at.liveFrom,
     next: at.start,
+    copied: at.start,
     recentIds: new RecentIds(),
     chains: new Chains(at.base + at.start),
     members: new Members(),

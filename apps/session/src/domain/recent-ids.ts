@@ -1,4 +1,4 @@
-import { IdWindow } from '@tidings/common/collections/id-window';
+import { IdWindow, type IdRun } from '@tidings/common/collections/id-window';
 import { authorOf, fingerprint, type ChangeEntry, type LogEntry } from './entry';
 
 /** How far back the window reaches, by the broker's record time, in milliseconds. */
@@ -58,4 +58,19 @@ export class RecentIds {
       atMs: entry.recordedAtMs,
     });
   }
+
+  /** What is held of positions [from, to). */
+  run(from: bigint, to: bigint): IdRun {
+    return this.window.run(from, to);
+  }
+
+  /** Takes in what another process has held, as if it had been read from the log here. */
+  addRun(run: IdRun): void {
+    this.window.addRun(run);
+  }
+}
+
+/** The conversation of a {@link SeenKey}'s scope. */
+export function conversationOf(scope: string): string {
+  return scope.endsWith(':') || scope.endsWith('!') ? scope.slice(0, -1) : scope;
 }

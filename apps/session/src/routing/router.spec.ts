@@ -86,6 +86,7 @@ function setup() {
       deliveries: new Deliveries({ lookup }, inboxes),
       deadLetters: { put: async (_record, reason) => void letters.push(reason) },
       windows: { of: async () => 0n },
+      keeper: { fill: async () => 0, note: () => undefined },
       times: { note: (_partition, range) => void routed.push(range) },
       metrics: new RoutingMetrics(new Metrics({ service: 'session', node: 'test' })),
       logger: pino({ level: 'silent' }),

@@ -10,6 +10,7 @@ import type { Deliveries } from './deliveries';
 import { readEntries, type BadRecord } from './entry-reader';
 import type { RetryReason, RoutingMetrics } from './routing.metrics';
 import type { RoutingTimes } from './routing-times';
+import type { WindowKeeper } from './window-keeper';
 import type { WindowOffsets } from './window-offsets';
 
 /** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
@@ -33,11 +34,14 @@ export interface RouterParts {
   deliveries: Deliveries;
   deadLetters: { put(record: BadRecord['record'], reason: string): Promise<void> };
   windows: Pick<WindowOffsets, 'of'>;
+  keeper: Pick<WindowKeeper, 'fill' | 'note'>;
   times: Pick<RoutingTimes, 'note'>;
   metrics: RoutingMetrics;
   logger: Logger;
   /** Told of each batch of which something was pushed. */
   pushed?(): void;
+  /** Told of each batch when the windows of all partitions that were assigned so far are filled. */
+  caughtUp?(): void;
 }
 
 /** A batch can not be routed now; it is tried again. */
@@ -78,7 +82,7 @@ export class Router {
 
   /**
    * Begins a partition: where its last assignment here has ended, when that was a moment ago, else with
-   * an empty state, far enough back to refill its window.
+   * an empty state, which its last owner's copies fill, and behind them the log.
    */
   async assigned(partition: number, context: AssignmentContext): Promise<{ seek: bigint }> {
     const state = this.resumed(partition, context) ?? (await this.emptyAt(partition, context));
@@ -116,7 +120,9 @@ export class Router {
     const { start, liveFrom } = windowStart({ ...context, windowOffset });
     const base = this.log.bases[partition];
     if (base === undefined) throw new RangeError(`partition ${partition} has no position base`);
-    return emptyState({ partition, base, start, liveFrom });
+    const state = emptyState({ partition, base, start, liveFrom });
+    this.parts.metrics.copied(await this.parts.keeper.fill(state, context.high));
+    return state;
   }
 
   /** Ends a partition; its state is kept for a moment. */
@@ -166,8 +172,10 @@ export class Router {
     const delivery = await this.parts.deliveries.deliver(pushes, draft.conflicts);
     if (assigned.attempt !== attempt) return;
     draft.commit(batch.nextOffset);
+    this.parts.keeper.note(state);
     this.noteTime(batch, state);
     if (pushes.length > 0) this.parts.pushed?.();
+    if (this.isCaughtUp()) this.parts.caughtUp?.();
     const { metrics } = this.parts;
     metrics.appended(delivery.results, delivery.pushes);
     const oldest = pushes[0]?.entry.recordedAtMs;
@@ -180,6 +188,11 @@ export class Router {
       latencyMs: oldest === undefined ? null : Math.max(0, Date.now() - oldest),
       durationMs: performance.now() - began,
     });
+  }
+
+  private isCaughtUp(): boolean {
+    for (const { state } of this.partitions.values()) if (state.next < state.liveFrom) return false;
+    return true;
   }
 
   private noteTime({ partition, firstOffset, nextOffset }: LogBatch, state: PartitionState): void {

@@ -16,6 +16,7 @@ export class RoutingMetrics {
   private readonly askFailures: Counter;
   private readonly appends: Counter<'result'>;
   private readonly retries: Counter<'reason'>;
+  private readonly taken: Counter;
   private readonly lag: Gauge<'partition'>;
   private readonly latency: Histogram;
   private readonly batches: Histogram;
@@ -37,6 +38,10 @@ export class RoutingMetrics {
     this.askFailures = metrics.counter('routing_ask_failures_total', 'Failed look-ups');
     this.appends = metrics.counter('routing_appends_total', 'Inbox entries, by result', ['result']);
     this.retries = metrics.counter('routing_retries_total', 'Batches put off', ['reason']);
+    this.taken = metrics.counter(
+      'routing_copied_total',
+      'Records that were not read again after an assignment, because Redis had copies of their ids',
+    );
     this.lag = metrics.gauge('routing_lag_records', 'Records behind the last batch', {
       labelNames: ['partition'],
     });
@@ -93,6 +98,11 @@ export class RoutingMetrics {
   /** A batch will be tried again. */
   putOff(reason: RetryReason): void {
     this.retries.inc({ reason });
+  }
+
+  /** A window was begun with so many copies. */
+  copied(count: number): void {
+    if (count > 0) this.taken.inc(count);
   }
 
   /** A partition is no longer ours. */

@@ -42,6 +42,34 @@ describe('IdWindow', () => {
     expect(same(8, { hash: 'x' }, 100)).toBe(false);
   });
 
+  it('hands over a run of entries, and takes one in as if they were added', () => {
+    const [limits, scopes] = [{ windowMs: 10, records: 100 }, ['a', 'b', 'a', 'c', 'b', 'a']];
+    const [from, into] = [new IdWindow({ ...limits, records: 5 }), new IdWindow(limits)];
+    scopes.forEach((scope, n) => {
+      from.add(scope, uuid(n), entry({ author: uuid(n + 20), position: BigInt(n * 10), atMs: n }));
+    });
+    into.add('b', uuid(4), entry({ position: 5n }));
+    const run = from.run(20n, 50n);
+    expect([run.scopes, [...run.positions], [...run.times]]).toEqual([
+      ...[
+        ['a', 'c', 'b'],
+        [20n, 30n, 40n],
+        [2, 3, 4],
+      ],
+    ]);
+    into.addRun(run);
+    const held = scopes.map((scope, n) => {
+      const slot = into.find(scope, uuid(n));
+      return slot < 0
+        ? null
+        : [into.position(slot), into.isSame(slot, entry({ author: uuid(n + 20) }))];
+    });
+    expect(held).toEqual([null, null, [20n, true], [30n, true], [5n, false], null]);
+    expect(from.run(60n, 90n).positions).toHaveLength(0);
+    // the first has left its window for its number
+    expect([...from.run(0n, 20n).positions]).toEqual([10n]);
+  });
+
   it('keeps the first of an id', () => {
     const window = new IdWindow({ windowMs: 10, records: 10 });
     window.add('c', uuid(1), entry({ position: 1n }));

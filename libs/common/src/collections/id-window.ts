@@ -18,6 +18,19 @@ export interface WindowEntry {
   endsAtMs?: number | null;
 }
 
+/**
+ * Entries of a window that follow each other, as they lie in it. The scope of an entry is its number in
+ * `scopes`; tags and ends are not part of it.
+ */
+export interface IdRun {
+  scopes: string[];
+  /** {@link RUN_WORDS} of each entry. */
+  words: Uint32Array;
+  /** Rising. */
+  positions: BigInt64Array;
+  times: Float64Array;
+}
+
 /** How much a window holds. */
 export interface WindowLimits {
   /** An entry that is more than this much older than the newest one is forgotten, milliseconds. */
@@ -32,6 +45,11 @@ const AUTHOR = SCOPE + 1;
 const HASH = AUTHOR + UUID_WORDS;
 const WORDS = HASH + HASH_WORDS;
 const FIRST_CAPACITY = 256;
+
+/** Words of an entry in a run. */
+export const RUN_WORDS = WORDS;
+/** Which of them is the number of its scope. */
+export const RUN_SCOPE = SCOPE;
 
 /**
  * The ids (scope and UUID) of the newest entries of a sequence: first in, first out, bounded by time
@@ -48,6 +66,8 @@ export class IdWindow {
   private readonly scopes = new Scopes();
   private readonly keys = randomFillSync(new Uint32Array(UUID_WORDS + 1)).map((key) => key | 1);
   private readonly sought = new Uint32Array(WORDS);
+  /** The entry that is taken in. */
+  private readonly incoming = new Uint32Array(WORDS);
   private capacity = 0;
   private words = new Uint32Array(0);
   private positions = new BigInt64Array(0);
@@ -85,27 +105,74 @@ export class IdWindow {
     if (number < 0) return -1;
     writeUuid(id, this.sought, 0);
     this.sought[SCOPE] = number;
-    const place = this.place();
-    return this.table[place]! - 1;
+    return this.table[this.place()]! - 1;
   }
 
-  /** Takes in an id, unless it is held, and forgets what has left the window. */
+  /**
+   * Takes in an id, unless it is held, and forgets what has left the window. Throws RangeError when an id
+   * is no UUID.
+   */
   add(scope: string, id: string, entry: WindowEntry): void {
-    if (this.find(scope, id) >= 0) return;
-    writeUuid(entry.author, this.sought, AUTHOR);
-    writeHash(entry.hash, this.sought, HASH);
+    writeUuid(id, this.incoming, 0);
+    writeUuid(entry.author, this.incoming, AUTHOR);
+    writeHash(entry.hash, this.incoming, HASH);
+    this.takeIn(scope, entry);
+  }
+
+  /** The entries at positions [from, to). For windows whose entries came in the order of their positions. */
+  run(from: bigint, to: bigint): IdRun {
+    const { capacity } = this;
+    const at = (i: number): number => (this.head + i) % capacity;
+    let begin = this.count;
+    while (begin > 0 && this.positions[at(begin - 1)]! >= from) begin--;
+    let end = this.count;
+    while (end > begin && this.positions[at(end - 1)]! >= to) end--;
+    const run = emptyRun(end - begin);
+    const numbers = new Map<number, number>();
+    for (let i = 0; i < end - begin; i++) {
+      const slot = at(begin + i);
+      run.words.set(this.words.subarray(slot * WORDS, (slot + 1) * WORDS), i * WORDS);
+      run.positions[i] = this.positions[slot]!;
+      run.times[i] = this.times[slot]!;
+      const scope = this.words[slot * WORDS + SCOPE]!;
+      let number = numbers.get(scope);
+      if (number === undefined) {
+        number = run.scopes.push(this.scopes.nameOf(scope)) - 1;
+        numbers.set(scope, number);
+      }
+      run.words[i * WORDS + SCOPE] = number;
+    }
+    return run;
+  }
+
+  /** Takes in the entries of a run, in order, as {@link add} does. */
+  addRun({ scopes, words, positions, times }: IdRun): void {
+    for (let i = 0; i < positions.length; i++) {
+      this.incoming.set(words.subarray(i * WORDS, (i + 1) * WORDS));
+      const scope = scopes[this.incoming[SCOPE]!]!;
+      this.takeIn(scope, { position: positions[i]!, atMs: times[i]! });
+    }
+  }
+
+  /** Takes in the entry whose words are in `incoming`, all but its scope. */
+  private takeIn(scope: string, entry: Omit<WindowEntry, 'author' | 'hash'>): void {
+    const { incoming, sought } = this;
+    sought.set(incoming);
+    const number = this.scopes.find(scope);
+    sought[SCOPE] = number;
+    if (number >= 0 && this.table[this.place()] !== 0) return;
     if (this.count === this.limits.records) this.forgetOldest();
     if (this.count === this.capacity) {
       this.resize(Math.min(this.capacity * 2, this.limits.records));
     }
-    writeUuid(id, this.sought, 0);
-    this.sought[SCOPE] = this.scopes.take(scope);
+    incoming[SCOPE] = this.scopes.take(scope);
     const slot = (this.head + this.count) % this.capacity;
-    this.words.set(this.sought, slot * WORDS);
+    this.words.set(incoming, slot * WORDS);
     this.positions[slot] = entry.position;
     this.times[slot] = entry.atMs;
     this.tags[slot] = entry.tag ?? 0;
     this.ends[slot] = entry.endsAtMs ?? Number.POSITIVE_INFINITY;
+    sought.set(incoming);
     this.table[this.place()] = slot + 1;
     this.count += 1;
     if (entry.atMs > this.newestAtMs) this.newestAtMs = entry.atMs;
@@ -225,4 +292,13 @@ export class IdWindow {
     }
     this.sought.set(sought);
   }
+}
+
+function emptyRun(entries: number): IdRun {
+  return {
+    scopes: [],
+    words: new Uint32Array(entries * WORDS),
+    positions: new BigInt64Array(entries),
+    times: new Float64Array(entries),
+  };
 }

@@ -15,6 +15,11 @@ export class Scopes {
     return this.numbers.get(name) ?? -1;
   }
 
+  /** The name of a number that is in use. */
+  nameOf(number: number): string {
+    return this.names[number]!;
+  }
+
   /** The number of a name for one more reference. */
   take(name: string): number {
     let number = this.numbers.get(name);

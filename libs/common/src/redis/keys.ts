@@ -24,6 +24,8 @@ export const TTL = {
   groupMembers: 600,
   /** After the last mark of a partition. */
   routed: 3600,
+  /** After the last segment of a partition: longer than session's window. */
+  window: 300,
   /** After the last login from one of them. */
   knownNetworks: 30 * 24 * 3600,
 } as const;
@@ -63,6 +65,9 @@ export const KEYS = {
   nodeEviction: (nodeId: string, bootId: string) => `{n:${id(nodeId)}}:evicted:${id(bootId)}`,
   /** Stream: entry `<next>-<Unix ms>`, `f` → from: records from `from` below `next` (positions) were routed by then. TTL `routed`. */
   routed: (partition: number) => `{p:${id(String(partition))}}:routed`,
+  /** List: segments of session's window (`apps/session/src/domain/window-segment.ts`). TTL `window`. */
+  window: (epoch: number, partition: number) =>
+    `{p:${id(String(partition))}}:window:${id(String(epoch))}`,
   /**
    * Number: when the next guess of an account's password would come at an even rate, Unix ms; lives
    * until then. Lane: `d.<device id>`, `n.<network>` or `strangers`. The account is a hash of its name.

@@ -4,18 +4,18 @@ import type { Metrics } from './metrics';
 /**
  * What a start spends its time with: when each step was done, counted from the beginning of the
  * process, so that loading the program is part of it. Shown as the metric `start_step_seconds` and,
- * when the last step is done, as one log line in milliseconds.
+ * when the start is over, as one log line in milliseconds.
  */
 export class StartTimeline {
   private readonly steps = new Map<string, number>();
   private readonly gauge;
   private told = false;
 
-  /** `last`: the step after which the start is over. */
+  /** `last`: the steps after which the start is over, whichever comes last. */
   constructor(
     metrics: Metrics,
     private readonly logger: Logger,
-    private readonly last: string,
+    private readonly last: readonly string[],
   ) {
     this.gauge = metrics.gauge(
       'start_step_seconds',
@@ -30,7 +30,7 @@ export class StartTimeline {
     const ms = Math.round(performance.now());
     this.steps.set(step, ms);
     this.gauge.set({ step }, ms / 1000);
-    if (step !== this.last) return;
+    if (!this.last.every((one) => this.steps.has(one))) return;
     this.told = true;
     const { user, system } = process.cpuUsage();
     this.logger.info(
