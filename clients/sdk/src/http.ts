@@ -29,10 +29,13 @@ export interface HttpCall {
   bytes?: { data: UploadData; type: string; onProgress?: UploadOptions['onProgress'] };
   headers?: Record<string, string>;
   token?: string;
-  /** Whether it may be tried on another server when nobody knows if it was carried out. */
+  /**
+   * Whether it may be tried on another server when nobody knows if it was carried out, and again when the
+   * server says after which time.
+   */
   repeatable: boolean;
   signal?: AbortSignal;
-  /** How long one server may take to answer, in milliseconds. */
+  /** How long one server may take to answer, waiting for a rate included, in milliseconds. */
   timeoutMs?: number;
 }
 
@@ -45,6 +48,8 @@ export interface HttpOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** RFC 6585 §4. */
+const TOO_MANY_REQUESTS = 429;
 /** So many addresses are added to the given ones at most. */
 const MOST_ADDED = 16;
 
@@ -98,13 +103,33 @@ export class HttpClient {
    * @throws NetworkError when no server can be reached
    */
   async request<T>(call: HttpCall): Promise<T> {
-    return await readAnswer<T>(await this.answered(call));
+    return await readAnswer<T>(await this.inTime(call));
   }
 
   /** Carries out a call and gives its answer, whose body is still to be read. Throws as {@link request}. */
   async open(call: HttpCall): Promise<Response> {
-    const response = await this.answered(call);
+    const response = await this.inTime(call);
     if (!response.ok) await readAnswer(response);
+    return response;
+  }
+
+  /**
+   * The answer to a call; one that came too soon (429) waits as long as the server says and is asked again,
+   * while that ends within the call's own time.
+   */
+  private async inTime(call: HttpCall): Promise<Response> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = call;
+    const end = performance.now() + timeoutMs;
+    let response = await this.answered(call);
+    while (call.repeatable && response.status === TOO_MANY_REQUESTS) {
+      const waitMs = waitOf(response);
+      const leftMs = end - performance.now() - (waitMs ?? Infinity);
+      if (waitMs === undefined || leftMs <= 0) break;
+      // so that its connection is free for others
+      await response.body?.cancel();
+      await pause(waitMs, signal);
+      response = await this.answered({ ...call, timeoutMs: Math.ceil(leftMs) });
+    }
     return response;
   }
 
@@ -229,11 +254,31 @@ function problemError(response: Response, json: unknown): TidingsError {
     unknown
   >;
   const code = isErrorCode(problem['code']) ? problem['code'] : codeOfStatus(response.status);
-  const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
   return new TidingsError(code, {
     detail: typeof problem['detail'] === 'string' ? problem['detail'] : undefined,
     errors: Array.isArray(problem['errors']) ? (problem['errors'] as FieldError[]) : undefined,
-    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+    retryAfterMs: waitOf(response),
+  });
+}
+
+/** `Retry-After` in milliseconds; undefined when there is none that is a number of seconds. */
+function waitOf(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+/** Rejects with the signal's reason when it is given up. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      if (signal?.aborted) reject(signal.reason as Error);
+      else resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
   });
 }
 
