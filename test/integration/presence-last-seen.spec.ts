@@ -17,6 +17,7 @@ import { RpcClient } from '@tidings/common/runtime/rpc-client';
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { Presence } from '../../apps/presence/src/presence';
+import { LastSeenRepository } from '../../apps/presence/src/last-seen.repository';
 import { presenceEnv } from '../../apps/presence/src/presence.env';
 import { coordinatorReady, eventually, SECRET, silent } from './session-harness';
 import { startServers, type Servers } from '../../tools/stack/servers';
@@ -198,6 +199,28 @@ describe('presence', () => {
     await eventually(async () => (await lastSeen(userId)) === iso(NOW));
     await eventually(async () => (await offsets.logBounds(topic))[0]!.high === 2n);
     offsets.close();
+  }, 120_000);
+
+  it('sets one event aside that a step throws over, and takes in those around it', async () => {
+    const [bad, ...good] = Array.from({ length: 5 }, () => randomUUID());
+    const original = LastSeenRepository.prototype.raise;
+    // what PostgreSQL says of a value that it cannot take
+    const refused = Object.assign(new Error('out of range'), { code: '22008' });
+    const step = jest.spyOn(LastSeenRepository.prototype, 'raise').mockImplementation(function (
+      this: LastSeenRepository,
+      clocks,
+    ) {
+      const refuses = clocks.some(({ userId }) => userId === bad);
+      return refuses ? Promise.reject(refused) : original.call(this, clocks);
+    });
+    try {
+      await Promise.all([bad!, ...good].map((userId) => happened('opened', userId, NOW)));
+      await eventually(async () => (await uncommitted()) === 0);
+      for (const userId of good) expect(await lastSeen(userId)).toBe(iso(NOW));
+      expect(await lastSeen(bad!)).toBeNull();
+    } finally {
+      step.mockRestore();
+    }
   }, 120_000);
 
   it('waits for PostgreSQL, and has lost nothing when it is back', async () => {

@@ -12,6 +12,7 @@ import { Lifecycle } from '@tidings/common/runtime/lifecycle';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { randomUUID } from 'node:crypto';
 import { Session } from '../../apps/session/src/session';
+import { RecentIds } from '../../apps/session/src/domain/recent-ids';
 import { sessionEnv } from '../../apps/session/src/session.env';
 import { startServers, type Servers } from '../../tools/stack/servers';
 import {
@@ -216,6 +217,52 @@ describe('session routing', () => {
     );
     await eventually(async () => (await offsets.logBounds(topic))[0]!.high === before + 4n);
     offsets.close();
+  }, 120_000);
+
+  it('sets one record aside that a step throws over, and pushes those behind it', async () => {
+    const { a, talk: t, devices } = await pair();
+    await author.create(t);
+    await eventually(() => framesOf(devices[2]!.connectionId).length === 1);
+    const topic = deadLetterTopic(TOPICS.messages, GROUPS.sessionRouting);
+    const offsets = new LogOffsets(kafka);
+    const letters = (await offsets.logBounds(topic))[0]!.high;
+    const defects = async (): Promise<number> => {
+      const all = await Promise.all(
+        running.map(({ metrics }) =>
+          metrics.registry.getSingleMetric('tidings_defects_total')!.get(),
+        ),
+      );
+      return all.flatMap(({ values }) => values).reduce((sum, { value }) => sum + value, 0);
+    };
+    const counted = await defects();
+    const original = RecentIds.prototype.before;
+    const poisonous = randomUUID();
+    const step = jest.spyOn(RecentIds.prototype, 'before').mockImplementation(function (
+      this: RecentIds,
+      key,
+      entry,
+    ) {
+      if (key.id === poisonous) throw new TypeError('a defect');
+      return original.call(this, key, entry);
+    });
+    try {
+      const bad = await author.send(t, a, 'a step throws over this', { id: poisonous });
+      const good = [];
+      for (let n = 0; n < 5; n++) good.push(await author.send(t, a, `behind it ${n}`));
+      await eventually(() => framesOf(devices[2]!.connectionId).length === 6);
+      expect(merged(framesOf(devices[2]!.connectionId), t.id).slice(1)).toEqual(
+        good.map(({ position }) => position),
+      );
+      // the client sees a gap, and asks storage
+      expect(framesOf(devices[2]!.connectionId)[1]).toMatchObject({
+        previous: String(bad.position),
+      });
+      await eventually(async () => (await offsets.logBounds(topic))[0]!.high === letters + 1n);
+      expect(await defects()).toBe(counted + 1);
+    } finally {
+      step.mockRestore();
+      offsets.close();
+    }
   }, 120_000);
 
   it('goes on without storage where it knows the members, and waits where it does not', async () => {

@@ -74,6 +74,11 @@ export class StorageOfModel implements ModelStorage, LogListener {
     this.writer = new BatchWriter({
       ...{ log: this.log, batches: new BatchRepository(database, this.log), progress },
       ...{ metrics, logger },
+      defects: {
+        noteRecord: (_record, error) => {
+          throw error;
+        },
+      },
       deadLetter: (_record, reason) => Promise.reject(new Error(reason)),
       fatal: (error) => {
         throw error;

@@ -198,6 +198,35 @@ describe('storage: the batch writer', () => {
     ]);
   }, 60_000);
 
+  it('sets one record aside that a step throws over, and applies those around it', async () => {
+    const [conversationId] = conversationsIn(2, 1) as [string];
+    const original = LogState.prototype.position;
+    let bad = -1n;
+    const step = jest.spyOn(LogState.prototype, 'position').mockImplementation(function (
+      this: LogState,
+      partition,
+      offset,
+    ) {
+      if (partition === 2 && offset === bad) throw new TypeError('a defect');
+      return original.call(this, partition, offset);
+    });
+    try {
+      bad = BigInt((await fixture.barrier())[2] ?? 0) + 1n;
+      await fixture.append(
+        ['one', 'two', 'three'].map((text) => messageOf(conversationId, SENDER, text)),
+      );
+      await appliedAll();
+      expect(await textsOf(conversationId)).toEqual(['one', 'three']);
+      expect(await deadLetterReasons(fixture, 8)).toContain(
+        'reading it threw: TypeError: a defect',
+      );
+      const defects = storage.metrics.registry.getSingleMetric('tidings_defects_total')!;
+      expect((await defects.get()).values.map(({ value }) => value)).toEqual([1]);
+    } finally {
+      step.mockRestore();
+    }
+  }, 60_000);
+
   it('loses and doubles nothing while its connections are cut', async () => {
     await underTrouble(async () => {
       for (let i = 0; i < 25; i++) {

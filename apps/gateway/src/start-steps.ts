@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { topicSpecs } from '@tidings/common/contracts/topics';
 import { checkTopics } from '@tidings/common/kafka/topics';
 import { Defects } from '@tidings/common/runtime/defects';
+import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/runtime/call-watch';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -86,6 +87,7 @@ export class StartSteps {
         this.admin = await NestFactory.create<NestExpressApplication>(AdminModule, this.nest);
         this.mountHealth(this.admin);
         await this.admin.listen(this.env.ADMIN_PORT, this.env.HOST);
+        containServer(serverOf(this.admin), this.defects);
       },
       stop: () => this.admin?.close(),
     };
@@ -210,6 +212,7 @@ export class StartSteps {
         if (!this.admin) this.mountHealth(app);
         gateway.sockets.attach(serverOf(app));
         await listen(app, env.PORT, env.HOST);
+        containServer(serverOf(app), this.defects);
       },
       stop: async () => {
         if (!this.app) return;

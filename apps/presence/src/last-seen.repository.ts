@@ -1,3 +1,4 @@
+import { valuesOf } from '@tidings/common/runtime/one-by-one';
 import type { DataSource } from 'typeorm';
 import type { Clocks } from './domain/clocks';
 
@@ -25,12 +26,12 @@ export class LastSeenRepository {
         last_seen_at = GREATEST(known.last_seen_at, excluded.last_seen_at),
         active_at = GREATEST(known.active_at, excluded.active_at),
         connected_at = GREATEST(known.connected_at, excluded.connected_at)`,
-      [
+      valuesOf(() => [
         clocks.map((c) => c.userId),
         clocks.map((c) => new Date(c.lastSeenAtMs)),
         clocks.map((c) => date(c.activeAtMs)),
         clocks.map((c) => date(c.connectedAtMs)),
-      ],
+      ]),
     );
   }
 

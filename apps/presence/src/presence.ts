@@ -10,6 +10,8 @@ import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { Peers } from '@tidings/common/peers/peers';
 import { Routes } from '@tidings/common/redis/routes';
+import { containServer } from '@tidings/common/runtime/contained-server';
+import { Defects } from '@tidings/common/runtime/defects';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
@@ -52,6 +54,7 @@ export class Presence {
   private readonly figures: PresenceMetrics;
   private readonly strategy: LogConsumerStrategy;
   private readonly tracker: Tracker;
+  private readonly defects: Defects;
   private app: NestExpressApplication | null = null;
   private readonly ending = new AbortController();
 
@@ -78,12 +81,15 @@ export class Presence {
       logger,
       metrics,
     });
+    const defects = new Defects(logger, metrics);
+    this.defects = defects;
     this.figures = new PresenceMetrics(metrics);
     this.strategy = this.consumer();
     this.tracker = new Tracker({
       repository: this.repository,
       deadLetters: { put: (record, reason) => this.strategy.deadLetter(record, reason) },
       metrics: this.figures,
+      defects,
       logger,
       now: Date.now,
     });
@@ -172,6 +178,7 @@ export class Presence {
     });
     app.connectMicroservice({ strategy: this.strategy });
     await app.listen(env.PORT, env.HOST);
+    containServer(app.getHttpServer(), this.defects);
   }
 
   private consumer(): LogConsumerStrategy {

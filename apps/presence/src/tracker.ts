@@ -1,7 +1,9 @@
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
 import type { LogRecord } from '@tidings/common/kafka/record';
 import { within } from '@tidings/common/runtime/lifecycle';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { applyOneByOne, valuesOf } from '@tidings/common/runtime/one-by-one';
 import { readConnections } from './connection-reader';
 import { mergeConnections } from './domain/clocks';
 import type { LastSeenRepository } from './last-seen.repository';
@@ -18,6 +20,7 @@ export interface TrackerParts {
   repository: Pick<LastSeenRepository, 'raise'>;
   deadLetters: { put(record: LogRecord, reason: string): Promise<void> };
   metrics: PresenceMetrics;
+  defects: Pick<Defects, 'note'>;
   logger: Logger;
   now: () => number;
 }
@@ -54,20 +57,29 @@ export class Tracker {
   }
 
   private async track(batch: LogBatch): Promise<void> {
-    const { repository, deadLetters, metrics, logger, now } = this.parts;
+    const { repository, deadLetters, metrics, defects, logger, now } = this.parts;
     const { partition, lag } = batch;
     const { events, bad, foreign } = readConnections(batch.records);
     for (const { record, reason } of bad) {
       logger.error({ partition, offset: String(record.offset), reason }, 'dead letter');
       await deadLetters.put(record, reason);
     }
-    const clocks = mergeConnections(events, now());
-    await repository.raise(clocks);
+    let users = 0;
+    await applyOneByOne(
+      events,
+      async (some) => {
+        const clocks = valuesOf(() => mergeConnections(some, now()));
+        await repository.raise(clocks);
+        users += clocks.length;
+      },
+      // the next connection tells it anew
+      ({ event }, error) => defects.note('record', error, { userId: event.userId }),
+    );
     metrics.tracked({
       events: events.length,
       foreign,
       bad: bad.length,
-      users: clocks.length,
+      users,
       partition,
       lag,
     });

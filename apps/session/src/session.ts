@@ -14,6 +14,8 @@ import { MemberCache } from '@tidings/common/redis/members';
 import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
 import { WindowCopies } from '@tidings/common/redis/window-copies';
+import { containServer } from '@tidings/common/runtime/contained-server';
+import { Defects } from '@tidings/common/runtime/defects';
 import { CallWatch } from '@tidings/common/runtime/call-watch';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -80,6 +82,7 @@ export class Session {
   private readonly times: RoutingTimes;
   /** Null before the state of the log is known. */
   private keeper: WindowKeeper | null = null;
+  private readonly defects: Defects;
   /** The group member; null before its step has begun. */
   private strategy: LogConsumerStrategy | null = null;
   /** The member of the receipts' group. */
@@ -94,6 +97,7 @@ export class Session {
 
   constructor(private readonly options: SessionOptions) {
     const { env, logger, readiness } = options;
+    this.defects = new Defects(logger, options.metrics);
     this.kafka = createKafka({
       brokers: env.KAFKA_BROKERS,
       clientId: env.NODE_ID,
@@ -207,6 +211,7 @@ export class Session {
     this.app = app;
     mountHealth(app, { readiness, metrics, calls: this.calls });
     await app.listen(env.PORT, env.HOST);
+    containServer(app.getHttpServer(), this.defects);
   }
 
   private routing(log: LogState, deliveries: Deliveries): LogConsumerStrategy {
@@ -238,6 +243,7 @@ export class Session {
       windows: new WindowOffsets(strategy.offsets, Date.now),
       keeper,
       times: this.times,
+      defects: this.defects,
       metrics: figures,
       pushed: () => this.options.timeline?.done('first push'),
       caughtUp: () => {
@@ -254,7 +260,7 @@ export class Session {
     const figures = new ReceiptPushMetrics(metrics);
     const copies = new MemberCache(this.redis);
     const router = new ReceiptRouter({
-      ...{ deliveries, logger, metrics: figures },
+      ...{ deliveries, logger, metrics: figures, defects: this.defects },
       source: new ReceiptSource(this.storage, copies, () => figures.askFailed()),
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
     });
@@ -278,6 +284,7 @@ export class Session {
       handlers: {
         [TOPICS.signals]: new TypingRouter({
           ...{ copies, deliveries, logger, metrics: figures, now: Date.now },
+          defects: this.defects,
         }),
       },
       onGap: 'skip',

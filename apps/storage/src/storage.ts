@@ -17,6 +17,8 @@ import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { containServer } from '@tidings/common/runtime/contained-server';
+import { Defects } from '@tidings/common/runtime/defects';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
@@ -95,10 +97,12 @@ export class Storage {
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
   private readonly writeAheadLog: WriteAheadLog;
+  private readonly defects: Defects;
   private readonly ending = new AbortController();
 
   constructor(private readonly options: StorageOptions) {
     const { env, logger, readiness } = options;
+    this.defects = new Defects(logger, options.metrics);
     this.kafka = createKafka({
       brokers: env.KAFKA_BROKERS,
       clientId: env.NODE_ID,
@@ -232,12 +236,12 @@ export class Storage {
       reads: this.database,
       writes: this.writes,
       memberIds: this.peers.storeOf(GROUPS.storageWriter),
-      ...{ logger, metrics, onFatal },
+      ...{ logger, metrics, defects: this.defects, onFatal },
     });
     const memberIds = this.peers.storeOf(GROUPS.storageReceipts);
     this.receipts = openReceipts({
       ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds },
-      ...{ logger, metrics, onFatal },
+      ...{ logger, metrics, defects: this.defects, onFatal },
     });
   }
 
@@ -313,6 +317,7 @@ export class Storage {
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
+    containServer(app.getHttpServer(), this.defects);
   }
 
   private async stopMedia(): Promise<void> {

@@ -38,6 +38,74 @@ function routed(state: PartitionState, ...entries: LogEntry[]): [number, unknown
   ]);
 }
 
+/** An entry whose event throws when this field of it is read. */
+function broken<E extends LogEntry>(entry: E, field: string): E {
+  const event = { ...entry.event };
+  Object.defineProperty(event, field, {
+    get: () => {
+      throw new TypeError('a defect');
+    },
+  });
+  return { ...entry, event };
+}
+
+describe('a record that a step throws over', () => {
+  const ready = (): PartitionState => {
+    const state = stateFrom(10);
+    routed(state, changeAt(10, { users: [1, 2], kind: 'group' }));
+    return state;
+  };
+
+  it.each([
+    ['taken in', broken(messageAt(11), 'messageId')],
+    ['pushed', broken(messageAt(11), 'content')],
+  ])('is a step of previous alone, when it is %s', (_name, entry) => {
+    const state = ready();
+    const draft = drafted(state, entry, messageAt(12));
+    const pushes = draft.route(0);
+    draft.commit(13n);
+    expect(pushes.map((push) => Number(push.entry.offset))).toEqual([12]);
+    expect(JSON.parse(pushes[0]!.frame)).toMatchObject({ previous: String(at(11)) });
+    expect(draft.setAside.map((one) => one.entry.offset)).toEqual([11n]);
+    expect(routed(state, messageAt(13))).toEqual([[13, String(at(12))]]);
+  });
+
+  it('is one that is not remembered', () => {
+    const state = ready();
+    const draft = drafted(state, broken(messageAt(11), 'contentHash'));
+    expect(draft.route(0)).toHaveLength(1);
+    draft.commit(12n);
+    expect(draft.setAside).toHaveLength(1);
+    expect(state.next).toBe(12n);
+  });
+
+  it('keeps nobody in whom it removes: its version is waited for', () => {
+    const state = ready();
+    const change = { kind: 'removed' as const, userIds: [uuid(2)] };
+    const removal = changeAt(11, { users: [1], version: 2, kind: 'group', change });
+    const draft = drafted(state, broken(removal, 'change'), messageAt(12));
+    const told = (version: number, ...users: number[]) => ({
+      membership: { ...direct(...users), version },
+      previous: null,
+    });
+    draft.learn('c', told(1, 1, 2));
+    expect(draft.blocked()).toBe(true);
+    draft.learn('c', told(2, 1));
+    expect(draft.blocked()).toBe(false);
+    expect(draft.route(0).map((push) => push.userIds)).toEqual([[uuid(1)]]);
+  });
+
+  it('keeps its version waited for in later batches, when nobody could be asked in its own', () => {
+    const state = ready();
+    const change = { kind: 'removed' as const, userIds: [uuid(2)] };
+    const removal = changeAt(11, { users: [1], version: 2, kind: 'group', change });
+    routed(state, broken(removal, 'change'));
+    const draft = drafted(state, messageAt(12));
+    draft.learn('c', { membership: direct(1, 2), previous: null });
+    expect(draft.blocked()).toBe(true);
+  });
+});
+
 describe('repeated ids', () => {
   const first = messageAt(10);
   it.each([

@@ -46,6 +46,12 @@ export interface DraftCounts {
   conversationUnknown: number;
 }
 
+/** A record that a step threw over, and what was thrown. */
+export interface SetAside {
+  entry: LogEntry;
+  error: unknown;
+}
+
 /** One conversation as this batch sees it. Undefined: not known here, storage may know. */
 interface Thread {
   conversationId: string;
@@ -76,6 +82,11 @@ export class Draft {
     previousUnknown: 0,
     conversationUnknown: 0,
   };
+  /**
+   * Records that a step threw over. They are steps of `previous`, so that whoever misses them sees a gap
+   * and asks storage, but nobody is pushed anything of them.
+   */
+  readonly setAside: SetAside[] = [];
   /** Dropped messages and changes whose id stands for another one. */
   readonly conflicts: (MessageEntry | ChangeEntry)[] = [];
   private readonly candidates: Candidate[] = [];
@@ -83,15 +94,25 @@ export class Draft {
   private readonly newIds = new Map<string, { key: SeenKey; entry: LogEntry }>();
   private readonly threads = new Map<string, Thread>();
   private readonly lacking = new Map<Thread, Missing>();
+  /** See {@link PartitionState.leastVersions}; of this batch. */
+  private readonly leastVersions = new Map<string, number>();
 
   constructor(private readonly state: PartitionState) {}
 
   /**
    * Takes a record in, in log order; drops it when its id was seen at a lower position, and a change
-   * behind the deletion of its message.
+   * behind the deletion of its message. What throws over it costs that record alone.
    */
   admit(entry: LogEntry): void {
     if (entry.offset < this.state.next) return;
+    try {
+      this.take(entry);
+    } catch (error) {
+      this.passOver(entry, error);
+    }
+  }
+
+  private take(entry: LogEntry): void {
     const live = entry.offset >= this.state.liveFrom;
     const key = keyOf(entry);
     const first = this.seenBefore(key, entry);
@@ -123,14 +144,28 @@ export class Draft {
     return [...this.lacking.values()];
   }
 
-  /** Takes in what storage (or a copy of its data) knows of a missing conversation. */
+  /**
+   * Takes in what storage (or a copy of its data) knows of a missing conversation. When that throws,
+   * nobody is pushed anything of this conversation in this batch.
+   */
   learn(conversationId: string, answer: StorageAnswer): void {
     const thread = this.threads.get(conversationId);
     if (!thread) return;
+    try {
+      this.takeIn(thread, answer);
+    } catch (error) {
+      thread.answer = { membership: null, previous: null };
+      const lost = this.candidates.filter((one) => one.thread === thread && !one.members);
+      for (const { entry } of lost) this.setAside.push({ entry, error });
+    }
+  }
+
+  private takeIn(thread: Thread, answer: StorageAnswer): void {
     if (!answer.membership) {
       thread.answer = answer;
       return;
     }
+    if (answer.membership.version < (this.leastVersion(thread.conversationId) ?? 0)) return;
     const now = caughtUp(answer.membership, thread.changes);
     // A copy from before a change that is not here: who is in is still not known.
     if (!now) return;
@@ -151,19 +186,56 @@ export class Draft {
    * the chain, but goes to nobody: whoever misses it asks storage, whose clock decides.
    */
   route(nowMs: number): Push[] {
-    return this.candidates.map((candidate) => this.push(candidate, nowMs));
+    return this.candidates.flatMap((candidate) => {
+      try {
+        return [this.push(candidate, nowMs)];
+      } catch (error) {
+        this.setAside.push({ entry: candidate.entry, error });
+        return [];
+      }
+    });
   }
 
   /** Makes the batch part of the state. `next`: the offset after it. */
   commit(next: bigint): void {
     const { state } = this;
-    for (const { key, entry } of this.newIds.values()) state.recentIds.add(key, entry);
+    for (const { key, entry } of this.newIds.values()) {
+      try {
+        state.recentIds.add(key, entry);
+      } catch (error) {
+        // its repetitions are pushed again, which clients merge
+        this.setAside.push({ entry, error });
+      }
+    }
     for (const { conversationId, last, members } of this.threads.values()) {
       if (last !== undefined) state.chains.set(conversationId, last);
       if (members) state.members.set(conversationId, members);
       else state.members.delete(conversationId);
     }
+    for (const [conversationId, version] of this.leastVersions) {
+      state.leastVersions.set(conversationId, version);
+    }
     if (next > state.next) state.next = next;
+  }
+
+  /**
+   * Makes a record a step of its conversation and nothing else. Who is in is not known behind a change
+   * that was passed over, until storage has applied it: nobody may be pushed what is not theirs.
+   */
+  private passOver(entry: LogEntry, error: unknown): void {
+    if (entry.offset >= this.state.liveFrom) this.setAside.push({ entry, error });
+    const { conversationId } = entry.event;
+    const thread = this.thread(conversationId);
+    thread.last = entry.position;
+    if (entry.kind !== 'conversation') return;
+    thread.members = undefined;
+    thread.changes = thread.changes.filter((change) => change !== entry);
+    const least = Math.max(entry.event.version, this.leastVersion(conversationId) ?? 0);
+    this.leastVersions.set(conversationId, least);
+  }
+
+  private leastVersion(conversationId: string): number | undefined {
+    return this.leastVersions.get(conversationId) ?? this.state.leastVersions.get(conversationId);
   }
 
   private push({ entry, thread, ...known }: Candidate, nowMs: number): Push {

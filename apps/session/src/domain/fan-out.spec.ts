@@ -22,10 +22,27 @@ const routes = (table: Record<number, Address[]>) => {
   return (userId: string) => byUser.get(userId) ?? [];
 };
 
+const never = (): never => {
+  throw new Error('no record is set aside');
+};
+
 describe('fanOut', () => {
+  it('sets a record aside that it throws over, and goes on with the next', () => {
+    const routesOf = (userId: string): Address[] => {
+      if (userId === uuid(2)) throw new TypeError('a defect');
+      return [device(1, 11)];
+    };
+    const aside: bigint[] = [];
+    const boxes = fanOut([push(1, [1]), push(2, [2]), push(3, [1])], [], routesOf, (entry) => {
+      aside.push(entry.offset);
+    });
+    expect(boxes[0]!.parcels.map(({ frame }) => frame)).toEqual(['{"n":1}', '{"n":3}']);
+    expect(aside).toEqual([2n]);
+  });
+
   it('gives each gateway every frame once, in log order, with all its devices', () => {
     const routesOf = routes({ 1: [device(1, 11), device(2, 12)], 2: [device(2, 21)], 3: [] });
-    const boxes = fanOut([push(1, [1, 2, 3]), push(2, [2]), push(3, [2, 1])], [], routesOf);
+    const boxes = fanOut([push(1, [1, 2, 3]), push(2, [2]), push(3, [2, 1])], [], routesOf, never);
     expect(boxes).toEqual([
       {
         gatewayId: 'g1',
@@ -49,7 +66,7 @@ describe('fanOut', () => {
 
   it('keeps boots of one gateway apart', () => {
     const old = { ...device(1, 11), bootId: 'a' };
-    const boxes = fanOut([push(1, [1])], [], routes({ 1: [old, device(1, 12)] }));
+    const boxes = fanOut([push(1, [1])], [], routes({ 1: [old, device(1, 12)] }), never);
     expect(boxes.map((box) => box.bootId)).toEqual(['a', 'b']);
   });
 
@@ -58,7 +75,7 @@ describe('fanOut', () => {
     ['a route', [device(2, 21)], false],
   ])('pending with %s', (_name, receiverRoutes, expected) => {
     const routesOf = routes({ 1: [device(1, 11), device(2, 12)], 2: receiverRoutes });
-    const boxes = fanOut([push(5, [1, 2], 2)], [], routesOf);
+    const boxes = fanOut([push(5, [1, 2], 2)], [], routesOf, never);
     const pending = boxes.flatMap((box) => box.parcels.filter((p) => p.frame.includes('pending')));
     expect(pending).toHaveLength(expected ? 2 : 0);
     if (expected) {
@@ -74,12 +91,12 @@ describe('fanOut', () => {
 
   it('is silent about a receiver of no message', () => {
     const change: Push = { ...push(1, [1, 2]), entry: changeAt(1, { users: [1, 2] }) };
-    expect(fanOut([change], [], routes({ 1: [device(1, 11)] }))[0]!.parcels).toHaveLength(1);
+    expect(fanOut([change], [], routes({ 1: [device(1, 11)] }), never)[0]!.parcels).toHaveLength(1);
   });
 
   it('tells only the device that sent a conflicting copy', () => {
     const routesOf = routes({ 1: [device(1, 11), device(1, 12)] });
-    const boxes = fanOut([], [messageAt(7, { sender: 1, device: 12 })], routesOf);
+    const boxes = fanOut([], [messageAt(7, { sender: 1, device: 12 })], routesOf, never);
     expect(boxes).toHaveLength(1);
     expect(boxes[0]!.parcels[0]!.connections).toEqual(['c12']);
     expect(usersOf([], [messageAt(7)])).toEqual([uuid(1)]);
@@ -94,7 +111,7 @@ describe('fanOutUnreached', () => {
     ['other boxes are gone', [gone(1)], false],
   ])('pending when %s', (_name, boxes, expected) => {
     const routesOf = routes({ 1: [device(1, 11)], 2: [device(2, 21), device(3, 22)] });
-    const told = fanOutUnreached([push(1, [1, 2], 2), push(2, [1, 2])], boxes, routesOf);
+    const told = fanOutUnreached([push(1, [1, 2], 2), push(2, [1, 2])], boxes, routesOf, never);
     expect(told.length).toBe(expected ? 1 : 0);
   });
 });
@@ -127,7 +144,7 @@ describe('a large group', () => {
     const users = Array.from({ length: 1_000 }, (_, n) => n);
     const online = Object.fromEntries(users.slice(0, 500).map((n) => [n, [device(n % 2, n)]]));
     const message = push(1, users);
-    const boxes = fanOut([message], [], routes(online));
+    const boxes = fanOut([message], [], routes(online), never);
     expect(boxes.map((box) => box.parcels.length)).toEqual([1, 1]);
     for (const { parcels } of boxes) {
       expect(parcels[0]!.connections).toHaveLength(250);

@@ -1,6 +1,6 @@
 import type { Push } from './draft';
 import { encodeConflict, encodePending } from './frames';
-import { authorOf, type ChangeEntry, type MessageEntry } from './entry';
+import { authorOf, type ChangeEntry, type LogEntry, type MessageEntry } from './entry';
 
 /** Where a device is connected. */
 export interface Address {
@@ -46,20 +46,37 @@ export function fanOut(
   pushes: readonly Push[],
   conflicts: readonly Conflict[],
   routesOf: RoutesOf,
+  setAside: SetEntryAside,
 ): Box[] {
   const boxes = new Boxes();
   for (const push of pushes) {
-    for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame);
-    if (push.receiver !== null && routesOf(push.receiver).length === 0) {
-      addPending(boxes, push, push.receiver, routesOf);
-    }
+    contained(push.entry, setAside, () => {
+      for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame);
+      if (push.receiver !== null && routesOf(push.receiver).length === 0) {
+        addPending(boxes, push, push.receiver, routesOf);
+      }
+    });
   }
   for (const entry of conflicts) {
-    const { deviceId } = entry.event;
-    const device = routesOf(authorOf(entry)).filter((route) => route.deviceId === deviceId);
-    if (device.length > 0) boxes.addAll(device, encodeConflict(entry));
+    contained(entry, setAside, () => {
+      const { deviceId } = entry.event;
+      const device = routesOf(authorOf(entry)).filter((route) => route.deviceId === deviceId);
+      if (device.length > 0) boxes.addAll(device, encodeConflict(entry));
+    });
   }
   return boxes.list();
+}
+
+/** Told of a record that a step threw over. */
+export type SetEntryAside = (entry: LogEntry, error: unknown) => void;
+
+/** Whatever a record's turn throws costs that record: a device that is not told sees a gap. */
+function contained(entry: LogEntry, setAside: SetEntryAside, turn: () => void): void {
+  try {
+    turn();
+  } catch (error) {
+    setAside(entry, error);
+  }
 }
 
 /**
@@ -70,14 +87,16 @@ export function fanOutUnreached(
   pushes: readonly Push[],
   gone: readonly Box[],
   routesOf: RoutesOf,
+  setAside: SetEntryAside,
 ): Box[] {
   const boxes = new Boxes();
   const names = new Set(gone.map(nameOf));
   for (const push of pushes) {
-    if (push.receiver === null) continue;
-    const routes = routesOf(push.receiver);
+    const { entry, receiver } = push;
+    if (receiver === null) continue;
+    const routes = routesOf(receiver);
     if (routes.length === 0 || !routes.every((route) => names.has(nameOf(route)))) continue;
-    addPending(boxes, push, push.receiver, routesOf);
+    contained(entry, setAside, () => addPending(boxes, push, receiver, routesOf));
   }
   return boxes.list();
 }

@@ -16,6 +16,11 @@ export interface PartitionState {
   readonly recentIds: RecentIds;
   readonly chains: Chains;
   readonly members: Members;
+  /**
+   * Versions of conversations whose change a step threw over: what storage or a copy says of their
+   * members counts from this version on.
+   */
+  readonly leastVersions: Map<string, number>;
 }
 
 /** An empty state that starts reading at `start` (offsets). */
@@ -34,5 +39,6 @@ export function emptyState(at: {
     recentIds: new RecentIds(),
     chains: new Chains(at.base + at.start),
     members: new Members(),
+    leastVersions: new Map(),
   };
 }

@@ -2,8 +2,10 @@ import type { ReceiptView } from '@tidings/common/contracts/internal';
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
 import { readReceipts, type MemberMarks } from '@tidings/common/kafka/receipt-batch';
 import type { LogRecord } from '@tidings/common/kafka/record';
+import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
+import type { Letter } from '../domain/fan-out';
 import { receiptLetters } from '../domain/receipt-letters';
 import type { Deliveries } from '../routing/deliveries';
 import type { ReceiptSource } from './receipt-source';
@@ -18,6 +20,7 @@ export interface ReceiptRouterParts {
   deliveries: Pick<Deliveries, 'handOut'>;
   deadLetter: (record: LogRecord, reason: string) => Promise<void>;
   metrics: ReceiptPushMetrics;
+  defects: Pick<Defects, 'note'>;
   logger: Logger;
 }
 
@@ -50,19 +53,35 @@ export class ReceiptRouter {
     const views = await source.find(members);
     const news: { member: MemberMarks; view: ReceiptView }[] = [];
     let untold = 0;
+    const letters: Letter[] = [];
     members.forEach((member, i) => {
       const view = views[i] ?? null;
-      if (view === null) untold++;
-      else if (!source.isOld(member, view)) news.push({ member, view });
+      if (view === null) return void untold++;
+      const own = this.lettersOf(member, view);
+      if (own === null) return;
+      letters.push(...own);
+      news.push({ member, view });
     });
-    const letters = news.flatMap(({ member, view }) =>
-      receiptLetters(member, view, source.pushedBefore(member)),
-    );
     const { pushes } = await deliveries.handOut(letters);
     for (const { member, view } of news) source.pushed(member, view);
     const old = members.length - untold - news.length;
     const latencyMs = Date.now() - batch.records[0]!.timestamp;
     metrics.routed({ told: news.length, old, untold, pushes, latencyMs });
     return next;
+  }
+
+  /**
+   * What is to be pushed of one member's marks; null: nothing that is new. Marks that this throws over
+   * are not pushed: the next sync shows them.
+   */
+  private lettersOf(member: MemberMarks, view: ReceiptView): Letter[] | null {
+    const { source, defects } = this.parts;
+    try {
+      if (source.isOld(member, view)) return null;
+      return receiptLetters(member, view, source.pushedBefore(member));
+    } catch (error) {
+      defects.note('record', error, { conversationId: member.conversationId });
+      return null;
+    }
   }
 }

@@ -12,6 +12,7 @@ import {
   type Conflict,
   type Letter,
   type RoutesOf,
+  type SetEntryAside,
 } from '../domain/fan-out';
 
 /** About how large one inbox entry becomes, in characters. */
@@ -40,11 +41,16 @@ export class Deliveries {
    * Resolves when every reachable gateway has the batch in its inbox. Throws `RedisUnavailable`:
    * then the whole batch is to be handed on again, which clients merge.
    */
-  async deliver(pushes: readonly Push[], conflicts: readonly Conflict[]): Promise<Delivery> {
+  async deliver(
+    pushes: readonly Push[],
+    conflicts: readonly Conflict[],
+    setAside: SetEntryAside,
+  ): Promise<Delivery> {
     const routesOf = await this.lookup(usersOf(pushes, conflicts));
-    const first = await this.append(fanOut(pushes, conflicts, routesOf));
+    const first = await this.append(fanOut(pushes, conflicts, routesOf, setAside));
     if (first.gone.length === 0) return first;
-    const second = await this.append(fanOutUnreached(pushes, first.gone, routesOf));
+    const unreached = fanOutUnreached(pushes, first.gone, routesOf, setAside);
+    const second = await this.append(unreached);
     return {
       results: [...first.results, ...second.results],
       pushes: first.pushes + second.pushes,

@@ -9,6 +9,7 @@ import { changeAt, messageAt } from '../../test/entries';
 import type { LogEntry } from '../domain/entry';
 import { ConversationSource } from './conversation-source';
 import { Deliveries } from './deliveries';
+import { RecentIds } from '../domain/recent-ids';
 import { Router } from './router';
 import { RoutingMetrics } from './routing.metrics';
 
@@ -54,6 +55,7 @@ function batch(...records: LogRecord[]): LogBatch {
 function setup() {
   const payloads: string[] = [];
   const letters: string[] = [];
+  const defects: bigint[] = [];
   const routed: { from: bigint; next: bigint }[] = [];
   const inboxes = {
     failing: false,
@@ -87,6 +89,7 @@ function setup() {
       deadLetters: { put: async (_record, reason) => void letters.push(reason) },
       windows: { of: async () => 0n },
       keeper: { fill: async () => 0, note: () => undefined },
+      defects: { noteRecord: ({ offset }) => void defects.push(offset) },
       times: { note: (_partition, range) => void routed.push(range) },
       metrics: new RoutingMetrics(new Metrics({ service: 'session', node: 'test' })),
       logger: pino({ level: 'silent' }),
@@ -103,7 +106,7 @@ function setup() {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { position: string; previous: string | null })
       .map(({ position, previous }) => [position, previous]);
-  return { router, inboxes, letters, routed, assign, handed };
+  return { router, inboxes, letters, defects, routed, assign, handed };
 }
 
 const created = record(changeAt(0, { users: [1, 2] }));
@@ -111,6 +114,32 @@ const first = record(messageAt(1));
 const second = record(messageAt(2));
 
 describe('Router', () => {
+  it('sets a record aside that routing throws over, once however often its batch comes', async () => {
+    const { router, inboxes, letters, defects, assign, handed } = setup();
+    await assign();
+    await router.handle(batch(created));
+    const before = jest.spyOn(RecentIds.prototype, 'before');
+    before.mockImplementation((_key, entry) => {
+      if (entry.offset === 1n) throw new TypeError('a defect');
+      return undefined;
+    });
+    try {
+      inboxes.failing = true;
+      await router.handle(batch(first, second));
+      expect([letters, defects]).toEqual([[], []]);
+      inboxes.failing = false;
+      await expect(router.handle(batch(first, second))).resolves.toEqual({ done: true });
+    } finally {
+      before.mockRestore();
+    }
+    expect(handed()).toEqual([
+      ['1000', '0'],
+      ['1002', '1001'],
+    ]);
+    expect(letters).toEqual(['routing it threw: TypeError: a defect']);
+    expect(defects).toEqual([1n]);
+  });
+
   it('routes in order and hands on one entry per gateway', async () => {
     const { router, routed, assign, handed } = setup();
     await expect(assign()).resolves.toEqual({ seek: 0n });

@@ -1,8 +1,9 @@
 import type { AssignmentContext, HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
 import { RedisUnavailable } from '@tidings/common/redis/client';
+import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
-import { Draft } from '../domain/draft';
+import { Draft, type SetAside } from '../domain/draft';
 import { emptyState, type PartitionState } from '../domain/partition-state';
 import { windowStart } from '../domain/window-start';
 import type { ConversationSource } from './conversation-source';
@@ -37,6 +38,7 @@ export interface RouterParts {
   keeper: Pick<WindowKeeper, 'fill' | 'note'>;
   times: Pick<RoutingTimes, 'note'>;
   metrics: RoutingMetrics;
+  defects: Pick<Defects, 'noteRecord'>;
   logger: Logger;
   /** Told of each batch of which something was pushed. */
   pushed?(): void;
@@ -163,16 +165,26 @@ export class Router {
     const { state } = assigned;
     const read = readEntries(batch.records, { epoch: this.log.epoch, base: state.base });
     if (read.foreign > 0) this.noteForeign(batch, read.foreign);
-    const bad = read.bad.filter(({ record }) => record.offset >= state.liveFrom);
-    await this.setAside(bad);
     const draft = new Draft(state);
     for (const entry of read.entries) draft.admit(entry);
     await this.complete(draft, state);
     const pushes = draft.route(Date.now());
-    const delivery = await this.parts.deliveries.deliver(pushes, draft.conflicts);
+    const { setAside } = draft;
+    const delivery = await this.parts.deliveries.deliver(
+      pushes,
+      draft.conflicts,
+      (entry, error) => void setAside.push({ entry, error }),
+    );
+    if (assigned.attempt !== attempt) return;
+    const bad = read.bad.filter(({ record }) => record.offset >= state.liveFrom);
+    await this.setAside([...bad, ...thrownOver(setAside, batch)]);
     if (assigned.attempt !== attempt) return;
     draft.commit(batch.nextOffset);
     this.parts.keeper.note(state);
+    const { topic, partition } = batch;
+    for (const { entry, error } of setAside) {
+      this.parts.defects.noteRecord({ topic, partition, offset: entry.offset }, error);
+    }
     this.noteTime(batch, state);
     if (pushes.length > 0) this.parts.pushed?.();
     if (this.isCaughtUp()) this.parts.caughtUp?.();
@@ -235,6 +247,16 @@ export class Router {
     const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures - 1, 8));
     return Math.ceil(ceiling * (0.5 + this.random() / 2));
   }
+}
+
+/** The records that a step threw over. */
+function thrownOver(setAside: readonly SetAside[], { records }: LogBatch): BadRecord[] {
+  const errors = new Map(setAside.map(({ entry, error }) => [entry.offset, error]));
+  return records
+    .filter(({ offset }) => errors.has(offset))
+    .map((record) => {
+      return { record, reason: `routing it threw: ${String(errors.get(record.offset))}` };
+    });
 }
 
 function reasonOf(error: unknown): RetryReason {

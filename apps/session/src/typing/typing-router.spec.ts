@@ -56,6 +56,7 @@ function setUp() {
         },
       },
       metrics: new TypingPushMetrics(registry),
+      defects: { note: () => undefined },
       logger: pino({ level: 'silent' }),
       now: () => NOW,
     },

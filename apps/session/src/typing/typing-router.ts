@@ -1,5 +1,8 @@
+import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import type { TypingChanged } from '@tidings/common/contracts/typing';
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
 import type { MemberCache } from '@tidings/common/redis/members';
+import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +21,7 @@ export interface TypingRouterParts {
   copies: Pick<MemberCache, 'get'>;
   deliveries: Pick<Deliveries, 'handOut'>;
   metrics: TypingPushMetrics;
+  defects: Pick<Defects, 'note'>;
   logger: Logger;
   /** Unix milliseconds. */
   now: () => number;
@@ -61,12 +65,22 @@ export class TypingRouter {
     const letters: Letter[] = [];
     signals.forEach((signal, i) => {
       const routing = known[i];
-      const letter = routing ? typingLetter(signal, routing) : null;
+      const letter = routing ? this.letterOf(signal, routing) : null;
       if (letter) letters.push(letter);
     });
     const { pushes } = await deliveries.handOut(letters);
     metrics.count('told', letters.length);
     metrics.count('untold', signals.length - letters.length);
     metrics.pushed(pushes, now() - oldestMs);
+  }
+
+  private letterOf(signal: TypingChanged, routing: ConversationRouting): Letter | null {
+    try {
+      return typingLetter(signal, routing);
+    } catch (error) {
+      const { conversationId } = signal;
+      this.parts.defects.note('record', error, { conversationId });
+      return null;
+    }
   }
 }

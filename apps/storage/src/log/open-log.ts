@@ -3,6 +3,7 @@ import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import type { KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
 import { LogWriter } from '@tidings/common/kafka/log-writer';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Database } from '../database/database';
@@ -31,6 +32,7 @@ export interface OpenLogOptions {
   memberIds: MemberStore;
   logger: Logger;
   metrics: Metrics;
+  defects: Defects;
   onFatal(error: Error): void;
 }
 
@@ -56,6 +58,7 @@ export class OpenLog {
     const batches = new BatchWriter({
       ...{ log, progress, logger, metrics: figures },
       batches: new BatchRepository(writes, log, () => figures.statements.inc()),
+      defects: options.defects,
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
       fatal: onFatal,
     });

@@ -48,12 +48,14 @@ class FakeStore implements Pick<BatchRepository, 'apply' | 'progress'> {
 function setUp() {
   const store = new FakeStore();
   const letters: { offset: bigint; reason: string }[] = [];
+  const defects: bigint[] = [];
   const fatal: Error[] = [];
   const progress = new Progress(nobody, log);
   let lettersFail = false;
   const writer = new BatchWriter({
     ...{ log, progress, logger: quiet },
     batches: store as unknown as BatchRepository,
+    defects: { noteRecord: (record) => void defects.push(record.offset) },
     metrics: new WriterMetrics(new Metrics({ service: 'test', node: 'test' })),
     deadLetter: (record, reason) => {
       if (lettersFail) return Promise.reject(new Error('no Kafka'));
@@ -63,7 +65,7 @@ function setUp() {
     fatal: (error) => fatal.push(error),
   });
   const failLetters = (value: boolean): void => void (lettersFail = value);
-  return { store, letters, fatal, progress, writer, failLetters };
+  return { store, letters, defects, fatal, progress, writer, failLetters };
 }
 
 function batchOf(records: LogRecord[]): LogBatch {

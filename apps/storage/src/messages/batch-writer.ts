@@ -5,12 +5,14 @@ import type {
   PartitionLifecycle,
 } from '@tidings/common/kafka/log-handler';
 import type { LogRecord } from '@tidings/common/kafka/record';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { blamesItems, UnusableItem } from '@tidings/common/runtime/one-by-one';
 import { sqlState } from '../database/database-errors';
 import { checkBounds, type LogState, LogMismatchError } from '../log/log-state';
 import type { Progress } from '../log/progress';
 import type { BatchRepository } from './batch.repository';
-import { decodeEntry, type LogItem } from './record-decoder';
+import { decodeEntry, type Decoded, type LogItem } from './record-decoder';
 import type { WriterMetrics } from './writer-metrics';
 
 /** Entries of one statement. */
@@ -22,8 +24,6 @@ const HANDLE_MS = 1_000;
 /** Pause after the nth failure in a row, in milliseconds. */
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1_000;
-/** SQLSTATE classes that blame the values: bad data, violated constraint, limit of the database. */
-const DATA_ERRORS = ['22', '23', '54'];
 
 /** Consecutive records that go into one statement. */
 interface Step {
@@ -39,6 +39,7 @@ export interface BatchWriterParts {
   batches: BatchRepository;
   progress: Progress;
   metrics: WriterMetrics;
+  defects: Pick<Defects, 'noteRecord'>;
   logger: Logger;
   /** Puts a record into the dead-letter topic; rejects when it is not there. */
   deadLetter: (record: LogRecord, reason: string) => Promise<void>;
@@ -121,7 +122,7 @@ export class BatchWriter implements PartitionLifecycle {
         break;
       }
       const record = records[end]!;
-      const decoded = decodeEntry(record, this.parts.log);
+      const decoded = this.decode(record);
       if (decoded.kind === 'entry') step.entries.push(decoded.entry);
       else if (decoded.kind === 'change') step.entries.push(decoded.change);
       else if (decoded.kind === 'poison') step.letters.push({ record, reason: decoded.reason });
@@ -129,6 +130,16 @@ export class BatchWriter implements PartitionLifecycle {
       step.next = record.offset + 1n;
     }
     return { step, end };
+  }
+
+  /** What this throws comes each time: it waits for nothing. */
+  private decode(record: LogRecord): Decoded {
+    try {
+      return decodeEntry(record, this.parts.log);
+    } catch (error) {
+      this.parts.defects.noteRecord(record, error);
+      return { kind: 'poison', reason: `reading it threw: ${String(error)}` };
+    }
   }
 
   /** Applies one step; returns where to go on when the fence refused it, else null. */
@@ -147,9 +158,9 @@ export class BatchWriter implements PartitionLifecycle {
     try {
       return await this.applyOnce(partition, first, next, entries);
     } catch (error) {
-      if (!isDataError(error) || entries.length === 0) throw error;
+      if (!blamesItems(error) || entries.length === 0) throw error;
       if (entries.length === 1) {
-        await this.bury(entries[0]!.record, `PostgreSQL ${sqlState(error)}: ${String(error)}`);
+        await this.buryEntry(entries[0]!.record, error);
         return this.applyOnce(partition, first, next, []);
       }
       const half = entries.length >> 1;
@@ -200,6 +211,14 @@ export class BatchWriter implements PartitionLifecycle {
     );
   }
 
+  private async buryEntry(record: LogRecord, error: unknown): Promise<void> {
+    if (!(error instanceof UnusableItem)) {
+      return this.bury(record, `PostgreSQL ${sqlState(error)}: ${String(error)}`);
+    }
+    await this.bury(record, `applying it threw: ${String(error.cause)}`);
+    this.parts.defects.noteRecord(record, error.cause);
+  }
+
   private async bury(record: LogRecord, reason: string): Promise<void> {
     const { deadLetter, metrics, logger } = this.parts;
     await deadLetter(record, reason);
@@ -229,8 +248,4 @@ export class BatchWriter implements PartitionLifecycle {
     const retryAfterMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 10));
     return { retryAfterMs, from };
   }
-}
-
-function isDataError(error: unknown): boolean {
-  return DATA_ERRORS.includes(sqlState(error)?.slice(0, 2) ?? '');
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database';
+import { valuesOf } from '@tidings/common/runtime/one-by-one';
 import { sqlState } from '../database/database-errors';
 import type { LogState } from '../log/log-state';
 import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
@@ -44,8 +45,7 @@ export class BatchRepository {
 
   private async applyAll(batches: readonly Batch[]): Promise<Applied> {
     const items = batches.length === 1 ? batches[0]!.items : batches.flatMap((b) => b.items);
-    const changes = items.filter(isChange);
-    const entries = items.filter((item): item is LogEntry => !isChange(item));
+    const values = valuesOf(() => this.valuesOf(batches, items));
     try {
       const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
         {
@@ -54,15 +54,7 @@ export class BatchRepository {
                    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                    $16, $17, $18, $19, $20, $21, $22)`,
         },
-        [
-          this.log.topic,
-          this.log.epoch,
-          batches.map((b) => b.partition),
-          plainArray(batches.map((b) => b.first)),
-          plainArray(batches.map((b) => b.next)),
-          ...entryArrays(entries),
-          ...(changes.length > 0 ? changeArrays(changes) : NO_CHANGES),
-        ],
+        values,
       );
       if (!row?.applied) return null;
       this.onStatement();
@@ -71,6 +63,20 @@ export class BatchRepository {
       if (sqlState(error) === FENCED) return null;
       throw error;
     }
+  }
+
+  private valuesOf(batches: readonly Batch[], items: readonly LogItem[]): unknown[] {
+    const changes = items.filter(isChange);
+    const entries = items.filter((item): item is LogEntry => !isChange(item));
+    return [
+      this.log.topic,
+      this.log.epoch,
+      batches.map((b) => b.partition),
+      plainArray(batches.map((b) => b.first)),
+      plainArray(batches.map((b) => b.next)),
+      ...entryArrays(entries),
+      ...(changes.length > 0 ? changeArrays(changes) : NO_CHANGES),
+    ];
   }
 }
 

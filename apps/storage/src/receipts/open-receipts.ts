@@ -2,6 +2,7 @@ import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
 import { calmTrouble } from '@tidings/common/kafka/calm-log';
 import type { KafkaClient } from '@tidings/common/kafka/client';
 import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Sql } from '../database/database';
@@ -20,11 +21,12 @@ export function openReceipts(options: {
   memberIds: MemberStore;
   logger: Logger;
   metrics: Metrics;
+  defects: Defects;
   onFatal(error: Error): void;
 }): LogConsumerStrategy {
-  const { kafka, sql, memberIds, logger, metrics, onFatal } = options;
+  const { kafka, sql, memberIds, logger, metrics, defects, onFatal } = options;
   const writer: ReceiptWriter = new ReceiptWriter({
-    ...{ sql, logger, metrics: new ReceiptWriterMetrics(metrics) },
+    ...{ sql, logger, defects, metrics: new ReceiptWriterMetrics(metrics) },
     deadLetter: (record, reason) => strategy.deadLetter(record, reason),
   });
   const strategy: LogConsumerStrategy = new LogConsumerStrategy({

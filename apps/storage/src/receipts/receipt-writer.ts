@@ -1,7 +1,9 @@
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
 import { readReceipts } from '@tidings/common/kafka/receipt-batch';
 import type { LogRecord } from '@tidings/common/kafka/record';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { applyOneByOne } from '@tidings/common/runtime/one-by-one';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Sql } from '../database/database';
 import { raiseMarks } from './receipts.repository';
@@ -31,6 +33,7 @@ export interface ReceiptWriterParts {
   sql: Sql;
   metrics: ReceiptWriterMetrics;
   logger: Logger;
+  defects: Pick<Defects, 'note'>;
   /** Puts a record into the dead-letter topic; rejects when it is not there. */
   deadLetter: (record: LogRecord, reason: string) => Promise<void>;
 }
@@ -56,7 +59,7 @@ export class ReceiptWriter {
   }
 
   private async apply(batch: LogBatch): Promise<bigint> {
-    const { sql, metrics, deadLetter, logger } = this.parts;
+    const { sql, metrics, deadLetter, logger, defects } = this.parts;
     const { members, bad, next } = readReceipts(batch.records);
     for (const { record, reason } of bad) {
       await deadLetter(record, reason);
@@ -66,7 +69,12 @@ export class ReceiptWriter {
     }
     for (let i = 0; i < members.length; i += STATEMENT_MEMBERS) {
       if (i > 0) await batch.heartbeat();
-      metrics.raised.inc(await raiseMarks(sql, members.slice(i, i + STATEMENT_MEMBERS)));
+      await applyOneByOne(
+        members.slice(i, i + STATEMENT_MEMBERS),
+        async (some) => metrics.raised.inc(await raiseMarks(sql, some)),
+        // a device says its marks again when it connects
+        ({ conversationId }, error) => defects.note('record', error, { conversationId }),
+      );
     }
     metrics.read.inc(Number(next - batch.firstOffset));
     return next;

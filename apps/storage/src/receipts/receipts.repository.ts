@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Receipt } from '@tidings/common/contracts/http';
 import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { valuesOf } from '@tidings/common/runtime/one-by-one';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import type { Sql } from '../database/database';
 import { Database } from '../database/database';
@@ -29,9 +30,12 @@ interface ViewRow {
 
 /** Raises the marks of present members; unknown ones are left out. Gives how many rose. */
 export async function raiseMarks(sql: Sql, rows: readonly RaisedRow[]): Promise<number> {
-  // One order for everybody, so that two instances do not wait for each other's rows.
-  const sorted = [...rows].sort((a, b) => compare(keyOf(a), keyOf(b)));
-  const raised = await sql.rows(RAISE, [...columns(sorted), sorted.map(timeOf)]);
+  const values = valuesOf(() => {
+    // One order for everybody, so that two instances do not wait for each other's rows.
+    const sorted = [...rows].sort((a, b) => compare(keyOf(a), keyOf(b)));
+    return [...columns(sorted), sorted.map(timeOf)];
+  });
+  const raised = await sql.rows(RAISE, values);
   return raised.length;
 }
 

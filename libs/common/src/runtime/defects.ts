@@ -3,11 +3,22 @@ import type { Metrics } from './metrics';
 import { countRepeats } from './repeats';
 
 /**
- * What was being handled: a client's `frame`, the `upgrade` to a socket, an HTTP `request`, an `answer`
- * of the log to a send, a socket's `end`, an `entry` of the inbox, a `record` of the log.
+ * What was being handled: a client's `frame` or another event of its socket, the `upgrade` to a socket,
+ * an HTTP `request`, an `answer` of the log to a send, an `entry` of the inbox, a `record` of the log;
+ * `listener`: a connection that could not be accepted.
  */
 export type DefectPlace =
-  'frame' | 'upgrade' | 'request' | 'answer' | 'end' | 'entry' | 'record' | 'socket' | 'listener';
+  'frame' | 'upgrade' | 'request' | 'answer' | 'entry' | 'record' | 'listener';
+
+/** Where a record is in the log. */
+interface RecordPlace {
+  topic: string;
+  partition: number;
+  offset: bigint;
+}
+
+/** Records whose defect is remembered: a batch that waits for something is handled again and again. */
+const REMEMBERED_RECORDS = 1_000;
 
 /**
  * Notes what threw while one input was handled. No rule foresees that: it is a defect of ours which an
@@ -17,6 +28,7 @@ export type DefectPlace =
 export class Defects {
   private readonly counter;
   private readonly repeats;
+  private readonly records = new Set<string>();
 
   constructor(
     private readonly logger: Pick<Logger, 'error'>,
@@ -29,6 +41,16 @@ export class Defects {
       ['place'],
     );
     this.repeats = countRepeats(now);
+  }
+
+  /** Counts a record once, however often its batch is handled. Never throws. */
+  noteRecord(record: RecordPlace, error: unknown): void {
+    const { topic, partition, offset } = record;
+    const name = `${topic}/${partition}/${offset}`;
+    if (this.records.has(name)) return;
+    if (this.records.size >= REMEMBERED_RECORDS) this.records.clear();
+    this.records.add(name);
+    this.note('record', error, { topic, partition, offset: String(offset) });
   }
 
   /** Counts and perhaps logs one. `about`: ids, no contents. Never throws. */
