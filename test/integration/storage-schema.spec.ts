@@ -50,6 +50,33 @@ describe('storage: schema', () => {
     await migrate(dataSource);
   });
 
+  it('has no samples of what people wrote in its statistics, and forgets those it had', async () => {
+    const samples = () =>
+      dataSource.query<unknown[]>(
+        `SELECT tablename, attname, most_common_vals FROM pg_stats
+         WHERE tablename ~ '^(messages|changes|outbox)'
+           AND attname IN ('content', 'extras', 'content_hash', 'hash', 'event')`,
+      );
+    const write = (from: number) =>
+      dataSource.query(
+        `INSERT INTO messages (conversation_id, message_id, position, sender_id, sent_at, kind,
+           content_hash, content)
+         SELECT 'sampled', gen_random_uuid(), $1::int + n, gen_random_uuid(), now(), 'text', 'h', 'secret'
+         FROM generate_series(1, 500) n`,
+        [from],
+      );
+    await dataSource.undoLastMigration();
+    await write(0);
+    await dataSource.query('ANALYZE messages');
+    expect(JSON.stringify(await samples())).toContain('secret');
+    await migrate(dataSource);
+    expect(await samples()).toEqual([]);
+    await write(1_000);
+    await dataSource.query('ANALYZE messages');
+    expect(await samples()).toEqual([]);
+    await dataSource.query(`DELETE FROM messages WHERE conversation_id = 'sampled'`);
+  });
+
   it('takes seeded users, the same ones when asked again', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'tidings-seed-'));
     const out = join(dir, 'users.json');

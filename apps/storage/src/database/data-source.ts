@@ -21,6 +21,7 @@ import { TemporaryChats1764000007000 } from '../migrations/1764000007000-tempora
 import { KeptState1764000008000 } from '../migrations/1764000008000-kept-state';
 import { Trace1764000009000 } from '../migrations/1764000009000-trace';
 import { FailedLogins1764000010000 } from '../migrations/1764000010000-failed-logins';
+import { NoSamples1764000011000 } from '../migrations/1764000011000-no-samples';
 import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
@@ -62,6 +63,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       KeptState1764000008000,
       Trace1764000009000,
       FailedLogins1764000010000,
+      NoSamples1764000011000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,
