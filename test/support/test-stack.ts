@@ -8,6 +8,7 @@ export const LIMITS_OFF = {
   RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',
+  ADDRESS_CONNECTIONS: '0',
 };
 
 /** A whole stack in a temporary directory on free ports, and its end. */

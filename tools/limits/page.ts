@@ -98,7 +98,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   socket: [
     'a WebSocket, and what it has not taken',
-    `one per device, ${LIMITS.devicesPerUser} devices per user; \`MAX_CONNECTIONS\` in all; ${size(MOST_BUFFERED_BYTES)} waiting`,
+    `one per device, ${LIMITS.devicesPerUser} devices per user; \`MAX_CONNECTIONS\` in all, beside \`MAX_HTTP_CONNECTIONS\` for calls; \`ADDRESS_CONNECTIONS\` of both per address; ${size(MOST_BUFFERED_BYTES)} waiting`,
     '503; 4506 for the older of two; 4008 for who does not read',
   ],
 };

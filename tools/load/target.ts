@@ -39,6 +39,7 @@ const NO_LIMITS = {
   RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',
+  ADDRESS_CONNECTIONS: '0',
 };
 
 /**

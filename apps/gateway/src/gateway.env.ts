@@ -148,6 +148,13 @@ export const gatewayEnv = z.object({
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000).meta({
     description: 'Sockets that this gateway takes before it answers `busy`.',
   }),
+  MAX_HTTP_CONNECTIONS: z.coerce.number().int().min(1).default(5_000).meta({
+    description: 'Connections for HTTP calls that may be open beside `MAX_CONNECTIONS` sockets.',
+  }),
+  ADDRESS_CONNECTIONS: z.coerce.number().int().min(0).default(1_000).meta({
+    description:
+      'Connections that one address may have open, sockets included (of IPv6: one /64); 0: no limit. Counts nobody in `SHARED_ADDRESSES`, and nobody behind `TRUST_PROXY`: the proxy has to bound those.',
+  }),
   MEDIA_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
     .transform((url) => url.replace(/\/$/, ''))

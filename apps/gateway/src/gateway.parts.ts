@@ -13,7 +13,9 @@ import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
 import { clusterMac } from '@tidings/common/runtime/credentials';
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { ErrorCode } from '@tidings/common/contracts/errors';
 import type { Defects } from '@tidings/common/runtime/defects';
+import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { HashCalls } from './auth/hash-calls';
 import { SessionGate } from './auth/session-gate';
@@ -68,6 +70,7 @@ export interface GatewayOptions {
   spool: Spool;
   logger: Logger;
   defects: Defects;
+  answers: ErrorAnswers;
   fatal: (reason: string) => void;
 }
 
@@ -157,9 +160,12 @@ export function makeLogs({ env, backends, positions, metrics, gatewayId, logger 
   };
 }
 
+/** Refusals of frames that are counted like a call's answer of 500 or more. */
+const BLAMES_US: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable']);
+
 /** The sockets' table, writer and closer, and what reaches them from elsewhere. */
 export function makeWires(context: Context, stores: Stores, logs: Logs, { membership }: Sends) {
-  const { gatewayId, metrics, wallClock, env, clock, defects } = context;
+  const { gatewayId, metrics, wallClock, env, clock, defects, answers } = context;
   const table = new ConnectionTable();
   const writer = logs.presenceWriter;
   const presence = new PresenceEvents({ gatewayId, writer, wallClock });
@@ -181,6 +187,11 @@ export function makeWires(context: Context, stores: Stores, logs: Logs, { member
   };
   const writes = new WriteQueue({
     overflow: (connection, code) => close(connection, code, 'too slow'),
+    refused: (type, error) => {
+      // `busy` and `spool_full` tell of a bound, which has a figure of its own
+      if (!BLAMES_US.has(error.code)) return;
+      answers.noteOften({ method: 'WS', route: type }, error);
+    },
   });
   const delivery = new InboxDelivery({
     ...{ table, writes, close, failed },

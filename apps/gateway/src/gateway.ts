@@ -23,7 +23,7 @@ import { ConnectionTable } from './socket/connection-table';
 import { Drain } from './socket/drain';
 import { FrameRouter } from './socket/frame-router';
 import { Heartbeat } from './socket/heartbeat';
-import { SocketServer } from './socket/socket-server';
+import { SOCKET_PATH, SocketServer } from './socket/socket-server';
 import { DelayedSyncs } from './sync/delayed-syncs';
 import { SyncHandler } from './sync/sync.handler';
 import { SyncService } from './sync/sync.service';
@@ -47,6 +47,7 @@ import {
   type Stores,
   type Wires,
 } from './gateway.parts';
+const UPGRADE = { method: 'GET', route: SOCKET_PATH };
 const SOCKET_COSTS = costsOf('GET /v1/ws', null);
 /** A peer that does not answer a close frame is cut off after this part of a heartbeat. */
 const CLOSE_TIMEOUT_HEARTBEATS = 0.25;
@@ -158,6 +159,10 @@ function connect(
     failed: (connection, error) => {
       if (connection) wires.failed(connection, error);
       else context.defects.note('upgrade', error);
+    },
+    refused: (error) => {
+      // `failed` has heard of the others
+      if (error.code !== 'internal') context.answers.noteOften(UPGRADE, error);
     },
     clock,
   });

@@ -6,6 +6,7 @@ import { checkTopics } from '@tidings/common/kafka/topics';
 import { Defects } from '@tidings/common/runtime/defects';
 import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/runtime/call-watch';
+import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
@@ -17,6 +18,8 @@ import type { GatewayEnv } from './gateway.env';
 import { GatewayMetrics } from './gateway.metrics';
 import { GatewayModule } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
+import { boundConnections } from './http/open-connections';
+import { SharedAddresses } from './http/shared-addresses';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
 import { openSpool, type Spool } from './spool/holding.parts';
@@ -36,6 +39,7 @@ export class StartSteps {
   private readonly metrics: GatewayMetrics;
   private readonly counts: SendCounts;
   private readonly defects: Defects;
+  private readonly answers: ErrorAnswers;
   private readonly calls: CallWatch;
   private readonly backends: Backends;
   private spool!: Spool;
@@ -57,6 +61,7 @@ export class StartSteps {
     this.metrics = new GatewayMetrics(this.registry);
     this.counts = new SendCounts(this.registry);
     this.defects = new Defects(logger, this.registry);
+    this.answers = new ErrorAnswers(logger, this.registry);
     this.calls = new CallWatch(this.registry, logger);
     this.backends = createBackends(env, logger, this.calls);
     this.nest = { logger: nestLogger(logger), bodyParser: false } as const;
@@ -109,7 +114,7 @@ export class StartSteps {
     return {
       name: 'log',
       start: async () => {
-        const { env, backends, metrics, counts, spool, logger, defects, fatal } = this;
+        const { env, backends, metrics, counts, spool, logger, defects, answers, fatal } = this;
         const specs = topicSpecs({
           partitions: env.KAFKA_PARTITIONS,
           replication: env.KAFKA_REPLICATION,
@@ -126,6 +131,7 @@ export class StartSteps {
           spool,
           logger,
           defects,
+          answers,
           fatal,
         });
         const { writer, presenceWriter, receiptWriter, watermarks, holding } = this.gateway;
@@ -195,7 +201,7 @@ export class StartSteps {
     return {
       name: 'listener',
       start: async () => {
-        const { env, logger, registry, gateway } = this;
+        const { env, gateway } = this;
         await gateway.shared.media.start();
         const module = GatewayModule.over(gateway.shared, env);
         const adapter = new BoundedExpressAdapter();
@@ -205,12 +211,18 @@ export class StartSteps {
         configureHttp(app, {
           allowedOrigins,
           trustProxy,
-          logger,
-          metrics: registry,
+          answers: this.answers,
           bounded: (reason) => this.metrics.bounded.inc({ reason }),
         });
         if (!this.admin) this.mountHealth(app);
         gateway.sockets.attach(serverOf(app));
+        boundConnections(serverOf(app), {
+          inAll: env.MAX_CONNECTIONS + env.MAX_HTTP_CONNECTIONS,
+          // behind a proxy everybody has its address
+          perAddress: trustProxy === undefined ? env.ADDRESS_CONNECTIONS : 0,
+          shared: new SharedAddresses(env.SHARED_ADDRESSES),
+          refused: (reason) => this.metrics.bounded.inc({ reason }),
+        });
         await listen(app, env.PORT, env.HOST);
         containServer(serverOf(app), this.defects);
       },

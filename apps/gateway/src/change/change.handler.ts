@@ -6,7 +6,6 @@ import type { ChangeRequest } from '../domain/change-rules';
 import type { SendCounts } from '../send/send-counts';
 import type { Connection } from '../socket/connection';
 import type { ChangeFrames } from '../socket/frame-router';
-import { errorFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { ChangeService } from './change.service';
 
@@ -73,7 +72,7 @@ export class ChangeHandler implements ChangeFrames {
   private refuse(connection: Connection, frame: ChangeFrame, error: TidingsError): void {
     const { changeId, conversationId } = frame;
     this.parts.counts.refused(error.code);
-    this.parts.writes.send(connection, errorFrameText(error, { ref: changeId, conversationId }));
+    this.parts.writes.refuse(connection, frame.type, error, { ref: changeId, conversationId });
   }
 }
 

@@ -17,6 +17,11 @@ const MOST_ADDRESSES = 100_000;
 /** Marks an endpoint where passwords or refresh tokens could be guessed: its own, lower rate. */
 export const AuthRate = () => SetMetadata(AUTH_RATE, true);
 
+/** Whether an endpoint's handler is marked {@link AuthRate}. */
+export function hasAuthRate(handler: object): boolean {
+  return Reflect.getMetadata(AUTH_RATE, handler) === true;
+}
+
 interface Window {
   hits: number;
   endsAt: number;
@@ -61,7 +66,7 @@ export function addressRates(rates: { http: number; auth: number }): ThrottlerMo
   return {
     throttlers: [
       rate('http', rates.http, () => true),
-      rate('auth', rates.auth, (c) => Reflect.getMetadata(AUTH_RATE, c.getHandler()) === true),
+      rate('auth', rates.auth, (c) => hasAuthRate(c.getHandler())),
     ],
     storage: new AddressHits(),
     generateKey: (_context, address, name) => `${name} ${address}`,

@@ -29,13 +29,19 @@ export function answerBrokenRequests(server: Server): void {
 
 function brokenRequestAnswer(status: number): string {
   const detail = 'The request cannot be read as HTTP, or came too slowly';
-  const error = new TidingsError('invalid_request', { detail, status });
+  return answerRaw(new TidingsError('invalid_request', { detail, status }));
+}
+
+/** A whole answer with a problem document, for a connection without a request; the connection ends with it. */
+export function answerRaw(error: TidingsError): string {
+  const { status, retryAfterMs } = error;
   const body = JSON.stringify(problemOf(error, randomUUID()));
-  return [
+  const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    `\r\n${body}`,
-  ].join('\r\n');
+  ];
+  if (retryAfterMs !== undefined) lines.push(`Retry-After: ${Math.ceil(retryAfterMs / 1000)}`);
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

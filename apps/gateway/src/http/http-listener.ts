@@ -5,8 +5,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { bodyLimit } from '@tidings/common/contracts/bounds';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
-import type { Logger } from '@tidings/common/runtime/logger';
-import type { Metrics } from '@tidings/common/runtime/metrics';
+import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
@@ -58,10 +57,10 @@ export interface HttpOptions {
   allowedOrigins: readonly string[];
   /** Express' `trust proxy`: hops, or addresses and networks. */
   trustProxy?: number | string[];
-  logger: Logger;
+  /** Takes answers that blame the server. */
+  answers: ErrorAnswers;
   /** Takes each request or connection that was ended for being slow or one too many. */
   bounded?: (reason: BoundReason) => void;
-  metrics: Metrics;
 }
 
 /** Sets up everything that all endpoints share; call it before `init`. */
@@ -92,7 +91,7 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
     sendProblem(response, error, request.id ?? '');
   });
   app.setGlobalPrefix('v1');
-  app.useGlobalFilters(new ProblemFilter(options.logger, options.metrics));
+  app.useGlobalFilters(new ProblemFilter(options.answers));
 }
 
 /** Listens; whatever no endpoint takes ends in a problem document, on every path. */

@@ -17,7 +17,13 @@ export const OPEN_PER_CONNECTION = 16;
 
 /** Why a request or its connection was ended. */
 export type BoundReason =
-  'refused_body' | 'slow_body' | 'unread_answer' | 'pipelined' | 'too_many_calls';
+  | 'refused_body'
+  | 'slow_body'
+  | 'unread_answer'
+  | 'pipelined'
+  | 'too_many_calls'
+  | 'connections'
+  | 'address_connections';
 
 /**
  * Middleware that ends what slow clients hold: a request that was answered before its body came, an

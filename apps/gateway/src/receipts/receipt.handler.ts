@@ -4,7 +4,6 @@ import { mergeMarks } from '@tidings/common/contracts/receipt-marks';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { ReceiptFrames } from '../socket/frame-router';
-import { errorFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { NamedMarks, ReceiptJudge } from './receipt-judge';
 import type { ReceiptLog } from './receipt-log';
@@ -67,6 +66,6 @@ export class ReceiptHandler implements ReceiptFrames {
 
   private refuse(connection: Connection, conversationId: string, error: TidingsError): void {
     if (error.code === 'unavailable') this.parts.metrics.lost('unavailable');
-    this.parts.writes.send(connection, errorFrameText(error, { conversationId }));
+    this.parts.writes.refuse(connection, 'receipt', error, { conversationId });
   }
 }

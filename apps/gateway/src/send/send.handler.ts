@@ -12,7 +12,7 @@ import type { Connection } from '../socket/connection';
 import type { SendFrames } from '../socket/frame-router';
 import type { PreparedSend } from '../socket/inbound-frame';
 import { isoTime } from '../socket/iso-time';
-import { errorFrameText, heldFrameText, sentFrameText } from '../socket/server-frames';
+import { heldFrameText, sentFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
@@ -118,7 +118,7 @@ export class SendHandler implements SendFrames {
     const { messageId, conversationId } = frame;
     this.parts.counts.refused(error.code);
     const echo = { ref: messageId, messageId, conversationId };
-    this.parts.writes.send(connection, errorFrameText(error, echo));
+    this.parts.writes.refuse(connection, frame.type, error, echo);
   }
 
   private async admit(

@@ -23,6 +23,7 @@ interface Fixture {
   closes: number[];
   failures: [connection: boolean, error: unknown][];
   taken: string[];
+  refusals: string[];
 }
 
 let fixture: Fixture;
@@ -34,6 +35,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
   const closes: number[] = [];
   const taken: string[] = [];
   const failures: Fixture['failures'] = [];
+  const refusals: string[] = [];
   const table = new ConnectionTable();
   const router = {
     receive: (_connection: Connection, data: Buffer, isBinary: boolean) =>
@@ -62,6 +64,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
       failures.push([connection !== null, error]);
       connection?.socket.close(CLOSE_CODES.internalError);
     },
+    refused: ({ code }) => void refusals.push(code),
     clock: () => 0,
     ...parts,
   });
@@ -70,7 +73,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const url = `ws://127.0.0.1:${port}/v1/ws`;
-  return { server, sockets, url, opened, received, closes, failures, taken };
+  return { server, sockets, url, opened, received, closes, failures, taken, refusals };
 }
 
 /** The HTTP status of an upgrade; 101 when a socket stands, which is ended again. */
@@ -182,6 +185,8 @@ describe('the upgrade', () => {
     const draining = await setUp();
     draining.sockets.drain();
     expect((await statusOf(draining.url, PROTOCOLS)).status).toBe(503);
+    // an operator sees them
+    expect([fixture.refusals.at(-1), draining.refusals]).toEqual(['busy', ['busy']]);
     draining.server.close();
   });
 });

@@ -43,6 +43,8 @@ export interface SocketServerParts {
   close: (connection: Connection, code: number, reason: string) => void;
   /** Something threw over a connection, or before there was one: notes it and closes the connection. */
   failed: (connection: Connection | null, error: unknown) => void;
+  /** Told of each upgrade that is refused. */
+  refused?: (error: TidingsError) => void;
   clock: () => number;
 }
 
@@ -91,12 +93,17 @@ export class SocketServer {
     const refusal = this.judge(request);
     const { ticket } = readOffer(request.headers['sec-websocket-protocol']);
     if (refusal !== null || ticket === null) {
-      refuseUpgrade(socket, refusal ?? 'unauthorized');
+      this.refuse(socket, new TidingsError(refusal ?? 'unauthorized'));
       return;
     }
     const owner = await this.ownerOf(ticket, request);
-    if (owner instanceof TidingsError) refuseUpgrade(socket, owner.code, owner.retryAfterMs);
+    if (owner instanceof TidingsError) this.refuse(socket, owner);
     else if (!socket.destroyed) this.accept(request, socket, head, owner);
+  }
+
+  private refuse(socket: Socket, error: TidingsError): void {
+    this.parts.refused?.(error);
+    refuseUpgrade(socket, error.code, error.retryAfterMs);
   }
 
   /** Whose ticket it is; an error when it is refused. */

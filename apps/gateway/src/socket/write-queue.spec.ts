@@ -1,4 +1,5 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { TidingsError } from '@tidings/common/contracts/errors';
 import { fakeConnection } from '../testing/fake-connection';
 import { textFrame } from './text-frame';
 import { MOST_BUFFERED_BYTES, WriteQueue } from './write-queue';
@@ -15,6 +16,16 @@ describe('WriteQueue', () => {
     await turn();
     expect(raw.corks).toEqual(['cork', 'uncork']);
     expect(frames).toEqual(['a', 'b']);
+  });
+
+  it('answers a frame with an error, and tells of it', () => {
+    const { connection, frames } = fakeConnection();
+    const refused = jest.fn();
+    const writes = new WriteQueue({ overflow: jest.fn(), refused });
+    const error = new TidingsError('unavailable');
+    writes.refuse(connection, 'send', error, { ref: 'r' });
+    expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'error', ref: 'r', code: 'unavailable' });
+    expect(refused).toHaveBeenCalledWith('send', error);
   });
 
   it('keeps pushes back until welcome, which is the first frame', () => {

@@ -1,6 +1,8 @@
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import type { TidingsError } from '@tidings/common/contracts/errors';
 import { WebSocket } from 'ws';
 import type { Connection } from './connection';
+import { errorFrameText, type ErrorEcho } from './server-frames';
 import { textFrame } from './text-frame';
 
 /** Bytes that may wait for a slow socket; with more it is closed and has to sync. */
@@ -17,6 +19,8 @@ const MOST_HELD_BYTES = MOST_BUFFERED_BYTES;
 export interface WriteQueueHooks {
   /** A connection is too slow; `close` it. Called once per connection. */
   overflow(connection: Connection, code: number): void;
+  /** Told of each `error` that answers a frame of this type. */
+  refused?(type: string, error: TidingsError): void;
 }
 
 /**
@@ -35,6 +39,12 @@ export class WriteQueue {
   /** Writes a frame's JSON. Connections that have ended or are closing are skipped. */
   send(connection: Connection, frame: string): void {
     if (isOpen(connection)) this.write(connection, textFrame(frame));
+  }
+
+  /** Answers a frame of this type with an `error`. */
+  refuse(connection: Connection, type: string, error: TidingsError, echo: ErrorEcho): void {
+    this.hooks.refused?.(type, error);
+    this.send(connection, errorFrameText(error, echo));
   }
 
   /** The same for a long one, which goes on in pieces that are not copied. */

@@ -3,7 +3,7 @@ import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { SyncFrames } from '../socket/frame-router';
 import type { SyncFrame } from '../socket/inbound-frame';
-import { errorFrameText, syncedFrameBegin } from '../socket/server-frames';
+import { syncedFrameBegin } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DelayedSyncs } from './delayed-syncs';
 import type { SyncAnswer, SyncService } from './sync.service';
@@ -24,7 +24,7 @@ export class SyncHandler implements SyncFrames {
   handle(connection: Connection, frame: SyncFrame): Promise<void> | void {
     if (connection.syncs >= MOST_SYNCS) {
       const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
-      this.writes.send(connection, errorFrameText(error, { ref: frame.ref }));
+      this.writes.refuse(connection, frame.type, error, { ref: frame.ref });
       return;
     }
     connection.syncs += 1;
@@ -32,8 +32,8 @@ export class SyncHandler implements SyncFrames {
   }
 
   /** Refuses a `sync` that came too soon. */
-  limited(connection: Connection, { ref }: SyncFrame, error: TidingsError): void {
-    this.writes.send(connection, errorFrameText(error, { ref }));
+  limited(connection: Connection, { ref, type }: SyncFrame, error: TidingsError): void {
+    this.writes.refuse(connection, type, error, { ref });
   }
 
   private async answer(connection: Connection, frame: SyncFrame): Promise<void> {
@@ -44,7 +44,7 @@ export class SyncHandler implements SyncFrames {
       await this.write(connection, ref, bodies);
       if (delayed) this.delayed.add(connection);
     } catch (error) {
-      this.writes.send(connection, errorFrameText(toTidingsError(error), { ref }));
+      this.writes.refuse(connection, frame.type, toTidingsError(error), { ref });
     } finally {
       connection.syncs -= 1;
     }

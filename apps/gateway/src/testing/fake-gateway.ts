@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
 import { loadEnv } from '@tidings/common/runtime/env';
+import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { HashCalls } from '../auth/hash-calls';
@@ -94,8 +95,7 @@ export async function startFakeGateway(
   configureHttp(app, {
     allowedOrigins: env.ALLOWED_ORIGINS,
     trustProxy: env.TRUST_PROXY,
-    logger,
-    metrics,
+    answers: new ErrorAnswers(logger, metrics),
   });
   await listen(app, 0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;

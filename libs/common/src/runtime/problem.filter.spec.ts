@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { pino } from 'pino';
 import { TidingsError } from '../contracts/errors';
+import { ErrorAnswers } from './error-answers';
 import { Metrics } from './metrics';
 import { ProblemFilter } from './problem.filter';
 
@@ -12,7 +13,7 @@ describe('an answer with a status of 500 or more', () => {
       { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) },
     );
     const metrics = new Metrics({ service: 'gateway', node: 'gateway-1' });
-    const filter = new ProblemFilter(logger, metrics);
+    const filter = new ProblemFilter(new ErrorAnswers(logger, metrics));
     const answer = (thrown: unknown, route?: string): void => {
       const response = { setHeader: () => response, send: () => response } as never as {
         status: () => unknown;

@@ -2,8 +2,7 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { Request, Response } from 'express';
 import { ERRORS, TidingsError, type ErrorCode } from '../contracts/errors';
 import type { Problem } from '../contracts/http';
-import type { Logger } from './logger';
-import type { Metrics } from './metrics';
+import type { Answered, ErrorAnswers } from './error-answers';
 
 const BY_STATUS: Record<number, ErrorCode> = {
   400: 'invalid_request',
@@ -19,41 +18,23 @@ const BY_STATUS: Record<number, ErrorCode> = {
 /** Turns every error of an HTTP request into a problem document (RFC 9457). */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly failures;
-
-  constructor(
-    private readonly logger: Logger,
-    metrics: Metrics,
-  ) {
-    this.failures = metrics.counter(
-      'http_errors_total',
-      'Answers to HTTP requests with a status of 500 or more',
-      ['method', 'route', 'code'],
-    );
-  }
+  constructor(private readonly answers: Pick<ErrorAnswers, 'note'>) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<Request & { id?: string }>();
     const error = toTidingsError(thrown);
     const requestId = String(request.id ?? '');
-    if (error.status >= 500) this.note(request, requestId, error, thrown);
+    this.answers.note(callOf(request), error, thrown, { requestId });
     sendProblem(http.getResponse<Response>(), error, requestId);
   }
+}
 
-  /** One line and one count, by the route's pattern: what a client sends is in neither. */
-  private note(request: Request, requestId: string, error: TidingsError, thrown: unknown): void {
-    const { route } = request as { route?: { path?: unknown } };
-    const known = typeof route?.path === 'string';
-    const labels = {
-      method: known ? request.method : 'other',
-      route: known ? String(route.path) : 'none',
-      code: error.code,
-    };
-    this.failures.inc(labels);
-    const level = error.code === 'internal' ? 'error' : 'warn';
-    this.logger[level]({ err: thrown, requestId, ...labels }, 'request failed');
-  }
+/** By the route's pattern: nothing that a client sends. */
+function callOf(request: Request): Answered {
+  const { route } = request as { route?: { path?: unknown } };
+  if (typeof route?.path !== 'string') return { method: 'other', route: 'none' };
+  return { method: request.method, route: route.path };
 }
 
 /** Writes one problem document. */
