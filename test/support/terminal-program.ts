@@ -12,9 +12,13 @@ export const KEYS = {
   escape: ESC,
   ctrlC: '\u0003',
   ctrlD: '\u0004',
+  pageDown: `${ESC}[6~`,
   pageUp: `${ESC}[5~`,
   altEnter: `${ESC}\r`,
 } as const;
+
+/** What may take long on a busy machine, milliseconds. */
+const PATIENCE_MS = 20_000;
 
 export interface TerminalProgramOptions {
   args?: readonly string[];
@@ -92,6 +96,16 @@ export class TerminalProgram {
     return this.window.join('\n');
   }
 
+  /** What is below the line of status: the prompt or a question, and what is being typed. */
+  get input(): string {
+    const { window } = this;
+    const rule = window.findLastIndex((row) => row.startsWith('──') || row.endsWith('──'));
+    return window
+      .slice(rule + 1)
+      .join('\n')
+      .trimEnd();
+  }
+
   type(text: string): void {
     this.pty.write(text);
   }
@@ -116,11 +130,24 @@ export class TerminalProgram {
   }
 
   /** Waits until the window shows something. */
-  async shows(pattern: RegExp | string, withinMs = 30_000): Promise<void> {
-    const fits = (): boolean =>
-      typeof pattern === 'string' ? this.screen.includes(pattern) : pattern.test(this.screen);
+  shows(pattern: RegExp | string, withinMs = PATIENCE_MS): Promise<void> {
+    return this.waits(() => this.screen, pattern, withinMs);
+  }
+
+  /** Waits until the prompt, or the question that waits for an answer, is this. */
+  asks(pattern: RegExp | string, withinMs = PATIENCE_MS): Promise<void> {
+    return this.waits(() => this.input, pattern, withinMs);
+  }
+
+  private async waits(
+    where: () => string,
+    pattern: RegExp | string,
+    withinMs: number,
+  ): Promise<void> {
     await eventually(() => {
-      if (!fits()) throw new Error(`no ${String(pattern)} in:\n${this.screen}`);
+      const text = where();
+      const fits = typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text);
+      if (!fits) throw new Error(`no ${String(pattern)} in:\n${this.screen}`);
     }, withinMs);
   }
 

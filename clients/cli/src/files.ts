@@ -83,7 +83,10 @@ export class Files {
     const name = basename(path);
     const type = TYPES[extname(path).toLowerCase()] ?? UNKNOWN_TYPE;
     const upload = {};
+    let over = false;
     const onProgress = (sent: number): void => {
+      // One that was given up may tell more yet.
+      if (over) return;
       const percent = data.length === 0 ? 100 : Math.floor((100 * sent) / data.length);
       const what = `${shortened(safeLine(name), 24)} ${percent} % of ${bytesText(data.length)}`;
       this.uploads.set(upload, what);
@@ -97,6 +100,7 @@ export class Files {
       }
       return await this.client.sendFile(recipient, { data, type, name }, options);
     } finally {
+      over = true;
       this.uploads.delete(upload);
       this.changed();
     }

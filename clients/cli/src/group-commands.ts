@@ -129,9 +129,9 @@ export class GroupCommands {
     const name = rooms.name(group);
     if (!(await confirmed(this.deps.screen, `Leave the group ${name}?`))) return;
     await client.leave(group);
-    chat.status(`you have left ${name}`);
     rooms.forget(group);
     if (chat.current?.conversationId === group) chat.close();
+    chat.status(`you have left ${name}`);
   }
 
   private async title(argument: string): Promise<void> {

@@ -7,6 +7,7 @@ import { httpAddresses } from './named-servers';
 import { readOptions, serverAddress, USAGE, type CliOptions } from './options';
 import { PipeScreen } from './pipe-screen';
 import {
+  isLoggedIn,
   keptServers,
   lastUser,
   noteLastUser,
@@ -118,9 +119,9 @@ async function findServers(screen: Screen, options: CliOptions, folder: string):
   if (!screen.interactive || options.user !== undefined) {
     return known.length > 0 ? known : [DEFAULT_SERVER];
   }
-  // Who is logged in there goes on; nobody else is asked for a server that is known either.
+  // Who is logged in there goes on.
   const usual = known[0];
-  if (usual !== undefined && lastUser(folder, [...known].sort()[0]!) !== undefined) return known;
+  if (usual !== undefined && isLoggedIn(folder, [...known].sort()[0]!)) return known;
   for (;;) {
     const answer = await screen.ask(`Server? [${usual ?? DEFAULT_SERVER}]`);
     if (answer === null) throw new Cancelled();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SavedSession } from '@tidings/sdk';
@@ -18,6 +18,8 @@ export interface Profile {
   release(): void;
 }
 
+/** The login, in the folder of a profile. */
+const SESSION_FILE = 'session.json';
 /** How many programs of one user may run at once on this machine. */
 const MAX_SLOTS = 9;
 
@@ -32,6 +34,11 @@ function pathPart(name: string): string {
   return encodeURIComponent(name.normalize('NFKC').toLowerCase()).replace(/^\./, '%2E');
 }
 
+/** Where things are remembered of a user at a server. */
+function homeOf(folder: string, server: string, username: string): string {
+  return join(folder, pathPart(new URL(server).host.replace(':', '_')), pathPart(username));
+}
+
 /**
  * Takes the profile of a user at a server; a second program of the same user gets a device of its
  * own. Folders have mode 0700, files 0600.
@@ -39,7 +46,7 @@ function pathPart(name: string): string {
  * @throws Error with a sentence for people when nothing can be kept there
  */
 export function takeProfile(folder: string, server: string, username: string): Profile {
-  const home = join(folder, pathPart(new URL(server).host.replace(':', '_')), pathPart(username));
+  const home = homeOf(folder, server, username);
   for (let slot = 1; slot <= MAX_SLOTS; slot++) {
     const path = slot === 1 ? home : join(home, String(slot));
     try {
@@ -61,7 +68,7 @@ export function takeProfile(folder: string, server: string, username: string): P
 
 function remembered(path: string): Pick<Profile, 'outboxPath' | 'session' | 'known' | 'forget'> {
   const outboxPath = join(path, 'outbox.jsonl');
-  const session = sessionFile(join(path, 'session.json'));
+  const session = sessionFile(join(path, SESSION_FILE));
   const known = knownFile(join(path, 'known.json'));
   const forget = (): void => {
     session.remove();
@@ -80,6 +87,12 @@ function lastUserPath(folder: string, server: string): string {
 export function lastUser(folder: string, server: string): string | undefined {
   const name = readText(lastUserPath(folder, server)).trim();
   return name === '' ? undefined : name;
+}
+
+/** Whether who was here last at a server is still logged in. */
+export function isLoggedIn(folder: string, server: string): boolean {
+  const user = lastUser(folder, server);
+  return user !== undefined && existsSync(join(homeOf(folder, server, user), SESSION_FILE));
 }
 
 /** Notes who has logged in at a server. It is a convenience: what fails does not matter. */
