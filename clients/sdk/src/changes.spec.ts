@@ -13,6 +13,7 @@ function setUp() {
       if (wire.up) sent.push(JSON.parse(frame) as Record<string, unknown>);
       return wire.up;
     },
+    onStoreError: () => undefined,
   });
   const outcomes: string[] = [];
   const ask = (n: number, more: Partial<WantedChange> = {}): void => {

@@ -4,6 +4,7 @@ import type { ChangeFrame, ErrorFrame } from '@tidings/common/contracts/frames';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { OutboxFullError, StoppedError } from './errors';
+import type { ChangeRecord, ChangeStore } from './outbox-store';
 
 /** A change of a message that this client asks for. `content` null: delete it. */
 export interface WantedChange {
@@ -19,6 +20,10 @@ export interface ChangesDeps {
   random: Random;
   /** Puts a frame on the wire; false: there is no connection. */
   send(frame: string): boolean;
+  /** Where changes outlive the client; left out: they do not. */
+  store?: ChangeStore;
+  /** The store could not keep a change; it is asked for nevertheless. */
+  onStoreError(error: unknown): void;
 }
 
 interface Asked extends WantedChange {
@@ -38,16 +43,54 @@ const RETRY = { baseMs: 500, maxMs: 10_000 };
 
 /**
  * Edits and deletions on their way: each is asked for with the same id until the server has answered
- * it; those of one message one after the other. They live as long as the client.
+ * it; those of one message one after the other. What has no answer when the client ends is kept, as
+ * far as there is a store, and asked for again by the next one: the same id is carried out once.
  */
 export class Changes {
   /** By message; only the first of each is on the wire. */
   private readonly lanes = new Map<string, Asked[]>();
   private readonly byId = new Map<string, Asked>();
+  /** Everything without an answer, on the wire or still waiting for its message to be sent. */
+  private readonly wanted = new Map<string, ChangeRecord>();
   private online = false;
   private timer: Cancel | null = null;
 
   constructor(private readonly deps: ChangesDeps) {}
+
+  /** How many changes have no answer yet. */
+  get size(): number {
+    return this.wanted.size;
+  }
+
+  /** What an earlier run left, in the order of asking; to be asked for again. */
+  async open(): Promise<ChangeRecord[]> {
+    const left = (await this.deps.store?.load()) ?? [];
+    for (const record of left) this.wanted.set(record.changeId, record);
+    return left;
+  }
+
+  /**
+   * Notes a change that will be asked for; again when more of it is known.
+   *
+   * @throws OutboxFullError when {@link CHANGES_LIMIT} changes wait
+   */
+  keep(record: ChangeRecord): void {
+    if (this.wanted.size >= CHANGES_LIMIT && !this.wanted.has(record.changeId)) {
+      throw new OutboxFullError(CHANGES_LIMIT);
+    }
+    this.wanted.set(record.changeId, record);
+    const { store, onStoreError } = this.deps;
+    try {
+      store?.add(record)?.catch(onStoreError);
+    } catch (error) {
+      onStoreError(error);
+    }
+  }
+
+  /** A change needs no answer any more. */
+  forget(changeId: string): void {
+    if (this.wanted.delete(changeId)) this.deps.store?.remove(changeId);
+  }
 
   /**
    * Asks for a change; settles with the message as it is afterwards.
@@ -106,9 +149,11 @@ export class Changes {
     for (const asked of this.byId.values()) asked.reject(new StoppedError());
     this.byId.clear();
     this.lanes.clear();
+    this.wanted.clear();
   }
 
   private settle(changeId: string): Asked | undefined {
+    this.forget(changeId);
     const asked = this.byId.get(changeId);
     if (!asked) return undefined;
     this.byId.delete(changeId);

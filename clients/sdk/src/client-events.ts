@@ -40,6 +40,8 @@ export interface ClientEvents {
   held: { outgoing: Outgoing };
   /** Refused for good. `void`: it was reported as sent before, but its id belongs to another message. */
   failed: { messageId: string; outgoing?: Outgoing; code: string; detail: string; void: boolean };
+  /** A change of an own message that an earlier run had asked for was refused. */
+  changeFailed: { messageId: string; conversationId?: string; code: string; detail: string };
   /** The receivers of an own message are not online. */
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
   /** A member has received or read more; `own`: this user, on any device. */

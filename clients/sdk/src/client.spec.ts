@@ -153,6 +153,55 @@ describe('client', () => {
     await expect(bench.client.start()).rejects.toThrow(StoppedError);
   });
 
+  it('takes up the changes that an earlier run left, and tells which were refused', async () => {
+    const content = { kind: 'text', text: 'better' } as const;
+    const failed: unknown[] = [];
+    bench.client.on('changeFailed', (event) => failed.push(event));
+    const place = { conversationId: CONVERSATION, messageId: id(9) };
+    await bench.store.changes.add({ changeId: id(70), ...place, content });
+    await bench.store.changes.add({ changeId: id(71), ...place, content: null });
+    // Its message was sent, but by whom it was asked for did not live to see where.
+    await bench.store.changes.add({ changeId: id(72), messageId: id(8), content: null });
+    await bench.online();
+    expect(bench.client.pendingChanges).toBe(2);
+    expect(bench.socket.frames('edit')).toEqual([
+      { type: 'edit', changeId: id(70), ...place, content },
+    ]);
+    const refusal = { type: 'error', code: 'not_allowed', detail: 'why', retryable: false };
+    bench.socket.receive({ ...refusal, ref: id(70) });
+    const after = message(9, { version: '12', deleted: true, content: { kind: 'deleted' } });
+    bench.socket.receive({ type: 'changed', ...after, changeId: id(71), previous: '9' });
+    await settle();
+    expect(failed).toEqual([
+      expect.objectContaining({ messageId: id(8), code: 'not_found' }),
+      { ...place, code: 'not_allowed', detail: 'why' },
+    ]);
+    expect(bench.client.pendingChanges).toBe(0);
+    expect(bench.store.changes.load()).toEqual([]);
+  });
+
+  it('keeps a change of what is not sent yet, and where it is as soon as that is known', async () => {
+    await bench.online();
+    bench.answer();
+    const { messageId } = bench.client.send({ to: PEER, text: 'x' });
+    bench.client.edit({ messageId, text: 'y' }).catch(() => undefined);
+    const content = { kind: 'text', text: 'y' };
+    const kept = expect.objectContaining({ messageId, content }) as object;
+    expect(bench.store.changes.load()).toEqual([kept]);
+    const place = { conversationId: CONVERSATION, position: '12', sentAt: SENT_AT };
+    bench.socket.receive({ type: 'sent', messageId, ...place });
+    await settle();
+    const [frame] = bench.socket.frames<{ changeId: string }>('edit');
+    const { changeId } = frame!;
+    expect(frame).toMatchObject({ messageId, conversationId: CONVERSATION, content });
+    const where = { messageId, conversationId: CONVERSATION };
+    expect(bench.store.changes.load()).toEqual([{ changeId, ...where, content }]);
+    // It ends without an answer: the next one asks again.
+    await bench.client.stop();
+    expect(bench.store.changes.load()).toHaveLength(1);
+    await expect(bench.client.edit({ messageId: id(1), text: 'z' })).rejects.toThrow(StoppedError);
+  });
+
   it('takes up what an earlier run left', async () => {
     const content = { kind: 'text', text: 'old' } as const;
     bench.store.add({ messageId: message(1).messageId, to: PEER, content, writtenAt: 0 });

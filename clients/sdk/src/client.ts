@@ -11,7 +11,7 @@ import { ConversationClient } from './conversation-client';
 import { StoppedError } from './errors';
 import { HttpClient } from './http';
 import type { UploadData, UploadOptions } from './http';
-import { Live } from './live';
+import { Live, type MessagePlace } from './live';
 import { MemoryOutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
 import type { Recipient, Sendable, Written } from './sendable';
@@ -75,6 +75,11 @@ export class TidingsClient extends ConversationClient {
   /** Messages that are not in the log yet, oldest first within a conversation. */
   get unsent(): Outgoing[] {
     return this.live?.unsent() ?? [];
+  }
+
+  /** Edits and deletions that have no answer yet. */
+  get pendingChanges(): number {
+    return this.live?.pendingChanges ?? 0;
   }
 
   /**
@@ -145,18 +150,19 @@ export class TidingsClient extends ConversationClient {
 
   /**
    * Replaces the content of an own message by another of the same kind, for everybody. Asked for
-   * until the server answers, also over reconnects; it does not outlive the client. Settles with the
-   * message as it is afterwards.
+   * until the server answers, also over reconnects, and by the next client with the same outbox when
+   * its store keeps changes (that of Node does); `changeFailed` tells then if it was refused. Settles
+   * with the message as it is afterwards. A message that waits to be sent needs no conversation.
    *
    * @throws TidingsError as the server refuses it: `not_found`, `not_allowed`, `text_too_long`, …
    * @throws StoppedError when the client ends first: the change may have been made
    */
-  edit(message: { conversationId: string; messageId: string } & Written): Promise<Message> {
+  edit(message: MessagePlace & Written): Promise<Message> {
     return this.change(message, message);
   }
 
   /** Deletes a message for everybody; what is left of it has no content. As {@link edit}. */
-  deleteMessage(message: { conversationId: string; messageId: string }): Promise<Message> {
+  deleteMessage(message: MessagePlace): Promise<Message> {
     return this.change(message, null);
   }
 
@@ -208,10 +214,7 @@ export class TidingsClient extends ConversationClient {
     this.live?.reconnect();
   }
 
-  private change(
-    message: { conversationId: string; messageId: string },
-    written: Written | null,
-  ): Promise<Message> {
+  private change(message: MessagePlace, written: Written | null): Promise<Message> {
     return this.live?.change(message, written) ?? Promise.reject(new StoppedError('not_started'));
   }
 

@@ -9,7 +9,13 @@ export type { OutgoingState } from './outbox-lane';
 export { OUTBOX_LIMIT, type Place } from './outbox';
 export { IndexedDbOutboxStore } from './indexed-db-outbox';
 export type { IdbFactory } from './indexed-db';
-export { MemoryOutboxStore, type OutboxRecord, type OutboxStore } from './outbox-store';
+export {
+  MemoryOutboxStore,
+  type ChangeRecord,
+  type ChangeStore,
+  type OutboxRecord,
+  type OutboxStore,
+} from './outbox-store';
 export { ConversationModel, type Change, type PushedEntry } from './conversation-model';
 export type { ConversationNews, Source } from './replica';
 export {

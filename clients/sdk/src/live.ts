@@ -17,12 +17,19 @@ import { Lifetimes } from './lifetimes';
 import type { LiveDeps } from './live-deps';
 import type { Outgoing } from './outgoing';
 import { Receipts } from './receipts';
+import type { ChangeRecord } from './outbox-store';
 import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import { Sending } from './sending';
 import { SyncRunner } from './sync-runner';
 import { Typing } from './typing';
 import { Waiters } from './waiters';
+
+/** Which message is meant; without its conversation while it waits to be sent. */
+export interface MessagePlace {
+  conversationId?: string;
+  messageId: string;
+}
 
 /**
  * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
@@ -65,7 +72,16 @@ export class Live {
     this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
     this.sync = this.makeSync();
     const { clock, random } = deps;
-    this.changes = new Changes({ clock, random, send: (frame) => this.connection.send(frame) });
+    this.changes = new Changes({
+      clock,
+      random,
+      send: (frame) => this.connection.send(frame),
+      store: deps.store.changes,
+      onStoreError: (error) => {
+        const detail = error instanceof Error ? error.message : String(error);
+        deps.emit('problem', { kind: 'outbox_store', detail });
+      },
+    });
     this.connection = this.makeConnection();
   }
 
@@ -79,7 +95,9 @@ export class Live {
   /** Takes over what an earlier run left, then connects. */
   async start(): Promise<void> {
     await this.sending.open();
+    const left = await this.changes.open();
     if (this.over) throw new StoppedError();
+    for (const record of left) void this.resume(record);
     this.opened = true;
     this.deps.emit('state', { state: 'connecting' });
     this.connection.start();
@@ -116,23 +134,58 @@ export class Live {
 
   /** See TidingsClient.edit and deleteMessage; `written` null: delete. */
   async change(
-    { conversationId, messageId }: { conversationId: string; messageId: string },
+    { conversationId, messageId }: MessagePlace,
     written: Written | null,
   ): Promise<Message> {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('not_started');
     const call = written ? 'edit' : 'deleteMessage';
-    const named = { conversationId, messageId } as Record<string, unknown>;
+    // A message that waits has its conversation when it is sent.
+    const waits = conversationId === undefined && this.sending.outgoing(messageId) !== undefined;
+    const named: Record<string, unknown> = waits ? { messageId } : { conversationId, messageId };
     const missing = Object.keys(named).filter((name) => typeof named[name] !== 'string');
     if (missing.length > 0) {
       const problems = missing.map((path) => ({ path, rule: 'an id is expected' }));
       throw new InvalidCallError(call, problems);
     }
     const content = written && contentOf(written, call);
-    const outcome = await this.sending.outgoing(messageId)?.settled();
-    if (outcome?.state === 'failed') throw new TidingsError('not_found');
+    const record = { changeId: this.newId(), messageId, conversationId, content };
+    this.changes.keep(record);
+    return this.ask(record);
+  }
+
+  /** How many changes have no answer yet. */
+  get pendingChanges(): number {
+    return this.changes.size;
+  }
+
+  /** Asks for a change that is kept, as soon as its message is in the log. */
+  private async ask(record: ChangeRecord): Promise<Message> {
+    const { changeId } = record;
+    const outcome = await this.sending.outgoing(record.messageId)?.settled();
     if (this.over) throw new StoppedError();
-    return this.changes.ask({ changeId: this.newId(), conversationId, messageId, content });
+    const place = outcome?.state === 'sent' ? outcome.place : undefined;
+    const conversationId = record.conversationId ?? place?.conversationId;
+    if (outcome?.state === 'failed' || conversationId === undefined) {
+      this.changes.forget(changeId);
+      throw new TidingsError('not_found');
+    }
+    const known = { ...record, conversationId };
+    // The message leaves the outbox now, and nothing else would tell the next run where it is.
+    if (record.conversationId === undefined) this.changes.keep(known);
+    return this.changes.ask(known);
+  }
+
+  /** Asks for a change of an earlier run: nobody waits for its answer. */
+  private async resume(record: ChangeRecord): Promise<void> {
+    try {
+      await this.ask(record);
+    } catch (error) {
+      if (!(error instanceof TidingsError)) return;
+      const { messageId, conversationId } = record;
+      const { code, message: detail } = error;
+      this.deps.emit('changeFailed', { messageId, conversationId, code, detail });
+    }
   }
 
   /** Messages that are not in the log yet. */

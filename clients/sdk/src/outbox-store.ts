@@ -14,11 +14,32 @@ export interface OutboxRecord extends Extras {
   expiresAt?: number;
 }
 
+/** A change of an own message that has no answer yet, as it is kept. */
+export interface ChangeRecord {
+  changeId: string;
+  messageId: string;
+  /** Left out: the message waits in the outbox, and its conversation is not known yet. */
+  conversationId?: string;
+  /** What it shall say; null: it is to be deleted. */
+  content: Content | null;
+}
+
+/** Where changes are kept until they are answered: as {@link OutboxStore} keeps messages. */
+export interface ChangeStore {
+  /** After the `load` of the outbox. */
+  load(): ChangeRecord[] | Promise<ChangeRecord[]>;
+  /** A record of the same id is replaced. */
+  add(record: ChangeRecord): void | Promise<void>;
+  remove(changeId: string): void;
+}
+
 /**
  * Where an outbox keeps its messages. A call that gives nothing was carried out at once; a promise
  * settles when the message would survive a crash.
  */
 export interface OutboxStore {
+  /** Left out: changes live as long as the client. */
+  readonly changes?: ChangeStore;
   /** What was kept and not removed, in the order in which it was added. */
   load(): OutboxRecord[] | Promise<OutboxRecord[]>;
   add(record: OutboxRecord): void | Promise<void>;
@@ -33,7 +54,13 @@ export interface OutboxStore {
 
 /** Keeps an outbox as long as the process lives. */
 export class MemoryOutboxStore implements OutboxStore {
+  readonly changes: ChangeStore = {
+    load: () => [...this.wanted.values()],
+    add: (record) => void this.wanted.set(record.changeId, record),
+    remove: (changeId) => void this.wanted.delete(changeId),
+  };
   private readonly records = new Map<string, OutboxRecord>();
+  private readonly wanted = new Map<string, ChangeRecord>();
 
   load(): OutboxRecord[] {
     return [...this.records.values()];

@@ -33,6 +33,27 @@ export function outboxStoreSuite(name: string, make: () => StorePlace): void {
       expect(await found()).toEqual([]);
     });
 
+    it('keeps changes beside messages, the last of an id, as far as it keeps changes', async () => {
+      const store = await opened();
+      if (!store.changes) return;
+      await store.add(record(1));
+      const content = { kind: 'text', text: 'better' } as const;
+      const waiting = { changeId: id(7), messageId: id(1), content };
+      const known = { ...waiting, conversationId: 'c' };
+      const deletion = { changeId: id(8), messageId: id(2), conversationId: 'c', content: null };
+      await store.changes.add(waiting);
+      await store.changes.add(deletion);
+      await store.changes.add(known);
+      await store.changes.add({ ...deletion, changeId: id(9) });
+      store.changes.remove(id(9));
+      store.remove(id(1));
+      await store.close();
+      const next = place.open();
+      expect(await next.load()).toEqual([]);
+      expect(await next.changes!.load()).toEqual([known, deletion]);
+      await next.close();
+    });
+
     it('keeps what was added and not removed, whole and in order', async () => {
       const records = [
         record(1),

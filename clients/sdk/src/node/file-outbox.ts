@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StoreError } from '../errors';
-import type { OutboxRecord, OutboxStore } from '../outbox-store';
-import { outboxText, readOutboxLines, type OutboxLine } from './outbox-lines';
+import type { ChangeRecord, ChangeStore, OutboxRecord, OutboxStore } from '../outbox-store';
+import { outboxText, readOutboxLines, type LivingLine, type OutboxLine } from './outbox-lines';
 
 interface Waiting {
   line: OutboxLine;
@@ -24,7 +24,14 @@ const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
  * of settled messages leaves the file within seconds: it is emptied, or written anew.
  */
 export class FileOutboxStore implements OutboxStore {
-  private readonly live = new Map<string, OutboxRecord>();
+  /** Changes lie in the same file: they belong to its messages. */
+  readonly changes: ChangeStore = {
+    load: () => this.kept((line) => ('change' in line ? line.change : null)),
+    add: (change) => this.keep(change.changeId, { change }),
+    remove: (changeId) => this.remove(changeId),
+  };
+  /** By id, in the order of adding. */
+  private readonly live = new Map<string, LivingLine>();
   private file: FileHandle | null = null;
   private queue: Waiting[] = [];
   /** Everything that touches the open file, one after the other. */
@@ -45,21 +52,21 @@ export class FileOutboxStore implements OutboxStore {
   async load(): Promise<OutboxRecord[]> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     for (const line of readOutboxLines(await readIfThere(this.path))) {
-      if ('add' in line) this.live.set(line.add.messageId, line.add);
+      if ('add' in line) this.live.set(line.add.messageId, line);
+      else if ('change' in line) this.live.set(line.change.changeId, line);
       else this.live.delete(line.done);
     }
     await this.compact();
-    return [...this.live.values()];
+    return this.kept((line) => ('add' in line ? line.add : null));
   }
 
-  async add(record: OutboxRecord): Promise<void> {
-    this.live.set(record.messageId, record);
-    await this.append({ add: record });
+  add(record: OutboxRecord): Promise<void> {
+    return this.keep(record.messageId, { add: record });
   }
 
-  remove(messageId: string): void {
-    if (!this.live.delete(messageId)) return;
-    this.append({ done: messageId }).catch(() => undefined);
+  remove(id: string): void {
+    if (!this.live.delete(id)) return;
+    this.append({ done: id }).catch(() => undefined);
     this.tidyLater();
   }
 
@@ -70,6 +77,15 @@ export class FileOutboxStore implements OutboxStore {
     await this.working;
     await this.file?.close();
     this.file = null;
+  }
+
+  private kept<T extends OutboxRecord | ChangeRecord>(pick: (line: LivingLine) => T | null): T[] {
+    return [...this.live.values()].flatMap((line) => pick(line) ?? []);
+  }
+
+  private async keep(id: string, line: LivingLine): Promise<void> {
+    this.live.set(id, line);
+    await this.append(line);
   }
 
   private append(line: OutboxLine): Promise<void> {
@@ -107,7 +123,7 @@ export class FileOutboxStore implements OutboxStore {
     this.torn = true;
     await this.file.appendFile(whole);
     // A settled message may come back after a crash: sending it again does no harm.
-    if (lines.some((line) => 'add' in line)) await this.file.datasync();
+    if (lines.some((line) => !('done' in line))) await this.file.datasync();
     this.torn = false;
   }
 
@@ -143,7 +159,7 @@ export class FileOutboxStore implements OutboxStore {
     const temporary = `${this.path}.new`;
     const next = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
     try {
-      await next.appendFile(outboxText([...this.live.values()].map((add) => ({ add }))));
+      await next.appendFile(outboxText([...this.live.values()]));
       await next.sync();
       await rename(temporary, this.path);
     } catch (error) {

@@ -1,7 +1,10 @@
-import type { OutboxRecord } from '../outbox-store';
+import type { ChangeRecord, OutboxRecord } from '../outbox-store';
 
-/** One line of an outbox file: a message was added, or settled. */
-export type OutboxLine = { add: OutboxRecord } | { done: string };
+/** A line of an outbox file that is needed until its id is done: a message, or a change of one. */
+export type LivingLine = { add: OutboxRecord } | { change: ChangeRecord };
+
+/** One line of an outbox file; `done`: the message or change of this id is settled. */
+export type OutboxLine = LivingLine | { done: string };
 
 /** Lines as they stand in the file. */
 export function outboxText(lines: readonly OutboxLine[]): string {
@@ -23,9 +26,17 @@ function parseLine(text: string): OutboxLine | null {
   } catch {
     return null;
   }
-  const { add, done } = (value ?? {}) as { add?: unknown; done?: unknown };
+  const { add, change, done } = (value ?? {}) as Record<string, unknown>;
   if (typeof done === 'string') return { done };
+  if (isChange(change)) return { change };
   return isRecord(add) ? { add } : null;
+}
+
+function isChange(value: unknown): value is ChangeRecord {
+  const { changeId, messageId, conversationId, content } = (value ?? {}) as Partial<ChangeRecord>;
+  const addressed = conversationId === undefined || typeof conversationId === 'string';
+  const said = content === null || typeof content?.kind === 'string';
+  return typeof changeId === 'string' && typeof messageId === 'string' && addressed && said;
 }
 
 function isRecord(value: unknown): value is OutboxRecord {
