@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
@@ -10,6 +11,10 @@ import { startTestStack } from '../support/test-stack';
 /** However busy the program is: it ends within this, milliseconds. */
 const LEAVE_MS = 1_000;
 const GATEWAY = 'gateway-1';
+/** More conversations than a page of the server has. */
+const MANY = 103;
+const WRONG = 'none of the passwords';
+const NEW = 'something new and long';
 
 describe('the terminal client, as its window shows it', () => {
   let stack: Stack;
@@ -50,6 +55,13 @@ describe('the terminal client, as its window shows it', () => {
       await gateway().restart();
     }
   }
+
+  /** What the outboxes of a person's machine have in them. */
+  const keptBy = (name: string): string =>
+    readdirSync(people.home(name), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('outbox.jsonl'))
+      .map((path) => readFileSync(join(people.home(name), path), 'utf8'))
+      .join('');
 
   /** Rows of the window that have a text, from the top. */
   const rowsWith = (program: TerminalProgram, text: RegExp): string[] =>
@@ -148,7 +160,7 @@ describe('the terminal client, as its window shows it', () => {
       await people.watched(async () => {
         const windows: { way: string; program: TerminalProgram }[] = [];
         for (const way of WAYS) windows.push({ way, program: await people.sit('ann', 'bob') });
-      await Promise.all(windows.map(({ program }) => program.shows(/you ✔✔ {2}/)));
+        await Promise.all(windows.map(({ program }) => program.shows(/you ✔✔ {2}/)));
         await during(async () => {
           await Promise.all(
             windows.map(async ({ way, program }, n) => {
@@ -398,6 +410,125 @@ describe('the terminal client, as its window shows it', () => {
       ann.enter('only one film');
       await bob.shows('ann  only one film');
       expect(rowsWith(bob, /film\.zip/)).toHaveLength(1);
+    });
+  }, 60_000);
+
+  it('keeps edits and deletions that were typed offline over a kill -9', async () => {
+    await people.watched(async () => {
+      const ann = await people.sit('ann', 'bob');
+      for (const text of ['to be deleted', 'to be edited']) ann.enter(text);
+      await ann.shows(/✓+ {2}to be deleted\n(.*later\n)?.*✓+ {2}to be edited/);
+      await whileItIsAway(async () => {
+        await ann.shows('offline — ');
+        ann.enter('/edit was edited');
+        ann.enter('/delete 2');
+        await ann.asks(/"to be deleted" for everybody\?\s\[y\/N\]/);
+        ann.enter('y');
+        ann.enter('not sent yet');
+        await ann.shows(/· {2}not sent yet/);
+        ann.enter('/edit sent and edited');
+        await ann.shows('3 changes wait');
+        await eventually(() => expect(keptBy('ann')).toContain('sent and edited'));
+        await ann.kill();
+      });
+      const again = await people.sit('ann', 'bob');
+      const done =
+        /✓+ {2}\(deleted\)\n(.*later\n)?.* was edited \(changed\)\n.* sent and edited \(changed\)/;
+      await again.shows(done);
+      const bob = await people.sit('bob', 'ann');
+      await bob.shows(/\(deleted\)\n.*was edited \(changed\)\n.*sent and edited \(changed\)/);
+      await eventually(() => expect(keptBy('ann')).not.toContain('edited'));
+      // An end by /quit says what waits.
+      await whileItIsAway(async () => {
+        await again.shows('offline — ');
+        again.enter('/edit for the next time');
+        await again.shows('1 change waits');
+        again.enter('/quit');
+        expect(await again.ended).toBe(0);
+        await again.shows('Not changed yet: 1. That is kept and done the next time.');
+      });
+      const last = await people.sit('ann', 'bob');
+      await last.shows('for the next time (changed)');
+    });
+  }, 90_000);
+
+  it('carries a command out in the chat it was typed in, and says so elsewhere', async () => {
+    await people.watched(async () => {
+      const ann = await people.sit('ann');
+      ann.enter('/group Walkers @bob @cat');
+      await ann.asks(/^Walkers>$/);
+      ann.enter('/conversations');
+      await ann.shows(/^ +1 {2}Walkers · 3 members/m);
+      const [, other] = /^ +(\d) {2}bob/m.exec(ann.screen)!;
+      await whileItHangs(async () => {
+        ann.enter('/title Hikers');
+        ann.enter('/members');
+        ann.enter(`/chat ${other}`);
+        await ann.asks(/^bob>$/);
+      });
+      await ann.shows(
+        /\/members, typed in the chat (Walk|Hik)ers:\n +ann · owner · you\n +bob\n +cat$/m,
+      );
+      ann.enter('/conversations');
+      await ann.shows(/ {2}Hikers · 3 members/);
+      expect(ann.screen).not.toContain('open a group first');
+    });
+  }, 60_000);
+
+  it('never sends an answer that was typed before its question', async () => {
+    await people.watched(async () => {
+      const ann = await people.sit('ann');
+      ann.enter('/group Leavers @bob');
+      await ann.asks(/^Leavers>$/);
+      await whileItHangs(async () => {
+        ann.enter('/people zo');
+        ann.enter('/leave');
+        ann.enter('y');
+        await ann.shows('/leave has not asked yet; "y" is not sent');
+      });
+      await ann.asks('Leave the group Leavers? [y/N] y');
+      ann.type(KEYS.enter);
+      await ann.shows('you have left Leavers');
+      // All at once, as a script types: the answers go to the questions, the rest does not.
+      ann.type(`/chat bob\r/password\r${WRONG}\r${NEW}\r${NEW}\rthe only message\r`);
+      await ann.shows('The current password is wrong.');
+      const bob = await people.sit('bob', 'ann');
+      await bob.shows('ann  the only message');
+      for (const secret of [WRONG, NEW]) {
+        expect(ann.screen + bob.screen).not.toContain(secret);
+      }
+      bob.enter('/conversations');
+      await bob.shows(/^ +\d+ {2}Leavers/m);
+      bob.enter('/chat Leavers');
+      await bob.shows('ann left');
+      expect(rowsWith(bob, /ann {2}y$/)).toEqual([]);
+    });
+  }, 60_000);
+
+  it('tells of wrong passwords in /devices', async () => {
+    await people.watched(async () => {
+      await expect(people.user('cat').login(WRONG)).rejects.toThrow('bad_credentials');
+      const cat = await people.sit('cat');
+      cat.enter('/devices');
+      await cat.shows(/A wrong password was tried for your account, last \d\d:\d\d\. Not you\?/);
+    });
+  }, 60_000);
+
+  it('lists more chats than a page has', async () => {
+    await people.watched(async () => {
+      await people.join('dan');
+      const dan = people.user('dan');
+      for (let n = 0; n < MANY; n++) {
+        const body = { kind: 'group', title: `Circle ${n}`, userIds: [], requestId: randomUUID() };
+        expect((await dan.http('POST', '/v1/conversations', body)).status).toBeLessThan(300);
+      }
+      const window = await people.sit('dan', undefined, { rows: 40 });
+      await window.shows(`… ${MANY - 30} more: /conversations all`);
+      await window.shows(new RegExp(`^ {2}1 {2}Circle ${MANY - 1} `, 'm'));
+      window.enter('/conversations all');
+      await window.shows(new RegExp(`^${MANY} {2}Circle 0 `, 'm'));
+      window.enter('/chat Circle 3');
+      await window.asks(/^Circle 3>$/);
     });
   }, 60_000);
 

@@ -6,6 +6,7 @@ import {
   type TidingsClient,
   type User,
 } from '@tidings/sdk';
+import type { FailedLogins } from '@tidings/common/contracts/http';
 import { AccountCommands } from './account-commands';
 import { People } from './people';
 import { PipeScreen } from './pipe-screen';
@@ -19,6 +20,7 @@ function setUp(input: string[] = []) {
   const world = {
     refuse: null as TidingsError | null,
     incoming: [] as User[],
+    failedLogins: undefined as FailedLogins | undefined,
     devices: [
       { id: 'd1', name: 'phone', createdAt: AT, lastSeenAt: AT, current: true, online: true },
       { id: 'd2', createdAt: AT, lastSeenAt: AT, current: false, online: false },
@@ -33,6 +35,7 @@ function setUp(input: string[] = []) {
   const client = {
     on: (_name: string, listener: (event: AccountEvent) => void) => listeners.push(listener),
     api: {
+      devices: () => Promise.resolve({ items: world.devices, failedLogins: world.failedLogins }),
       changePassword: call('changePassword'),
       removeDevice: (id: string) => {
         world.devices = world.devices.filter((device) => device.id !== id);
@@ -74,6 +77,18 @@ describe('account commands', () => {
     await commands.handle('/devices', 'remove 2');
     expect(calls).toEqual([['removeDevice', 'd2']]);
     expect(output()).toContain('The device is logged out.');
+  });
+
+  it.each([
+    [1, 'A wrong password was tried for your account, last '],
+    [12, '12 wrong passwords were tried for your account, last '],
+  ])('tell of %i wrong passwords', async (count, words) => {
+    const { commands, world, output } = setUp();
+    await commands.handle('/devices', '');
+    expect(output()).not.toContain('wrong');
+    world.failedLogins = { count, lastAt: AT };
+    await commands.handle('/devices', '');
+    expect(output()).toContain(words);
   });
 
   it('change the password', async () => {

@@ -55,8 +55,21 @@ export class AccountCommands {
   private async devices(argument: string): Promise<void> {
     const { screen, client } = this.deps;
     if (argument !== '') return this.remove(argument);
-    this.listed = await client.account.devices();
+    const [devices, { failedLogins }] = await Promise.all([
+      client.account.devices(),
+      client.api.devices(),
+    ]);
+    this.listed = devices;
     screen.print(...this.listed.map((device, i) => this.deviceLine(i, device)));
+    if (failedLogins) {
+      const { count, lastAt } = failedLogins;
+      const tried = count === 1 ? 'A wrong password was' : `${count} wrong passwords were`;
+      screen.print(
+        screen.style.bad(
+          `  ${tried} tried for your account, last ${clockTime(lastAt)}. Not you? /password`,
+        ),
+      );
+    }
     if (this.listed.length > 1) {
       screen.print(screen.style.dim('  /devices remove N logs one out'));
     }

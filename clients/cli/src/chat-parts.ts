@@ -16,6 +16,13 @@ export interface OpenRoom {
   partial?: boolean;
 }
 
+/** Whether both are the same chat, perhaps opened twice. */
+export function isSameRoom(one: OpenRoom | null, other: OpenRoom | null): boolean {
+  if (!one || !other) return one === other;
+  if (one.conversationId !== undefined && one.conversationId === other.conversationId) return true;
+  return one.user !== undefined && one.user.id === other.user?.id;
+}
+
 /** Whether an own message goes to this chat. */
 export function isFor(room: OpenRoom, { to, conversationId }: Outgoing['record']): boolean {
   if (conversationId !== undefined) return conversationId === room.conversationId;

@@ -1,6 +1,7 @@
 import { comparePositions, type ClientEvents, type Message, type Outgoing } from '@tidings/sdk';
 import type { ChatFloor } from './chat-floor';
-import { isFor, type OpenRoom } from './chat-parts';
+import { askedNow } from './asked';
+import { isFor, isSameRoom, type OpenRoom } from './chat-parts';
 import type { ConnectionNotes } from './connection-notes';
 import type { Display } from './display';
 import { eventLine } from './event-lines';
@@ -55,6 +56,10 @@ export class ChatView implements Display, View {
     client.on('sent', (event) => this.sent(event));
     client.on('failed', (event) => this.failed(event));
     client.on('held', () => this.held());
+    client.on('changeFailed', ({ code, detail }) => {
+      const why = codeSentence(code, detail);
+      screen.print(screen.style.bad(`${TICKS.failed} a change of before was not made — ${why}`));
+    });
     client.on('pending', ({ messageId, offline }) => this.absent(messageId, offline));
     client.on('expired', (event) => this.expired(event));
     client.on('synced', () => this.look());
@@ -111,8 +116,9 @@ export class ChatView implements Display, View {
     this.floor.screen.show(this);
   }
 
-  add(lines: readonly string[], key?: string): void {
+  add(printed: readonly string[], key?: string): void {
     const room = this.floor.room();
+    const lines = [...this.answered(room), ...printed];
     if (!room) return this.lobby.add(lines, key);
     const old = key === undefined ? undefined : this.remarks.find((one) => one.key === key);
     if (old) {
@@ -122,6 +128,17 @@ export class ChatView implements Display, View {
     const after = this.floor.texts(room).at(-1)?.position ?? '0';
     this.remarks.push({ after, lines, key });
     if (this.remarks.length > MOST_REMARKS) this.remarks.shift();
+  }
+
+  /** An answer to what was typed in another chat says so. */
+  private answered(room: OpenRoom | null): string[] {
+    const asked = askedNow();
+    if (!asked || asked.opens || isSameRoom(asked.room, room)) return [];
+    const { people, rooms, screen } = this.floor;
+    const { user, conversationId } = asked.room ?? {};
+    const name = user ? people.name(user.id) : conversationId && rooms.name(conversationId);
+    const where = name === undefined ? '' : `, typed in the chat ${user ? 'with ' : ''}${name}`;
+    return [screen.style.dim(`  ${safeLine(asked.line)}${where}:`)];
   }
 
   rows(columns: number, atLeast: number): string[] {
@@ -153,6 +170,10 @@ export class ChatView implements Display, View {
     const words: string[] = [];
     if (this.connection.offline) words.push('offline — what you type is kept and sent later');
     else if (client.state !== 'online') words.push('connecting …');
+    const changes = client.pendingChanges;
+    if (this.connection.offline && changes > 0) {
+      words.push(changes === 1 ? '1 change waits' : `${changes} changes wait`);
+    }
     const last = open && !open.user ? this.floor.lastOwn() : undefined;
     const read = last && readSentence(this.floor.transcript.progress(last));
     if (read) words.push(read);

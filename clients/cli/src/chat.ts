@@ -1,5 +1,6 @@
 import type { ClientEvents, Message, Outgoing, User } from '@tidings/sdk';
 import { comparePositions, NetworkError } from '@tidings/sdk';
+import { askedNow } from './asked';
 import type { ChatFloor } from './chat-floor';
 import { isFor, type ChatParts, type OpenRoom } from './chat-parts';
 import { ChatView } from './chat-view';
@@ -50,7 +51,7 @@ export class Chat {
       room: () => this.opened,
       status: (text) => this.status(text),
       texts: (room) => this.texts(room),
-      lastOwn: (back) => this.lastOwn(back),
+      lastOwn: () => this.lastOwnIn(this.opened),
       header: (room, presence) => this.header(room, presence),
     };
     this.connection = new ConnectionNotes(client);
@@ -80,6 +81,12 @@ export class Chat {
   /** The chat on the screen; null: none. */
   get current(): OpenRoom | null {
     return this.opened;
+  }
+
+  /** The chat that the command is about which is carried out: the one in which it was typed. */
+  get here(): OpenRoom | null {
+    const asked = askedNow();
+    return asked ? asked.room : this.opened;
   }
 
   /** Conversation of the chat on the screen. */
@@ -176,9 +183,9 @@ export class Chat {
     return true;
   }
 
-  /** Uploads a file and sends it to the chat on the screen; as an image when it is one. */
+  /** Uploads a file and sends it to the chat in which that was typed; as an image when it is one. */
   async attach(path: string, caption?: string, signal?: AbortSignal): Promise<void> {
-    const room = this.opened;
+    const room = this.here;
     if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
     const { client, files } = this.parts;
     const conversationId = (room.conversationId ??= (await client.direct(room.user!.id)).id);
@@ -186,24 +193,17 @@ export class Chat {
     this.display.written(outgoing);
   }
 
-  /**
-   * The newest own message of the chat on the screen that is in the log and was not deleted; with
-   * `back` 2 the one before, and so on.
-   */
-  lastOwn(back = 1): Message | undefined {
-    const room = this.opened;
-    if (!room) return undefined;
-    return this.texts(room)
-      .filter((m) => this.isOwn(m))
-      .at(-back);
+  /** The newest own message of the chat that a command is about; it is in the log and not deleted. */
+  lastOwn(): Message | undefined {
+    return this.lastOwnIn(this.here);
   }
 
   /**
-   * The newest own message of the chat on the screen, with those that are not sent yet; with `back` 2
-   * the one before, and so on.
+   * The newest own message of the chat that a command is about, with those that are not sent yet;
+   * with `back` 2 the one before, and so on.
    */
   lastWritten(back = 1): Written | undefined {
-    const room = this.opened;
+    const room = this.here;
     if (!room) return undefined;
     const logged = this.texts(room).filter((m) => this.isOwn(m));
     const unsent = this.parts.client.unsent.filter(({ record }) => isFor(room, record));
@@ -218,6 +218,10 @@ export class Chat {
       })),
     ];
     return all.at(-back);
+  }
+
+  private lastOwnIn(room: OpenRoom | null): Message | undefined {
+    return room ? this.texts(room).findLast((m) => this.isOwn(m)) : undefined;
   }
 
   private isOwn(message: Message): boolean {

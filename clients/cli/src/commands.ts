@@ -1,4 +1,5 @@
 import { StoppedError, type TidingsClient, type User } from '@tidings/sdk';
+import { askedNow, carriedOut, type Asked } from './asked';
 import { AccountCommands } from './account-commands';
 import { Cancelled } from './cancelled';
 import type { Chat } from './chat';
@@ -37,6 +38,11 @@ const NUMBER = /^\d+$/;
 const LISTING = /^\/(contacts|conversations|people|add(?!\s*@))\b/;
 /** Commands that say whom the next line goes to: lines wait for them. */
 const OPENING = /^\/(chat|group)\s/;
+/** Commands that may ask: what looks like an answer is none of the messages then. */
+const ASKING = /^\/(delete|leave|group|password)\b/;
+const ANSWER = /^(y|yes|n|no)$/i;
+/** It asks at once, whatever else is under way: what is typed behind it is nobody's message. */
+const AT_ONCE = /^\/password\b/;
 /** Commands without a deadline, which do not hold up others: the SDK asks until there is an answer. */
 const PATIENT = /^\/(edit|delete|image|file|save)\b/;
 
@@ -55,6 +61,8 @@ export class Commands {
   private openingTurns: Promise<void> = Promise.resolve();
   /** How many commands have still to say whom the next line goes to. */
   private openings = 0;
+  /** Commands under way that may have a question yet. */
+  private readonly asking = new Set<Asked>();
   /** Messages that wait for that. */
   private held: string[] = [];
 
@@ -69,6 +77,10 @@ export class Commands {
     const completions = new Completions(deps);
     screen.on({
       escape: () => void tasks.giveUp(),
+      asks: () => {
+        const asked = askedNow();
+        if (asked) this.asking.delete(asked);
+      },
       complete: (before) => completions.of(before),
     });
   }
@@ -96,6 +108,7 @@ export class Commands {
     const listed = this.listed;
     this.listed = LISTING.test(text) && !literal;
     if (!literal && text.startsWith('/') && !text.startsWith('//')) return this.command(text);
+    if (!literal && ANSWER.test(text) && this.tooEarly(text)) return 'stays';
     const isChoice = !literal && NUMBER.test(text.trim());
     if (isChoice && !this.deps.chat.current && this.openings === 0) {
       return this.task(`/chat ${text.trim()}`);
@@ -103,6 +116,17 @@ export class Commands {
     if (isChoice && listed && this.lists.door(Number(text))) this.unsure(text.trim());
     else this.write(!literal && text.startsWith('//') ? text.slice(1) : text);
     return 'stays';
+  }
+
+  /** An answer before its question was shown: it is put back, and stands there when it is asked. */
+  private tooEarly(answer: string): boolean {
+    const [asked] = this.asking;
+    const { screen } = this.deps;
+    if (!asked || !isTerminal(screen)) return false;
+    const [name] = nameAndArgument(asked.line);
+    screen.giveBack(answer);
+    screen.hint(`${name} has not asked yet; "${answer}" is not sent`);
+    return true;
   }
 
   /** A message: it goes out at once, or waits until it is clear to whom. */
@@ -160,20 +184,33 @@ export class Commands {
     const { tasks, screen } = this.deps;
     const opens = OPENING.test(line);
     const patient = PATIENT.test(line);
+    const asked = this.asked(line, opens);
     if (opens) this.openings++;
     const run = async (): Promise<void> => {
       const before = this.deps.chat.current;
-      await tasks.run({ line, patient }, (signal) => this.carryOut(line, signal));
+      await carriedOut(asked, () =>
+        tasks.run({ line, patient }, (signal) => this.carryOut(line, signal)),
+      );
+      this.asking.delete(asked);
       if (opens) this.opened(before !== this.deps.chat.current);
     };
-    const done = this.start(run, { opens, patient });
+    const done = this.start(run, { line, opens, patient });
     if (!screen.interactive) await done;
     return 'stays';
   }
 
+  /** A command as it is typed. It is about the chat that is open when those before it have opened one. */
+  private asked(line: string, opens: boolean): Asked {
+    const { chat } = this.deps;
+    const asked = { line, room: chat.current, opens, over: false };
+    if (this.openings > 0) void this.openingTurns.then(() => (asked.room = chat.current));
+    if (ASKING.test(line)) this.asking.add(asked);
+    return asked;
+  }
+
   private start(
     run: () => Promise<void>,
-    { opens, patient }: { opens: boolean; patient: boolean },
+    { line, opens, patient }: { line: string; opens: boolean; patient: boolean },
   ): Promise<void> {
     if (opens) {
       const { turns } = this;
@@ -181,7 +218,7 @@ export class Commands {
       this.turns = this.openingTurns.then(() => turns);
       return this.openingTurns;
     }
-    // What it is about is what is on the screen now.
+    if (AT_ONCE.test(line)) return run();
     if (patient) return this.openings === 0 ? run() : this.openingTurns.then(run);
     return (this.turns = this.turns.then(run));
   }
@@ -204,7 +241,8 @@ export class Commands {
       case '/contacts':
         return this.lists.contacts();
       case '/conversations':
-        if (!(await this.lists.conversations())) chat.status('no chats yet: /people, /chat NAME');
+        if (!(await this.lists.conversations(argument.trim() === 'all')))
+          chat.status('no chats yet: /people, /chat NAME');
         return;
       case '/people':
         return this.lists.people(argument);
@@ -213,7 +251,7 @@ export class Commands {
       case '/history':
         return chat.earlier();
       case '/trace':
-        return showTrace({ ...this.deps, here: () => chat.conversationId }, argument);
+        return showTrace({ ...this.deps, here: () => chat.here?.conversationId }, argument);
     }
     for (const commands of [this.groups, this.messages, this.account]) {
       const done = commands.handle(name, argument, signal);
@@ -268,7 +306,7 @@ export class Commands {
   /** True: it is done. What is not sent yet would be lost, so that is asked for. */
   private async logOut(argument: string): Promise<boolean> {
     const { client, chat } = this.deps;
-    const { length } = client.unsent;
+    const length = client.unsent.length + client.pendingChanges;
     if (length > 0 && argument.trim() !== 'anyway') {
       chat.status(`not sent yet: ${length}. /logout anyway drops them; /quit keeps them`);
       return false;
@@ -284,6 +322,7 @@ export class Commands {
       `You are ${safeLine(session?.user.username ?? 'nobody')}.`,
       gatewayId === null ? `Connection: ${client.state}` : `Connection: online, by ${gatewayId}`,
       `Not sent yet: ${unsent.length}`,
+      ...(client.pendingChanges > 0 ? [`Not changed yet: ${client.pendingChanges}`] : []),
       ...tasks.unfinished().map((line) => `Under way: ${safeLine(line)}`),
     );
   }

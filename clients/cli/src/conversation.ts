@@ -24,6 +24,8 @@ const QUIT_MS = { online: 5_000, offline: 300 };
 const END_MS = 700;
 /** How long to listen yet for what the server remarks on the last messages. */
 const REMARKS_MS = 300;
+/** Commands that are kept like messages once they have been asked for. */
+const KEPT = /^\/(edit|delete)\b/;
 /** How long what is written to the disk at the end may take. */
 const STOP_MS = 500;
 
@@ -201,7 +203,13 @@ function tellUnsent(screen: Screen, client: TidingsClient, undone: readonly stri
   if (length > 0) {
     screen.farewell(`Not sent yet: ${length}. They are kept and sent the next time.`);
   }
-  for (const line of undone) screen.farewell(`Not done: ${safeLine(line)}`);
+  const changes = client.pendingChanges;
+  if (changes > 0) {
+    screen.farewell(`Not changed yet: ${changes}. That is kept and done the next time.`);
+  }
+  const keptToo = (line: string): boolean => changes > 0 && KEPT.test(line);
+  for (const line of undone.filter((one) => !keptToo(one)))
+    screen.farewell(`Not done: ${safeLine(line)}`);
 }
 
 /** Ends the login, with or without the server, and removes what this machine remembers. */

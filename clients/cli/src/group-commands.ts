@@ -182,7 +182,7 @@ export class GroupCommands {
 
   private async lifetime(argument: string): Promise<void> {
     const { client, chat } = this.deps;
-    const id = chat.current?.conversationId;
+    const id = chat.here?.conversationId;
     if (id === undefined) return chat.status('open a chat first');
     if (argument.trim() === '') {
       const seconds = client.lifetime(id);
@@ -198,10 +198,10 @@ export class GroupCommands {
     await client.changeConversation(id, { messageTtlSeconds: seconds });
   }
 
-  /** The open group; says so when there is none. */
+  /** The group in which the command was typed; says so when there is none. */
   private group(): string | null {
-    const { current } = this.deps.chat;
-    if (current?.conversationId !== undefined && !current.user) return current.conversationId;
+    const { here } = this.deps.chat;
+    if (here?.conversationId !== undefined && !here.user) return here.conversationId;
     this.deps.chat.status('open a group first: /conversations lists them, /group makes one');
     return null;
   }

@@ -1,7 +1,7 @@
 /** What `/help` says. */
 export const HELP = [
   'People and chats',
-  '  /conversations      your chats and what is unread',
+  '  /conversations      your chats and what is unread; all: the old ones, too',
   '  /contacts           your contacts; /add NAME makes somebody one',
   '  /people [PREFIX]    look for people whose names begin so',
   '  /chat NAME          open a chat: a person, or the title of a group',

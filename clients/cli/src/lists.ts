@@ -20,8 +20,11 @@ export interface ListDeps {
   rooms: Rooms;
 }
 
-/** How many conversations are listed. */
+/** How many conversations a terminal lists, so that the latest ones stay in its window. */
 const LISTED = 30;
+/** How many are read at most, in pages of so many: no more are remembered either. */
+const MOST = 500;
+const PAGE = 100;
 /** Columns for a piece of the last message. */
 const PIECE = 36;
 
@@ -78,41 +81,65 @@ export class Lists {
     screen.print(...found.map((user, i) => this.person(i, user, '')));
   }
 
-  /** Chats and groups, the latest first; those that are remembered when the server is away. */
-  async conversations(): Promise<boolean> {
-    const { client, rooms, screen } = this.deps;
+  /**
+   * Chats and groups, the latest first; those that are remembered when the server is away. A
+   * terminal shows the latest ones, or with `all` as many as are known.
+   */
+  async conversations(all = false): Promise<boolean> {
+    const { client, screen } = this.deps;
     const key = `chats ${++this.lists}`;
     this.live = null;
     // Whoever sits there sees at once what is remembered, then what the server says.
-    const remembered = screen.interactive && this.remembered(key);
-    let items: Conversation[] | null = null;
+    const most = all || !screen.interactive ? MOST : LISTED;
+    const remembered = screen.interactive && this.remembered(key, most);
+    const items: Conversation[] = [];
     try {
-      items = (await client.api.conversations({ limit: LISTED })).items;
+      let cursor: string | undefined;
+      do {
+        const page = await client.api.conversations({ cursor, limit: PAGE });
+        items.push(...page.items);
+        cursor = page.cursor;
+        // The first page is what most people want, and is there at once.
+        if (cursor !== undefined && screen.interactive) await this.listed(key, items, most);
+      } while (cursor !== undefined && items.length < MOST);
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
+      if (items.length === 0) return remembered || this.remembered(key, most);
     }
-    if (!items) return remembered || this.remembered(key);
-    for (const conversation of items) rooms.learn(conversation);
-    await this.deps.people.lookUp(items.flatMap(({ id }) => rooms.get(id)?.userId ?? []));
-    const shown = items;
-    this.show(
-      key,
-      shown.map(({ id }) => id),
-      () =>
-        shown.flatMap((one, i) => {
-          const room = rooms.get(one.id);
-          return room ? [this.conversation(i, room, one)] : [];
-        }),
-    );
+    await this.listed(key, items, most);
     return items.length > 0;
   }
 
-  private remembered(key: string): boolean {
-    const known = this.deps.rooms.all().reverse().slice(0, LISTED);
+  /** Shows conversations as the server has told them. */
+  private async listed(key: string, items: readonly Conversation[], most: number): Promise<void> {
+    const { rooms, people } = this.deps;
+    // The latest is met last, so that it is remembered longest.
+    for (const conversation of [...items].reverse()) rooms.learn(conversation);
+    const users = items.flatMap(({ id }) => rooms.get(id)?.userId ?? []);
+    for (let i = 0; i < users.length; i += PAGE) await people.lookUp(users.slice(i, i + PAGE));
+    const shown = items.slice(0, most);
+    const more = moreText(items.length - shown.length);
+    this.show(
+      key,
+      shown.map(({ id }) => id),
+      () => [
+        ...shown.flatMap((one, i) => {
+          const room = rooms.get(one.id);
+          return room ? [this.conversation(i, room, one)] : [];
+        }),
+        ...more,
+      ],
+    );
+  }
+
+  private remembered(key: string, most: number): boolean {
+    const all = this.deps.rooms.all().reverse();
+    const known = all.slice(0, most);
+    const more = moreText(all.length - known.length);
     this.show(
       key,
       known.map(({ conversationId }) => conversationId),
-      () => known.map((room, i) => this.conversation(i, room)),
+      () => [...known.map((room, i) => this.conversation(i, room)), ...more],
     );
     return known.length > 0;
   }
@@ -156,6 +183,10 @@ export class Lists {
     const end = remarks === '' ? '' : dim(` · ${remarks}`);
     return `${number(index)}  ${bold(name)}${known}${end}`;
   }
+}
+
+function moreText(count: number): string[] {
+  return count > 0 ? [`     … ${count} more: /conversations all, or /chat NAME`] : [];
 }
 
 function number(index: number): string {

@@ -73,8 +73,8 @@ export class MessageCommands {
     if (!last) return chat.status('you have written nothing here yet');
     if (text === '') return chat.status('what shall it say? /edit TEXT');
     if (last.content.kind !== 'text') return chat.status('only a text can be changed');
-    const place = await placeOf(last);
-    if (place) await client.edit({ ...place, text });
+    const { messageId, conversationId } = last;
+    await client.edit({ messageId, conversationId, text });
   }
 
   private async remove(argument: string): Promise<void> {
@@ -88,8 +88,8 @@ export class MessageCommands {
       return chat.status(none);
     }
     if (!(await confirmed(screen, `Delete ${this.piece(message)} for everybody?`))) return;
-    const place = await placeOf(message);
-    if (place) await client.deleteMessage(place);
+    const { messageId, conversationId } = message;
+    await client.deleteMessage({ messageId, conversationId });
   }
 
   private piece({ content, sentAt, outgoing }: Written): string {
@@ -117,16 +117,4 @@ export class MessageCommands {
     if (delivered.length > 0)
       chat.status(`received by ${delivered.length} more${names(delivered)}`);
   }
-}
-
-/** Where a message is, when it is in the log; null: it never got there, which is said elsewhere. */
-async function placeOf({
-  messageId,
-  conversationId,
-  outgoing,
-}: Written): Promise<{ messageId: string; conversationId: string } | null> {
-  if (conversationId !== undefined) return { messageId, conversationId };
-  const outcome = await outgoing?.settled();
-  if (outcome?.state !== 'sent') return null;
-  return { messageId, conversationId: outcome.place.conversationId };
 }

@@ -91,5 +91,7 @@ export interface TerminalListeners {
   top?(): void;
   /** Escape was pressed where no question waits for an answer. */
   escape?(): void;
+  /** A question begins. */
+  asks?(): void;
   complete?(before: string): Promise<Completion>;
 }

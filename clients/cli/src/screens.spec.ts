@@ -82,6 +82,7 @@ describe('terminal screen', () => {
     const { screen, type, terminal } = start();
     const heard: string[] = [];
     screen.on({ typed: (text) => heard.push(text) });
+    void screen.nextLine();
     type('half a li');
     await shows(RULE, 'bob> half a li');
     const secret = screen.askSecret('Password:');
@@ -98,6 +99,59 @@ describe('terminal screen', () => {
     await shows('12:03  bob  hi', 'Why? because', RULE, 'bob> half a li');
     expect(terminal.written).not.toContain('s3cret');
     expect(heard).toEqual(['half a li']);
+  });
+
+  it('takes what comes together with a command for the answers to its questions', async () => {
+    const { screen, type, terminal } = start();
+    const command = screen.nextLine();
+    const answers = command.then(async () => [
+      await screen.askSecret('Password:'),
+      await screen.ask('Sure?'),
+    ]);
+    type('/password\rs3cret\ry\rhello\r');
+    expect(await answers).toEqual(['s3cret', 'y']);
+    expect(await screen.nextLine()).toMatchObject({ text: 'hello' });
+    expect(terminal.written).not.toContain('s3cret');
+  });
+
+  it('shows an early answer with its question, which Enter gives', async () => {
+    const { screen, type } = start();
+    void screen.nextLine();
+    type('y');
+    await shows(RULE, 'bob> y');
+    const answer = screen.ask('Sure?');
+    await shows(RULE, 'Sure? y');
+    type('\r');
+    expect(await answer).toBe('y');
+    await shows('Sure? y', RULE, 'bob>');
+  });
+
+  it('keeps what is typed between two questions for the second, while there are only questions', async () => {
+    const { screen, type, terminal } = start();
+    const name = screen.ask('Name:');
+    type('ann\r');
+    expect(await name).toBe('ann');
+    type('s3c');
+    await shows('Name: ann', RULE, 'bob> s3c');
+    type('\r');
+    const password = screen.askSecret('Password:');
+    await shows('Name: ann', RULE, 'Password:');
+    type('ret\r');
+    expect(await password).toBe('s3cret');
+    const line = screen.nextLine();
+    type('hello\r');
+    expect(await line).toMatchObject({ text: 'hello' });
+    expect(terminal.written).not.toContain('s3cret');
+  });
+
+  it('takes a line that was entered a moment before lines are taken', async () => {
+    const { screen, type } = start();
+    const name = screen.ask('Name:');
+    type('ann\r');
+    expect(await name).toBe('ann');
+    type('/chat bob\r');
+    await shows('Name: ann', RULE, 'bob> /chat bob');
+    expect(await screen.nextLine()).toMatchObject({ text: '/chat bob' });
   });
 
   it('shows a long question whole', async () => {

@@ -25,6 +25,8 @@ const REST_MS = { key: 50, paste: 500 };
 const BELL_EVERY_MS = 1_000;
 /** What is typed takes this part of the rows at most. */
 const INPUT_SHARE = 3;
+/** What was typed before its question was shown. */
+const ANSWER = /^(y|yes|n|no)$/i;
 /** Completions that are named. */
 const MOST_NAMED = 12;
 
@@ -47,6 +49,13 @@ export class TerminalScreen implements Terminal {
   private readonly reader = new KeyReader();
   private readonly editor = new Editor();
   private readonly questions: Question[] = [];
+  /** Keys behind an Enter, until what that begins has had its turn. */
+  private readonly keys: Key[] = [];
+  /** Somebody takes lines. Before that there are questions only, and what is typed is for the next one. */
+  private takesLines = false;
+  private asked = false;
+  /** Enter was pressed between two questions, or before the first line is taken. */
+  private enteredEarly = false;
   private view: View = new Remarks();
   private listeners: TerminalListeners = {};
   private chrome: () => Chrome = () => ({ prompt: '', left: [], right: [] });
@@ -137,6 +146,9 @@ export class TerminalScreen implements Terminal {
   }
 
   nextLine(): Promise<Entered | null> {
+    this.takesLines = true;
+    if (this.enteredEarly && !this.asking) this.enter();
+    this.enteredEarly = false;
     return this.queue.next();
   }
 
@@ -186,14 +198,18 @@ export class TerminalScreen implements Terminal {
     if (this.closed || this.over) return Promise.resolve(null);
     return new Promise((resolve) => {
       const draft = { text: '', literal: false };
+      this.asked = true;
       this.questions.push({ text, secret, answer: resolve, draft });
+      this.listeners.asks?.();
       if (this.questions.length === 1) this.beginQuestion();
       this.changed();
     });
   }
 
-  /** What was being typed makes room for the answer. */
+  /** What was being typed makes room for the answer, unless it looks like one. */
   private beginQuestion(): void {
+    this.enteredEarly = false;
+    if (!this.takesLines || ANSWER.test(this.editor.text)) return;
     this.questions[0]!.draft = this.editor.take();
   }
 
@@ -209,14 +225,39 @@ export class TerminalScreen implements Terminal {
   private readonly heard = (input: string): void => {
     if (this.restTimer) clearTimeout(this.restTimer);
     this.restTimer = null;
-    for (const key of this.reader.feed(input)) this.take(key);
+    this.takeAll(this.reader.feed(input));
     if (!this.reader.pending || this.closed) return;
     const ms = this.reader.pasting ? REST_MS.paste : REST_MS.key;
     this.restTimer = setTimeout(() => {
       this.restTimer = null;
-      for (const key of this.reader.flush()) this.take(key);
+      this.takeAll(this.reader.flush());
     }, ms);
   };
+
+  /**
+   * Takes keys. What comes together with an Enter and behind it is taken when a question that the
+   * Enter leads to is there: it may be the answer, and a password.
+   */
+  private takeAll(keys: Iterable<Key>): void {
+    const waiting = this.keys.length > 0;
+    this.keys.push(...keys);
+    if (!waiting) this.takeNext();
+  }
+
+  private takeNext(): void {
+    for (let key = this.keys[0]; key && !this.closed; key = this.keys[0]) {
+      const entered = key.kind === 'key' && key.name === 'enter';
+      this.take(key);
+      if (entered && this.keys.length > 1) {
+        setImmediate(() => {
+          this.keys.shift();
+          this.takeNext();
+        });
+        return;
+      }
+      this.keys.shift();
+    }
+  }
 
   private take(key: Key): void {
     if (this.closed) return;
@@ -293,6 +334,10 @@ export class TerminalScreen implements Terminal {
       const { text } = this.editor.take();
       if (!question.secret) this.view.add([`${question.text} ${safeLine(text)}`]);
       return this.endQuestion(text);
+    }
+    if (!this.takesLines && this.asked) {
+      this.enteredEarly = true;
+      return;
     }
     const before = this.editor.text.slice(0, this.editor.cursor);
     if (before.endsWith('\\') && this.editor.cursor === this.editor.text.length) {
