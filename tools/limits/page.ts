@@ -3,7 +3,7 @@ import { MOST_CONVERSATIONS } from '../../apps/gateway/src/domain/typing-state';
 import { SEND_QUEUE } from '../../apps/gateway/src/gateway.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
 import { OPEN_PER_CONNECTION, SLOW_CLIENTS } from '../../apps/gateway/src/http/slow-clients';
-import { IMAGE_QUEUE } from '../../apps/gateway/src/media/image-works';
+import { IMAGE_TURNS } from '../../apps/gateway/src/media/image-works';
 import { READERS, UPLOADS } from '../../apps/gateway/src/media/media.parts';
 import { READ_WINDOW_MS } from '../../apps/gateway/src/media/media-response';
 import { WINDOW_MS, YIELD_AFTER_MS } from '../../apps/gateway/src/media/receive-body';
@@ -50,7 +50,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   images: [
     'an image that waits to be decoded',
-    `${IMAGE_QUEUE.atOnce} at a time; ${IMAGE_QUEUE.waiting} wait, ${IMAGE_QUEUE.waitingPerKey} per user, users in turn, ${seconds(IMAGE_QUEUE.patienceMs)}; ${LIMITS.imagePixelsBurst / 1e6} + ${LIMITS.imagePixelsPerMinute / 1e6}/min megapixels per user`,
+    `${IMAGE_TURNS.concurrency} at a time; ${IMAGE_TURNS.limits.total} wait, ${IMAGE_TURNS.limits.perFlow} per user, users in turn, ${seconds(IMAGE_TURNS.waitLimitMs)}; ${LIMITS.imagePixelsBurst / 1e6} + ${LIMITS.imagePixelsPerMinute / 1e6}/min megapixels per user`,
     '`busy`; `rate_limited` for the pixels',
   ],
   downloads: [

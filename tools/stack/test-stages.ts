@@ -77,7 +77,7 @@ export const STAGES: readonly TestStage[] = [
       },
     ],
   },
-  // in processes of their own: a socket that a spec leaves behind ends with them
+  // for two cores: one process takes twice as long
   { ...jest('unit', 15, ['--maxWorkers=2']), lane: 'unit' },
   { ...jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   // More than there are cores: some of them wait for something to expire.

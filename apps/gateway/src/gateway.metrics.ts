@@ -143,9 +143,9 @@ export class GatewayMetrics {
         taken,
       );
     }
-    const waiting = { collect: (): number => images.queue.waiting };
+    const waiting = { collect: (): number => images.turns.queued };
     metrics.gauge('media_images_waiting', 'Images that wait to be worked on', waiting);
-    const refused = { collect: (): number => images.queue.refused };
+    const refused = { collect: (): number => images.turns.refused };
     metrics.gauge(
       'media_images_refused',
       'Images that found the queue full or slow, since the start',

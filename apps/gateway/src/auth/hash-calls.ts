@@ -5,6 +5,8 @@ import { FairTurns } from '@tidings/common/runtime/fair-turns';
 const CONCURRENCY = 24;
 /** How many may wait: in all, of a network, of one network for one account; more are `busy`. */
 const WAITING = { total: 600, perNetwork: 200, perFlow: 64 };
+/** A client that waited this long has given up, milliseconds. */
+const WAIT_LIMIT_MS = 2_500;
 
 /**
  * The way of calls that hash a password to storage. They take their time: a flood of them must neither
@@ -15,7 +17,12 @@ export class HashCalls {
 
   constructor() {
     const detail = 'Too many people log in or register right now';
-    this.turns = new FairTurns({ concurrency: CONCURRENCY, limits: WAITING, detail });
+    this.turns = new FairTurns({
+      concurrency: CONCURRENCY,
+      limits: WAITING,
+      waitLimitMs: WAIT_LIMIT_MS,
+      detail,
+    });
   }
 
   /** Calls that wait for their turn, and that were refused so far. */

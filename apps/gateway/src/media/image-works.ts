@@ -1,16 +1,21 @@
 import { LIMITS } from '@tidings/common/contracts/limits';
-import { FairQueue } from '../domain/fair-queue';
+import { FairTurns } from '@tidings/common/runtime/fair-turns';
 import type { ImageType } from '../domain/media-type';
 import { PixelBudget } from './pixel-budget';
 import type { CleanImage, ImageTarget } from './image-codec';
 import type { ImageWorker } from './image-process';
 
-/** One image at a time. Those that wait lie on the disk, up to 10 MiB each. */
-export const IMAGE_QUEUE = { atOnce: 1, waiting: 64, waitingPerKey: 4, patienceMs: 30_000 };
+/** One image at a time. Those that wait lie on the disk, up to 10 MiB each; each user is a line of its own. */
+export const IMAGE_TURNS = {
+  concurrency: 1,
+  limits: { total: 64, perNetwork: 4, perFlow: 4 },
+  waitLimitMs: 30_000,
+  detail: 'Too many images wait at the moment',
+};
 
 /** Work on images: its own queue, fair between users, and a budget of pixels for each of them. */
 export class ImageWorks {
-  readonly queue = new FairQueue(IMAGE_QUEUE);
+  readonly turns = new FairTurns(IMAGE_TURNS);
   private readonly budget: PixelBudget;
 
   constructor(
@@ -26,7 +31,7 @@ export class ImageWorks {
    * `rate_limited` when the user has had too many pixels lately: then none was decoded.
    */
   clean(userId: string, source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
-    return this.queue.run(userId, async () => {
+    return this.turns.take({ network: userId, account: userId }, async () => {
       this.budget.take(userId, await this.worker.measure(source));
       return this.worker.clean(source, type, target);
     });

@@ -13,6 +13,8 @@ const PARAMETERS = {
 const CONCURRENCY = 2;
 /** How many may wait: in all, of a network, of one network for one account; more are `busy`. */
 const WAITING = { total: 300, perNetwork: 150, perFlow: 32 };
+/** A client that waited this long has given up, milliseconds. */
+const WAIT_LIMIT_MS = 2_500;
 /** Work of no client: the seed's. */
 const NOBODY: Flow = { network: '', account: '' };
 
@@ -26,7 +28,10 @@ export class PasswordHasher {
 
   constructor(clock: () => number = () => performance.now()) {
     const detail = 'Too many people log in or register right now';
-    this.turns = new FairTurns({ concurrency: CONCURRENCY, limits: WAITING, detail }, clock);
+    this.turns = new FairTurns(
+      { concurrency: CONCURRENCY, limits: WAITING, waitLimitMs: WAIT_LIMIT_MS, detail },
+      clock,
+    );
     this.dummy = hash('the password of nobody', PARAMETERS);
   }
 

@@ -1,9 +1,17 @@
 import { TidingsError } from '../contracts/errors';
 import { FairQueue, type Flow, type QueueLimits } from './fair-queue';
 
-/** Whoever waited this long has given up: its work is not begun any more, in milliseconds. */
-const WAIT_LIMIT_MS = 2_500;
 const RETRY_AFTER_MS = 2_000;
+
+export interface FairTurnsOptions {
+  /** Pieces of work that run at a time. */
+  concurrency: number;
+  limits: QueueLimits;
+  /** Whoever waited this long has given up: when its turn comes its work is not begun, in milliseconds. */
+  waitLimitMs: number;
+  /** `detail` of the `busy` that refuses; for people. */
+  detail: string;
+}
 
 interface Job {
   queuedAt: number;
@@ -19,8 +27,7 @@ export class FairTurns {
   private running = 0;
 
   constructor(
-    /** `detail` of the `busy` that refuses; for people. */
-    private readonly options: { concurrency: number; limits: QueueLimits; detail: string },
+    private readonly options: FairTurnsOptions,
     /** Monotonic milliseconds. */
     private readonly clock: () => number = () => performance.now(),
   ) {
@@ -55,7 +62,7 @@ export class FairTurns {
     while (this.running < this.options.concurrency) {
       const job = this.waiting.shift();
       if (!job) return;
-      if (this.clock() - job.queuedAt > WAIT_LIMIT_MS) this.refuse(job);
+      if (this.clock() - job.queuedAt > this.options.waitLimitMs) this.refuse(job);
       else job.run();
     }
   }

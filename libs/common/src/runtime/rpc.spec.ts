@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { z } from 'zod';
@@ -310,13 +310,16 @@ describe('internal calls', () => {
   });
 
   it('goes to another node when one hangs or is gone, and skips the hung one', async () => {
-    const hung: Server = createServer(() => undefined);
+    const held: Socket[] = [];
+    const hung: Server = createServer((socket) => held.push(socket));
     await new Promise<void>((resolve) => hung.listen(0, '127.0.0.1', resolve));
     const address = hung.address() as { port: number };
     const calls = client([`http://127.0.0.1:${address.port}`, url]);
     const began = performance.now();
     for (let n = 0; n < 6; n++) await expect(calls.call('echo', { n })).resolves.toEqual({ n });
     expect(performance.now() - began).toBeLessThan(900);
+    // it reads nothing, not even that its caller has gone
+    for (const socket of held) socket.destroy();
     hung.close();
   });
 
