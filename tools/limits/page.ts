@@ -2,6 +2,7 @@ import { MOST_CHANGES } from '../../apps/gateway/src/change/change.handler';
 import { MOST_CONVERSATIONS } from '../../apps/gateway/src/domain/typing-state';
 import { SEND_QUEUE } from '../../apps/gateway/src/gateway.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
+import { REFUSALS } from '../../apps/gateway/src/http/refusal-pace';
 import { OPEN_PER_CONNECTION, SLOW_CLIENTS } from '../../apps/gateway/src/http/slow-clients';
 import { IMAGE_TURNS } from '../../apps/gateway/src/media/image-works';
 import { READERS, UPLOADS } from '../../apps/gateway/src/media/media.parts';
@@ -138,7 +139,8 @@ A body or frame above its bound is refused before it is read to its end (413; a 
 longer than its answer may be ends earlier and says so (\`cursor\`, \`more\`); an answer of \`sync\` ends
 at 2 MiB with \`complete: false\`, but never within the changed messages of its first conversation: only that can make it longer.
 Beside its own rate every call counts for \`${rate('request')}\`, every frame for \`${rate('frame')}\`: who sends more frames is
-closed (4029), all else is \`rate_limited\`.
+closed (4029), all else is \`rate_limited\`. A user or an address is told so of ${REFUSALS.atOnce} calls at once and ${REFUSALS.perSecond} a second; more wait, and what
+would wait longer than ${seconds(REFUSALS.mostWaitMs)} is cut, as is all above ${REFUSALS.mostWaiting} that wait.
 
 ## Calls
 

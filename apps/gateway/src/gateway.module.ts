@@ -37,6 +37,7 @@ import { OpenCallsGuard } from './http/open-calls.guard';
 import { PasswordController } from './http/password.controller';
 import { PresenceController } from './http/presence.controller';
 import { ReceiptsController } from './http/receipts.controller';
+import { RefusalPace } from './http/refusal-pace';
 import { describeService, ServiceController, ServiceDescription } from './http/service.controller';
 import { SyncController } from './http/sync.controller';
 import { TraceController } from './http/trace.controller';
@@ -83,6 +84,7 @@ export interface SharedParts {
   counts: SendCounts;
   media: MediaParts;
   openCalls?: OpenCallsGuard;
+  refusals?: RefusalPace;
   rates: UserRates;
 }
 
@@ -157,6 +159,7 @@ export class GatewayModule {
         value(UserDirectory, new UserDirectory(env.USER_DIRECTORY)),
         value(UserRates, parts.rates),
         value(ServiceDescription, describeService(ratesInForce(env), env.USER_DIRECTORY)),
+        value(RefusalPace, parts.refusals ?? new RefusalPace()),
         value(SigningKeys, keys),
         value(SharedAddresses, new SharedAddresses(env.SHARED_ADDRESSES)),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),

@@ -12,6 +12,7 @@ import { RouteKeeper } from './directory/route-keeper';
 import { ratesInForce, type GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
 import { OpenCallsGuard } from './http/open-calls.guard';
+import { RefusalPace } from './http/refusal-pace';
 import { costsOf } from './rates/user-rate.guard';
 import type { UserRates } from './rates/user-rates';
 import { ReceiptHandler } from './receipts/receipt.handler';
@@ -186,6 +187,7 @@ function connect(
       trace: makeTrace(context, stores, logs),
       counts,
       openCalls: new OpenCallsGuard((reason) => context.metrics.bounded.inc({ reason })),
+      refusals: new RefusalPace((reason) => context.metrics.bounded.inc({ reason })),
       presence: backends.presence,
     },
     ...logs,

@@ -8,6 +8,7 @@ import {
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
+import { RefusalPace } from './refusal-pace';
 import { SharedAddresses } from './shared-addresses';
 
 const AUTH_RATE = 'tidings:auth-rate';
@@ -78,15 +79,18 @@ export function addressRates(rates: { http: number; auth: number }): ThrottlerMo
 @Injectable()
 export class AddressRateGuard extends ThrottlerGuard {
   @Inject(SharedAddresses) private readonly shared!: SharedAddresses;
+  @Inject(RefusalPace) private readonly refusals!: RefusalPace;
 
   protected override shouldSkip(context: ExecutionContext): Promise<boolean> {
     return Promise.resolve(this.shared.has(context.switchToHttp().getRequest<Request>().ip));
   }
 
-  protected override throwThrottlingException(
-    _context: ExecutionContext,
+  protected override async throwThrottlingException(
+    context: ExecutionContext,
     detail: { timeToBlockExpire: number },
   ): Promise<void> {
+    const { ip = '' } = context.switchToHttp().getRequest<Request>();
+    await this.refusals.turn(ip, context);
     throw new TidingsError('rate_limited', { retryAfterMs: detail.timeToBlockExpire * 1000 });
   }
 }

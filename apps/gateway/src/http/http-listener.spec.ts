@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { eventually } from '../../../../test/support/eventually';
 import { ask, LOGIN, startLoggedIn } from '../testing/asking';
 import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
+import { REFUSALS } from './refusal-pace';
 
 let gateway: FakeGateway;
 
@@ -174,6 +175,16 @@ describe('rates per address', () => {
     for (let i = 0; i < 4; i++) others.push((await ask(limited, 'GET', '')).status);
     expect(others).toEqual([200, 200, 200, 429]);
     await limited.app.close();
+  });
+
+  it('cuts off whoever goes on asking', async () => {
+    const limited = await startFakeGateway({ env: { HTTP_RATE_PER_MINUTE: '1' } });
+    const calls = Array.from({ length: 60 }, async () => (await ask(limited, 'GET', '')).status);
+    const outcomes = await Promise.all(calls.map((call) => call.catch(() => 'cut')));
+    await limited.app.close();
+    const told = outcomes.filter((outcome) => outcome === 429).length;
+    expect(told).toBeGreaterThanOrEqual(REFUSALS.atOnce);
+    expect(outcomes.filter((outcome) => outcome === 'cut').length).toBeGreaterThan(0);
   });
 
   it('counts the address that a trusted proxy names', async () => {

@@ -23,7 +23,8 @@ export type BoundReason =
   | 'pipelined'
   | 'too_many_calls'
   | 'connections'
-  | 'address_connections';
+  | 'address_connections'
+  | 'refused_often';
 
 /**
  * Middleware that ends what slow clients hold: a request that was answered before its body came, an

@@ -73,6 +73,16 @@ describe('ImageProcess', () => {
     expect(await images.measure('pid')).not.toBe(pid);
   });
 
+  it('ends a process that hangs', async () => {
+    const program = join(dir, 'program.js');
+    const impatient = new ImageProcess(program, 1_000);
+    const pid = await impatient.measure('pid');
+    expect(await codeOf(impatient.measure('hang'))).toEqual(['unsupported_media', 422]);
+    await eventually(() => expect(isAlive(pid)).toBe(false));
+    expect(await impatient.measure('pid')).not.toBe(pid);
+    impatient.stop();
+  });
+
   it('answers when the program cannot be started', async () => {
     const none = new ImageProcess(join(dir, 'none.js'));
     expect(await codeOf(none.measure('pid'))).toEqual(['busy', 503]);

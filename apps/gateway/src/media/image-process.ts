@@ -1,13 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { isErrorCode, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
 import type { ImageType } from '../domain/media-type';
 import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
 
 /** Argument with which this program works on images instead of being a gateway. */
 export const IMAGE_COMMAND = 'images';
-/** Work that takes longer has gone wrong: the process is ended, milliseconds. */
-const PATIENCE_MS = 60_000;
+/** Work that takes longer has gone wrong: the process is ended, milliseconds. Twice as long as the codec gives it. */
+const PATIENCE_MS = 45_000;
+/** Of its threads and, where the kernel shares time between sessions first, of its session. */
+const NICENESS = 10;
 /** Without work for this time the process ends, milliseconds. */
 const IDLE_MS = 60_000;
 
@@ -46,9 +49,14 @@ export class ImageProcess implements ImageWorker {
   private stopped = false;
   /** The process that runs now has answered something: it can. */
   private proven = false;
+  /** Its priority is set. */
+  private yields = false;
 
   /** `program`: what to run with {@link IMAGE_COMMAND}. */
-  constructor(private readonly program: string) {}
+  constructor(
+    private readonly program: string,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   measure(source: string): Promise<number> {
     return this.ask({ do: 'measure', source }) as Promise<number>;
@@ -67,8 +75,9 @@ export class ImageProcess implements ImageWorker {
     if (this.stopped) return Promise.reject(new TidingsError('unavailable'));
     const id = this.nextId++;
     const child = this.running();
+    this.yields ||= yieldToOthers(child);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+      const timer = setTimeout(() => child.kill('SIGKILL'), this.patienceMs);
       this.asked.set(id, { resolve, reject, timer });
       child.send({ id, ...work }, (error) => {
         if (error) this.settle({ id, error: away() });
@@ -82,13 +91,15 @@ export class ImageProcess implements ImageWorker {
     if (this.child) return this.child;
     const child = fork(this.program, [IMAGE_COMMAND], {
       execArgv: [],
+      // A session of its own, so that it can have its own share of the processor's time.
+      detached: true,
       // Nothing of what this process knows.
       env: {},
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child = child;
     this.proven = false;
-    yieldToOthers(child);
+    this.yields = false;
     child.on('message', (reply) => {
       this.proven = true;
       this.settle(reply as Reply);
@@ -130,7 +141,7 @@ export class ImageProcess implements ImageWorker {
 export function serveImages(): void {
   const codec = new ImageCodec();
   process.on('disconnect', () => process.exit(0));
-  // The signals of a terminal are for the gateway: it ends this process when it has.
+  // Whoever ends all processes of a service means the gateway: this one ends with it.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
   process.on('message', (question: Question) => {
     const { id } = question;
@@ -166,11 +177,19 @@ function undecodable(): NonNullable<Reply['error']> {
   return { code: 'unsupported_media', detail: 'The image cannot be decoded', status: 422 };
 }
 
-function yieldToOthers({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
+/**
+ * Lowers its priority. Linux shares time between sessions first where it groups tasks by them
+ * (sched(7), autogroup): there the niceness of a process counts within its session only, and the session
+ * has one of its own. False: try again later, since the kernel takes one such change in 100 ms.
+ */
+function yieldToOthers({ pid }: ChildProcess): boolean {
+  if (pid === undefined) return true;
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // It has ended already, or the system does not allow it: then it works with what is given.
+    setPriority(pid, NICENESS);
+    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(NICENESS));
+    return true;
+  } catch (error) {
+    // It has ended already, or the system does not do it: then it works with what is given.
+    return (error as NodeJS.ErrnoException).code !== 'EAGAIN';
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@tidings/common/contracts/limits';
 import type { Request } from 'express';
 import type { Principal } from '../auth/principal';
+import { RefusalPace } from '../http/refusal-pace';
 import { UserRates } from './user-rates';
 
 /** A call as {@link CALL_RATES} names it. */
@@ -38,13 +39,22 @@ function peopleIn(body: unknown): number {
 /** Refuses what a user or a device asks for too often. Stands behind the check of the token. */
 @Injectable()
 export class UserRateGuard implements CanActivate {
-  constructor(private readonly rates: UserRates) {}
+  constructor(
+    private readonly rates: UserRates,
+    private readonly refusals: RefusalPace,
+  ) {}
 
   /** Throws `rate_limited`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request & { user?: Principal }>();
     const costs = costsOf(callOf(request), request.body);
-    if (request.user) await this.rates.require(request.user, costs);
+    if (!request.user) return true;
+    try {
+      await this.rates.require(request.user, costs);
+    } catch (error) {
+      await this.refusals.turn(request.user.userId, context);
+      throw error;
+    }
     return true;
   }
 }
