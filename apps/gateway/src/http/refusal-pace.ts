@@ -5,10 +5,11 @@ import type { BoundReason } from './slow-clients';
 
 /** How fast somebody who is above a rate is told so. */
 export const REFUSALS = {
-  atOnce: 20,
-  perSecond: 10,
+  /** Somebody's requests that were all made at once are answered. */
+  atOnce: 250,
+  perSecond: 20,
   /** A refusal that would wait longer is not told: its connection is cut, milliseconds. */
-  mostWaitMs: 2_000,
+  mostWaitMs: 10_000,
   /** Refusals that may wait, of everybody together. */
   mostWaiting: 2_000,
 };

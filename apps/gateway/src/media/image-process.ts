@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { isErrorCode, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
 import type { ImageType } from '../domain/media-type';
 import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
@@ -9,8 +9,10 @@ import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
 export const IMAGE_COMMAND = 'images';
 /** Work that takes longer has gone wrong: the process is ended, milliseconds. Twice as long as the codec gives it. */
 const PATIENCE_MS = 45_000;
-/** Of its threads and, where the kernel shares time between sessions first, of its session. */
-const NICENESS = 10;
+/** So much nicer than this process it is; its session too, where the kernel shares time between sessions first. */
+const NICER = 10;
+/** The highest niceness. */
+const NICEST = 19;
 /** Without work for this time the process ends, milliseconds. */
 const IDLE_MS = 60_000;
 
@@ -185,8 +187,8 @@ function undecodable(): NonNullable<Reply['error']> {
 function yieldToOthers({ pid }: ChildProcess): boolean {
   if (pid === undefined) return true;
   try {
-    setPriority(pid, NICENESS);
-    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(NICENESS));
+    setPriority(pid, Math.min(getPriority() + NICER, NICEST));
+    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(NICER));
     return true;
   } catch (error) {
     // It has ended already, or the system does not do it: then it works with what is given.

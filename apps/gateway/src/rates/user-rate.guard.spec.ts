@@ -1,7 +1,8 @@
 import type { Express } from 'express';
 import { CALL_RATES, LIMITS, RATES, type RateName } from '@tidings/common/contracts/limits';
 import { ask, GRANT, GROUP, LOGIN, OTHER_ID, startLoggedIn } from '../testing/asking';
-import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
+import { startFakeGateway, USER_ID, type FakeGateway } from '../testing/fake-gateway';
+import { RefusalPace } from '../http/refusal-pace';
 import { costsOf } from './user-rate.guard';
 
 /** Not an endpoint of HTTP: the upgrade. */
@@ -85,6 +86,7 @@ describe('UserRateGuard', () => {
       const token = String(login.body['accessToken']);
       const [method, path] = call.split(' ') as [string, string];
       const url = path.replace('/v1', '').replace(/:\w+/g, OTHER_ID);
+      const refusals = jest.spyOn(gateway.app.get(RefusalPace), 'turn');
       const body = method === 'GET' ? undefined : CONVERSATION;
       const first = await ask(gateway, method, url, { body, token });
       expect([call, first.status]).not.toEqual([call, 429]);
@@ -92,6 +94,7 @@ describe('UserRateGuard', () => {
       expect([call, again.status]).toEqual([call, 429]);
       expect(Number(again.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(gateway.refused).toEqual([name]);
+      expect(refusals.mock.calls.map(([who]) => who)).toEqual([USER_ID]);
       const { app } = gateway;
       await app.close();
     }
