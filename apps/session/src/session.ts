@@ -1,4 +1,3 @@
-import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import { STORAGE_RPC } from '@tidings/common/contracts/internal';
@@ -17,9 +16,9 @@ import { WindowCopies } from '@tidings/common/redis/window-copies';
 import { containServer } from '@tidings/common/runtime/contained-server';
 import { Defects } from '@tidings/common/runtime/defects';
 import { CallWatch } from '@tidings/common/runtime/call-watch';
-import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import type { Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
-import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
+import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { RpcClient } from '@tidings/common/runtime/rpc-client';
@@ -36,7 +35,6 @@ import { RoutingTimes } from './routing/routing-times';
 import { WindowKeeper } from './routing/window-keeper';
 import { WindowOffsets } from './routing/window-offsets';
 import type { SessionEnv } from './session.env';
-import { SessionModule } from './session.module';
 import { TypingRouter } from './typing/typing-router';
 import { TypingPushMetrics } from './typing/typing.metrics';
 
@@ -59,6 +57,10 @@ const HEARTBEAT_MS = 200;
 const CONCURRENT_PARTITIONS = 8;
 /** The same for typing: nobody waits for that fetch, but it comes with the first record. */
 const TYPING_WAIT_MS = 500;
+
+/** How long all else of a start waits for the partitions' windows, and how often it looks, milliseconds. */
+const CAUGHT_UP_WITHIN_MS = 1_000;
+const CAUGHT_UP_LOOK_MS = 10;
 
 /** What a session process is made of; given by `main`, or by a test. */
 export interface SessionOptions {
@@ -134,8 +136,8 @@ export class Session {
   }
 
   /**
-   * The start order; stopping is its reverse. The groups are joined before there is a listener: while
-   * this starts, nobody is pushed anything.
+   * The start order; stopping is its reverse. Messages come first, and neither the other groups nor the
+   * listener (whose code is loaded then) take time from them: until then nobody is pushed anything.
    */
   steps(): Step[] {
     return [
@@ -191,30 +193,38 @@ export class Session {
     return specs.filter(({ name }) => read.includes(name));
   }
 
-  /** Joins the groups, messages first. */
+  /** Joins the group of the messages; the others when these flow. */
   private async consume(): Promise<void> {
     if (!this.log) throw new Error('consuming starts behind the state of the log');
     const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis));
-    this.strategy = this.routing(this.log, deliveries);
+    const { strategy, router } = this.routing(this.log, deliveries);
+    this.strategy = strategy;
     this.receipts = this.receiptPushes(deliveries);
     this.typing = this.typingPushes(deliveries);
-    await this.strategy.start();
+    await strategy.start();
+    await this.caughtUp(() => strategy.isReady() && router.isCaughtUp());
     await Promise.all([this.receipts.start(), this.typing.start()]);
+  }
+
+  /** Waits for a moment until the windows of the partitions are filled. */
+  private async caughtUp(isSo: () => boolean): Promise<void> {
+    const end = performance.now() + CAUGHT_UP_WITHIN_MS;
+    while (!isSo()) {
+      if (performance.now() > end || this.stopping) return;
+      await delay(CAUGHT_UP_LOOK_MS);
+    }
+    this.options.timeline?.done('caught up');
   }
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const app = await NestFactory.create<NestExpressApplication>(SessionModule, {
-      logger: nestLogger(logger),
-      bodyParser: false,
-    });
-    this.app = app;
-    mountHealth(app, { readiness, metrics, calls: this.calls });
-    await app.listen(env.PORT, env.HOST);
-    containServer(app.getHttpServer(), this.defects);
+    const { openHealthListener } = await import('@tidings/common/runtime/health-listener.js');
+    const at = { host: env.HOST, port: env.PORT, logger };
+    this.app = await openHealthListener(at, { readiness, metrics, calls: this.calls });
+    containServer(this.app.getHttpServer(), this.defects);
   }
 
-  private routing(log: LogState, deliveries: Deliveries): LogConsumerStrategy {
+  private routing(log: LogState, deliveries: Deliveries) {
     const { metrics, logger } = this.options;
     const figures = new RoutingMetrics(metrics);
     const strategy: LogConsumerStrategy = this.consumer({
@@ -246,12 +256,9 @@ export class Session {
       defects: this.defects,
       metrics: figures,
       pushed: () => this.options.timeline?.done('first push'),
-      caughtUp: () => {
-        if (strategy.isReady()) this.options.timeline?.done('caught up');
-      },
       logger,
     });
-    return strategy;
+    return { strategy, router };
   }
 
   /** Pushes of watermarks. Missing ones are made up by syncs, so a hole stops nothing. */

@@ -42,8 +42,6 @@ export interface RouterParts {
   logger: Logger;
   /** Told of each batch of which something was pushed. */
   pushed?(): void;
-  /** Told of each batch when the windows of all partitions that were assigned so far are filled. */
-  caughtUp?(): void;
 }
 
 /** A batch can not be routed now; it is tried again. */
@@ -127,6 +125,11 @@ export class Router {
     return state;
   }
 
+  /** Whether the windows of all partitions that were assigned so far are filled. */
+  isCaughtUp(): boolean {
+    return [...this.partitions.values()].every(({ state }) => state.next >= state.liveFrom);
+  }
+
   /** Ends a partition; its state is kept for a moment. */
   revoked(partition: number): void {
     const assigned = this.partitions.get(partition);
@@ -187,7 +190,6 @@ export class Router {
     }
     this.noteTime(batch, state);
     if (pushes.length > 0) this.parts.pushed?.();
-    if (this.isCaughtUp()) this.parts.caughtUp?.();
     const { metrics } = this.parts;
     metrics.appended(delivery.results, delivery.pushes);
     const oldest = pushes[0]?.entry.recordedAtMs;
@@ -200,11 +202,6 @@ export class Router {
       latencyMs: oldest === undefined ? null : Math.max(0, Date.now() - oldest),
       durationMs: performance.now() - began,
     });
-  }
-
-  private isCaughtUp(): boolean {
-    for (const { state } of this.partitions.values()) if (state.next < state.liveFrom) return false;
-    return true;
   }
 
   private noteTime({ partition, firstOffset, nextOffset }: LogBatch, state: PartitionState): void {

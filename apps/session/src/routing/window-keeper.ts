@@ -1,13 +1,10 @@
 import type { WindowCopies } from '@tidings/common/redis/window-copies';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { PartitionState } from '../domain/partition-state';
 import { fillFrom } from '../domain/window-fill';
 import { decodeSegment, encodeSegment } from '../domain/window-segment';
 
 /** How often segments are handed over, in milliseconds: what is younger is read from the log. */
 const FLUSH_MS = 1_000;
-/** How long a new assignment waits for copies, in milliseconds; then it reads the log. */
-const READ_WITHIN_MS = 500;
 
 /**
  * Keeps copies of what routing remembers in Redis, so that the next owner of a partition need not read
@@ -51,13 +48,14 @@ export class WindowKeeper {
 
   /**
    * Fills a new state as far as there are copies; `high`: the end of the log. Returns how many entries
-   * were taken. Never rejects.
+   * were taken. Never rejects. Waits as long as Redis takes, 2 s at most: without it nothing can be pushed
+   * anyway.
    */
   async fill(state: PartitionState, high: bigint): Promise<number> {
     if (state.next >= state.liveFrom) return 0;
     const of = { epoch: this.epoch, partition: state.partition };
     try {
-      const read = await within(this.copies.read(of), READ_WITHIN_MS);
+      const read = await this.copies.read(of);
       const segments = read.map(decodeSegment).filter((one) => one !== null);
       // of a log that has lost its end: other records will stand there
       if (segments.some(({ next }) => next > high)) {
