@@ -13,9 +13,8 @@ const WARM_UP_MS = 5_000;
 const APART_MS = 8_000;
 /** How long an instance hangs that is not dead, milliseconds: longer than its lease and its session timeout. */
 const HANGS_MS = 10_000;
-/** Of the silences after the kills, milliseconds. A session timeout is 6 000. */
-const MOST_MEDIAN_MS = 1_500;
-const MOST_MS = 3_000;
+/** Each silence, milliseconds, on a machine that does nothing else. A session timeout is 6 000. */
+const MOST_MS = 1_500;
 /** How long a hung instance counts as alive, milliseconds (libs/common/src/peers/peers.ts). */
 const LEASE_MS = 2_000;
 
@@ -78,7 +77,6 @@ describe.each(CASES)('kill -9 of session: $name', ({ name, sessions, supervised 
       worstMs: sorted.at(-1),
     });
     await nothingIsWrong(run, { sends: PER_SECOND * seconds, enough: ENOUGH });
-    expect(report.medianMs).toBeLessThanOrEqual(MOST_MEDIAN_MS);
     expect(report.worstMs).toBeLessThanOrEqual(MOST_MS);
   }, 600_000);
 });
