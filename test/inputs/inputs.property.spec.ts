@@ -1,6 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { JwtService } from '@nestjs/jwt';
+import express, { type Request } from 'express';
 import fc from 'fast-check';
 import { z } from 'zod';
 import {
@@ -19,21 +21,31 @@ import {
   registerBody,
   signedMediaQuery,
 } from '@tidings/common/contracts/http';
-import { uuidV7Time } from '@tidings/common/contracts/ids';
+import { uuid, uuidV7Time } from '@tidings/common/contracts/ids';
 import { PRESENCE_RPC, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { TOPICS } from '@tidings/common/contracts/topics';
 import { readReceipts } from '@tidings/common/kafka/receipt-batch';
 import { decodeRecord, encodeHeaders, type LogRecord } from '@tidings/common/kafka/record';
 import { decodeInbox, encodeInbox } from '@tidings/common/redis/inbox-codec';
 import { decodeRoute } from '@tidings/common/redis/routes';
+import { clientNetwork } from '@tidings/common/runtime/client-network';
 import { CallJudge, signCall } from '@tidings/common/runtime/credentials';
 import { safeFields, safeText } from '@tidings/common/runtime/log-safety';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
-import { accessClaims, SigningKeys } from '../../apps/gateway/src/auth/access-tokens';
+import {
+  accessClaims,
+  ALGORITHM,
+  AUDIENCE,
+  ISSUER,
+  SigningKeys,
+} from '../../apps/gateway/src/auth/access-tokens';
+import { JwtStrategy } from '../../apps/gateway/src/auth/jwt.strategy';
+import type { SessionGate } from '../../apps/gateway/src/auth/session-gate';
 import { matchesEtag, readRange } from '../../apps/gateway/src/domain/byte-range';
 import { declaredType, sniffImage } from '../../apps/gateway/src/domain/media-type';
 import { isAllowedOrigin } from '../../apps/gateway/src/domain/origins';
 import { readOffer } from '../../apps/gateway/src/domain/subprotocols';
+import { SharedAddresses } from '../../apps/gateway/src/http/shared-addresses';
 import { MediaUrls } from '../../apps/gateway/src/media/media-urls';
 import { refusalFrameText } from '../../apps/gateway/src/socket/server-frames';
 import { spooledMessage } from '../../apps/gateway/src/spool/spooled-message';
@@ -101,6 +113,27 @@ function holdsOfText(
     fc.property(one, ({ sample, changes }) => {
       cases++;
       check(mutatedText(sample, changes));
+    }),
+    { numRuns: MOST || runs, ...REPLAY },
+  );
+}
+
+/** Claims are an object: only who has the key could sign anything else. */
+function objectOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : { sub: value };
+}
+
+/** The same for checks that take time. */
+async function holdsOfTextLater(
+  samples: readonly string[],
+  runs: number,
+  check: (text: string) => Promise<void>,
+): Promise<void> {
+  const one = fc.record({ sample: fc.constantFrom(...samples), changes: textMutations });
+  await fc.assert(
+    fc.asyncProperty(one, async ({ sample, changes }) => {
+      cases++;
+      await check(mutatedText(sample, changes));
     }),
     { numRuns: MOST || runs, ...REPLAY },
   );
@@ -297,6 +330,7 @@ describe('records of the log', () => {
     }
     for (const { frame } of draft.route(NOW)) expect(frame).not.toContain('\n');
     draft.commit(8n);
+    for (const { error } of draft.setAside) throw error;
   }
 
   it.each(TYPES.map(({ topic, type, schema }) => [type, topic, schema] as const))(
@@ -401,6 +435,65 @@ describe('what clients hand back', () => {
     const token = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: ID })}.${'A'.repeat(43)}`;
     holdsOfText([token, ''], 2_000, (text) => keys.keyOf(text));
   });
+
+  describe('as access token, through passport', () => {
+    const keys = new SigningKeys('x'.repeat(32));
+    const gate = { require: () => Promise.resolve() } as unknown as SessionGate;
+    const strategy = new JwtStrategy(keys, gate, { used: () => undefined } as never);
+    const jwt = new JwtService();
+    const signing = { algorithm: ALGORITHM, secret: 'x'.repeat(32) } as const;
+    const claims = {
+      ...{ iss: ISSUER, aud: AUDIENCE, sub: ID, did: ID, gen: 1, seq: 1 },
+      ...{ iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 },
+    };
+    const good = jwt.sign(claims, signing);
+
+    /** What becomes of a request with this header: its principal, or the typed refusal. */
+    const judged = (authorization: string): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const run = Object.assign(Object.create(strategy) as typeof strategy, {
+          success: resolve,
+          fail: () => resolve(null),
+          error: (error: unknown) => {
+            if (error instanceof TidingsError) resolve(null);
+            else reject(error as Error);
+          },
+        });
+        (run as unknown as { authenticate(request: object): void }).authenticate({
+          headers: { authorization },
+        });
+      });
+
+    it('no other text than the one that was signed is taken', async () => {
+      const principal = { userId: ID, deviceId: ID, generation: 1 };
+      expect(await judged(`Bearer ${good}`)).toEqual(principal);
+      await holdsOfTextLater(
+        [`Bearer ${good}`, `bearer ${good}`, 'Bearer ..', ''],
+        2_000,
+        async (text) => {
+          if ((await judged(text)) !== null) expect(text.split(/\s+/)[1]).toBe(good);
+        },
+      );
+    });
+
+    it('claims of any shape are taken or refused, typed, though their signature is right', async () => {
+      const one = fc.record({ changes: mutations });
+      await fc.assert(
+        fc.asyncProperty(one, async ({ changes }) => {
+          cases++;
+          const payload = Buffer.from(
+            JSON.stringify({ ...claims, ...objectOf(mutated(claims, changes)) }),
+          );
+          const head = Buffer.from(JSON.stringify({ alg: ALGORITHM, typ: 'JWT' }));
+          const signed = `${head.toString('base64url')}.${payload.toString('base64url')}`;
+          const mac = createHmac('sha256', signing.secret).update(signed).digest('base64url');
+          const taken = (await judged(`Bearer ${signed}.${mac}`)) as { userId: string } | null;
+          if (taken !== null) expect(uuid.safeParse(taken.userId).success).toBe(true);
+        }),
+        { numRuns: MOST || 2_000, ...REPLAY },
+      );
+    });
+  });
 });
 
 describe('headers', () => {
@@ -431,6 +524,37 @@ describe('headers', () => {
       decodeRoute('u', 'd', text);
     });
   });
+
+  it.each<[string, number | string[]]>([
+    ['hops', 1],
+    ['more hops than there are', 5],
+    ['networks', ['loopback', '10.0.0.0/8', 'fc00::/7']],
+  ])(
+    'X-Forwarded-For with trusted %s: an address, or any text that counts as one',
+    (_name, trusted) => {
+      const app = express();
+      app.set('trust proxy', trusted);
+      const shared = new SharedAddresses(['10.0.0.0/8', 'fc00::/7']);
+      const samples = [
+        '203.0.113.7',
+        '203.0.113.7, 10.0.0.1, ::ffff:10.0.0.2',
+        '2001:db8::7, fe80::1%eth0, ::1',
+        '[2001:db8::7]:443, unknown, _hidden',
+        '',
+      ];
+      holdsOfText(samples, 2_000, (text) => {
+        const request = Object.create(app.request) as Request;
+        Object.assign(request, {
+          ...{ app, headers: { 'x-forwarded-for': text } },
+          ...{ socket: { remoteAddress: '127.0.0.1' }, connection: { remoteAddress: '127.0.0.1' } },
+        });
+        const { ip } = request;
+        expect(['string', 'undefined']).toContain(typeof ip);
+        expect(clientNetwork(ip).length).toBeLessThanOrEqual(text.length + 64);
+        expect(typeof shared.has(ip)).toBe('boolean');
+      });
+    },
+  );
 
   it('of internal calls', () => {
     const call = { path: '/internal/x', body: '{}' };
