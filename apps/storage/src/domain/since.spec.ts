@@ -20,9 +20,12 @@ const continuation = fc.record({
   mode: fc.constantFrom('since' as const, 'new' as const, 'listed' as const),
   target: list,
   carried: fc.array(
-    fc.record(
-      { prefix, have: fc.option(offset), seen: offset },
-      { requiredKeys: ['prefix', 'have'] },
+    fc.oneof(
+      fc.record(
+        { prefix, have: fc.option(offset), seen: fc.bigInt({ min: 1n, max: 2n ** 62n }) },
+        { requiredKeys: ['prefix', 'have'] },
+      ),
+      fc.record({ prefix, have: offset, reset: fc.constant(true as const) }),
     ),
     { maxLength: 20 },
   ),

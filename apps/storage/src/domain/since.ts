@@ -35,6 +35,8 @@ export interface Carried {
   have: bigint | null;
   /** Of the entries up to `have`, those changed up to this version are served; absent: none yet. */
   seen?: bigint;
+  /** What the client holds is to be dropped. */
+  reset?: true;
 }
 
 /** Characters of an id in {@link Carried.prefix}. */
@@ -61,8 +63,12 @@ export function encodeSince(sha256: Sha256, userId: string, since: Since): strin
   return fields.join('.');
 }
 
-function carriedText({ prefix, have, seen }: Carried): string {
+/** Versions of changes are above 0, so that 0 stands for a reset. */
+const RESET = 0n;
+
+function carriedText({ prefix, have, seen, reset }: Carried): string {
   const held = prefix + (have === null ? '' : have.toString(36));
+  if (reset) return `${held}:${RESET.toString(36)}`;
   return seen === undefined ? held : `${held}:${seen.toString(36)}`;
 }
 
@@ -100,7 +106,8 @@ function readContinuation(fields: string[], partitions: number): Continuation | 
     const seen = one[3] === undefined ? undefined : fromBase36(one[3]);
     // thirteen digits reach beyond what the database counts to
     if ((have ?? 0n) > MAX_POSITION || (seen ?? 0n) > MAX_POSITION) return null;
-    carried.push({ prefix: one[1]!, have, ...(seen !== undefined && { seen }) });
+    const rest = seen === RESET ? { reset: true as const } : seen !== undefined && { seen };
+    carried.push({ prefix: one[1]!, have, ...rest });
   }
   return { mode, target, carried, after: after === '!' ? null : after, delayed: kind.length > 1 };
 }

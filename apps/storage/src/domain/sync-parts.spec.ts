@@ -11,7 +11,7 @@ describe('cut to one answer', () => {
     candidate: {
       ...{ conversationId: idOf(n), partition: 0, from: 0n, have: BigInt(n) },
       ...{ seen: BigInt(n), upTo: 900n },
-      ...{ listed, fresh: false, another: false, digest: null },
+      ...{ listed, fresh: false, another: false, owedReset: null, digest: null },
     },
     ...{ state: cost > 0 ? 'behind' : 'same', above: BigInt(n), newest: cost, keep: cost },
     ...{ changed: false, half: false, more: false, cost },
@@ -46,6 +46,18 @@ describe('cut to one answer', () => {
     expect(served.length + left.length).toBe(CARRIED_MAX + 200);
     expect(served.reduce((sum, p) => sum + p.cost, 0)).toBeLessThanOrEqual(LIMITS.syncMessages);
     expect(served.filter((p) => p.keep === 1).every((p) => p.more)).toBe(true);
+  });
+
+  it('carries a reset that was left, until it is served', () => {
+    const left: Planned = { ...planned(4, 5, true), state: 'reset' };
+    const task = syncTask({ conversations: [] }, null);
+    const others = { ids: [], complete: true };
+    const owed = { prefix: idOf(4).slice(0, 8), have: 4n, reset: true };
+    expect(continuationOf(task, [left], others)).toEqual({ carried: [owed], after: null });
+    const candidate = { ...left.candidate, have: 0n, owedReset: 4n };
+    expect(continuationOf(task, [{ ...left, candidate }], others)).toEqual({
+      ...{ carried: [owed], after: null },
+    });
   });
 
   it('tells the next part what is left', () => {

@@ -57,15 +57,19 @@ export function continuationOf(
   const carry = task.mode === 'since' ? left.filter((p) => p.candidate.listed) : left;
   const carried = [
     ...halves.map(({ candidate, seen }) => toCarried({ ...candidate, seen })),
-    ...carry.map(({ candidate }) => toCarried(candidate)),
+    ...carry.map(({ candidate, state }) => toCarried(candidate, state === 'reset')),
   ];
   const after = task.mode === 'since' ? afterOf(task, unlisted, others) : null;
   return carried.length === 0 && after === null ? null : { carried, after };
 }
 
-function toCarried({ conversationId, fresh, another, from, have, seen }: Candidate): Carried {
+/** `reset`: the client's digest differs; what it says is not asked for again. */
+function toCarried(candidate: Candidate, reset = false): Carried {
+  const { conversationId, fresh, another, from, have, seen, owedReset } = candidate;
   const prefix = conversationId.slice(0, PREFIX_CHARS);
   if (fresh) return { prefix, have: null };
+  if (owedReset !== null) return { prefix, have: owedReset, reset: true };
+  if (reset && !another) return { prefix, have, reset: true };
   // Any position below what is visible says the same.
   if (another) return { prefix, have: from - 1n };
   return seen > have ? { prefix, have, seen } : { prefix, have };

@@ -28,6 +28,8 @@ export interface Listed {
   digest: string | null;
   /** Of the entries up to `have`, those changed up to this version were served; absent: `have`. */
   seen?: bigint;
+  /** An earlier part found that its digest differs. */
+  reset?: boolean;
 }
 
 /** Reads a request: its `since` (decoded; null when absent or useless) decides the mode. */
@@ -90,6 +92,8 @@ export interface Candidate {
   fresh: boolean;
   /** What the client holds is of an earlier membership. */
   another: boolean;
+  /** The client's `have` when an earlier part owes it a reset; else null. */
+  owedReset: bigint | null;
   digest: string | null;
 }
 
@@ -163,7 +167,10 @@ function candidate(
 ): Candidate {
   const begun = [m.created, m.joined, from + 1n].reduce((a, b) => (a > b ? a : b));
   const fresh = listed ? listed.have === null : bound === null || begun >= bound;
-  const wanted = listed ? (listed.have ?? from) : fresh ? from : bound! - 1n;
+  const owedReset = listed?.reset === true ? listed.have : null;
+  // nothing of what it holds counts
+  const wanted =
+    owedReset !== null ? from : listed ? (listed.have ?? from) : fresh ? from : bound! - 1n;
   const have = wanted > from ? wanted : from;
   const seen = listed?.seen ?? have;
   return {
@@ -176,6 +183,7 @@ function candidate(
     listed: listed !== null,
     fresh,
     another: listed?.have != null && listed.have > 0n && listed.have < from,
+    owedReset,
     digest: listed?.digest ?? null,
   };
 }
@@ -187,7 +195,10 @@ export interface Measured {
    * a conversation that is new to the client is served anyway.
    */
   above: number | null;
-  /** Entries up to `have` with a version above `seen`, counted up to one more than are served. */
+  /**
+   * Entries up to `have` with a version above `seen`, counted up to one more than are served; that also
+   * when fewer are too long together.
+   */
   changed: number;
   /**
    * Digest up to `have`, or its lines; null when there is nothing to compare. One that was kept has
@@ -206,7 +217,7 @@ export interface Planned {
   newest: number;
   /** … and those up to `above` that were changed, the ones changed first. */
   changed: boolean;
-  /** More entries were changed than one part takes: nothing else is served, and the rest is owed. */
+  /** More entries, or longer ones, were changed than one part takes: nothing else is served, and the rest is owed. */
   half: boolean;
   more: boolean;
   /** Of the newest ones, so many are kept; one more tells that there are more. */
@@ -238,7 +249,7 @@ export function planConversation(
     };
   }
   const differing = measured.changed === 0 && differs(sha256, candidate, measured, appliedBelow);
-  if (!fresh && (candidate.another || differing)) {
+  if (!fresh && (candidate.another || candidate.owedReset !== null || differing)) {
     const keep = LIMITS.syncFirstPerConversation;
     return {
       ...{ candidate, state: 'reset', above: from, newest: keep + 1, keep, cost: keep },
