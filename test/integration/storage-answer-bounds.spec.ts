@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import type { Content, Message } from '@tidings/common/contracts/content';
+import { SYNC_ANSWER_BYTES } from '@tidings/common/contracts/bounds';
 import type { Extras } from '@tidings/common/contracts/extras';
+import type { SyncRequest } from '@tidings/common/contracts/frames';
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { uuidv7 } from 'uuidv7';
-import { newUser, type RunningStorage, StorageFixture, type TestUser } from './storage-support';
+import {
+  newUser,
+  PARTITIONS,
+  type RunningStorage,
+  StorageFixture,
+  synced,
+  type TestUser,
+} from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 12);
@@ -176,6 +185,41 @@ describe('storage: every page is bounded in bytes', () => {
       }),
       { numRuns: RUNS, ...REPLAY },
     );
+  }, 120_000);
+
+  it('a sync: an answer ends at its bound, and all changes come, however large they are', async () => {
+    const content: Content = { kind: 'text', text: '\u0001'.repeat(LIMITS.textBytes) };
+    const history = Array.from({ length: 420 }, () => ({ content, extras: null }));
+    const positions = await write(group, history);
+    // all of them edited, the newest first
+    const above = BigInt(positions.at(-1)!);
+    await fixture.rows(
+      `UPDATE messages SET version = $2::int8 + $3::int8 - position WHERE conversation_id = $1`,
+      [group, String(above + 1n), String(above)],
+    );
+    await fixture.rows(
+      'UPDATE conversations SET last_position = $2, last_at = now() WHERE id = $1',
+      [group, String(above + 1_000n)],
+    );
+    const served = new Set<string>();
+    let request: SyncRequest = {
+      conversations: [{ conversationId: group, position: String(above) }],
+    };
+    let parts = 0;
+    for (let complete = false; !complete; parts++) {
+      const barrier = Array<string>(PARTITIONS).fill('0');
+      const bodies = await synced(one.rpc, { userId: ann.id, request, barrier });
+      const document = bodies.reduce((sum, body) => sum + bytesOf(body), 0);
+      expect(document).toBeLessThanOrEqual(SYNC_ANSWER_BYTES);
+      for (const { messages } of bodies.flatMap((body) => body.conversations)) {
+        for (const { position } of messages) served.add(position);
+      }
+      const end = bodies.at(-1)!;
+      complete = end.complete === true;
+      request = { since: end.since };
+    }
+    expect(served.size).toBe(history.length);
+    expect(parts).toBeGreaterThan(20);
   }, 120_000);
 
   it('a history of small messages still comes in pages of as many as were asked for', async () => {

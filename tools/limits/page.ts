@@ -137,7 +137,7 @@ where the work is done; \`test/docs/limits.spec.ts\` compares.
 
 A body or frame above its bound is refused before it is read to its end (413; a frame closes with 1009). A list that would be
 longer than its answer may be ends earlier and says so (\`cursor\`, \`more\`); an answer of \`sync\` ends
-at 2 MiB with \`complete: false\`, but never within the changed messages of its first conversation: only that can make it longer.
+at 2 MiB with \`complete: false\`.
 Beside its own rate every call counts for \`${rate('request')}\`, every frame for \`${rate('frame')}\`: who sends more frames is
 closed (4029), all else is \`rate_limited\`. A user or an address is told so of ${REFUSALS.atOnce} calls at once and ${REFUSALS.perSecond} a second; more wait, and what
 would wait longer than ${seconds(REFUSALS.mostWaitMs)} is cut, as is all above ${REFUSALS.mostWaiting} that wait.

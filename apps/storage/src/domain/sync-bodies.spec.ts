@@ -2,12 +2,12 @@ import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/f
 import { LIMITS } from '@tidings/common/contracts/limits';
 import { utf8Bytes } from '@tidings/common/contracts/text';
 import {
-  ANSWER_BYTES,
   answerLength,
   BODY_BYTES,
   type Draft,
   fitConversation,
   packBodies,
+  PARTS,
   sized,
 } from './sync-bodies';
 
@@ -103,8 +103,8 @@ describe('sync bodies', () => {
   it('bounds an answer in bytes, but serves at least one', () => {
     const of = (bytes: number) => ({ ...sized(conversation([])), bytes });
     expect(answerLength([])).toBe(0);
-    expect(answerLength([of(ANSWER_BYTES + 1)])).toBe(1);
-    expect(answerLength([of(ANSWER_BYTES), of(1)])).toBe(1);
+    expect(answerLength([of(PARTS.answer + 1)])).toBe(1);
+    expect(answerLength([of(PARTS.answer), of(1)])).toBe(1);
     expect(answerLength([of(10), of(10)])).toBe(2);
   });
 });

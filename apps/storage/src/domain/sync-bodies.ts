@@ -1,4 +1,5 @@
 import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
+import { SYNC_ANSWER_BYTES } from '@tidings/common/contracts/bounds';
 import { LIMITS } from '@tidings/common/contracts/limits';
 
 /** Room in a frame for what stands beside the conversations: type, ref, since. */
@@ -7,8 +8,13 @@ const FRAME_ROOM = LIMITS.sinceChars + 4 * 1024;
 export const BODY_BYTES = LIMITS.serverFrameBytes - FRAME_ROOM;
 /** Bytes of one conversation: it is never spread over frames. */
 export const CONVERSATION_BYTES = BODY_BYTES - 1024;
-/** Bytes of one whole answer; what comes behind goes into the next. */
-export const ANSWER_BYTES = 2 * 1024 * 1024;
+/** What parts of an answer may have, in bytes; tests make them small. */
+export const PARTS = {
+  /** Conversations of one whole answer; what comes behind goes into the next. */
+  answer: SYNC_ANSWER_BYTES - 64 * 1024,
+  /** Changed messages of one conversation; of more, the rest is owed. */
+  changed: 1024 * 1024,
+};
 
 /** A message of an answer: JSON, encoded once. */
 export interface MessageText {
@@ -92,12 +98,12 @@ export function sized(draft: Draft): Sized {
   return { text, bytes: Buffer.byteLength(text) };
 }
 
-/** How many of these conversations go into one answer; at least one. */
-export function answerLength(sized: readonly Sized[]): number {
-  let bytes = 0;
+/** How many of these conversations go into one answer beside what is `taken`, in bytes; at least one. */
+export function answerLength(sized: readonly Sized[], taken = 0): number {
+  let bytes = taken;
   for (let i = 0; i < sized.length; i++) {
     bytes += partsOf(sized[i]!).reduce((sum, part) => sum + part.bytes, 0);
-    if (i > 0 && bytes > ANSWER_BYTES) return i;
+    if (i > 0 && bytes > PARTS.answer) return i;
   }
   return sized.length;
 }

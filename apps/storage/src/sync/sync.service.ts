@@ -157,14 +157,18 @@ export class SyncService {
     const read = await this.repository.messages(sql, cut.served);
     const drafts = cut.served.map((p, i) => draftOf(p, measured.get(p.candidate)!, read[i]!));
     const fitted = cut.served.map((p, i) => fitConversation(drafts[i]!, String(p.above)));
-    const length = answerLength(fitted);
+    const ended = gone.map(goneConversation);
+    const length = answerLength(
+      fitted,
+      ended.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
     const left = [...cut.served.slice(length), ...cut.left];
     const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, read[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
     const end = this.end(sync, { applied, delayed, rest });
     return {
-      bodies: packBodies([...gone.map(goneConversation), ...fitted.slice(0, length)], end),
+      bodies: packBodies([...ended, ...fitted.slice(0, length)], end),
       delayed,
       counted: countedOf(userId, cut.served, drafts, measured),
     };

@@ -8,8 +8,9 @@ import {
 } from '../conversations/conversation-views.sql';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from '../conversations/kept-state.sql';
 import { PREFIX_CHARS } from '../domain/since';
+import { PARTS } from '../domain/sync-bodies';
 import { CHANGED_MAX } from '../domain/sync-plan';
-import { messageJson } from '../messages/message.mapper';
+import { messageBytes, messageJson } from '../messages/message.mapper';
 
 /** $1 user: the partitions of the user's conversations. */
 export const USER_PARTITIONS = {
@@ -91,10 +92,13 @@ export const MEASURE = {
       CASE WHEN k.even THEN 0 ELSE (SELECT count(*)::int FROM (SELECT 1 FROM messages x
         WHERE x.conversation_id = w.id AND x.position > w.have AND x.position <= w.up_to
           AND ${isAlive('x', 'now()')} LIMIT w.newest + 1) n) END AS above,
-      CASE WHEN k.even THEN 0 ELSE (SELECT count(*)::int FROM (SELECT 1 FROM messages x
-        WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
-          AND x.position > w.visible_from AND x.position <= w.have
-          AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) END AS changed,
+      CASE WHEN k.even THEN 0 ELSE (
+        SELECT CASE WHEN sum(n.bytes) > ${PARTS.changed} THEN ${CHANGED_MAX + 1}
+          ELSE count(*)::int END
+        FROM (SELECT ${messageBytes('x')} AS bytes FROM messages x
+          WHERE x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
+            AND x.position > w.visible_from AND x.position <= w.have
+            AND ${isAlive('x', 'now()')} LIMIT ${CHANGED_MAX + 1}) n) END AS changed,
       CASE WHEN w.compare AND k.even AND k.compares THEN c.digest END AS compared_digest,
       CASE WHEN w.compare AND NOT (k.even AND k.compares) THEN
         ${digestLines('w.id', { from: 'w.visible_from', upTo: 'w.have', at: '$2::timestamptz' })}
@@ -127,7 +131,7 @@ export const MEASURE = {
 const WANTED = `unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
     $7::int8[]) WITH ORDINALITY AS w (id, visible_from, above, up_to, newest, changed, seen, n)`;
 
-const NEWEST_OF_EACH = `(SELECT x.* FROM messages x
+const newestOfEach = (columns = 'x.*'): string => `(SELECT ${columns} FROM messages x
         WHERE x.conversation_id = w.id AND x.position > w.above AND x.position <= w.up_to
           AND ${isAlive('x', 'now()')} ORDER BY x.position DESC LIMIT w.newest)`;
 
@@ -137,19 +141,21 @@ export const SEPARATOR = '\u001e';
 /**
  * Aligned arrays: $1 ids, $2 from, $3 above, $4 up to, $5 newest at most, $6 whether changed ones,
  * too, $7 changes served up to. Messages of all, ascending in each; `n` tells whose, `fresh` whether
- * it is a new one. Of changed ones those changed first: one that is changed again meanwhile comes
- * again, behind the others.
+ * it is a new one. Of changed ones those changed first, as far as they fit, the very first in any case:
+ * one that is changed again meanwhile comes again, behind the others.
  */
 export const MESSAGES = {
   name: 'sync-messages',
   text: `SELECT w.n::int AS n, x.position > w.above AS fresh, x.version, ${messageJson('x')} AS text
     FROM ${WANTED} CROSS JOIN LATERAL (
-      ${NEWEST_OF_EACH}
+      ${newestOfEach('x.*, 0 AS bytes, 0 AS bytes_up_to')}
       UNION ALL
-      (SELECT x.* FROM messages x
-        WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
-          AND x.position > w.visible_from AND x.position <= w.above
-          AND ${isAlive('x', 'now()')} ORDER BY x.version LIMIT ${CHANGED_MAX})
+      (SELECT * FROM (SELECT x.*, sum(x.bytes) OVER (ORDER BY x.version ROWS UNBOUNDED PRECEDING)
+          FROM (SELECT x.*, ${messageBytes('x')} AS bytes FROM messages x
+            WHERE w.changed AND x.conversation_id = w.id AND x.version > 0 AND x.version > w.seen
+              AND x.position > w.visible_from AND x.position <= w.above
+              AND ${isAlive('x', 'now()')} ORDER BY x.version LIMIT ${CHANGED_MAX}) x
+        ) x WHERE x.sum <= ${PARTS.changed} OR x.sum = x.bytes)
     ) x ORDER BY w.n, x.position`,
 };
 
@@ -161,6 +167,6 @@ export const MESSAGES_NEWEST = {
   name: 'sync-messages-newest',
   text: `SELECT w.n::int AS n, t.texts FROM ${WANTED} CROSS JOIN LATERAL (
       SELECT string_agg(${messageJson('x')}, chr(${SEPARATOR.codePointAt(0)}) ORDER BY x.position)
-        AS texts FROM ${NEWEST_OF_EACH} x) t
+        AS texts FROM ${newestOfEach()} x) t
     WHERE t.texts IS NOT NULL ORDER BY w.n`,
 };

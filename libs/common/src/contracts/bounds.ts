@@ -38,11 +38,10 @@ const USERS = 64 * KIB;
 /** A message of the largest size with every character escaped; a `sync` of all that may be listed. */
 const CONTENT = 128 * KIB;
 /**
- * Bytes of one answer of `sync` in all, whichever way it comes: 2 MiB, and what one conversation brings
- * in which 400 messages of the largest size were changed. Over a socket it comes in frames, each with
- * its own bound.
+ * Bytes of one answer of `sync` in all, whichever way it comes. Over a socket it comes in frames, each
+ * with its own bound.
  */
-export const SYNC_ANSWER_BYTES = 44 * KIB * KIB;
+export const SYNC_ANSWER_BYTES = 2 * KIB * KIB;
 
 const json = (request: number, ...places: Place[]): CallBounds => ({
   request,
