@@ -32,11 +32,13 @@ describe.each(['shared', 'own'])('counts of password guesses: %s', (kind) => {
     account: of,
     deviceId,
     network: 'home',
+    guessId: null,
   });
   const from = (of: string, network: string): Attempt => ({
     account: of,
     deviceId: null,
     network,
+    guessId: null,
   });
   /** What so many attempts in a row come to: `+` taken, `-` refused. */
   const row = async (store: GuessStore, attempt: Attempt, count: number): Promise<string> => {
@@ -77,6 +79,21 @@ describe.each(['shared', 'own'])('counts of password guesses: %s', (kind) => {
     expect(await row(store, from(ann, 'n2'), 3)).toBe('+++');
     expect(await row(store, from(ann, 'n3'), 1)).toBe('-');
     expect(await row(store, from(ann, 'n1'), 4)).toBe('+++-');
+  });
+
+  it('counts one that comes again once, and gives it back once', async () => {
+    const [store, ann] = [make(), account()];
+    const again = { ...from(ann, 'n1'), guessId: randomUUID() };
+    expect(await row(store, again, 4)).toBe('++++');
+    expect(await row(store, from(ann, 'n1'), 3)).toBe('++-');
+    // two of the strangers' five are left
+    const right = { ...from(ann, 'n2'), guessId: randomUUID() };
+    for (let n = 0; n < 2; n++) {
+      const outcome = await store.take(right);
+      if (!('taken' in outcome)) throw new Error('refused');
+      await store.right(outcome.taken);
+    }
+    expect(await row(store, from(ann, 'n3'), 3)).toBe('++-');
   });
 
   it('takes one more whenever an interval is over', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import type { Request } from 'express';
@@ -24,7 +25,8 @@ export class LocalStrategy extends PassportStrategy(Strategy, 'local') {
 
   /** Throws storage's codes: `bad_credentials`, `logged_in_elsewhere`, `busy`, `unavailable`. */
   validate(request: Request): Promise<LoginGrant> {
-    const input = { ...BODY.transform(request.body), address: request.ip };
+    const from = { address: request.ip, guessId: randomUUID() };
+    const input = { ...BODY.transform(request.body), ...from };
     return this.calls.take(request.ip, input.username.toLowerCase(), () =>
       this.storage.call('accounts.login', input, { timeoutMs: LOGIN_TIMEOUT_MS }),
     );

@@ -82,6 +82,15 @@ describe('what needs none', () => {
     ]);
   });
 
+  it('each login is a guess of its own for storage', async () => {
+    const other = await startFakeGateway({ answers: { 'accounts.login': 'bad_credentials' } });
+    for (let i = 0; i < 2; i++) await ask(other, 'POST', '/auth/login', { body: LOGIN });
+    await other.app.close();
+    const ids = other.calls.map(({ input }) => (input as { guessId: string }).guessId);
+    expect(ids).toEqual([expect.any(String), expect.any(String)]);
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
   it.each(['bad_credentials', 'logged_in_elsewhere', 'busy', 'unavailable'])(
     'login passes %s on',
     async (code) => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { passwordBody, type PasswordBody } from '@tidings/common/contracts/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
@@ -27,7 +28,8 @@ export class PasswordController {
     @Body(new ZodPipe(passwordBody)) body: PasswordBody,
     @Ip() address: string,
   ): Promise<void> {
-    const input = { userId, deviceId, generation, ...body, address };
+    const guess = { address, guessId: randomUUID() };
+    const input = { userId, deviceId, generation, ...body, ...guess };
     const options = { timeoutMs: PASSWORD_TIMEOUT_MS };
     const { ended } = await this.calls.take(address, userId, () =>
       this.storage.call('accounts.password', input, options),

@@ -65,17 +65,19 @@ export class AccountsService {
 
   /**
    * The user whose name and password these are, with the password's hash. `from`: who tries, for
-   * the log and the counts of guesses. Throws `bad_credentials`, `rate_limited`, `busy`.
+   * the log and the counts of guesses; `guessId`: see {@link Attempt}. Throws `bad_credentials`, `rate_limited`, `busy`.
    */
   async authenticate(
     username: string,
     password: string,
     from: SecuritySubject = {},
+    guessId: string | null = null,
   ): Promise<UserEntity> {
     const name = nameKey(username);
     const user = name === null ? null : await this.accounts.withPassword(name);
     const known = await this.devices.isOf(from.deviceId ?? null, user?.id ?? null);
-    const attempt = attemptOf(name ?? username, from.address, known ? from.deviceId! : null);
+    const deviceId = known ? from.deviceId! : null;
+    const attempt = attemptOf(name ?? username, from.address, deviceId, guessId);
     const tooLong = utf8Bytes(password) > LIMITS.passwordMaxBytes;
     const phc = tooLong ? null : (user?.passwordHash ?? null);
     const look = (): Promise<boolean> => this.hasher.verifyNow(phc, tooLong ? '' : password);

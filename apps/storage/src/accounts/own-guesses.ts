@@ -14,6 +14,8 @@ const MOST_LANES = 50_000;
 export class OwnGuesses implements GuessStore {
   private readonly lanes = new LRUCache<string, number>({ max: MOST_LANES });
   private readonly known = new LRUCache<string, true>({ max: MOST_LANES });
+  /** By account and id of a guess that was counted: whether the strangers have not had it back. */
+  private readonly taken = new LRUCache<string, boolean>({ max: MOST_LANES });
 
   constructor(
     private readonly rates: GuessRates,
@@ -22,7 +24,9 @@ export class OwnGuesses implements GuessStore {
   ) {}
 
   take(attempt: Attempt): Promise<{ taken: TakenGuess } | { waitMs: number }> {
-    const { account, deviceId, network } = attempt;
+    const { account, deviceId, network, guessId } = attempt;
+    const before = guessId === null ? undefined : this.taken.get(`${account} ${guessId}`);
+    if (before !== undefined) return Promise.resolve({ taken: { ...attempt, stranger: before } });
     const stranger = deviceId === null && !this.known.has(`${account} ${network}`);
     const lane = this.next(`${account} ${laneOf(attempt)}`, this.rates.lane);
     const all = stranger ? this.next(strangersOf(account), this.rates.strangers) : null;
@@ -30,11 +34,15 @@ export class OwnGuesses implements GuessStore {
     if (waitMs > 0) return Promise.resolve({ waitMs });
     lane.keep();
     all?.keep();
+    if (guessId !== null) this.taken.set(`${account} ${guessId}`, stranger);
     return Promise.resolve({ taken: { ...attempt, stranger } });
   }
 
   right(taken: TakenGuess): Promise<void> {
-    const { account, network, stranger } = taken;
+    const { account, network, guessId } = taken;
+    const key = `${account} ${guessId}`;
+    const stranger = guessId === null ? taken.stranger : this.taken.get(key) === true;
+    if (stranger && guessId !== null) this.taken.set(key, false);
     this.lanes.delete(`${account} ${laneOf(taken)}`);
     const tat = this.lanes.get(strangersOf(account));
     if (stranger && tat !== undefined) {

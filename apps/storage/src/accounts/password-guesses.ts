@@ -60,8 +60,9 @@ export function attemptOf(
   name: string,
   address: string | undefined,
   deviceId: string | null,
+  guessId: string | null = null,
 ): Attempt {
-  return { account: hashOf(name), network: hashOf(clientNetwork(address)), deviceId };
+  return { account: hashOf(name), network: hashOf(clientNetwork(address)), deviceId, guessId };
 }
 
 /** The line in which the attempt waits for its hash. */

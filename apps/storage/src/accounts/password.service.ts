@@ -64,8 +64,8 @@ export class PasswordService {
 
   /** The new password's hash; null: it is the user's password already. */
   private async nextHash(user: UserEntity, input: Change): Promise<string | null> {
-    const { current, next, userId, deviceId, address } = input;
-    const attempt = attemptOf(user.usernameKey, address, deviceId);
+    const { current, next, userId, deviceId, address, guessId } = input;
+    const attempt = attemptOf(user.usernameKey, address, deviceId, guessId);
     const { hasher } = this;
     let known = false;
     const look = async (): Promise<boolean> => {

@@ -35,7 +35,7 @@ export class SessionsService {
   async login(input: RpcInput<Rpc, 'accounts.login'>): Promise<RpcOutput<Rpc, 'accounts.login'>> {
     const { username, password, address } = input;
     const from = { address, deviceId: input.device?.id };
-    const user = await this.accounts.authenticate(username, password, from);
+    const user = await this.accounts.authenticate(username, password, from, input.guessId);
     const device = {
       id: input.device?.id ?? randomUUID(),
       userId: user.id,

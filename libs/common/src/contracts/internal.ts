@@ -82,6 +82,8 @@ export type DeviceSession = z.infer<typeof deviceSession>;
 
 /** Network address of the client, for the log of security events. */
 const address = z.string().max(200).optional();
+/** The same for one guess of a password, whichever instances are asked; left out: it counts each time. */
+const guessId = uuid.optional();
 
 /** `sequence` counts the refreshes of a device's session; access tokens carry it. */
 const grant = deviceSession.extend({ refreshToken: z.string(), sequence: z.number().int() });
@@ -155,6 +157,7 @@ export const STORAGE_RPC = {
       password: z.string(),
       device: z.object({ id: uuid.optional(), name: z.string().optional() }).optional(),
       address,
+      guessId,
     }),
     login,
   ),
@@ -176,7 +179,7 @@ export const STORAGE_RPC = {
    * answered. A repetition, whose `next` is the password already, succeeds.
    */
   'accounts.password': rpc(
-    deviceSession.extend({ current: z.string(), next: z.string(), address }),
+    deviceSession.extend({ current: z.string(), next: z.string(), address, guessId }),
     z.object({ ended: z.array(deviceSession) }),
   ),
   /** Devices that are logged in, the last used first. */

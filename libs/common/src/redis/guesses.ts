@@ -27,11 +27,13 @@ export interface Attempt {
   deviceId: string | null;
   /** Stands for the client's network. */
   network: string;
+  /** The same when one guess comes again, by another instance: it counts once. Null: it counts each time. */
+  guessId: string | null;
 }
 
 /** A guess that was counted. */
 export interface TakenGuess extends Attempt {
-  /** It was counted among the strangers', too. */
+  /** It was counted among the strangers', too. Of one that came again only its id tells. */
   stranger: boolean;
 }
 
@@ -57,7 +59,9 @@ export class SharedGuesses implements GuessStore {
   async take(attempt: Attempt): Promise<{ taken: TakenGuess } | { waitMs: number }> {
     const { lane, strangers } = this.rates;
     const network = attempt.deviceId === null ? attempt.network : null;
-    const outcome = await takeGuess(this.client, keysOf(attempt), { network, lane, strangers });
+    const takenMs = TTL.guessTaken * 1000;
+    const guess = { network, lane, strangers, takenMs };
+    const outcome = await takeGuess(this.client, keysOf(attempt), guess);
     if (outcome.waitMs > 0) return { waitMs: outcome.waitMs };
     return { taken: { ...attempt, stranger: outcome.stranger } };
   }
@@ -73,8 +77,9 @@ export class SharedGuesses implements GuessStore {
   }
 }
 
-function keysOf({ account, deviceId, network }: Attempt) {
+function keysOf({ account, deviceId, network, guessId }: Attempt) {
   return {
+    taken: guessId === null ? null : KEYS.guessTaken(account, guessId),
     known: KEYS.knownNetworks(account),
     lane: KEYS.guesses(account, laneOf({ deviceId, network })),
     strangers: KEYS.guesses(account, 'strangers'),

@@ -26,6 +26,8 @@ export const TTL = {
   routed: 3600,
   /** After the last segment of a partition: longer than session's window. */
   window: 300,
+  /** Longer than a call that brings a guess is waited for. */
+  guessTaken: 30,
   /** After the last login from one of them. */
   knownNetworks: 30 * 24 * 3600,
 } as const;
@@ -73,6 +75,8 @@ export const KEYS = {
    * until then. Lane: `d.<device id>`, `n.<network>` or `strangers`. The account is a hash of its name.
    */
   guesses: (account: string, lane: string) => `{l:${id(account)}}:guesses:${id(lane)}`,
+  /** String: a guess that was counted; `1`: among the strangers', too. TTL `guessTaken`. */
+  guessTaken: (account: string, guessId: string) => `{l:${id(account)}}:taken:${id(guessId)}`,
   /** Sorted set: networks (hashes) of an account's last logins, by Unix ms. TTL `knownNetworks`. */
   knownNetworks: (account: string) => `{l:${id(account)}}:networks`,
 } as const;

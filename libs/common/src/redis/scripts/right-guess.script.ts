@@ -1,11 +1,13 @@
 import type { RedisClient } from '../client';
 import { Script } from './script';
+import { type GuessKeys, listOf } from './take-guess.script';
 
 /*
  * KEYS[1] known networks of the account  [2] the lane  [3] the strangers' lane
+ *     [4] what became of the guess with this id; left out: it has none
  * ARGV[1] network  [2] 1: the strangers' lane was charged  [3] interval of the strangers, ms
  *     [4] how many networks are kept  [5] time to live of the networks, ms
- * Empties the lane, gives the strangers back what was taken, and keeps the network as known.
+ * Empties the lane, gives the strangers back what was taken, once, and keeps the network as known.
  */
 const script = new Script(
   'right-guess',
@@ -13,7 +15,14 @@ const script = new Script(
 redis.call('DEL', KEYS[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-if ARGV[2] == '1' then
+local charged = ARGV[2] == '1'
+if KEYS[4] then
+  charged = redis.call('GET', KEYS[4]) == '1'
+  if charged then
+    redis.call('SET', KEYS[4], '0', 'KEEPTTL')
+  end
+end
+if charged then
   local tat = tonumber(redis.call('GET', KEYS[3]) or 0) - tonumber(ARGV[3])
   if tat > now then
     redis.call('SET', KEYS[3], string.format('%.0f', tat), 'PXAT', string.format('%.0f', tat))
@@ -31,7 +40,7 @@ return 1
 /** A guess that was counted has been right. */
 export async function rightGuess(
   client: RedisClient,
-  keys: { known: string; lane: string; strangers: string },
+  keys: GuessKeys,
   guess: {
     network: string;
     stranger: boolean;
@@ -42,7 +51,7 @@ export async function rightGuess(
 ): Promise<void> {
   const { network, stranger, strangersEveryMs, most, ttlMs } = guess;
   await script.run(client, {
-    keys: [keys.known, keys.lane, keys.strangers],
+    keys: listOf(keys),
     args: [network, stranger ? 1 : 0, strangersEveryMs, most, ttlMs],
   });
 }
