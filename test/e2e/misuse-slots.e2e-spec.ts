@@ -27,13 +27,16 @@ describe('places that many want', () => {
   afterAll(() => stop?.(), 60_000);
 
   it('eight accounts with four dripping uploads each keep nobody out, and are cut off', async () => {
-    const slow: SlowUpload[] = [];
+    const eves: [ChatUser, string][] = [];
     for (let i = 0; i < 8; i++) {
       const eve = await ChatUser.create(stack.gatewayUrls);
-      const { id } = await eve.direct(bob);
-      for (let k = 0; k < 4; k++) slow.push(new SlowUpload(eve, id));
+      eves.push([eve, (await eve.direct(bob)).id]);
     }
     const png = await smallPng();
+    // All at once: the first is cut off ten seconds after it began.
+    const slow = eves.flatMap(([eve, id]) =>
+      Array.from({ length: 4 }, () => new SlowUpload(eve, id)),
+    );
     await eventually(async () => expect((await upload(ann, chat.id, png)).status).toBe(201), 5_000);
     const held = slow.filter((one) => one.status === null);
     expect(held.length).toBeGreaterThan(0);
