@@ -3,7 +3,10 @@ import type { Exit } from './child';
 import type { Log } from './download';
 import type { ManagedProcess } from './managed-process';
 
-/** A process that was ready for this long before it ended is started again at once, in milliseconds. */
+/**
+ * A process that ended this long after its start was begun is started again at once, in milliseconds. What
+ * it took to become ready counts: on a busy machine that is seconds, and no sign of a crash.
+ */
 const STEADY_MS = 5_000;
 /** Pause before the next start of one that keeps ending: doubles from the first to the last, in milliseconds. */
 const FIRST_PAUSE_MS = 500;
@@ -31,8 +34,8 @@ export type Supervised = Pick<ManagedProcess, 'name' | 'pid' | 'logPath' | 'isAl
  */
 export class Supervisor {
   private stopped = false;
-  /** By process: crashes in a row, and when it was last ready. */
-  private readonly records = new Map<Supervised, { crashes: number; readyAt: number }>();
+  /** By process: crashes in a row, and when its last start was begun. */
+  private readonly records = new Map<Supervised, { crashes: number; beganAt: number }>();
   private readonly now: () => number;
   private readonly pause: (ms: number) => Promise<unknown>;
 
@@ -56,16 +59,16 @@ export class Supervisor {
   }
 
   private async bringBack(process: Supervised): Promise<void> {
-    const record = this.records.get(process) ?? { crashes: 0, readyAt: -Infinity };
+    const record = this.records.get(process) ?? { crashes: 0, beganAt: -Infinity };
     this.records.set(process, record);
-    const steady = record.readyAt === -Infinity || this.now() - record.readyAt >= STEADY_MS;
+    const steady = this.now() - record.beganAt >= STEADY_MS;
     record.crashes = steady ? 0 : record.crashes + 1;
     while (!this.stopped && !process.isAlive()) {
       if (record.crashes > 0) await this.pause(pauseAfter(record.crashes));
       if (this.stopped || process.isAlive()) return;
+      record.beganAt = this.now();
       try {
         await process.start();
-        record.readyAt = this.now();
         this.options.log(`${process.name} is back  pid ${process.pid}`);
         this.options.onRestarted?.();
       } catch (error) {
