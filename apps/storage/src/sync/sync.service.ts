@@ -166,12 +166,31 @@ export class SyncService {
     const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, read[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
-    const end = this.end(sync, { applied, delayed, rest });
+    const movedOn = rest === null && (await this.movedOn(sql, sync));
+    const end = this.end(sync, { applied, delayed, rest, movedOn });
     return {
       bodies: packBodies([...ended, ...fitted.slice(0, length)], end),
       delayed,
       counted: countedOf(userId, cut.served, drafts, measured),
     };
+  }
+
+  /**
+   * Whether the log went on behind the target of an answer in several parts, or may have. The parts
+   * end where the first one began; what came later was pushed to this device only if it stayed
+   * connected. So the last part does not say `complete`: one more sync tells.
+   */
+  private async movedOn(sql: Sql, sync: Sync): Promise<boolean> {
+    const { task, barrier } = sync;
+    const { target, mode } = task;
+    if (target === null || mode === 'listed') return false;
+    const later = target.flatMap((done, p) => {
+      const next = barrier?.[p] ?? null;
+      return next === null || BigInt(next) > done ? [p] : [];
+    });
+    if (later.length === 0) return false;
+    const partitions = new Set(await this.partitions(sync, sql));
+    return later.some((p) => partitions.has(p));
   }
 
   private position(partition: number, applied: readonly bigint[]): bigint {
@@ -181,9 +200,14 @@ export class SyncService {
   /** What the last body says about the whole answer. */
   private end(
     { userId, task }: Sync,
-    part: { applied: bigint[]; delayed: boolean; rest: ReturnType<typeof continuationOf> },
+    part: {
+      applied: bigint[];
+      delayed: boolean;
+      rest: ReturnType<typeof continuationOf>;
+      movedOn: boolean;
+    },
   ): Pick<SyncedBody, 'since' | 'complete' | 'delayed'> {
-    const { applied, delayed, rest } = part;
+    const { applied, delayed, rest, movedOn } = part;
     const target = task.target ?? applied;
     const since: Since | null = rest
       ? {
@@ -196,7 +220,7 @@ export class SyncService {
         : { epoch: this.log.epoch, next: target };
     return {
       ...(since && { since: encodeSince(sha256, userId, since) }),
-      complete: !rest && !delayed,
+      complete: !rest && !delayed && !movedOn,
       ...(delayed && { delayed }),
     };
   }
