@@ -8,12 +8,53 @@ import { dirname } from 'node:path';
 export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
 
 /**
- * What the event is about. `send`: a message (all tries of one id are one operation). `frame`: a raw
- * push; `emit`: handed to the application after merging; `page`: messages of the server's history (all
- * pages of a conversation together are its history); `final`: the messages a device holds at rest, in
- * its order; event messages of the server stand in neither. `fault`, `phase`: marks of the harness.
+ * What the event is about.
+ *
+ * Done: `send`: a message (all tries of one id are one operation); `edit` and `delete` of a message;
+ * `add` and `remove`: a member; `block` and `unblock`: a user; `lifetime` of a conversation's messages;
+ * `received` and `read`: a mark that a device told (never answered).
+ *
+ * Seen: `frame`: a raw push; `emit`: handed to the application after merging; `page`: messages of the
+ * server's history (all pages of a conversation together are its history); `final`: the messages a
+ * device holds at rest, in its order; event messages of the server stand in neither. `receipt`: a
+ * member's marks; `unread`: how many messages somebody was told are unread.
+ *
+ * Said by the harness: `conversation`: which kind it is; `fault`, `phase`: marks of the run.
  */
-export type EventOperation = 'send' | 'frame' | 'emit' | 'page' | 'final' | 'fault' | 'phase';
+export type EventOperation =
+  | ChangingOperation
+  | 'received'
+  | 'read'
+  | 'frame'
+  | 'emit'
+  | 'page'
+  | 'final'
+  | 'receipt'
+  | 'unread'
+  | 'conversation'
+  | 'fault'
+  | 'phase';
+
+/** What is answered, and changes what others may see. */
+export type ChangingOperation =
+  'send' | 'edit' | 'delete' | 'add' | 'remove' | 'block' | 'unblock' | 'lifetime';
+
+/** A message as somebody was shown it. */
+export interface SeenMessage {
+  cid: string;
+  /** position */
+  seq: string;
+  /** position of its last change; left out: none */
+  ver?: string;
+  /** sender */
+  u: string;
+  /** its content in one line; null: deleted */
+  v: string | null;
+  /** id of the message that it answers */
+  re?: string;
+  /** when its life is over, on the clock of the history, nanoseconds */
+  e?: number;
+}
 
 /** An entry of a page or of a device's copy: position and message id. */
 export type HistoryEntry = [position: string, messageId: string];
@@ -39,8 +80,25 @@ export interface HistoryEvent {
   mid?: string;
   /** position */
   seq?: string;
-  /** text of a message; entries of `page` and `final`; words of a mark */
+  /**
+   * text of a message; entries of `page` and `final`; words of a mark; seconds of a `lifetime`, or
+   * `none`; of a `conversation`: `direct`, or what who is added sees (`joined`, `all`)
+   */
   v?: string | HistoryEntry[];
+  /** index of the event that began the operation which this one ends */
+  op?: number;
+  /** the user whom `add`, `remove`, `block`, `unblock` and `receipt` are about; owner of a `conversation` */
+  x?: string;
+  /** of a `send`: id of the message that it answers */
+  re?: string;
+  /** read mark of a `receipt`, beside `seq`, the delivered one */
+  r?: string;
+  /** number of `unread` messages */
+  n?: number;
+  /** when the request began whose answer this is, nanoseconds; left out: at `t` */
+  inv?: number;
+  /** messages, in the order in which they were shown */
+  m?: SeenMessage[];
 }
 
 /** An event before it has its place in the history. */
