@@ -8,7 +8,6 @@ import { metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 import { CheapTalk, sendEvenly } from './cheap-talk';
 import { FaultHistory } from './fault-history';
-import { longestSilence } from './workload';
 
 const PER_SECOND = 1_000;
 const CONVERSATIONS = 20;
@@ -117,7 +116,7 @@ describe.each(OUTAGES)('$name', ({ name, begin, end }) => {
     const before = await until(stack, ({ records }) => records > CONVERSATIONS);
     history.note('fault', name);
     await begin(stack);
-    const struck = performance.now();
+    const struck = history.now();
     const sentBefore = acknowledged();
     await pause(DOWN_MS);
     const idle = await counted(stack);
@@ -132,15 +131,12 @@ describe.each(OUTAGES)('$name', ({ name, begin, end }) => {
     const busy = await counted(stack);
     stopSending();
     await settled();
-    const silences = talks.map(({ arrivals }) =>
-      longestSilence(arrivals, struck, struck + DOWN_MS),
-    );
     const report = {
       fault: name,
       at: new Date().toISOString(),
       acknowledged: acknowledged(),
       sentPerSecond: Math.round(meanwhile / (DOWN_MS / 1000)),
-      longestSilenceMs: Math.round(Math.max(...silences.map(({ ms }) => ms))),
+      longestSilenceMs: history.silenceMs(struck, struck + DOWN_MS * 1e6),
       refusals: talks.reduce((sum, { refusals }) => sum + refusals, 0),
       backlog,
       rowsAStatement: Math.round((busy.rows - idle.rows) / (busy.statements - idle.statements)),

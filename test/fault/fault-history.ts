@@ -1,6 +1,7 @@
 import type { Message } from '@tidings/common/contracts/content';
 import { checkHistory, type HistoryReport } from '../../tools/load/check';
-import { type HistoryEntry, HistoryWriter } from '../../tools/load/history';
+import { type HistoryEntry, HistoryWriter, monotonicNs } from '../../tools/load/history';
+import { longestSilence } from '../../tools/load/silence';
 
 /** A device, and whose it is, by the names that they have in a history. */
 export interface Whose {
@@ -69,6 +70,20 @@ export class FaultHistory {
   /** A mark of the test: `fault` when it strikes and when it is over, else `phase`. */
   note(f: 'fault' | 'phase', words: string, device?: Whose): void {
     this.writer.record({ k: 'info', f, ...device, v: words });
+  }
+
+  /** A moment of this history, for {@link silenceMs}. */
+  now(): number {
+    return monotonicNs();
+  }
+
+  /**
+   * The longest silence of any of these conversations between two moments, milliseconds; left out: of
+   * all conversations.
+   */
+  silenceMs(fromNs: number, toNs: number, conversations?: readonly string[]): number {
+    const scope = { fromNs, toNs, conversations: conversations && new Set(conversations) };
+    return Math.round(longestSilence(this.writer.events, scope).ms);
   }
 
   /** Judges everything so far. */

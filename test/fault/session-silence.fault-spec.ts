@@ -2,7 +2,6 @@ import { eventually } from '../support/eventually';
 import { metricOf } from '../support/service-report';
 import { downFor } from './fault';
 import { faultRun, nothingIsWrong, reportFault } from './fault-run';
-import { longestSilence } from './workload';
 
 /** `SILENCE_KILLS=3` is a quick look. */
 const KILLS = Number(process.env['SILENCE_KILLS'] ?? 10);
@@ -41,11 +40,11 @@ describe.each(CASES)('kill -9 of session: $name', ({ name, sessions, supervised 
   async function silenceAfterKill(turn: number): Promise<number> {
     const node = run.stack.node(`session-${(turn % sessions) + 1}`);
     const { pid } = node;
-    const killed = performance.now();
+    const killed = run.history.now();
     if (supervised) process.kill(pid, 'SIGKILL');
     else await node.kill('SIGKILL');
     await downFor(APART_MS);
-    const until = performance.now();
+    const until = run.history.now();
     if (supervised) {
       await eventually(() => {
         if (!node.isAlive() || node.pid === pid) throw new Error(`${node.id} is not back`);
@@ -55,8 +54,7 @@ describe.each(CASES)('kill -9 of session: $name', ({ name, sessions, supervised 
       // its return is a rebalance, too: not what is measured here
       await downFor(2_000);
     }
-    const silences = run.workload.talks.map((t) => longestSilence(t.arrivals, killed, until).ms);
-    return Math.round(Math.max(...silences));
+    return run.history.silenceMs(killed, until);
   }
 
   it('is soon over, loses nothing, doubles nothing and keeps the order', async () => {
@@ -87,19 +85,18 @@ describe('an instance of session that hangs and comes back', () => {
   });
 
   it('is let go once, and what it does afterwards harms nothing', async () => {
-    const { stack, workload } = run;
+    const { stack, workload, history } = run;
     const seconds = (WARM_UP_MS + 3 * HANGS_MS) / 1000;
     const sending = workload.run(PER_SECOND, seconds);
     await downFor(WARM_UP_MS);
     stack.node('session-1').signal('SIGSTOP');
-    const hung = performance.now();
+    const hung = history.now();
     await downFor(HANGS_MS);
-    const woken = performance.now();
+    const woken = history.now();
     stack.node('session-1').signal('SIGCONT');
     await sending;
     await workload.settle(60_000);
-    const silences = workload.talks.map((t) => longestSilence(t.arrivals, hung, woken).ms);
-    const worstMs = Math.round(Math.max(...silences));
+    const worstMs = history.silenceMs(hung, woken);
     reportFault('SIGSTOP of session', { worstMs });
     await nothingIsWrong(run, { sends: PER_SECOND * seconds, enough: ENOUGH });
     const letGo = await metricOf(stack.node('session-2').url, 'peers_let_go_total');

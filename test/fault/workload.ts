@@ -21,8 +21,6 @@ export interface Talk {
   ends: [Device[], Device[]];
   /** The first user once more, on a device that only reads pages over HTTP. */
   reader: ChatUser;
-  /** Times (ms, monotonic) at which the receiving side was shown a message. */
-  arrivals: number[];
 }
 
 /** An acknowledged send. */
@@ -57,7 +55,7 @@ export class Workload {
       const bob = await ChatUser.create(this.bases, { at: (n + 1) % 2 });
       const { id } = await ann.direct(bob);
       const reader = await ann.onNewDevice(n % 2);
-      const talk: Talk = { id, ends: [[], []], reader, arrivals: [] };
+      const talk: Talk = { id, ends: [[], []], reader };
       const [a, b] = [`a${n}`, `b${n}`];
       talk.ends[0].push(await this.device(ann, { u: a, d: a }, talk));
       talk.ends[1].push(await this.device(bob, { u: b, d: b }, talk));
@@ -124,9 +122,8 @@ export class Workload {
       this.history.note('phase', state, name);
     });
     device.gatewayId = client.gatewayId;
-    client.on('message', ({ message, own }) => {
+    client.on('message', ({ message }) => {
       device.shown.set(message.messageId, (device.shown.get(message.messageId) ?? 0) + 1);
-      if (!own) talk.arrivals.push(performance.now());
       this.history.observed('emit', name, talk.id, message);
     });
     client.on('held', ({ outgoing }) => this.heldIds.add(outgoing.messageId));
@@ -165,19 +162,4 @@ export class Workload {
     const outgoing = device.client.send({ conversationId: talk.id, text });
     this.history.invoked(device.name, talk.id, outgoing.messageId, text);
   }
-}
-
-/** The longest time without an arrival between two moments, and when it ended. */
-export function longestSilence(
-  arrivals: readonly number[],
-  from: number,
-  to: number,
-): { ms: number; endedAt: number } {
-  let last = from;
-  let longest = { ms: 0, endedAt: from };
-  for (const at of [...arrivals.filter((a) => a >= from && a <= to), to]) {
-    if (at - last > longest.ms) longest = { ms: at - last, endedAt: at };
-    last = at;
-  }
-  return longest;
 }

@@ -9,7 +9,6 @@ import {
   type NewEvent,
   readHistory,
 } from './history';
-import { longestDeviceSilence, longestSilence, longestWait } from './silence';
 
 const scope: CheckScope = {
   members: new Map([['c', ['ann', 'bob']]]),
@@ -195,54 +194,6 @@ describe('checkHistory', () => {
     const report = check([...good(), ...many]);
     expect(report.counts.duplicate).toBe(20);
     expect(report.errors.filter(({ type }) => type === 'duplicate')).toHaveLength(8);
-  });
-});
-
-describe('silence', () => {
-  const at = (ms: number, event: NewEvent): HistoryEvent => ({ i: 0, t: ms * 1e6, ...event });
-  const sign = (ms: number, u: string): HistoryEvent =>
-    at(ms, { k: 'obs', f: 'emit', u, d: `${u}-1`, c: 'c', cid: 'm', seq: '1' });
-  const events = [
-    sign(10, 'ann'),
-    sign(20, 'bob'),
-    sign(300, 'ann'),
-    sign(310, 'bob'),
-    sign(350, 'ann'),
-  ];
-  const window = { fromNs: 0, toNs: 400e6 };
-
-  it('is the longest gap of the group', () => {
-    expect(longestSilence(events, window)).toEqual({ ms: 280, atNs: 20e6 });
-    const bob = new Set(['bob']);
-    expect(longestSilence(events, { ...window, users: bob })).toEqual({ ms: 290, atNs: 20e6 });
-  });
-
-  it('reaches to the ends of the window', () => {
-    expect(longestSilence([], window)).toEqual({ ms: 400, atNs: 0 });
-    expect(longestSilence(events, { fromNs: 340e6, toNs: 900e6 })).toEqual({
-      ms: 550,
-      atNs: 350e6,
-    });
-  });
-
-  it('is told per device', () => {
-    expect(longestDeviceSilence(events, window)).toEqual({ ms: 290, atNs: 10e6, device: 'ann-1' });
-    expect(longestDeviceSilence([], window)).toBeNull();
-  });
-
-  it('knows the longest wait for an answer, over all tries of an id', () => {
-    const send = (ms: number, k: 'invoke' | 'ok' | 'info', cid: string): HistoryEvent =>
-      at(ms, { k, f: 'send', u: 'ann', c: 'c', cid });
-    const tries = [
-      send(10, 'invoke', 'a'),
-      send(15, 'info', 'a'),
-      send(20, 'invoke', 'a'),
-      send(90, 'ok', 'a'),
-      send(95, 'invoke', 'b'),
-      send(99, 'ok', 'b'),
-      send(100, 'invoke', 'c'),
-    ];
-    expect(longestWait(tries, window)).toEqual({ ms: 80, cid: 'a', unanswered: 1 });
   });
 });
 
