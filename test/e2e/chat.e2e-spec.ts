@@ -6,6 +6,7 @@ import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
+import { answerTo } from '../support/sends';
 import { TcpProxy } from '../support/tcp-proxy';
 import { startTestStack } from '../support/test-stack';
 import { openSocket, type TestSocket } from '../support/test-socket';
@@ -98,6 +99,22 @@ describe('two people chat through two gateways', () => {
     expect(holding.texts(conversation.id).slice(1)).toEqual(['one', 'two', 'three']);
     expect(holding.shown.filter((s) => s.conversationId === conversation.id)).toHaveLength(4);
     await Promise.all([a.end(), c.end()]);
+  });
+
+  it('pushes to a device at once when it is back', async () => {
+    const dan = await ChatUser.create(stack.gatewayUrls, { at: 1 });
+    const a = await ann.connect('gateway-1');
+    const { id } = await ann.direct(dan);
+    const away = textSend({ conversationId: id }, 'are you there?');
+    a.send(away);
+    // session has looked for him, and found nobody
+    await a.find((f) => f.type === 'pending' && f['messageId'] === away.messageId);
+    const d = await dan.connect('gateway-2');
+    const { position } = await answerTo(a, textSend({ conversationId: id }, 'there you are'));
+    await eventually(() => {
+      expect(d.of('message').map((f) => f['position'])).toContain(position);
+    });
+    await Promise.all([a.end(), d.end()]);
   });
 
   it('lists conversations with unread and the last message, own messages never unread', async () => {

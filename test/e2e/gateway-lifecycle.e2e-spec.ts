@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import type { Conversation } from '@tidings/common/contracts/http';
+import { KEYS } from '@tidings/common/redis/keys';
 import { childEnvironment, entryFile } from '../../tools/stack/service-node';
 import { projectRoot } from '../../tools/stack/paths';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { UpgradeRefused, openSocket, type TestSocket } from '../support/test-socket';
-import { startTestStack } from '../support/test-stack';
+import { logLines } from '../support/service-report';
+import { startTestStack, TEST_DIST } from '../support/test-stack';
 
 describe('a gateway keeps its clients through faults', () => {
   let stack: Stack;
@@ -121,9 +125,10 @@ describe('a gateway keeps its clients through faults', () => {
     await Promise.all([a.end(), patient.end()]);
   }, 120_000);
 
-  it('will not start beside a gateway of the same id', async () => {
+  /** Starts another process under a gateway's id. */
+  function startTwin(gateway: string, more: Record<string, string> = {}) {
     const env = childEnvironment({
-      NODE_ID: 'gateway-1',
+      NODE_ID: gateway,
       PORT: '0',
       KAFKA_BROKERS: stack.brokers,
       REDIS_URL: stack.redisUrl,
@@ -131,9 +136,14 @@ describe('a gateway keeps its clients through faults', () => {
       PRESENCE_URLS: stack.node('presence-1').url,
       JWT_SECRET: stack.jwtSecret,
       CLUSTER_SECRET: stack.clusterSecret,
+      ...more,
     });
-    const entry = entryFile(`${projectRoot()}/dist`, 'gateway');
-    const twin = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const entry = entryFile(TEST_DIST ?? `${projectRoot()}/dist`, 'gateway');
+    return spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  }
+
+  it('will not start beside a gateway of the same id', async () => {
+    const twin = startTwin('gateway-1');
     let log = '';
     twin.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
     const [code] = (await once(twin, 'exit')) as [number];
@@ -141,6 +151,38 @@ describe('a gateway keeps its clients through faults', () => {
     expect(log).toContain('The gateway id gateway-1 is in use by another process');
     expect(log).toContain('another NODE_ID');
   }, 60_000);
+
+  it('gives way to who took its id while it hung', async () => {
+    const redis = new Redis(stack.redisUrl);
+    const holder = () => redis.get(KEYS.lease('gateway-2'));
+    const gateway = stack.node('gateway-2');
+    const waits = () => logLines(gateway.logPath, 'waiting for the lease of the gateway id').length;
+    const waitedBefore = waits();
+    gateway.signal('SIGSTOP');
+    const twin = startTwin('gateway-2', { DATA_DIR: join(stack.dir, 'nodes', 'twin') });
+    twin.stdout.resume();
+    try {
+      const before = await holder();
+      const taken = await eventually(async () => {
+        const now = await holder();
+        expect([before, null]).not.toContain(now);
+        return now;
+      }, 30_000);
+      gateway.signal('SIGCONT');
+      // until it has noticed, and asks for the id again
+      while (waits() === waitedBefore) {
+        expect(await holder()).toBe(taken);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await eventually(() => expect(gateway.isAlive()).toBe(false), 40_000);
+      expect(await holder()).toBe(taken);
+    } finally {
+      gateway.signal('SIGCONT');
+      twin.kill('SIGKILL');
+      redis.disconnect();
+    }
+    await gateway.restart();
+  }, 120_000);
 
   it('sends its clients elsewhere when it stops', async () => {
     const a = await ann.connect('gateway-1');

@@ -1,5 +1,9 @@
+import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
+import { createKafka } from '@tidings/common/kafka/client';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
+import { eventually } from '../support/eventually';
+import { answerTo } from '../support/sends';
 import { say, makeGroup } from '../support/talk';
 import { metricOf } from '../support/service-report';
 import type { TestSocket } from '../support/test-socket';
@@ -13,12 +17,13 @@ const WITHIN_MS = 4_000;
 describe('an instance of session is killed', () => {
   let stack: Stack;
   let stop: () => Promise<void>;
-  let [ann, bob]: TestSocket[] = [];
+  /** `elsewhere`: Ann's other device, at the other gateway. */
+  let [ann, bob, elsewhere]: TestSocket[] = [];
   let conversations: string[];
 
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
-      services: { gateway: 1, session: 2, storage: 1, presence: 1 },
+      services: { gateway: 2, session: 2, storage: 1, presence: 1 },
     }));
     const [first, second] = [
       await ChatUser.create(stack.gatewayUrls),
@@ -26,10 +31,12 @@ describe('an instance of session is killed', () => {
     ];
     const groups = Array.from({ length: CONVERSATIONS }, () => makeGroup(first, [second]));
     conversations = await Promise.all(groups);
-    [ann, bob] = [await first.connect(), await second.connect()];
+    const other = await first.onNewDevice();
+    [ann, bob] = [await first.connect('gateway-1'), await second.connect('gateway-1')];
+    elsewhere = await other.connect('gateway-2');
   }, 240_000);
   afterAll(async () => {
-    await Promise.all([ann?.end(), bob?.end()]);
+    await Promise.all([ann?.end(), bob?.end(), elsewhere?.end()]);
     await stop?.();
   }, 60_000);
 
@@ -45,11 +52,34 @@ describe('an instance of session is killed', () => {
     return ids;
   }
 
-  /** Sends messages once more, as a client does that has lost an answer. */
+  /** Sends messages once more, through a gateway that has not seen them: the log has them twice. */
   async function repeat(ids: readonly string[]): Promise<void> {
     for (const [n, messageId] of ids.entries()) {
       const target = { conversationId: conversations[n]! };
-      ann!.send({ ...textSend(target, 'hello', messageId), retry: true });
+      const answer = await answerTo(elsewhere!, textSend(target, 'hello', messageId));
+      expect(answer.type).toBe('sent');
+    }
+  }
+
+  /** Resolves when the next owner of any partition begins behind all that was said. */
+  async function committed(): Promise<void> {
+    const topic = TOPICS.messages;
+    const admin = createKafka({ brokers: [stack.brokers], clientId: 'test' })
+      .instance()
+      .admin();
+    await admin.connect();
+    try {
+      await eventually(async () => {
+        const ends = await admin.fetchTopicOffsets(topic);
+        const [own] = await admin.fetchOffsets({
+          ...{ groupId: GROUPS.sessionRouting, topics: [topic] },
+        });
+        const done = new Map(own!.partitions.map((p) => [p.partition, p.offset]));
+        const used = ends.filter(({ high }) => high !== '0');
+        expect(used.map((p) => done.get(p.partition))).toEqual(used.map(({ high }) => high));
+      }, 30_000);
+    } finally {
+      await admin.disconnect();
     }
   }
 
@@ -60,6 +90,7 @@ describe('an instance of session is killed', () => {
 
   it('with a second one: that lets it go and delivers again within 4 s', async () => {
     const before = await talk(30_000);
+    await committed();
     await stack.node('session-1').kill('SIGKILL');
     await talk(WITHIN_MS);
     expect(await metricOf(stack.node('session-2').url, 'peers_let_go_total')).toBe(1);
@@ -70,6 +101,7 @@ describe('an instance of session is killed', () => {
 
   it('alone: its next process lets it go and delivers again within 4 s', async () => {
     const before = await talk(30_000);
+    await committed();
     await stack.node('session-2').kill('SIGKILL');
     await Promise.all([talk(WITHIN_MS), stack.node('session-2').restart()]);
     await repeat(before);

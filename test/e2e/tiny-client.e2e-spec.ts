@@ -104,8 +104,11 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
 
   it('finds by sync what happened while it was away, and a cold client agrees', async () => {
     groupId = await newGroup('together');
-    await ann.say({ conversationId: groupId }, 'all here');
-    await eventually(() => expect(bob.store.shown(groupId)).toHaveLength(2));
+    const ongoingId = await newGroup('ongoing');
+    for (const id of [groupId, ongoingId]) {
+      await ann.say({ conversationId: id }, 'all here');
+      await eventually(() => expect(bob.store.shown(id)).toHaveLength(2));
+    }
     const held = bob.store.shown(conversationId);
     bob.disconnect();
 
@@ -118,6 +121,7 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     const version = await ann.change(edited, 'said otherwise');
     await ann.change(deleted, null);
     await ann.say({ conversationId }, 'are you there?');
+    await ann.say({ conversationId: ongoingId }, 'nothing else has changed');
     const freshId = await newGroup('apart');
     await ann.say({ conversationId: freshId }, 'somebody new');
     const path = `/v1/conversations/${groupId}/members/${bob.userId}`;
@@ -125,8 +129,8 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
 
     bob.store.states.length = 0;
     await bob.connect();
-    const states = [conversationId, freshId, groupId].map((id) => stateOf(bob, id));
-    expect(states).toEqual([['behind'], ['new'], ['gone']]);
+    const states = [conversationId, ongoingId, freshId, groupId].map((id) => stateOf(bob, id));
+    expect(states).toEqual([['behind'], ['behind'], ['new'], ['gone']]);
     const shown = bob.store.shown(conversationId);
     expect(shown).toHaveLength(held.length + 1);
     expect(shown.at(-1)?.content?.text).toBe('are you there?');

@@ -1,7 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TEST_DIST_VARIABLE } from '../../tools/seeded/seeded-bug';
 import { startStack, type Stack, type StackOptions } from '../../tools/stack/stack';
+
+/** Where the services are that tests start; undefined: the product's build. */
+export const TEST_DIST = process.env[TEST_DIST_VARIABLE];
 
 /** Limits off: tests send faster than people do. */
 export const LIMITS_OFF = {
@@ -18,6 +22,7 @@ export async function startTestStack(options: Partial<StackOptions> = {}): Promi
 }> {
   const dir = mkdtempSync(join(tmpdir(), 'tidings-test-'));
   const stack = await startStack({
+    distDir: TEST_DIST,
     ...options,
     dir,
     ports: 'free',

@@ -3,7 +3,8 @@
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { build } from 'esbuild';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const SERVICES = ['gateway', 'session', 'presence', 'storage'];
 const OUT = join('dist', 'services');
@@ -68,29 +69,37 @@ function keepOwn(path) {
   writeFileSync(path, JSON.stringify({ ...map, sources, mappings: encode(lines) }));
 }
 
-mkdirSync(OUT, { recursive: true });
-await Promise.all(
-  SERVICES.map(async (service) => {
-    const outfile = join(OUT, 'bundles', `${service}.js`);
-    await build({
-      entryPoints: [join('dist', 'apps', service, 'src', 'main.js')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      target: 'node20.19',
-      format: 'cjs',
-      mainFields: ['main', 'module'],
-      keepNames: true,
-      sourcemap: true,
-      sourcesContent: false,
-      legalComments: 'none',
-      banner: { js: banner },
-      define: { 'import.meta.url': WHERE },
-      plugins: [oneTypeOrm],
-      logLevel: 'warning',
-      external: [...NATIVE, ...SELDOM, ...ABSENT],
-    });
-    keepOwn(`${outfile}.map`);
-    writeFileSync(join(OUT, `${service}.js`), launcher(service));
-  }),
-);
+/**
+ * Bundles services into a folder, each with its launcher. A test build hands in plugins of its own
+ * (`tools/seeded`); the product is built without any.
+ */
+export async function bundleServices({ out = OUT, services = SERVICES, plugins = [] } = {}) {
+  mkdirSync(out, { recursive: true });
+  await Promise.all(
+    services.map(async (service) => {
+      const outfile = join(out, 'bundles', `${service}.js`);
+      await build({
+        entryPoints: [join('dist', 'apps', service, 'src', 'main.js')],
+        outfile,
+        bundle: true,
+        platform: 'node',
+        target: 'node20.19',
+        format: 'cjs',
+        mainFields: ['main', 'module'],
+        keepNames: true,
+        sourcemap: true,
+        sourcesContent: false,
+        legalComments: 'none',
+        banner: { js: banner },
+        define: { 'import.meta.url': WHERE },
+        plugins: [oneTypeOrm, ...plugins],
+        logLevel: 'warning',
+        external: [...NATIVE, ...SELDOM, ...ABSENT],
+      });
+      keepOwn(`${outfile}.map`);
+      writeFileSync(join(out, `${service}.js`), launcher(service));
+    }),
+  );
+}
+
+if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) await bundleServices();

@@ -14,6 +14,7 @@ const PROGRAMS = {
   test: { file: 'dist/tools/stack/test-run.js', java: true, own: true },
   faults: { file: 'dist/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
   nodes: { file: 'dist/tools/stack/test-nodes.js', java: true, own: true },
+  seeded: { file: 'dist/tools/seeded/main.js', java: true, own: true },
   kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
   reset: { file: 'dist/tools/stack/reset.js', own: true },
   chat: { file: 'dist/clients/cli/src/main.js' },

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ensureServers } from './download';
-import { DataModels } from './data-model';
 import { StackError, projectRoot } from './paths';
-import { startServers } from './servers';
-import { startStack } from './stack';
+import { madeModels } from './made-models';
+import { endLeftovers, RUN_VARIABLE } from './leftovers';
 import { killGroup, runStageProgram, type StageEnd } from './stage-program';
 import {
   type Lanes,
@@ -19,9 +17,6 @@ import {
 } from './test-stages';
 
 /** `npm test`: all stages in sequence; the last line is `N passed, N failed`. */
-
-/** Inherited by every process of this run, so that what is left of them is found. */
-const MARKER = 'TIDINGS_TEST_RUN';
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -97,61 +92,6 @@ function jestTally(report: string, ok: boolean): Tally {
   }
 }
 
-/** Processes of this run that still live, on systems with /proc. */
-function leftBehind(run: string): { pid: number; command: string }[] {
-  const found: { pid: number; command: string }[] = [];
-  let names: string[];
-  try {
-    names = readdirSync('/proc').filter(
-      (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
-    );
-  } catch {
-    return found;
-  }
-  for (const name of names) {
-    try {
-      if (!readFileSync(`/proc/${name}/environ`, 'latin1').includes(`${MARKER}=${run}`)) continue;
-      const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
-      if (command !== '') found.push({ pid: Number(name), command: command.slice(0, 120) });
-    } catch {
-      // it has ended, or belongs to somebody else
-    }
-  }
-  return found;
-}
-
-/** Gives guarded children the time to end, then ends and reports what is left. True when nothing was. */
-async function cleanUp(run: string): Promise<boolean> {
-  for (let round = 0; round < 40 && leftBehind(run).length > 0; round++) await delay(250);
-  const left = leftBehind(run);
-  for (const { pid, command } of left) {
-    say(`Left behind by the tests, now killed: process ${pid} (${command})`);
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it has ended
-    }
-  }
-  return left.length === 0;
-}
-
-/** What the stacks of this run begin with; null: each makes its own. */
-async function madeModels(): Promise<DataModels | null> {
-  const models = new DataModels();
-  try {
-    await models.make('bare', async (dir) => (await startServers({ dir })).stop());
-    await models.make('prepared', async (dir) => {
-      const stack = await startStack({ dir, ports: 'free', onlyPrepare: true });
-      await stack.stop();
-    });
-    return models;
-  } catch (error) {
-    say(`Stacks are made from nothing: ${String(error)}`);
-    models.remove();
-    return null;
-  }
-}
-
 function onSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -168,9 +108,11 @@ async function main(): Promise<number> {
   await ensureServers(say);
   const run = randomUUID();
   const models =
-    jestArguments.length === 0 && stages.some((stage) => stage.servers) ? await madeModels() : null;
+    jestArguments.length === 0 && stages.some((stage) => stage.servers)
+      ? await madeModels(say)
+      : null;
   const env = {
-    ...{ ...process.env, ...models?.environment, [MARKER]: run },
+    ...{ ...process.env, ...models?.environment, [RUN_VARIABLE]: run },
     FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
   };
   const total: Tally = { passed: 0, failed: 0 };
@@ -189,7 +131,7 @@ async function main(): Promise<number> {
       await Promise.all(lanes.map(runLane));
     }
   } finally {
-    if (!(await cleanUp(run))) total.failed += 1;
+    if (!(await endLeftovers(run, say))) total.failed += 1;
     models?.remove();
   }
   if (stopped) {
