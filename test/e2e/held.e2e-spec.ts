@@ -5,6 +5,7 @@ import { LIMITS } from '@tidings/common/contracts/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
+import { makeGroup } from '../support/talk';
 import { Holding } from '../support/holding';
 import { answerTo } from '../support/sends';
 import { logLines, metricOf } from '../support/service-report';
@@ -18,6 +19,8 @@ const BACK_MS = 60_000;
 /** For all that gateway-1 holds: a quarter of it for one partition, so for one conversation. */
 const SPOOL_MAX_BYTES = 4 * 1024 * 1024;
 const SPOOL_SHARE_BYTES = SPOOL_MAX_BYTES / 4;
+/** Of it all, for the messages of one account. */
+const SENDER_SHARE_BYTES = SPOOL_MAX_BYTES / 32;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -131,25 +134,52 @@ describe('sends while Kafka is away', () => {
   }, 180_000);
 
   it('are refused when the disk is full for them, nothing overtakes, and all are sent afterwards', async () => {
+    const fillers = await Promise.all(
+      Array.from({ length: 9 }, () => ChatUser.create(stack.gatewayUrls, { at: 0 })),
+    );
+    const group = { id: await makeGroup(ann, [bob, ...fillers]) };
     const a = await ann.connect('gateway-1');
     const phone = await (await bob.onNewDevice()).connect('gateway-2');
-    const target = { conversationId: conversation.id };
+    const target = { conversationId: group.id };
     const long = (): ReturnType<typeof textSend> => textSend(target, 'x'.repeat(LIMITS.textBytes));
     const put = ({ messageId, content }: ReturnType<typeof textSend>) =>
       ann.http<{ code?: string; retryable?: boolean }>(
-        ...(['PUT', `/v1/conversations/${conversation.id}/messages/${messageId}`] as const),
+        ...(['PUT', `/v1/conversations/${group.id}/messages/${messageId}`] as const),
         { content },
       );
     const full = { code: 'spool_full', retryable: true };
     await answerTo(a, textSend(target, 'before'));
     await stack.kafka.stop();
     const held: string[] = [];
-    let first = long();
-    let answer = await answerTo(a, first);
-    for (; answer.type === 'held'; answer = await answerTo(a, (first = long()))) {
-      held.push(first.messageId);
+    /** Sends until no more is taken; how many were, and the frame that was not. */
+    const fill = async (socket: TestSocket) => {
+      const before = held.length;
+      for (;;) {
+        const frame = long();
+        const answer = await answerTo(socket, frame);
+        if (answer.type !== 'held') return { taken: held.length - before, frame, answer };
+        held.push(frame.messageId);
+      }
+    };
+    const sockets: TestSocket[] = [];
+    for (const filler of fillers.slice(0, 7)) sockets.push(await filler.connect('gateway-1'));
+    // each has a share of its own, and no more
+    for (const socket of sockets) {
+      const { taken, answer, frame } = await fill(socket);
+      expect(answer).toMatchObject({ type: 'error', ...full });
+      expect((taken + 2) * LIMITS.textBytes).toBeGreaterThan(SENDER_SHARE_BYTES * 0.9);
+      expect(taken * LIMITS.textBytes).toBeLessThanOrEqual(SENDER_SHARE_BYTES);
+      // there is room for it, but it comes after what was refused
+      const behind = textSend(target, 'behind');
+      expect(await answerTo(socket, behind)).toMatchObject(full);
+      expect(await answerTo(socket, { ...frame, retry: true })).toMatchObject(full);
     }
-    const about = { messageId: first.messageId, conversationId: conversation.id };
+    expect(held.length * LIMITS.textBytes).toBeLessThan(SPOOL_SHARE_BYTES * 0.9);
+    for (const filler of fillers.slice(7)) sockets.push(await filler.connect('gateway-1'));
+    for (const socket of sockets.slice(7)) await fill(socket);
+    const { taken, frame: first, answer } = await fill(a);
+    expect(taken * LIMITS.textBytes).toBeLessThan(SENDER_SHARE_BYTES / 2);
+    const about = { messageId: first.messageId, conversationId: group.id };
     expect(answer).toMatchObject({ type: 'error', ...full, ...about });
     // it was full, and no fuller than it may be
     expect((held.length + 2) * LIMITS.textBytes).toBeGreaterThan(SPOOL_SHARE_BYTES * 0.9);
@@ -169,7 +199,10 @@ describe('sends while Kafka is away', () => {
     expect(await metric('gateway-1', 'spool_entries')).toBe(held.length);
 
     await stack.kafka.restart();
-    await answered(a, 'sent', held);
+    await eventually(() => {
+      const sent = new Set([a, ...sockets].flatMap((socket) => answers(socket, 'sent')));
+      expect(held.filter((id) => !sent.has(id))).toEqual([]);
+    }, BACK_MS);
     for (const frame of [first, small]) {
       await eventually(async () => {
         const { type } = await answerTo(a, { ...frame, retry: true });
@@ -181,7 +214,7 @@ describe('sends while Kafka is away', () => {
     await spoolIsEmpty('gateway-1');
     const ids = [...held, first.messageId, small.messageId, byHttp.messageId];
     const seen = await eventually(async () => {
-      const history = (await bob.history(conversation.id)).map((m) => m.messageId);
+      const history = (await bob.history(group.id)).map((m) => m.messageId);
       expect(history).toContain(byHttp.messageId);
       return history.filter((id) => ids.includes(id));
     }, BACK_MS);
@@ -190,7 +223,7 @@ describe('sends while Kafka is away', () => {
       const pushed = phone.of('message').map((f) => f['messageId'] as string);
       expect([...new Set(pushed)].filter((id) => ids.includes(id))).toEqual(ids);
     }, BACK_MS);
-    await Promise.all([a.end(), phone.end()]);
+    await Promise.all([a, phone, ...sockets].map((socket) => socket.end()));
   }, 240_000);
 
   it('survive a kill of their gateway and a torn tail, and are one message when sent elsewhere too', async () => {

@@ -13,6 +13,7 @@ import { MOST_BUFFERED_BYTES, ROOM_WITHIN_MS } from '../../apps/gateway/src/sock
 import { MOST_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
 import { MOST_READS } from '../../apps/gateway/src/trace/trace.service';
 import { WAITING_MAX, WAITING_PER_CALLER } from '../../apps/storage/src/domain/turns';
+import { SENDER_SHARE } from '../../apps/gateway/src/spool/holding.parts';
 import { CALL_BOUNDS, FRAME_PLACES, type Place } from '@tidings/common/contracts/bounds';
 import { clientFrame, serverFrame } from '@tidings/common/contracts/frames';
 import {
@@ -71,7 +72,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   log: [
     'a record on its way into the log',
-    `${SEND_QUEUE.queueRecords} records and ${size(SEND_QUEUE.queueBytes)}; then the disk, \`SPOOL_MAX_BYTES\`, a quarter per partition`,
+    `${SEND_QUEUE.queueRecords} records and ${size(SEND_QUEUE.queueBytes)}; then the disk, \`SPOOL_MAX_BYTES\`, a quarter per partition, 1/${1 / SENDER_SHARE} per user`,
     '`busy`; `spool_full`',
   ],
   sends: ['a send without an answer', `${LIMITS.unansweredSends} per connection`, '`busy`'],

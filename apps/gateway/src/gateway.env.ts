@@ -142,7 +142,7 @@ export const gatewayEnv = z.object({
     .default(256 * 1024 * 1024)
     .meta({
       description:
-        'Messages that may be held on disk while the log is away; a quarter of it per partition.',
+        'Messages that may be held on disk while the log is away; a quarter of it per partition, 1/32 per sender.',
       unit: 'bytes',
     }),
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000).meta({

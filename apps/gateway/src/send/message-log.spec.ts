@@ -36,7 +36,7 @@ function setUp(first: FirstAppend | null = null) {
   const now = { ms: 5 };
   const asked: string[] = [];
   const defects: unknown[] = [];
-  const held = new HeldMessages();
+  const held = new HeldMessages(1_000);
   const log = new MessageLog({
     writer,
     held,
@@ -206,7 +206,7 @@ describe('MessageLog', () => {
       world.log.append(MESSAGE, world.reply, ONCE);
       world.log.join(MESSAGE, world.reply);
       const { done } = world.writer.appends[0]!;
-      (done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: 3 });
+      (done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: 3, bytes: 990 });
       return world;
     }
 
@@ -215,6 +215,20 @@ describe('MessageLog', () => {
       expect(log.join(MESSAGE, reply)).toBe(true);
       expect(outcomes).toEqual(['held', 'held', 'held']);
       expect(writer.appends).toHaveLength(1);
+    });
+
+    it('refuses what is more than the share of the sender, and only theirs', () => {
+      const { log, reply, outcomes, writer } = held();
+      const more = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8059' };
+      // the log takes this partition's records
+      expect(log.append(more, reply, ONCE)).toBe(true);
+      expect([outcomes.slice(2), writer.appends.length]).toEqual([[], 2]);
+      writer.isHolding = () => true;
+      const again = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8060' };
+      expect(log.append(again, reply, ONCE)).toBe(true);
+      expect([outcomes.slice(2), writer.appends.length]).toEqual([['spool_full'], 2]);
+      expect(log.append({ ...again, senderId: OTHER }, reply, ONCE)).toBe(true);
+      expect(writer.appends).toHaveLength(3);
     });
 
     it('says sent to all when it has drained, as storage knows it', async () => {
@@ -231,7 +245,7 @@ describe('MessageLog', () => {
     it('asks about the last of many first', async () => {
       const { log, asked } = held();
       const other = { ...MESSAGE, messageId: '01890a5d-ac96-774b-bcce-b302099a8058' };
-      const index = { senderId: SENDER, contentHash: 'hash', partition: 0, sequence: 4 };
+      const index = { senderId: SENDER, contentHash: 'hash', partition: 0, sequence: 4, bytes: 9 };
       log['parts'].held.add('c', other.messageId, { ...index, waiters: [recorder([])] });
       const second = { ...message, messageId: other.messageId };
       log.drained([

@@ -4,7 +4,7 @@ import type { Extras } from '@tidings/common/contracts/extras';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { RecentIds, type RecentId } from '../domain/recent-ids';
 import { isoTime } from '../socket/iso-time';
-import type { HeldMessages } from '../spool/held-messages';
+import type { HeldMessage, HeldMessages } from '../spool/held-messages';
 import type { HoldingWriter } from '../spool/holding-writer';
 import type { SendResult } from '../spool/spool-lane';
 import type { SpooledMessage } from '../spool/spooled-message';
@@ -37,7 +37,7 @@ export function isComplete(message: AdmittedMessage): message is CompleteMessage
 }
 
 export interface MessageLogParts {
-  writer: Pick<HoldingWriter, 'append'>;
+  writer: Pick<HoldingWriter, 'append' | 'isHolding'>;
   /** What lies on the disk. */
   held: HeldMessages;
   positions: LogPositions;
@@ -124,6 +124,13 @@ export class MessageLog {
       sentAt: isoTime(sentAtMs),
       ...(expiresAtMs !== null && { expiresAt: isoTime(expiresAtMs) }),
     });
+    if (
+      this.parts.writer.isHolding(conversationId) &&
+      !this.parts.held.hasRoom(senderId, Buffer.byteLength(record.value))
+    ) {
+      reply.refused(new TidingsError('spool_full'));
+      return true;
+    }
     const id = { senderId, contentHash, sentAtMs, expiresAtMs };
     const entry = this.recent.add(conversationId, messageId, id);
     const accepted = this.parts.writer.append(
@@ -195,11 +202,11 @@ export class MessageLog {
     { conversationId, messageId, senderId, contentHash }: AdmittedMessage,
     entry: RecentId<SendReply>,
     reply: SendReply,
-    { partition, sequence }: { partition: number; sequence: number },
+    { partition, sequence, bytes }: Pick<HeldMessage, 'partition' | 'sequence' | 'bytes'>,
   ): void {
     const waiters = [reply, ...(entry.waiters ?? [])];
     entry.waiters = null;
-    const held = { senderId, contentHash, partition, sequence, waiters };
+    const held = { senderId, contentHash, partition, sequence, bytes, waiters };
     this.parts.held.add(conversationId, messageId, held);
     for (const waiter of waiters) waiter.held();
   }

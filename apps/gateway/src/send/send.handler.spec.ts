@@ -128,7 +128,13 @@ describe('the end of its life', () => {
 
 describe('a send that is held', () => {
   const hold = (writer: FakeWriter, n: number) =>
-    (writer.appends[n]!.done as SendDone)({ ok: false, reason: 'held', partition: 0, sequence: n });
+    (writer.appends[n]!.done as SendDone)({
+      ok: false,
+      reason: 'held',
+      partition: 0,
+      sequence: n,
+      bytes: 9,
+    });
 
   it('is answered held, counts as answered, and is answered sent later', async () => {
     const { handle, answers, writer, connection, handler, world } = setUp();

@@ -2,7 +2,14 @@ import type { SendReply } from '../send/send-reply';
 import { HeldMessages } from './held-messages';
 
 const MESSAGE = { conversationId: 'c', messageId: 'm', senderId: 's', contentHash: 'h' };
-const HELD = { senderId: 's', contentHash: 'h', partition: 1, sequence: 5, waiters: null };
+const HELD = {
+  senderId: 's',
+  contentHash: 'h',
+  partition: 1,
+  sequence: 5,
+  bytes: 60,
+  waiters: null,
+};
 
 function setUp() {
   const held = new HeldMessages();
@@ -55,4 +62,20 @@ it('what a spool has lost is not held any more', () => {
   expect(held.size).toBe(1);
   held.lost(1, 5, 6);
   expect([held.size, outcomes]).toEqual([0, ['a held', 'a unknown']]);
+});
+
+it('a sender has a share, and nothing overtakes what was refused', () => {
+  const held = new HeldMessages(100);
+  held.add('c', 'm', { ...HELD });
+  expect(held.hasRoom('s', 40)).toBe(true);
+  held.add('c', 'n', { ...HELD, bytes: 40 });
+  expect(held.hasRoom('s', 1)).toBe(false);
+  expect(held.hasRoom('t', 100)).toBe(true);
+  expect(held.hasRoom('t', 101)).toBe(false);
+  held.take('c', 'n');
+  expect(held.hasRoom('s', 41)).toBe(false);
+  // a smaller one would fit, but comes behind
+  expect(held.hasRoom('s', 1)).toBe(false);
+  held.lost(1, 5, 6);
+  expect(held.hasRoom('s', 100)).toBe(true);
 });

@@ -7,6 +7,8 @@ export interface HeldMessage {
   contentHash: string;
   partition: number;
   sequence: number;
+  /** Bytes of its record. */
+  bytes: number;
   /** Who is to be told when it is sent; null: nobody is here. */
   waiters: SendReply[] | null;
 }
@@ -17,17 +19,48 @@ type Sent = Record<'conversationId' | 'messageId' | 'senderId' | 'contentHash', 
 /** Sends of one id that are told; of more, the latest. */
 const MOST_WAITERS = 4;
 
-/** The ids in the spools: a second send of one is answered `held` and makes no second entry. */
+/** What one sender has in the spools. */
+interface Share {
+  bytes: number;
+  messages: number;
+  /** One was refused: what they send behind it is refused as well, until some have left. */
+  full: boolean;
+}
+
+/**
+ * The ids in the spools: a second send of one is answered `held` and makes no second entry. Counts
+ * what each sender has there, so that one account cannot take the room of all.
+ */
 export class HeldMessages {
   private readonly byKey = new Map<string, HeldMessage>();
+  private readonly shares = new Map<string, Share>();
+
+  /** `mostBytes`: of the records of one sender. */
+  constructor(private readonly mostBytes = Infinity) {}
 
   get size(): number {
     return this.byKey.size;
   }
 
   add(conversationId: string, messageId: string, held: HeldMessage): void {
+    this.take(conversationId, messageId);
     this.byKey.set(messageId + conversationId, held);
+    const share = this.shares.get(held.senderId) ?? { bytes: 0, messages: 0, full: false };
+    share.bytes += held.bytes;
+    share.messages += 1;
+    this.shares.set(held.senderId, share);
     if (held.waiters) held.waiters = held.waiters.slice(-MOST_WAITERS);
+  }
+
+  /**
+   * Whether a sender may have so many bytes more. After a no, no is the answer until something of
+   * theirs has left: nothing overtakes what was refused.
+   */
+  hasRoom(senderId: string, bytes: number): boolean {
+    const share = this.shares.get(senderId);
+    if (!share) return bytes <= this.mostBytes;
+    if (share.bytes + bytes > this.mostBytes) share.full = true;
+    return !share.full;
   }
 
   /** Answers a send whose id is held; false when it is not. */
@@ -49,7 +82,7 @@ export class HeldMessages {
   take(conversationId: string, messageId: string): HeldMessage | undefined {
     const key = messageId + conversationId;
     const held = this.byKey.get(key);
-    this.byKey.delete(key);
+    this.remove(key, held);
     return held;
   }
 
@@ -57,8 +90,18 @@ export class HeldMessages {
   lost(partition: number, from: number, to: number): void {
     for (const [key, held] of this.byKey) {
       if (held.partition !== partition || held.sequence < from || held.sequence >= to) continue;
-      this.byKey.delete(key);
+      this.remove(key, held);
       for (const waiter of held.waiters ?? []) waiter.unknown();
     }
+  }
+
+  private remove(key: string, held: HeldMessage | undefined): void {
+    if (!held) return;
+    this.byKey.delete(key);
+    const share = this.shares.get(held.senderId)!;
+    share.bytes -= held.bytes;
+    share.messages -= 1;
+    share.full = false;
+    if (share.messages === 0) this.shares.delete(held.senderId);
   }
 }

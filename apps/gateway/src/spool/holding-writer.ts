@@ -57,6 +57,11 @@ export class HoldingWriter {
     return this.lanes[this.parts.writer.partitionOf(record.key)]!.append(record, done, options);
   }
 
+  /** Whether a record of this key would be held. */
+  isHolding(key: string): boolean {
+    return this.holding > 0 && this.lanes[this.parts.writer.partitionOf(key)]!.isHolding;
+  }
+
   /** The writer's records of this partition have waited too long. */
   stalled(partition: number): void {
     this.lanes[partition]!.stalled();

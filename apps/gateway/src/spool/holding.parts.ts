@@ -9,6 +9,9 @@ import { HoldingWriter } from './holding-writer';
 import { SpoolStore } from './spool-store';
 import { spooledMessage } from './spooled-message';
 
+/** One sender may have this part of all bytes, so that an account that floods leaves room for others. */
+export const SENDER_SHARE = 1 / 32;
+
 /** What a node holds on its disk, and the ids of it. */
 export interface Spool {
   store: SpoolStore;
@@ -17,7 +20,7 @@ export interface Spool {
 
 /** Takes this node's spool and reads what an earlier run left. Throws when it cannot be used. */
 export async function openSpool(env: GatewayEnv, logger: Logger): Promise<Spool> {
-  const held = new HeldMessages();
+  const held = new HeldMessages(env.SPOOL_MAX_BYTES * SENDER_SHARE);
   const store = await SpoolStore.open({
     dataDir: dataDir(env),
     partitions: env.KAFKA_PARTITIONS,
@@ -27,7 +30,8 @@ export async function openSpool(env: GatewayEnv, logger: Logger): Promise<Spool>
       const message = spooledMessage(record);
       if (!message) return;
       const { conversationId, messageId, senderId, contentHash } = message;
-      const found = { senderId, contentHash, partition, sequence, waiters: null };
+      const bytes = Buffer.byteLength(record.value);
+      const found = { senderId, contentHash, partition, sequence, bytes, waiters: null };
       held.add(conversationId, messageId, found);
     },
     lost: (partition, from, to) => held.lost(partition, from, to),

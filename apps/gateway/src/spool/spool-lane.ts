@@ -9,7 +9,7 @@ import { expiryOf, mayBeHeld } from './spooled-message';
 /** What became of a send. `held`: on this gateway's disk. `full`, `not_stored`: nowhere. */
 export type SendResult =
   | AppendResult
-  | { ok: false; reason: 'held'; partition: number; sequence: number }
+  | { ok: false; reason: 'held'; partition: number; sequence: number; bytes: number }
   | { ok: false; reason: 'full' | 'not_stored' };
 export type SendDone = (result: SendResult) => void;
 
@@ -70,6 +70,11 @@ export class SpoolLane {
   /** Drains what an earlier run left. */
   start(): void {
     if (this.parts.spool.size > 0) this.hold([]);
+  }
+
+  /** Whether a send would go to the disk, or may have to. */
+  get isHolding(): boolean {
+    return this.state === 'holding' || this.state === 'closing';
   }
 
   /** As the writer's append; false: busy. */
@@ -207,7 +212,8 @@ export class SpoolLane {
   private put(record: OutRecord, done: SendDone): 'taken' | 'full' | 'slow' {
     const { spool, partition, onHeld, onError } = this.parts;
     const refuse = (reason: 'stopped' | 'too_large' | 'full') => done({ ok: false, reason });
-    if (!mayBeHeld(record) || Buffer.byteLength(record.value) > MOST_RECORD_BYTES) {
+    const bytes = Buffer.byteLength(record.value);
+    if (!mayBeHeld(record) || bytes > MOST_RECORD_BYTES) {
       refuse(mayBeHeld(record) ? 'too_large' : 'stopped');
       return 'taken';
     }
@@ -215,7 +221,7 @@ export class SpoolLane {
     const put = spool.put(encodeEntry(record), times, (result) => {
       if ('sequence' in result) {
         onHeld();
-        done({ ok: false, reason: 'held', partition, sequence: result.sequence });
+        done({ ok: false, reason: 'held', partition, sequence: result.sequence, bytes });
       } else {
         onError(result.error);
         done({ ok: false, reason: isFull(result.error) ? 'full' : 'not_stored' });

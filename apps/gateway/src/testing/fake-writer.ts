@@ -11,6 +11,8 @@ interface Append {
 export class FakeWriter implements Pick<LogWriter, 'append'> {
   readonly appends: Append[] = [];
   full = false;
+  /** Whether a send would go to the disk. */
+  isHolding: (key: string) => boolean = () => false;
   private answered = 0;
 
   append(record: OutRecord, done: AppendDone, options?: { again?: boolean }): boolean {
