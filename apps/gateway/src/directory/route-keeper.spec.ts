@@ -30,11 +30,15 @@ function setUp(over: Partial<World> = {}) {
   };
   const table = new ConnectionTable();
   const put: Route[] = [];
+  const renewed: string[] = [];
   const closes: { id: string; code: number }[] = [];
   const guard = <T>(value: T): Promise<T> =>
     world.redisAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
   const routes = {
-    renew: (all: Route[]) => guard(all.map(() => world.renewed)),
+    renew: (all: Route[]) => {
+      renewed.push(...all.map(({ connectionId }) => connectionId));
+      return guard(all.map(() => world.renewed));
+    },
     putAll: (all: Route[]) => {
       if (!world.redisAway) put.push(...all);
       return guard(all.map(() => ({ written: world.written, replaced: null })));
@@ -70,18 +74,31 @@ function setUp(over: Partial<World> = {}) {
     table.add(fake.connection);
     return fake;
   };
-  return { keeper, world, table, put, closes, add };
+  return { keeper, world, table, renewed, put, closes, add };
 }
 
 const never = (): boolean => false;
 
 describe('RouteKeeper.step', () => {
   it('renews each route once in twenty steps', async () => {
-    const { keeper, add, put, closes } = setUp();
-    for (let i = 0; i < 45; i++) add(`c${i}`);
+    const { keeper, add, renewed, put, closes } = setUp();
+    const ids = Array.from({ length: 45 }, (_, i) => `c${i}`);
+    ids.forEach(add);
     for (let i = 0; i < 20; i++) await keeper.step();
-    expect(put).toEqual([]);
-    expect(closes).toEqual([]);
+    expect(renewed.slice(0, 45)).toEqual(ids);
+    expect([put, closes]).toEqual([[], []]);
+  });
+
+  it('renews each route, however fast others connect and leave', async () => {
+    const { keeper, add, table, renewed } = setUp();
+    const ids = Array.from({ length: 5 }, (_, i) => `c${i}`);
+    ids.forEach(add);
+    for (let i = 0; i < 40; i++) {
+      const passing = [1, 2, 3].map((n) => add(`passing${i}-${n}`).connection);
+      await keeper.step();
+      for (const connection of passing) table.remove(connection);
+    }
+    for (const id of ids) expect(renewed.filter((one) => one === id).length).toBeGreaterThan(1);
   });
 
   it.each([

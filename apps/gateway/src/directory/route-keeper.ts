@@ -37,7 +37,9 @@ export interface RouteKeeperParts {
 /** Keeps the routes of this gateway's connections alive, and closes those that lost theirs. */
 export class RouteKeeper {
   private timer: NodeJS.Timeout | null = null;
-  private round: IterableIterator<Connection> | null = null;
+  /** The connections of this round, as they were when it began, and how many had their turn. */
+  private round: readonly Connection[] = [];
+  private done = 0;
   private busy = false;
 
   constructor(private readonly parts: RouteKeeperParts) {}
@@ -55,7 +57,7 @@ export class RouteKeeper {
     if (this.busy) return;
     this.busy = true;
     try {
-      const part = this.nextPart(Math.ceil(this.parts.table.size / RENEW_STEPS));
+      const part = this.nextPart();
       for (let i = 0; i < part.length; i += BATCH) await this.renew(part.slice(i, i + BATCH));
     } catch (error) {
       this.parts.logger.debug({ err: error }, 'routes not renewed');
@@ -82,18 +84,18 @@ export class RouteKeeper {
     }
   }
 
-  private nextPart(count: number): Connection[] {
-    const part: Connection[] = [];
-    while (part.length < count) {
-      this.round ??= this.parts.table.all();
-      const next = this.round.next();
-      if (next.done) {
-        this.round = null;
-        break;
-      }
-      if (next.value.bootId !== null) part.push(next.value);
+  /**
+   * A round ends whatever comes meanwhile: connections that are opened faster than routes are renewed
+   * must not keep the old ones from their turn.
+   */
+  private nextPart(): Connection[] {
+    if (this.done >= this.round.length) {
+      this.round = [...this.parts.table.all()];
+      this.done = 0;
     }
-    return part;
+    const from = this.done;
+    this.done += Math.ceil(this.round.length / RENEW_STEPS);
+    return this.round.slice(from, this.done).filter((c) => !c.ended && c.bootId !== null);
   }
 
   private async renew(batch: Connection[]): Promise<void> {
