@@ -1,12 +1,17 @@
 import type { Stack } from '../../tools/stack/stack';
-import type { Workload } from './workload';
+
+/** What a fault may have to know of those who chat meanwhile. */
+export interface Chatting {
+  /** Messages of which a gateway has said that it holds them. */
+  readonly heldIds: ReadonlySet<string>;
+}
 
 /** One kind of damage, and what must hold beside the invariants. Times in milliseconds. */
 export interface Fault {
   name: string;
   /** Does the damage and repairs it; settles when the part is back. */
-  strike: (stack: Stack, workload: Workload) => Promise<void>;
-  /** Whose silence counts: users whose devices are all elsewhere, or everybody. */
+  strike: (stack: Stack, chatting: Chatting) => Promise<void>;
+  /** The silence of conversations counts of which one end at least is elsewhere; left out: of all. */
   elsewhere?: string;
   /** Longest silence, during the whole fault (`whole`) or after the part was back. */
   silence: { whole: number } | { afterBack: number };
@@ -22,7 +27,7 @@ export interface Fault {
    */
   longAway?: true;
   /** What else must be true when all is over. */
-  afterwards?: (stack: Stack, workload: Workload) => Promise<void>;
+  afterwards?: (stack: Stack, chatting: Chatting) => Promise<void>;
 }
 
 export const downFor = (ms: number): Promise<void> =>

@@ -142,6 +142,8 @@ export class FrameFuzz {
     private readonly gateways: readonly string[],
     private readonly ids: FuzzIds,
     seed: number,
+    /** Told of every frame that comes, with who got it. */
+    private readonly onFrame: (user: ChatUser, frame: Record<string, unknown>) => void = () => {},
   ) {
     this.connections = devices.map(() => null);
     this.random = seededRandom(seed);
@@ -149,8 +151,8 @@ export class FrameFuzz {
   }
 
   /** For so many milliseconds. */
-  async run(forMs: number): Promise<void> {
-    await paced(forMs, PER_SECOND, this.devices.length, (n) => this.one(n));
+  async run(forMs: number, perSecond = PER_SECOND): Promise<void> {
+    await paced(forMs, perSecond, this.devices.length, (n) => this.one(n));
   }
 
   end(): void {
@@ -183,14 +185,14 @@ export class FrameFuzz {
     const at = n % this.gateways.length;
     try {
       const { ticket, url } = await user.ticket(this.gateways[at]);
-      return await this.upgrade(n, url, ticket);
+      return await this.upgrade(n, user, url, ticket);
     } catch (error) {
       this.refusals.add(String(error).slice(0, 100));
       return null;
     }
   }
 
-  private upgrade(n: number, url: string, ticket: string): Promise<Connection> {
+  private upgrade(n: number, user: ChatUser, url: string, ticket: string): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const protocols = [SUBPROTOCOL, TICKET_PROTOCOL_PREFIX + ticket];
       const socket = new WebSocket(url, protocols, { handshakeTimeout: OPEN_MS });
@@ -201,7 +203,7 @@ export class FrameFuzz {
         this.connections[n] = connection;
         resolve(connection);
       });
-      socket.on('message', (data: Buffer) => this.answered(data));
+      socket.on('message', (data: Buffer) => this.answered(user, data));
       socket.on('close', (code) => {
         this.connections[n] = null;
         this.closes.add(code);
@@ -210,8 +212,9 @@ export class FrameFuzz {
     });
   }
 
-  private answered(data: Buffer): void {
+  private answered(user: ChatUser, data: Buffer): void {
     const frame = JSON.parse(data.toString('utf8')) as { type: string; code?: string };
+    this.onFrame(user, frame);
     if (ANSWERS.has(frame.type)) this.answers.add(frame.code ?? frame.type);
   }
 

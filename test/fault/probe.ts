@@ -1,9 +1,15 @@
 import { downFor } from './fault';
-import type { Talk } from './workload';
+import type { ChatUser } from '../support/chat-user';
 
 /** A page that takes longer than this comes late, milliseconds: usually it takes some ten. */
 const LATE_MS = 300;
 const PAUSE_MS = 50;
+
+/** A conversation, and somebody who may read it. */
+interface Talk {
+  id: string;
+  reader: ChatUser;
+}
 
 /**
  * Asks for history pages all the time, of one conversation after the other (they lie in different

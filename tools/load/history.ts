@@ -14,9 +14,10 @@ export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
  * `add` and `remove`: a member; `block` and `unblock`: a user; `lifetime` of a conversation's messages;
  * `received` and `read`: a mark that a device told (never answered).
  *
- * Seen: `frame`: a raw push; `emit`: handed to the application after merging; `page`: messages of the
- * server's history (all pages of a conversation together are its history); `final`: the messages a
- * device holds at rest, in its order; event messages of the server stand in neither. `receipt`: a
+ * Seen: `frame`: a raw push; `emit`: handed to the application after merging; `answer`: some messages of
+ * the server's history, in an answer of it; `page`: the same of the whole history (all pages of a
+ * conversation together); `final`: the messages a device holds at rest, in its order; event messages of
+ * the server stand in none of them. `receipt`: a
  * member's marks; `unread`: how many messages somebody was told are unread.
  *
  * Said by the harness: `conversation`: which kind it is; `fault`, `phase`: marks of the run.
@@ -27,6 +28,7 @@ export type EventOperation =
   | 'read'
   | 'frame'
   | 'emit'
+  | 'answer'
   | 'page'
   | 'final'
   | 'receipt'
@@ -67,7 +69,7 @@ export interface HistoryEvent {
   t: number;
   k: EventKind;
   f: EventOperation;
-  /** user, device, incarnation of the device, session */
+  /** user, device, incarnation of the device, connection */
   u?: string;
   d?: string;
   inc?: number;

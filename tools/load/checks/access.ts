@@ -55,7 +55,7 @@ function lastRemoval(record: RunRecord, u: string, c: string, before: number): n
 
 function readByOutsider(record: RunRecord, violations: Violations, sighting: Sighting): void {
   const { f, u, d, c, m, inv, t, i } = sighting;
-  if (f !== 'page' || inv === undefined || m.length === 0) return;
+  if ((f !== 'page' && f !== 'answer') || inv === undefined || m.length === 0) return;
   if (!record.membership(u, c).certainly(false, inv - GRACE_NS, t)) return;
   const what = `${d} could read ${m.length} messages of ${c}, though ${u} was no member`;
   violations.add('read_by_outsider', what, [...lastRemoval(record, u, c, inv), i]);

@@ -18,7 +18,7 @@ const done = (record: RunRecord, cid: string, f: 'edit' | 'delete'): Operation[]
 
 function afterDeletion(record: RunRecord, violations: Violations, sighting: Sighting): void {
   const { f, d, c, m, inv, t, i } = sighting;
-  if (f !== 'page' && f !== 'final') return;
+  if (f === 'frame' || f === 'emit') return;
   for (const { cid, v } of m) {
     if (v === null) continue;
     const deletion = done(record, cid, 'delete').find(({ ret }) => ret < (inv ?? t));
@@ -32,7 +32,7 @@ function afterDeletion(record: RunRecord, violations: Violations, sighting: Sigh
 function versions(record: RunRecord, violations: Violations): void {
   const last = new Map<string, { ver: string; t: number; event: number }>();
   for (const { f, d, c, m, inv, t, i } of record.sightings) {
-    if (f !== 'page') continue;
+    if (f !== 'page' && f !== 'answer') continue;
     for (const { cid, ver = '0', v } of m) {
       const key = `${d} ${c} ${cid}`;
       const before = last.get(key);

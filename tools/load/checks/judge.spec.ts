@@ -21,7 +21,7 @@ const ordinary: Tell = (s) => {
   s.sees('frame', 'ann', 'g', [two]);
   const again = s.edited('ann', 'g', one, '13', 'better');
   s.sees('frame', 'bob', 'g', [again], { seq: '13' });
-  s.sees('page', 'bob', 'g', [again, two]);
+  s.sees('answer', 'bob', 'g', [again, two]);
   const gone = s.deleted('bob', 'g', two, '14');
   s.marks('received', 'bob', 'g', '14');
   s.receipt('ann', 'g', 'bob', '14', '0');
@@ -259,7 +259,7 @@ const BAD: [ViolationType, string, Tell][] = [
     'in an answer',
     (s) => {
       const [one, two] = [s.said('ann', 'g', 'm1', '11'), s.said('ann', 'g', 'm2', '12')];
-      s.sees('page', 'bob', 'g', [two, one]);
+      s.sees('answer', 'bob', 'g', [two, one]);
     },
   ],
   [
@@ -418,7 +418,7 @@ const BAD: [ViolationType, string, Tell][] = [
     (s) => {
       const one = s.said('ann', 'g', 'm1', '11');
       s.deleted('ann', 'g', one, '12');
-      s.sees('page', 'bob', 'g', [one]);
+      s.sees('answer', 'bob', 'g', [one]);
     },
   ],
   [

@@ -45,7 +45,7 @@ function pushes(record: RunRecord, violations: Violations): void {
 
 function copies(record: RunRecord, violations: Violations): void {
   for (const { f, d, c, m, i } of record.sightings) {
-    if (f !== 'page' && f !== 'final') continue;
+    if (f === 'frame' || f === 'emit') continue;
     for (let n = 1; n < m.length; n++) {
       const [before, after] = [m[n - 1]!, m[n]!];
       if (comparePositions(after.seq, before.seq) > 0) continue;

@@ -37,13 +37,14 @@ export class ToldMarks {
 }
 
 /**
- * I7: marks never fall, nobody has read what has not reached him, and every mark was told before by a
+ * I7: marks never fall, neither from push to push on a connection nor from answer to answer (an answer
+ * may be behind a push: devices merge by maximum); nobody has read what has not reached him, and every mark was told before by a
  * device of his. "0" is what is hidden, and says nothing.
  */
 export function checkReceipts(record: RunRecord, violations: Violations): void {
   const marks = new ToldMarks(record.events);
   const last = new Map<string, { seq: string; event: number }>();
-  for (const { k, f, u, d, c = '', x = '', seq = '0', r = '0', t, i } of record.events) {
+  for (const { k, f, u, d, s = '', c = '', x = '', seq = '0', r = '0', t, i } of record.events) {
     if (k !== 'obs' || f !== 'receipt') continue;
     const shown = [
       ['delivered', seq],
@@ -52,7 +53,7 @@ export function checkReceipts(record: RunRecord, violations: Violations): void {
     for (const [kind, value] of shown) {
       if (value === '0') continue;
       const whose = `${kind} of ${x} in ${c}`;
-      const key = `${d} ${whose}`;
+      const key = `${d} ${s} ${whose}`;
       const before = last.get(key);
       if (before && comparePositions(value, before.seq) < 0 && inAllAlong(record, x, u, c)) {
         const what = `${whose} fell from ${before.seq} to ${value} at ${d}`;

@@ -18,8 +18,9 @@ export function checkTemporary(record: RunRecord, violations: Violations): void 
     for (const { cid } of m) {
       const end = ends.get(cid)?.[0];
       if (!end) continue;
-      const asked = f === 'page' || f === 'final' ? (inv ?? t) : t;
-      const slack = f === 'page' || f === 'final' ? CLOCK_SLACK_NS : PUSH_SLACK_NS;
+      const pushed = f === 'frame' || f === 'emit';
+      const asked = pushed ? t : (inv ?? t);
+      const slack = pushed ? PUSH_SLACK_NS : CLOCK_SLACK_NS;
       if (asked <= end.e + slack) continue;
       const late = ((asked - end.e) / NS).toFixed(2);
       const what = `${f} at ${d} shows ${cid} in ${c} ${late} s after its end`;
@@ -49,7 +50,7 @@ function lifetimes(record: RunRecord, violations: Violations): void {
   const firsts = new Map<string, Sighting>();
   for (const sighting of record.sightings) {
     // an own message that was just sent has no end yet at its device
-    if (sighting.f !== 'page' && sighting.f !== 'frame') continue;
+    if (sighting.f === 'emit' || sighting.f === 'final') continue;
     for (const { cid } of sighting.m) if (!firsts.has(cid)) firsts.set(cid, sighting);
   }
   for (const [cid, sighting] of firsts) {

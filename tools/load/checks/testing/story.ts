@@ -68,14 +68,14 @@ export class Story {
 
   /** Who was shown what; the device is named like its user. */
   sees(
-    f: 'frame' | 'emit' | 'page' | 'final',
+    f: 'frame' | 'emit' | 'answer' | 'page' | 'final',
     u: string,
     c: string,
     m: readonly SeenMessage[],
     extra: Partial<NewEvent> = {},
   ): HistoryEvent {
     const pushed = f === 'frame' ? { seq: m[0]?.seq, s: `connection of ${u}` } : {};
-    const asked = f === 'page' ? { inv: this.t + STEP_NS - 1 } : {};
+    const asked = f === 'page' || f === 'answer' ? { inv: this.t + STEP_NS - 1 } : {};
     return this.tell({ k: 'obs', f, u, d: u, c, m: [...m], ...pushed, ...asked, ...extra });
   }
 
