@@ -8,6 +8,7 @@ import { madeModels } from './made-models';
 import { endLeftovers, RUN_VARIABLE } from './leftovers';
 import { killGroup, runStageProgram, type StageEnd } from './stage-program';
 import {
+  choosesByName,
   type Lanes,
   lanesOf,
   type Tally,
@@ -54,7 +55,9 @@ async function runStage(
       ok &&= end === 'ok';
       if (stopped || end === 'late') break;
     }
-    const tally = stage.jest ? jestTally(report, ok) : { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+    const tally = stage.jest
+      ? jestTally(report, ok, choosesByName(jestArguments))
+      : { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
     if (beside) say(`\n== ${stage.title}\n${Buffer.concat(output).toString()}`);
     const seconds = ((Date.now() - began) / 1000).toFixed(0);
     say(`-- ${stage.title}: ${tally.passed} passed, ${tally.failed} failed (${seconds} s)`);
@@ -83,9 +86,9 @@ function besideText(lanes: Lanes): string {
 }
 
 /** A stage that failed without a failed test (a broken file, a kill) counts as one failure. */
-function jestTally(report: string, ok: boolean): Tally {
+function jestTally(report: string, ok: boolean, named: boolean): Tally {
   try {
-    const tally = tallyOf(readFileSync(report, 'utf8'));
+    const tally = tallyOf(readFileSync(report, 'utf8'), named);
     return ok || tally.failed > 0 ? tally : { ...tally, failed: 1 };
   } catch {
     return { passed: 0, failed: 1 };

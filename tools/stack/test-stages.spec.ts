@@ -1,4 +1,4 @@
-import { lanesOf, selectStages, tallyOf } from './test-stages';
+import { choosesByName, lanesOf, selectStages, tallyOf } from './test-stages';
 
 const names = (args: string[]): string[] => selectStages(args).stages.map((stage) => stage.name);
 
@@ -37,10 +37,40 @@ describe('lanes', () => {
   });
 });
 
+describe('every stage of jest', () => {
+  it('fails when it finds no test', () => {
+    const words = selectStages(['unit', 'integration', 'e2e', 'fault']).stages.flatMap((stage) =>
+      stage.commands.flatMap((command) => command.args),
+    );
+    expect(words).toContain('--selectProjects');
+    expect(words).not.toContain('--passWithNoTests');
+  });
+});
+
 describe('counts of a jest report', () => {
+  const report = (more: object = {}): string =>
+    JSON.stringify({
+      ...{ numPassedTests: 5, numFailedTests: 2, numRuntimeErrorTestSuites: 1 },
+      ...{ numPendingTests: 0, numTodoTests: 0 },
+      ...more,
+    });
+
   it('count a file that could not run as a failure', () => {
-    const report = { numPassedTests: 5, numFailedTests: 2, numRuntimeErrorTestSuites: 1 };
-    expect(tallyOf(JSON.stringify(report))).toEqual({ passed: 5, failed: 3 });
+    expect(tallyOf(report())).toEqual({ passed: 5, failed: 3 });
+  });
+
+  it('count what was skipped as failures, but not beside tests that were asked for', () => {
+    const skipped = report({ numPendingTests: 4, numTodoTests: 1 });
+    expect(tallyOf(skipped)).toEqual({ passed: 5, failed: 8 });
+    expect(tallyOf(skipped, true)).toEqual({ passed: 5, failed: 3 });
+  });
+
+  it.each([
+    [['-t', 'x'], true],
+    [['test/e2e', '--testNamePattern=x'], true],
+    [['test/e2e/-t', '--testTimeout=5'], false],
+  ])('%j: tests are asked for by name: %j', (args, expected) => {
+    expect(choosesByName(args)).toBe(expected);
   });
 
   it.each(['', '{}', '{"numPassedTests":1}'])('are not read from %j', (text) => {

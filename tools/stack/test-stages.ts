@@ -29,10 +29,7 @@ function jest(project: string, timeoutMinutes: number, extra: string[] = []): Te
     commands: [
       {
         program: 'jest',
-        args: [
-          ...['--selectProjects', project, '--passWithNoTests'],
-          ...[`--testTimeout=${TEST_TIMEOUT_MS}`, ...extra],
-        ],
+        args: [...['--selectProjects', project], ...[`--testTimeout=${TEST_TIMEOUT_MS}`, ...extra]],
       },
     ],
   };
@@ -118,17 +115,27 @@ export interface Tally {
 }
 
 /**
- * Counts in jest's `--json` report. A file that could not run counts as one failure.
+ * Counts in jest's `--json` report. A file that could not run counts as one failure, and so does a test
+ * that was skipped or is only announced, unless the command line asked for some tests by their names
+ * (`named`): those beside them are skipped.
  * @throws when the text is no such report
  */
-export function tallyOf(report: string): Tally {
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
-    report,
-  ) as Record<string, unknown>;
-  const counts = [numPassedTests, numFailedTests, numRuntimeErrorTestSuites];
+export function tallyOf(report: string, named = false): Tally {
+  const read = JSON.parse(report) as Record<string, unknown>;
+  const counts = COUNTS.map((count) => read[count]);
   if (!counts.every((count) => typeof count === 'number')) throw new Error('not a report of jest');
-  const [passed = 0, failed = 0, broken = 0] = counts as number[];
-  return { passed, failed: failed + broken };
+  const [passed = 0, failed = 0, broken = 0, skipped = 0, todo = 0] = counts as number[];
+  return { passed, failed: failed + broken + (named ? 0 : skipped + todo) };
+}
+
+const COUNTS = [
+  ...['numPassedTests', 'numFailedTests', 'numRuntimeErrorTestSuites'],
+  ...['numPendingTests', 'numTodoTests'],
+];
+
+/** Whether the arguments for jest choose tests by their names. */
+export function choosesByName(jestArguments: readonly string[]): boolean {
+  return jestArguments.some((word) => /^(?:-t|--testNamePattern)(?:$|=)/.test(word));
 }
 
 /** Stages that run side by side: lanes of stages that follow each other. */
