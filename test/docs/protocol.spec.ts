@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
+import { CALL_BOUNDS } from '@tidings/common/contracts/bounds';
 import { BLOCK_TABLE } from '@tidings/common/contracts/blocks';
 import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
 import { DIGEST_VECTORS } from '@tidings/common/contracts/digest';
 import { ERRORS } from '@tidings/common/contracts/errors';
 import { clientFrame, serverFrame } from '@tidings/common/contracts/frames';
+import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
 const paragraph = (start: string): string => {
@@ -12,6 +16,26 @@ const paragraph = (start: string): string => {
   return page.slice(from, page.indexOf('\n\n', from));
 };
 const named = (text: string): string[] => [...text.matchAll(/^\| `([a-z]+)`/gm)].map((m) => m[1]!);
+
+/** The upgrade: no controller answers it. */
+const SOCKET_CALL = 'GET /v1/ws';
+
+/** Every call that a controller of the gateway answers, as Nest knows it. */
+function registered(): string[] {
+  return CONTROLLERS.flatMap((controller) => {
+    const base = Reflect.getMetadata(PATH_METADATA, controller) as string;
+    const methods = Object.getOwnPropertyNames(controller.prototype).map(
+      (name) => (controller.prototype as unknown as Record<string, object>)[name]!,
+    );
+    return methods.flatMap((method) => {
+      const path = Reflect.getMetadata(PATH_METADATA, method) as string | undefined;
+      const verb = Reflect.getMetadata(METHOD_METADATA, method) as RequestMethod | undefined;
+      if (path === undefined || verb === undefined) return [];
+      const parts = ['v1', ...[base, path].map((part) => part.replaceAll('/', ' ').trim())];
+      return [`${RequestMethod[verb]} /${parts.filter(Boolean).join(' ').replaceAll(' ', '/')}`];
+    });
+  });
+}
 
 describe('docs/PROTOCOL.md agrees with the contracts', () => {
   it('lists every error code and no other, and marks the retryable ones', () => {
@@ -26,6 +50,13 @@ describe('docs/PROTOCOL.md agrees with the contracts', () => {
     const server = page.slice(page.indexOf('Server → client'), page.indexOf('`previous` is the'));
     expect(named(client).sort()).toEqual(clientFrame.options.map((o) => o.shape.type.value).sort());
     expect(named(server).sort()).toEqual(serverFrame.options.map((o) => o.shape.type.value).sort());
+  });
+
+  it('lists every call and no other', () => {
+    const listed = [...page.matchAll(/`((?:GET|HEAD|PUT|POST|PATCH|DELETE) \/v1[^`?\s]*)/g)];
+    const names = [...new Set(listed.map(([, call]) => call!))];
+    expect(names.sort()).toEqual([...registered(), SOCKET_CALL].sort());
+    expect(Object.keys(CALL_BOUNDS).sort()).toEqual(names);
   });
 
   it('shows the table of blocks', () => {

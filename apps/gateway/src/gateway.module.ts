@@ -88,6 +88,27 @@ export interface SharedParts {
   rates: UserRates;
 }
 
+/** Who answers the calls of the protocol. */
+export const CONTROLLERS = [
+  ServiceController,
+  UsersController,
+  AuthController,
+  MeController,
+  PasswordController,
+  DevicesController,
+  ContactsController,
+  BlocksController,
+  ConnectionsController,
+  ConversationsController,
+  MembersController,
+  MessagesController,
+  TraceController,
+  MediaController,
+  ReceiptsController,
+  SyncController,
+  PresenceController,
+] as const;
+
 /** The HTTP side of the gateway. Every endpoint needs a login, unless it is marked open. */
 @Module({})
 export class GatewayModule {
@@ -115,25 +136,7 @@ export class GatewayModule {
           },
         }),
       ],
-      controllers: [
-        ServiceController,
-        UsersController,
-        AuthController,
-        MeController,
-        PasswordController,
-        DevicesController,
-        ContactsController,
-        BlocksController,
-        ConnectionsController,
-        ConversationsController,
-        MembersController,
-        MessagesController,
-        TraceController,
-        MediaController,
-        ReceiptsController,
-        SyncController,
-        PresenceController,
-      ],
+      controllers: [...CONTROLLERS],
       providers: [
         value(StorageClient, parts.storage),
         value(PresenceClient, parts.presence),
