@@ -67,6 +67,7 @@ describe('storage: any history, and any client of it', () => {
       }),
       { numRuns: RUNS, ...REPLAY },
     );
+    console.log(`${taken} of ${RUNS} runs`);
     expect(taken).toBeGreaterThanOrEqual(LEAST);
   }, 600_000);
 

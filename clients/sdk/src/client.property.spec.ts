@@ -31,6 +31,7 @@ describe('any interleaving of pushes, losses, doubles, reconnects, syncs, sends,
       }),
       { numRuns: RUNS, ...REPLAY },
     );
+    console.log(`${taken} of ${RUNS} runs`);
     expect(taken).toBeGreaterThanOrEqual(LEAST);
   }, 600_000);
 });
