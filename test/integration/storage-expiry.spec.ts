@@ -90,16 +90,17 @@ describe('storage: expiry', () => {
       history: read,
     };
   };
-  /** Their hour is over; also for what was counted while they lived and holds until then. */
-  const expire = async (messages: readonly MessageSent[], age = '0 seconds') => {
-    // What the last sync counted is kept behind its answer, if it was worth it: not after this.
-    await eventually(async () => {
+  /** Waits until what the last sync counted is kept behind its answer: what expires must not show in it. */
+  const countsKept = () =>
+    eventually(async () => {
       const [row] = await fixture.rows<{ kept: boolean }>(
         'SELECT digest_position = last_position AS kept FROM conversations WHERE id = $1',
         [chat],
       );
       expect(row!.kept).toBe(true);
-    }, 1_500).catch(() => undefined);
+    });
+  /** Their hour is over; also for what was counted while they lived and holds until then. */
+  const expire = async (messages: readonly MessageSent[], age = '0 seconds') => {
     await fixture.rows(
       `UPDATE messages SET expires_at = now() - $3::interval
        WHERE conversation_id = $1 AND message_id = ANY ($2::uuid[])`,
@@ -147,6 +148,7 @@ describe('storage: expiry', () => {
     );
     expect((await target(passing[1]!)).message).toMatchObject({ meta: { n: 2 } });
 
+    await countsKept();
     await expire(passing);
     const before = await views(bob);
     const tellsBefore = await Promise.all(passing.map(first));
@@ -186,6 +188,7 @@ describe('storage: expiry', () => {
     await fixture.append([messageOf(chat, ann.id, 'for good'), ...passing]);
     const held = await sync(bob, {});
     expect(held.messages).toHaveLength(10);
+    await countsKept();
     await expire(passing, '2 minutes');
     const ask = (minutesAgo: number, digest: string) =>
       sync(bob, {
