@@ -31,6 +31,8 @@ const GROWTH_MIB = 50;
 /** Fewer show nothing: 200 and 100 a second are tried, a busy machine takes fewer. */
 const LEAST_FRAMES = 40 * SECONDS;
 const LEAST_REQUESTS = 20 * SECONDS;
+/** A message of the pairs, from its send to its push, milliseconds. */
+const MOST_DELAY_MS = 2_000;
 const RESULTS = join(__dirname, '../../.data/faults');
 const GATEWAYS = ['gateway-1', 'gateway-2'] as const;
 
@@ -135,7 +137,7 @@ describe('hostile input beside a pair that chats', () => {
   }
 
   it(
-    'ends no process, loses and delays nothing of theirs, and leaves no memory behind',
+    'ends no process, loses nothing of theirs, delays it by 2 s at most, and leaves no memory behind',
     async () => {
       const pids = processes();
       // shows whether memory goes on growing or has come to rest
@@ -189,6 +191,9 @@ describe('hostile input beside a pair that chats', () => {
       for (const talk of talks) await talk.checkHistory();
       const least = Math.floor(seconds * PER_SECOND * 0.8);
       expect(history.check(least)).toMatchObject({ valid: true, errors: [], unknownSends: 0 });
+      for (const { longest } of [duringFrames, duringCalls]) {
+        expect(longest).toBeLessThanOrEqual(MOST_DELAY_MS);
+      }
       // whatever was sent was understood or refused: nothing was thrown while it was handled
       expect(frames.closes.by).not.toHaveProperty('1011');
       expect(frames.answers.by).not.toHaveProperty('internal');
