@@ -44,6 +44,15 @@ export class MarkSender {
     this.arm();
   }
 
+  /**
+   * A sync has told the marks of one conversation: whatever was raised and is not among them did not
+   * arrive (it was of a membership that ended), or is on its way, and harmless twice.
+   */
+  told(conversationId: string): void {
+    this.raised.delete(conversationId);
+    this.note(conversationId);
+  }
+
   /** The connection is lost. */
   disconnected(): void {
     this.open = false;

@@ -74,6 +74,18 @@ describe('receipts', () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  it('raises again what a sync of the conversation does not show: it met the end of a membership', () => {
+    bench.serve([1, 2]);
+    bench.open();
+    bench.turn();
+    bench.receipts.markRead(CONVERSATION, '2');
+    expect(bench.turn()).toEqual([{ type: 'read', conversationId: CONVERSATION, position: '2' }]);
+    bench.serve([3], { receipts: [marks(ME, 3)] });
+    expect(bench.turn()).toEqual([{ type: 'read', conversationId: CONVERSATION, position: '2' }]);
+    bench.serve([], { receipts: [marks(ME, 3, 2)] });
+    expect(bench.turn()).toEqual([]);
+  });
+
   const received = (position: number) => ({
     ...{ type: 'received', conversationId: CONVERSATION, position: String(position) },
   });
