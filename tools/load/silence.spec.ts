@@ -41,10 +41,13 @@ describe('longestSilence', () => {
     expect(longestSilence(talk, { fromNs: 320e6, toNs: 790e6 }).ms).toBe(0);
   });
 
-  it('is over with a send that was refused', () => {
-    const refused = [sent(0, 'a'), at(10, { k: 'fail', f: 'send', u: 'ann', c: 'c', cid: 'a' })];
-    expect(longestSilence(refused, window).ms).toBe(0);
-  });
+  it.each(['fail', 'info'] as const)(
+    'is over with a send that ended without being sent: %s',
+    (k) => {
+      const ended = [sent(0, 'a'), at(10, { k, f: 'send', u: 'ann', c: 'c', cid: 'a' })];
+      expect(longestSilence(ended, window).ms).toBe(0);
+    },
+  );
 
   it('is each conversation’s own', () => {
     const two = [...talk, sent(0, 'x', 'd'), shown(500, 'x', 'bob', 'd')];

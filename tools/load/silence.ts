@@ -104,7 +104,8 @@ function follow(
     if (!line) lines.set(c, (line = { waiting: new Map(), lastSign: -Infinity }));
     if (f === 'send') {
       const cid = event.cid ?? '';
-      if (k === 'fail') line.waiting.delete(cid);
+      // refused, or given up
+      if (k === 'fail' || k === 'info') line.waiting.delete(cid);
       if (k !== 'invoke' || senders.has(cid)) continue;
       senders.set(cid, u);
       line.waiting.set(cid, t);

@@ -21,8 +21,9 @@ export class Device {
   private readonly open = new Map<string, HistoryEvent>();
   /** Messages of which a gateway has said that it holds them. */
   readonly held = new Set<string>();
-  /** Messages that were on their way when the device's own network failed: nobody else made them wait. */
+  /** Messages that had to wait because the device's own network failed. */
   readonly cutShort = new Set<string>();
+  private isCut = false;
   /** conversation → how often its copy was begun anew */
   private readonly copies = new Map<string, number>();
 
@@ -48,6 +49,7 @@ export class Device {
 
   /** Loses its network for so long. */
   cut(forMs: number): void {
+    this.isCut = true;
     for (const cid of this.open.keys()) this.cutShort.add(cid);
     this.transport.cut(forMs);
   }
@@ -58,6 +60,7 @@ export class Device {
     const cid = sent.messageId;
     const op = this.diary.begin({ f: 'send', ...this.whose, c, cid, v, re: replyTo });
     this.open.set(cid, op);
+    if (this.isCut) this.cutShort.add(cid);
   }
 
   /** An edit, or without a text a deletion. */
@@ -141,7 +144,10 @@ export class Device {
 
   private listen(): void {
     const { client, diary, whose, open } = this;
-    client.on('state', ({ state }) => diary.note('phase', state, whose));
+    client.on('state', ({ state }) => {
+      if (state === 'online') this.isCut = false;
+      diary.note('phase', state, whose);
+    });
     client.on('conversation', ({ conversationId, what }) => {
       if (what === 'updated') return;
       this.copies.set(conversationId, (this.copies.get(conversationId) ?? 0) + 1);
