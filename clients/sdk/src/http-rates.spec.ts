@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { eventually } from '../../../test/support/eventually';
 import { HttpClient } from './http';
 
 describe('a call that came too soon, on a real server', () => {
@@ -64,13 +65,21 @@ describe('a call that came too soon, on a real server', () => {
   });
 
   it('can be given up while it waits', async () => {
-    refuse(1, '5');
-    const abort = new AbortController();
-    const failed = client.request({ ...call, signal: abort.signal });
-    const rejects = expect(failed).rejects.toThrow('enough');
-    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    abort.abort(new Error('enough'));
-    await rejects;
-    expect(asked).toHaveLength(1);
+    refuse(1, '9');
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    try {
+      const abort = new AbortController();
+      const failed = client.request({ ...call, signal: abort.signal });
+      const rejects = expect(failed).rejects.toThrow('enough');
+      const waits = (): boolean => timers.mock.calls.some(([, ms]) => ms === 9_000);
+      await eventually(() => expect(waits()).toBe(true));
+      const given = performance.now();
+      abort.abort(new Error('enough'));
+      await rejects;
+      expect(performance.now() - given).toBeLessThan(5_000);
+      expect(asked).toHaveLength(1);
+    } finally {
+      timers.mockRestore();
+    }
   });
 });
