@@ -1,18 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { uuidv7 } from 'uuidv7';
 import type { Contact, Conversation, Page, Presence, User } from '@tidings/common/contracts/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
 import { answerTo } from '../support/sends';
+import { postGroup } from '../support/talk';
 import { TcpProxy } from '../support/tcp-proxy';
 import { startTestStack } from '../support/test-stack';
 import { openSocket, type TestSocket } from '../support/test-socket';
 
 /** So long that what a busy machine takes to notice is little of it. */
 const HEARTBEAT_SECONDS = 5;
+/** A user is last seen when the gateway notices the end of the socket: not much later than it. */
+const LAST_SEEN_STEP_MS = 1_000;
 
 describe('two people chat through two gateways', () => {
   let stack: Stack;
@@ -163,11 +168,34 @@ describe('two people chat through two gateways', () => {
     await eventually(async () => expect(await look()).toMatchObject({ status: 'online' }));
     const before = Date.now();
     await socket.end();
+    const ended = Date.now() + LAST_SEEN_STEP_MS;
     await eventually(async () => {
       const presence = await look();
       expect(presence.status).toBe('offline');
-      expect(Date.parse(presence.lastSeenAt!)).toBeGreaterThanOrEqual(before - 1000);
+      const lastSeenAt = Date.parse(presence.lastSeenAt!);
+      expect(lastSeenAt).toBeGreaterThanOrEqual(before - 1000);
+      // the tests and the services have one clock
+      expect(lastSeenAt).toBeLessThanOrEqual(ended);
     });
+  });
+
+  it('names a conversation by the hash of its time, its users and its request', async () => {
+    const frank = await ChatUser.create(stack.gatewayUrls);
+    const hashOf = ({ createdAt }: Conversation, requestId: string): string => {
+      const users = [ann.id, frank.id].sort().join(',');
+      const text = `${Date.parse(createdAt)}\n${users}\n${requestId}`;
+      return createHash('sha256').update(text).digest('base64url');
+    };
+    const [began, direct] = [Date.now(), await ann.direct(frank)];
+    expect(Date.parse(direct.createdAt)).toBeGreaterThanOrEqual(began);
+    expect(Date.parse(direct.createdAt)).toBeLessThanOrEqual(Date.now());
+    expect(direct.id).toBe(hashOf(direct, ''));
+    const requestId = uuidv7();
+    const { status, body: group } = await postGroup(ann, [frank.id], { requestId });
+    expect([status, group.id]).toEqual([201, hashOf(group, requestId)]);
+    // whoever asks is told the same time
+    const seen = await frank.http<Conversation>('GET', `/v1/conversations/${group.id}`);
+    expect(hashOf(seen.body, requestId)).toBe(group.id);
   });
 
   it('closes the older socket of a device with 4506', async () => {
