@@ -77,6 +77,16 @@ export class Workload {
     }
   }
 
+  /** Sends `perSecond` messages, evenly, until this has settled; gives what it came to. */
+  async runDuring<T>(perSecond: number, what: () => Promise<T>): Promise<T> {
+    const pace = setInterval(() => this.sendOne(this.sends++), 1_000 / perSecond);
+    try {
+      return await what();
+    } finally {
+      clearInterval(pace);
+    }
+  }
+
   /** Waits until every outbox is empty and every device holds everything. */
   async settle(withinMs: number): Promise<void> {
     await eventually(
