@@ -129,10 +129,14 @@ describe('misuse of uploads', () => {
       'unsupported_media',
     ],
   ])('%s is refused and leaves nothing behind', async (_what, bytes, type, status, code) => {
-    const before = await left.look();
     const answer = await upload(ann, chat.id, await bytes(), type);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
-    expect(await left.look()).toEqual(before);
+    expect(await left.look()).toEqual(left.before);
+  });
+
+  it('nothing of all this comes later', async () => {
+    const { before } = left;
+    expect(await left.rest()).toEqual(before);
   });
 
   it.each<[string, () => Promise<Buffer>, string]>([
@@ -159,6 +163,7 @@ describe('misuse of uploads', () => {
     expect(kept.headers.get('content-type')).toBe(type);
     expect(['script', 'PK\x03\x04', 'zTXt', 'tEXt'].filter((t) => seen.includes(t))).toEqual([]);
     expect(seen.length).toBeLessThan(10_000);
+    await left.rest();
   });
 
   it.each<[string, string[], number, string]>([
@@ -169,12 +174,16 @@ describe('misuse of uploads', () => {
     ['more than may be', [`Content-Length: ${LIMITS.fileBytes + 1}`], 413, 'payload_too_large'],
     ['without end', [`Content-Length: ${'9'.repeat(30)}`], 400, 'invalid_request'],
   ])('a length that is %s: refused before the body', async (_what, headers, status, code) => {
-    const before = await left.look();
     const all = ['Content-Type: text/plain', ...headers];
     const answer = await rawUpload(ann, chat.id, all, []);
     expect([answer.status, answer.code]).toEqual([status, code]);
     expect(answer.text).toContain('application/problem+json');
-    expect(await left.look()).toEqual(before);
+    expect(await left.look()).toEqual(left.before);
+  });
+
+  it('nothing of these comes later', async () => {
+    const { before } = left;
+    expect(await left.rest()).toEqual(before);
   });
 
   it('a length that is too short: the rest is no upload', async () => {
@@ -183,6 +192,7 @@ describe('misuse of uploads', () => {
     const { status, text } = await rawUpload(ann, chat.id, headers, [Buffer.from(body)]);
     expect(status).toBe(201);
     expect(text).toContain('"size":5');
+    await left.rest();
   });
 
   it.each<[string, string, number]>([
@@ -191,7 +201,6 @@ describe('misuse of uploads', () => {
   ])(
     '%s without end is cut off at its limit, and leaves nothing behind',
     async (_what, type, limit) => {
-      const before = await left.look();
       const endless = (function* (): Generator<Buffer> {
         const first = Buffer.alloc(MIB, 'x');
         first.set([0xff, 0xd8, 0xff, 0xe0]);
@@ -202,18 +211,18 @@ describe('misuse of uploads', () => {
       const { status, code, written } = await rawUpload(ann, chat.id, headers, endless);
       expect([status, code]).toEqual([413, 'payload_too_large']);
       expect(written).toBeGreaterThanOrEqual(limit);
-      await eventually(async () => expect(await left.look()).toEqual(before));
+      await eventually(async () => expect(await left.look()).toEqual(left.before));
     },
   );
 
   it('100 MB to a conversation of others: refused before they are sent', async () => {
     const mallory = await ChatUser.create(stack.gatewayUrls);
-    const before = await left.look();
+    const before = await left.rest();
     const pieces = Array<Buffer>(100).fill(chunk(Buffer.alloc(1_000_000)));
     const headers = ['Content-Type: application/zip', 'Transfer-Encoding: chunked'];
     const { status, code } = await rawUpload(mallory, chat.id, headers, pieces);
     expect([status, code]).toEqual([404, 'no_such_conversation']);
-    expect(await left.look()).toEqual(before);
+    expect(await left.rest()).toEqual(before);
   });
 
   it('many uploads at once are bounded per user, and those refused leave nothing', async () => {

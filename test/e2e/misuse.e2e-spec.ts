@@ -143,9 +143,13 @@ describe('misuse of conversations', () => {
     ['one of two removed', () => removeFrom(ann, direct.id, bob), 'not_allowed'],
     ['two left by one', () => removeFrom(ann, direct.id, ann), 'not_allowed'],
   ])('%s is refused and leaves nothing behind', async (_what, act, code) => {
-    const before = await left.look();
     expect(codeOf(await act())).toBe(code);
-    expect(await left.look()).toEqual(before);
+    expect(await left.look()).toEqual(left.before);
+  });
+
+  it('nothing of all this comes later', async () => {
+    const { before } = left;
+    expect(await left.rest()).toEqual(before);
   });
 
   it('a receipt that goes backwards changes nothing', async () => {
