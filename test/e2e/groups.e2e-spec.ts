@@ -5,12 +5,18 @@ import { nodeClient } from '@tidings/sdk/node';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';
-import { manyUsers } from '../support/many-users';
+import { manyChatUsers } from '../support/many-users';
 import { addTo, makeGroup, postGroup, say } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
+import type { TestSocket } from '../support/test-socket';
 import { framesOf, rolesOf, shown, told } from './groups/group-support';
 import { membershipTests } from './groups/membership';
 import { roleTests } from './groups/roles';
+
+/** Connects of a thousand members that are under way at once. */
+const AT_ONCE = 40;
+/** Until a thousand members have a message, on a busy machine, milliseconds. */
+const ALL_MS = 60_000;
 
 describe('groups', () => {
   let stack: Stack;
@@ -92,7 +98,8 @@ describe('groups', () => {
   roleTests(given);
 
   it('hold a thousand members and no more, and all of them are sent a message', async () => {
-    const ids = await manyUsers(stack.databaseUrl, LIMITS.groupMembers);
+    const everybody = await manyChatUsers(stack, LIMITS.groupMembers);
+    const ids = everybody.map((user) => user.id);
     const full = await postGroup(ann, ids);
     expect([full.status, full.body.code]).toEqual([409, 'group_full']);
     const made = await postGroup(ann, [bob.id, ...ids.slice(2)]);
@@ -102,8 +109,11 @@ describe('groups', () => {
     expect([more.status, more.body.code]).toEqual([409, 'group_full']);
     const a = await ann.connect('gateway-1');
     const b = await bob.connect('gateway-2');
-    await say(a, id, 'to all');
-    await b.find((f) => f.type === 'message' && f['conversationId'] === id);
+    const sockets = await connectAll(everybody.slice(2));
+    const { messageId } = await say(a, id, 'to all');
+    for (const socket of [b, ...sockets]) {
+      await socket.find((f) => f.type === 'message' && f['messageId'] === messageId, ALL_MS);
+    }
     await ann.http('DELETE', `/v1/conversations/${id}/members/${ids[5]}`);
     expect((await addTo(ann, id, carol)).status).toBe(200);
     await say(a, id, 'with carol');
@@ -113,8 +123,24 @@ describe('groups', () => {
       ]),
     );
     expect(shown(await carol.history(id))).toEqual(['added', 'with carol']);
+    // once each, and nothing else that one of them alone should see
+    for (const socket of sockets) {
+      const copies = socket.of('message').filter((f) => f['messageId'] === messageId);
+      expect(copies).toMatchObject([{ conversationId: id, content: { text: 'to all' } }]);
+    }
+    for (const socket of sockets) socket.cut();
     await Promise.all([a.end(), b.end()]);
-  }, 60_000);
+  }, 180_000);
+
+  /** Connects some at a time. */
+  async function connectAll(users: readonly ChatUser[]): Promise<TestSocket[]> {
+    const sockets: TestSocket[] = [];
+    for (let from = 0; from < users.length; from += AT_ONCE) {
+      const some = users.slice(from, from + AT_ONCE);
+      sockets.push(...(await Promise.all(some.map((user) => user.connect()))));
+    }
+    return sockets;
+  }
 
   it('the SDK keeps what is looked at fresh, and drops what was left', async () => {
     const login = async (user: ChatUser) => {

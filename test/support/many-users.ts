@@ -1,5 +1,9 @@
 import { Client } from 'pg';
+import { seedUsers } from '../../tools/load/seed-users';
+import { signAccessToken } from '../../tools/load/tokens';
+import type { Stack } from '../../tools/stack/stack';
 import { uuidv7 } from 'uuidv7';
+import { ChatUser } from './chat-user';
 
 /** Makes users by rows alone: nobody can log in as them. Their ids. */
 export async function manyUsers(databaseUrl: string, count: number): Promise<string[]> {
@@ -16,4 +20,18 @@ export async function manyUsers(databaseUrl: string, count: number): Promise<str
     await sql.end();
   }
   return ids;
+}
+
+/** Users who are logged in on one device each, without a password: half of them ask the second gateway. */
+export async function manyChatUsers(stack: Stack, count: number): Promise<ChatUser[]> {
+  const seeded = await seedUsers(stack, count, new AbortController().signal);
+  return seeded.map(({ userId, deviceId }, n) => {
+    const [first, ...others] = stack.gatewayUrls;
+    const user = new ChatUser(n % 2 === 0 ? stack.gatewayUrls : [...others, first!], userId);
+    const token = { userId, deviceId, nowMs: Date.now(), lifetimeSeconds: 900 };
+    return Object.assign(user, {
+      ...{ id: userId, deviceId },
+      accessToken: signAccessToken(stack.jwtSecret, token),
+    });
+  });
 }

@@ -9,6 +9,9 @@ import { runProgram } from '../stack/run-program';
 import { childEnvironment, entryFile } from '../stack/service-node';
 import type { Target } from './target';
 
+/** The servers that they are made in. */
+type Servers = Pick<Target, 'brokers' | 'redisUrl' | 'databaseUrl'>;
+
 const seeded = z.array(z.object({ userId: uuid, deviceId: uuid }));
 /** A user and its only device, logged in with session generation 1. */
 export type SeededUser = z.infer<typeof seeded>[number];
@@ -21,7 +24,7 @@ const SEED_TIMEOUT_MS = 300_000;
  * @throws StackError with what the command printed.
  */
 export function seedUsers(
-  target: Target,
+  target: Servers,
   count: number,
   abort: AbortSignal,
 ): Promise<SeededUser[]> {
@@ -34,7 +37,7 @@ export function seedUsers(
  * @throws StackError with what a command printed.
  */
 export function seedTalkers(
-  target: Target,
+  target: Servers,
   plan: { count: number; each: number; messages: number; textBytes: number },
   abort: AbortSignal,
 ): Promise<SeededUser[]> {
@@ -58,7 +61,7 @@ async function inSeedDir<T>(work: (file: string) => Promise<T>): Promise<T> {
 }
 
 async function usersInto(
-  target: Target,
+  target: Servers,
   { count, prefix, file }: { count: number; prefix: string; file: string },
   abort: AbortSignal,
 ): Promise<SeededUser[]> {
@@ -67,7 +70,7 @@ async function usersInto(
   return seeded.parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
-async function storageTool(target: Target, args: string[], abort: AbortSignal): Promise<void> {
+async function storageTool(target: Servers, args: string[], abort: AbortSignal): Promise<void> {
   const entry = entryFile(join(projectRoot(), 'dist'), 'storage');
   const result = await runProgram(process.execPath, [entry, ...args], {
     env: childEnvironment({

@@ -3,7 +3,8 @@ import { uuidv7 } from 'uuidv7';
 import type { Answer, ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';
 import { addTo, makeGroup, removeFrom, say } from '../../support/talk';
-import { type Given, rolesOf, setRole, shown } from './group-support';
+import type { TestSocket } from '../../support/test-socket';
+import { framesOf, type Given, rolesOf, setRole, shown, told } from './group-support';
 
 /** Who may do what: owners, admins, members, and those who are none. */
 export function roleTests(given: () => Given): void {
@@ -28,6 +29,38 @@ export function roleTests(given: () => Given): void {
     ]);
     await setRole(bob, id, carol, 'owner');
     expect(await rolesOf(bob, id)).toEqual({ [bob.id]: 'admin', [carol.id]: 'owner' });
+  });
+
+  it('every device of every member is told of roles and removals, of a removed one no more', async () => {
+    const { ann, bob, carol } = given();
+    const id = await makeGroup(ann, [bob, carol]);
+    const both = async (user: ChatUser): Promise<TestSocket[]> => [
+      await user.connect('gateway-1'),
+      await (await user.onNewDevice()).connect('gateway-2'),
+    ];
+    const [anns, bobs, carols] = [await both(ann), await both(bob), await both(carol)];
+    await setRole(ann, id, bob, 'admin');
+    expect((await removeFrom(bob, id, carol)).status).toBe(204);
+    await setRole(ann, id, bob, 'member');
+    const last = await say(anns[1]!, id, 'without carol');
+    expect(last.type).toBe('sent');
+    const roles = (role: string) => ({ kind: 'role', userId: bob.id, role });
+    const removal = { kind: 'removed', userIds: [carol.id] };
+    for (const socket of [...anns, ...bobs]) {
+      await socket.find((f) => f.type === 'message' && f['messageId'] === last['messageId']);
+      expect(framesOf(socket, id).map((f) => f['change'] ?? f['content'])).toMatchObject([
+        ...[roles('admin'), removal, roles('member'), { text: 'without carol' }],
+      ]);
+    }
+    for (const socket of carols) {
+      await told(socket, id, 'removed');
+      // behind it in the same inbox: what had been sent to her would have come
+      const { id: direct } = await ann.direct(carol);
+      const { messageId } = await say(anns[0]!, direct, 'elsewhere');
+      await socket.find((f) => f.type === 'message' && f['messageId'] === messageId);
+      expect(framesOf(socket, id).map((f) => f['change'])).toMatchObject([roles('admin'), removal]);
+    }
+    await Promise.all([...anns, ...bobs, ...carols].map((socket) => socket.end()));
   });
 
   it('roles decide who may do what', async () => {

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { uuidv7 } from 'uuidv7';
 import { photo } from '../../support/pictures';
+import { sendAndWait } from '../../support/talk';
 import { smallPng, upload } from '../../support/uploads';
 import { get, type Given, send } from './media-support';
 
@@ -57,6 +58,33 @@ export function imageTests(given: () => Given): void {
     const history = await bob.history(chat.id);
     expect(history.at(-1)?.content).toEqual(pushed['content']);
     await b.end();
+  });
+
+  it('come to every device of both people, and each of them gets the bytes', async () => {
+    const { ann, bob, chat } = given();
+    const devices = [ann, await ann.onNewDevice(), bob, await bob.onNewDevice()];
+    const sockets = await Promise.all(
+      devices.map((one, n) => one.connect(`gateway-${(n % 2) + 1}`)),
+    );
+    const { mediaId } = (await upload(devices[1]!, chat.id, await smallPng(), 'image/png')).body;
+    const sent = await sendAndWait(sockets[0]!, {
+      ...{ type: 'send', messageId: uuidv7(), conversationId: chat.id },
+      content: { kind: 'image', mediaId },
+    });
+    expect(sent.type).toBe('sent');
+    const copies: Buffer[] = [];
+    for (const [n, device] of devices.entries()) {
+      const pushed = await sockets[n]!.find(
+        (f) => f['messageId'] === sent['messageId'] && f.type === 'message',
+      );
+      expect(pushed['content']).toMatchObject({ kind: 'image', mediaId, width: 9, height: 5 });
+      const { status, bytes } = await get(device, `/v1/media/${mediaId}`);
+      expect(status).toBe(200);
+      copies.push(bytes);
+    }
+    expect((await sharp(copies[0]!).metadata()).format).toBe('png');
+    for (const copy of copies) expect(copy.equals(copies[0]!)).toBe(true);
+    await Promise.all(sockets.map((socket) => socket.end()));
   });
 
   it('can be sent over HTTP, again with the same answer, and shown in a list', async () => {
