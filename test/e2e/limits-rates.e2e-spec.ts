@@ -1,20 +1,24 @@
+import type { Message } from '@tidings/common/contracts/content';
 import type { SyncedBody } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Conversation, Page } from '@tidings/common/contracts/http';
+import { LIMITS, RATES } from '@tidings/common/contracts/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { manyUsers } from '../support/many-users';
-import { say, sendAndWait } from '../support/talk';
+import { makeGroup, say, sendAndWait } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
 import type { Frame, TestSocket } from '../support/test-socket';
 
 /** Kafka starts, the groups join again. */
 const BACK_MS = 60_000;
 
-/** Logins and registrations per minute and address at gateway 2. */
-const AUTH_RATE = 5;
+/** Logins and registrations per minute and address. */
+const AUTH_RATE = RATES.auth.perMinute;
+/** Sends of one socket that are under way at once: below the limit of those without an answer. */
+const AT_ONCE = 50;
 
-/** Rates of addresses and numbers of things under way. Gateway 2 keeps to the rate of logins. */
+/** Rates of addresses and numbers of things under way. Gateway 2 has the default rates of addresses. */
 describe('limits of rates hold', () => {
   let stack: Stack;
   let stop: () => Promise<void>;
@@ -23,8 +27,9 @@ describe('limits of rates hold', () => {
   let id: string;
 
   beforeAll(async () => {
-    const auth = { AUTH_RATE_PER_MINUTE: String(AUTH_RATE) };
-    ({ stack, stop } = await startTestStack({ nodeEnv: { 'gateway-2': auth } }));
+    // an empty value is an unset one
+    const defaults = { AUTH_RATE_PER_MINUTE: '', HTTP_RATE_PER_MINUTE: '' };
+    ({ stack, stop } = await startTestStack({ nodeEnv: { 'gateway-2': defaults } }));
     ann = await ChatUser.create(stack.gatewayUrls);
     bob = await ChatUser.create(stack.gatewayUrls);
     id = (await ann.direct(bob)).id;
@@ -49,16 +54,40 @@ describe('limits of rates hold', () => {
 
   it('of logins and registrations per address', async () => {
     const [, base] = stack.gatewayUrls;
-    const nobody = { username: 'nobody', password: 'nothing here' };
+    const ask = async (n: number) => {
+      // another name each time: guesses of one have a limit of their own
+      const nobody = { username: `nobody${n}`, password: 'nothing here' };
+      const { status, headers, body } = await ann.http('POST', '/v1/auth/login', nobody, { base });
+      return { status, code: body.code, wait: Number(headers.get('retry-after')) };
+    };
     const answers = [];
-    for (let n = 0; n < AUTH_RATE + 3; n++) {
-      answers.push(await ann.http('POST', '/v1/auth/login', nobody, { base }));
+    for (let n = 0; n < AUTH_RATE + 3; n++) answers.push(await ask(n));
+    expect(new Set(answers.slice(0, AUTH_RATE).map((a) => a.status))).toEqual(new Set([401]));
+    for (const refused of answers.slice(AUTH_RATE)) {
+      expect(refused).toMatchObject({ status: 429, code: 'rate_limited' });
+      expect(refused.wait).toBeGreaterThan(0);
     }
-    const taken = Array.from({ length: AUTH_RATE }, () => 401);
-    expect(answers.map((a) => a.status)).toEqual([...taken, 429, 429, 429]);
-    expect(answers.at(-1)!.body.code).toBe('rate_limited');
-    expect(Number(answers.at(-1)!.headers.get('retry-after'))).toBeGreaterThan(0);
   });
+
+  it('of all calls per address', async () => {
+    const [, base] = stack.gatewayUrls;
+    const { perMinute } = RATES.request;
+    const began = performance.now();
+    const statuses: number[] = [];
+    // the calls of the other test count for the same address
+    const most = perMinute + AT_ONCE;
+    while (statuses.length < most) {
+      const some = Array.from({ length: AT_ONCE }, () =>
+        ann.http('GET', '/v1', undefined, { base }),
+      );
+      statuses.push(...(await Promise.all(some)).map(({ status }) => status));
+    }
+    const taken = statuses.filter((status) => status === 200).length;
+    expect(statuses.filter((status) => status === 429)).toHaveLength(statuses.length - taken);
+    const minutes = Math.ceil((performance.now() - began) / 60_000);
+    expect(taken).toBeLessThanOrEqual(perMinute * minutes);
+    expect(taken).toBeGreaterThan(perMinute - AUTH_RATE - 20);
+  }, 120_000);
 
   it('100 sends without an answer', async () => {
     const socket = await ann.connect('gateway-2');
@@ -84,17 +113,89 @@ describe('limits of rates hold', () => {
     await socket.end();
   }, 180_000);
 
+  const sync = async (user: ChatUser, body: object) =>
+    (await user.http<SyncedBody>('POST', '/v1/sync', body)).body;
+
   it('a new device is told of 50 conversations, an older one of all', async () => {
     const carol = await ChatUser.create(stack.gatewayUrls);
-    const sync = async (body: object) =>
-      (await carol.http<SyncedBody>('POST', '/v1/sync', body)).body;
-    const before = await sync({});
-    const others = await manyUsers(stack.databaseUrl, LIMITS.syncFirstConversations + 1);
-    for (const other of others) {
+    const before = await sync(carol, {});
+    const most = LIMITS.syncFirstConversations;
+    const others = await manyUsers(stack.databaseUrl, most + 1);
+    const talkTo = async (other: string) => {
       const body = { kind: 'direct', userIds: [other] };
-      expect((await carol.http('POST', '/v1/conversations', body)).status).toBe(201);
+      const made = await carol.http<Conversation>('POST', '/v1/conversations', body);
+      expect(made.status).toBe(201);
+      return made.body.id;
+    };
+    const [oldest, ...later] = others;
+    const first = await talkTo(oldest!);
+    const ids: string[] = [];
+    for (const other of later) {
+      ids.push(await talkTo(other));
+      if (ids.length === most - 1) {
+        // with the first one they are as many as fit
+        const told = (await sync(carol, {})).conversations.map((c) => c.conversationId);
+        expect(told.sort()).toEqual([first, ...ids].sort());
+      }
     }
-    expect((await sync({})).conversations).toHaveLength(LIMITS.syncFirstConversations);
-    expect((await sync({ since: before.since })).conversations).toHaveLength(others.length);
+    const told = (await sync(carol, {})).conversations.map((c) => c.conversationId);
+    expect(told.sort()).toEqual([...ids].sort());
+    const all = (await sync(carol, { since: before.since })).conversations;
+    expect(all.map((c) => c.conversationId).sort()).toEqual([first, ...ids].sort());
   }, 120_000);
+
+  it('a sync has 10 messages of a new conversation, 100 of a known one, and 500 in all', async () => {
+    const dora = await ChatUser.create(stack.gatewayUrls);
+    const socket = await ann.connect('gateway-1');
+    const [ten, hundred] = [LIMITS.syncFirstPerConversation, LIMITS.syncNewestPerConversation];
+    const chats: { id: string; begun: string }[] = [];
+    for (let n = 0; n * hundred <= LIMITS.syncMessages; n++) {
+      const group = await makeGroup(ann, [dora]);
+      const { items } = (
+        await dora.http<Page<Message>>('GET', `/v1/conversations/${group}/messages`)
+      ).body;
+      chats.push({ id: group, begun: items.at(-1)!.position });
+    }
+    const speak = async ({ id: conversationId }: { id: string }, count: number): Promise<void> => {
+      for (let left = count; left > 0; left -= AT_ONCE) {
+        const some = Array.from({ length: Math.min(left, AT_ONCE) }, () =>
+          say(socket, conversationId, 'x'),
+        );
+        expect(new Set((await Promise.all(some)).map((f) => f.type))).toEqual(new Set(['sent']));
+      }
+    };
+    const [one, ...others] = chats as [(typeof chats)[0], ...typeof chats];
+    const seen = async (body: object) => {
+      const { conversations, complete } = await sync(dora, body);
+      const found = conversations.find((c) => c.conversationId === one.id);
+      const total = conversations.reduce((sum, c) => sum + c.messages.length, 0);
+      return { messages: found?.messages.length, more: found?.more, total, complete };
+    };
+    // the entry of its creation is the first of them
+    await speak(one, ten - 1);
+    expect(await seen({})).toMatchObject({ messages: ten, more: false });
+    await speak(one, 1);
+    expect(await seen({})).toMatchObject({ messages: ten, more: true });
+
+    const known = { conversations: [{ conversationId: one.id, position: one.begun }] };
+    await speak(one, hundred - ten);
+    expect(await seen(known)).toMatchObject({ messages: hundred, more: false });
+    await speak(one, 1);
+    expect(await seen(known)).toMatchObject({ messages: hundred, more: true });
+
+    for (const other of others) await speak(other, hundred);
+    const listed = (some: typeof chats) => ({
+      conversations: some.map(({ id: conversationId, begun: position }) => ({
+        ...{ conversationId, position },
+      })),
+    });
+    const fitting = LIMITS.syncMessages / hundred;
+    expect(await seen(listed(chats.slice(0, fitting)))).toMatchObject({
+      ...{ total: LIMITS.syncMessages, complete: true },
+    });
+    const part = await seen(listed(chats));
+    expect(part.total).toBeLessThanOrEqual(LIMITS.syncMessages);
+    expect(part.complete).not.toBe(true);
+    await socket.end();
+  }, 180_000);
 });

@@ -1,3 +1,8 @@
+const SYNC = [
+  'test/e2e/limits-rates.e2e-spec.ts',
+  'a sync has 10 messages of a new conversation, 100 of a known one, and 500 in all',
+] as const;
+
 /** Limits whose boundaries other tests show: file and title. */
 export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, title: string]>> = {
   clientFrameBytes: [
@@ -42,19 +47,13 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
   sendBurst: ['test/e2e/rates.e2e-spec.ts', 'a burst of 60 by frames, then one more is refused'],
   unansweredSends: ['test/e2e/limits-rates.e2e-spec.ts', '100 sends without an answer'],
   devicesPerUser: ['test/e2e/accounts.e2e-spec.ts', 'keeps the ten newest devices of a user'],
-  syncMessages: [
-    'test/integration/storage-sync.spec.ts',
-    'an answer of many parts has everything once, in parts of at most 500 messages',
+  syncMessages: SYNC,
+  syncNewestPerConversation: SYNC,
+  syncFirstPerConversation: SYNC,
+  syncFirstConversations: [
+    'test/e2e/limits-rates.e2e-spec.ts',
+    'a new device is told of 50 conversations, an older one of all',
   ],
-  syncNewestPerConversation: [
-    'test/integration/storage-sync.spec.ts',
-    'at most the newest hundred above a position, ascending, `more` for the rest',
-  ],
-  syncFirstPerConversation: [
-    'test/integration/storage-sync.spec.ts',
-    'a new device gets the newest ten of each conversation, and a since that holds',
-  ],
-  syncFirstConversations: ['test/e2e/limits-rates.e2e-spec.ts', 'a new device is told of 50'],
   ttlMinSeconds: [
     'test/e2e/groups.e2e-spec.ts',
     'change title and lifetime by entries that all see in one order',
@@ -63,6 +62,4 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
     'test/e2e/groups.e2e-spec.ts',
     'change title and lifetime by entries that all see in one order',
   ],
-  /** Nothing can be watched so far: the frame is refused. */
-  watch: ['test/support/outsider-tables.ts', 'watch'],
 };

@@ -157,7 +157,6 @@ export const LIMITS = {
   imagePixelsPerMinute: 240_000_000,
   groupMembers: 1_000,
   membersInline: 32,
-  watch: 500,
   sendsPerSecond: RATES.send.perMinute / 60,
   sendBurst: RATES.send.burst,
   unansweredSends: 100,
