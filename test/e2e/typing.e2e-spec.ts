@@ -1,14 +1,21 @@
 import { Client } from 'pg';
 import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS, RATES } from '@tidings/common/contracts/limits';
+import { TOPICS } from '@tidings/common/contracts/topics';
 import { TYPING } from '@tidings/common/contracts/typing';
+import { createKafka } from '@tidings/common/kafka/client';
 import { nodeClient } from '@tidings/sdk/node';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
+import { metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 import type { Frame, TestSocket } from '../support/test-socket';
+import { changeTopic } from '../support/topic-config';
+
+/** Signals of one device, one after the other. */
+const FLOOD = 100;
 
 describe('typing', () => {
   let stack: Stack;
@@ -66,6 +73,20 @@ describe('typing', () => {
     await to.find((f) => f.type === 'message' && f['messageId'] === mark.messageId);
   };
 
+  /** Signals that gateway 1 has given up, for one of these reasons. */
+  const dropped = async (...reasons: string[]): Promise<number> => {
+    const page = await (await fetch(`${stack.node('gateway-1').url}/metrics`)).text();
+    const lines = page.matchAll(/^tidings_typing_dropped_total\{[^}]*why="(\w+)"[^}]*\} (\d+)$/gm);
+    return [...lines].reduce(
+      (sum, [, why, n]) => sum + (reasons.includes(why!) ? Number(n) : 0),
+      0,
+    );
+  };
+  /** Those of them that the log did not take. */
+  const notTaken = () => dropped('stopped', 'stalled', 'full');
+  /** Signals that it took. */
+  const accepted = () => metricOf(stack.node('gateway-1').url, 'typing_accepted_total');
+
   it('reaches the other one on another gateway, begins and ends, and is not answered', async () => {
     const desk = await (await ann.onNewDevice()).connect('gateway-2');
     say(a, true);
@@ -88,9 +109,11 @@ describe('typing', () => {
     await b.find(typingOf(ann, true));
     a.cut();
     await b.find(typingOf(ann, false));
+    // also for who came in between
     say(b, true);
     const again = await ann.connect('gateway-2');
-    say(b, false);
+    b.cut();
+    await again.find(typingOf(bob, false));
     await again.end();
   });
 
@@ -172,18 +195,27 @@ describe('typing', () => {
     expect(b.of('typing').filter((f) => f['conversationId'] === large)).toEqual([]);
   }, 60_000);
 
-  it('is bounded per connection, and a flood of it delays no message', async () => {
+  it('is bounded per device, and a flood of it delays no message', async () => {
     say(a, true);
     await b.find(typingOf(ann, true));
-    for (let i = 1; i < 100; i++) say(a, i % 2 === 0);
+    const began = performance.now();
+    const before = [await accepted(), await dropped('rate')] as const;
+    for (let i = 1; i < FLOOD; i++) say(a, i % 2 === 0);
     const frame = textSend({ conversationId: id }, 'through');
     a.send(frame);
+    await a.find((f) => f.type === 'sent' && f['messageId'] === frame.messageId);
+    // what was taken of the flood, when the message behind it was taken
+    const { burst, own, perMinute } = RATES.typing;
+    const seconds = (performance.now() - began) / 1000;
+    const most = burst + own.burst + 1 + (perMinute / 60) * seconds;
+    expect((await accepted()) - before[0]).toBeLessThanOrEqual(most);
+    expect((await dropped('rate')) - before[1]).toBeGreaterThan(20);
     await b.find((f) => f['messageId'] === frame.messageId);
+    // of one device only: the other one has all of its own rate
+    say(b, true);
+    await a.find(typingOf(bob, true));
     await drained(a, b, ann);
     expect(a.closed).toBeNull();
-    const metrics = await (await fetch(`${stack.node('gateway-1').url}/metrics`)).text();
-    const dropped = /tidings_typing_dropped_total\{[^}]*why="rate"[^}]*\} (\d+)/.exec(metrics);
-    expect(Number(dropped?.[1])).toBeGreaterThan(20);
     for (const bad of [
       { type: 'typing', conversationId: id },
       { type: 'typing', conversationId: id, active: 'yes' },
@@ -192,6 +224,29 @@ describe('typing', () => {
       a.send(bad);
       expect(await a.next('error')).toMatchObject({ code: 'invalid_frame', conversationId: id });
     }
+  }, 60_000);
+
+  it('goes a way of its own: where the log takes none of it, messages go on', async () => {
+    const kafka = createKafka({ brokers: stack.brokers.split(','), clientId: 'typing-test' });
+    await changeTopic(kafka, TOPICS.signals, { 'max.message.bytes': '1' });
+    try {
+      const before = await notTaken();
+      let active = false;
+      await eventually(
+        async () => {
+          say(a, (active = !active));
+          expect(await notTaken()).toBeGreaterThan(before);
+        },
+        20_000,
+        250,
+      );
+      const frame = textSend({ conversationId: id }, 'through');
+      a.send(frame);
+      await b.find((f) => f['messageId'] === frame.messageId);
+    } finally {
+      await changeTopic(kafka, TOPICS.signals, {});
+    }
+    await drained(a, b, ann);
   }, 60_000);
 
   it('is offered, and two SDK clients show it until it ends by itself or with the message', async () => {
