@@ -250,6 +250,38 @@ describe('messages whose time is over', () => {
     bench.clock.advance(1_000);
     expect(bench.shown).toEqual([1]);
   });
+
+  describe('of this device, whose push has not come', () => {
+    let place: { messageId: string; conversationId: string; position: string; sentAt: string };
+    beforeEach(async () => {
+      await bench.online();
+      bench.answer(served('new', 1, [message(1)]));
+      bench.event(2, 1, { kind: 'ttl', messageTtlSeconds: 60 });
+      const { messageId } = bench.client.send({ conversationId: CONVERSATION, text: 'own' });
+      const sentAt = inMs(0);
+      place = { messageId, conversationId: CONVERSATION, position: '3', sentAt };
+    });
+
+    it('disappear by the lifetime of their chat: none comes of what is over', () => {
+      bench.socket.receive({ type: 'sent', ...place });
+      expect(bench.shown).toEqual([1, 2, 3]);
+      bench.clock.advance(60_000);
+      expect(bench.shown).toEqual([1, 2]);
+    });
+
+    it('are not shown when they are acknowledged after their end', () => {
+      bench.socket.receive({ type: 'sent', ...place, sentAt: inMs(-60_000) });
+      expect(bench.shown).toEqual([1, 2]);
+    });
+
+    it('stay when it comes, and names no end', () => {
+      bench.socket.receive({ type: 'sent', ...place });
+      const content = { kind: 'text', text: 'own' };
+      bench.push(3, 2, { messageId: place.messageId, senderId: ME, content });
+      bench.clock.advance(60_000);
+      expect(bench.shown).toEqual([1, 2, 3]);
+    });
+  });
 });
 
 describe('unsent messages of a temporary chat', () => {

@@ -39,7 +39,10 @@ export class Expiry {
   /** Takes note of a held message. True: its time was over already, and it is dropped. */
   held({ conversationId, messageId, expiresAt }: Message): boolean {
     const at = expiresAt === undefined ? NaN : Date.parse(expiresAt);
-    if (Number.isNaN(at)) return false;
+    if (Number.isNaN(at)) {
+      this.due.delete(`held ${messageId}`);
+      return false;
+    }
     if (at <= this.deps.serverNow()) {
       this.deps.drop(conversationId, messageId);
       return true;

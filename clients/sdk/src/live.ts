@@ -371,7 +371,15 @@ export class Live {
     const own = this.sending.written(messageId) ?? held;
     this.sending.confirmed(messageId, frame);
     // What the server adds to an image or a file comes with its push.
-    if (own && isWhole(own.content)) this.replica.sent(frame, { ...own, content: own.content });
+    if (!own || !isWhole(own.content)) return;
+    this.replica.sent(frame, { ...own, content: own.content }, this.endOf(frame));
+  }
+
+  /** When a message ends, as far as this device knows: a push says it, but none comes when it is over. */
+  private endOf({ conversationId, sentAt }: { conversationId: string; sentAt: string }) {
+    const seconds = this.lifetimes.of(conversationId);
+    if (seconds === null) return undefined;
+    return new Date(Date.parse(sentAt) + seconds * 1000).toISOString();
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {

@@ -152,13 +152,13 @@ export class Replica {
     this.report(model.page(items, asked, more), 'history');
   }
 
-  /** Takes the place of an own message. */
-  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras): void {
+  /** Takes the place of an own message; `expiresAt`: its end, as far as it is known. */
+  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras, expiresAt?: string): void {
     const { messageId, conversationId, position, sentAt } = sent;
     const model = this.models.get(conversationId);
     if (!model) return;
     const senderId = this.userId;
-    const message = {
+    const message: Message = {
       conversationId,
       position,
       messageId,
@@ -167,6 +167,7 @@ export class Replica {
       sentAt,
       version: '0',
       ...extrasOf(own),
+      ...(expiresAt !== undefined && { expiresAt }),
     };
     this.report(model.sent(message), 'sent');
   }
