@@ -333,10 +333,10 @@ describe.each(FAULTS)('$name', (fault: Fault) => {
     expect(report.held).toBeGreaterThanOrEqual(held);
     expect(acknowledgedMeanwhile).toBeGreaterThanOrEqual(fault.acknowledgedMeanwhile ?? 0);
     await fault.afterwards?.(stack, { heldIds: heldIds(cast) });
-    if ('whole' in silence) expect(longest).toBeLessThanOrEqual(silence.whole);
-    else expect(after).toBeLessThanOrEqual(silence.afterBack);
-    const allowed = 'whole' in silence ? silence.whole : silence.afterBack;
-    expect(report.normalAfterMs ?? Infinity).toBeLessThanOrEqual(allowed + NORMAL_MS);
+    // on a machine that has other work, too, there is some silence anyway
+    const limit = 'whole' in silence ? silence.whole : silence.afterBack;
+    expect('whole' in silence ? longest : after).toBeLessThanOrEqual(limit + before);
+    expect(report.normalAfterMs ?? Infinity).toBeLessThanOrEqual(limit + NORMAL_MS);
     expect(grown(handles, handlesAfter)).toEqual([]);
     expect(Object.entries(watch.peakMiB).filter(([, mib]) => mib > MOST_MIB)).toEqual([]);
     // nobody was told what is not theirs, and nothing was thrown

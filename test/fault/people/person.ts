@@ -68,6 +68,7 @@ export class Device {
     const f = text === undefined ? 'delete' : 'edit';
     const op = this.diary.begin({ f, ...this.whose, c, cid, v: text, s: uuidv7() });
     const place = { conversationId: c, messageId: cid };
+    const before = this.transport.tries(f, cid);
     try {
       const message =
         text === undefined
@@ -77,7 +78,9 @@ export class Device {
       const mine = text === undefined || lineOf(message.content) === text;
       this.diary.end(op, 'ok', mine ? { seq: message.version } : {});
     } catch (error) {
-      this.diary.end(op, error instanceof TidingsError ? 'fail' : 'info', { v: codeOf(error) });
+      // as with a send, an earlier try may be carried out yet
+      const certain = error instanceof TidingsError && this.transport.tries(f, cid) - before <= 1;
+      this.diary.end(op, certain ? 'fail' : 'info', { v: codeOf(error) });
     }
   }
 
@@ -168,7 +171,7 @@ export class Device {
       const op = open.get(messageId);
       open.delete(messageId);
       // an earlier try may be carried out yet: the refusal is of the last one
-      const certain = !GIVEN_UP.has(code) && this.transport.tries(messageId) <= 1;
+      const certain = !GIVEN_UP.has(code) && this.transport.tries('send', messageId) <= 1;
       if (op) diary.end(op, certain ? 'fail' : 'info', { v: code });
     });
     client.on('problem', ({ kind, detail }) => diary.note('phase', `${kind}: ${detail}`, whose));

@@ -19,17 +19,17 @@ export class TappedTransport implements Transport {
   private connections = 0;
   private socket: Opened | null = null;
   private offlineUntil = 0;
-  /** message id → how often it was put on a wire */
-  private readonly sends = new Map<string, number>();
+  /** what and message id → how often it was put on a wire */
+  private readonly asked = new Map<string, number>();
 
   constructor(
     private readonly diary: Diary,
     private readonly whose: Whose,
   ) {}
 
-  /** How often a message was put on a wire. */
-  tries(messageId: string): number {
-    return this.sends.get(messageId) ?? 0;
+  /** How often a message, or a change of it, was put on a wire. */
+  tries(what: 'send' | 'edit' | 'delete', messageId: string): number {
+    return this.asked.get(`${what} ${messageId}`) ?? 0;
   }
 
   /** The connection is gone without a word, and none can be opened for so long. */
@@ -66,9 +66,9 @@ export class TappedTransport implements Transport {
   }
 
   private went(connection: Connection, frame: Frame): void {
-    if (frame.type !== 'send') return connection.went(frame);
-    const messageId = frame['messageId'] as string;
-    this.sends.set(messageId, this.tries(messageId) + 1);
+    const key = `${frame.type} ${frame['messageId'] as string}`;
+    if ('messageId' in frame) this.asked.set(key, (this.asked.get(key) ?? 0) + 1);
+    connection.went(frame);
   }
 }
 
@@ -89,7 +89,7 @@ class Connection {
     const { type, conversationId: c, position, ref } = frame as unknown as Record<string, string>;
     if (type === 'sync') this.asked.set(ref, this.diary.now());
     else if (type === 'edit' || type === 'delete') this.changing.add(frame['changeId']);
-    else if (this.diary.knows(c)) {
+    else if (type !== 'send' && this.diary.knows(c)) {
       this.diary.told(type as 'received' | 'read', this.whose, c, position!);
     }
   }

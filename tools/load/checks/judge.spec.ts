@@ -115,7 +115,9 @@ const GOOD: [string, Tell][] = [
       const one = { ...s.said('ann', 'g', 'm1', '11'), e: s.now + 10e9 };
       s.sees('frame', 'bob', 'g', [one]);
       s.sees('page', 'bob', 'g', [one]);
-      s.wait(10).rests();
+      const gone = s.deleted('ann', 'g', one, '12');
+      s.wait(10).sees('frame', 'bob', 'g', [gone], { seq: '12' });
+      s.rests();
       s.sees('page', 'bob', 'g', []);
       s.sees('final', 'bob', 'g', []);
       s.tell({ k: 'obs', f: 'unread', u: 'bob', d: 'bob', c: 'g', n: 0 });

@@ -15,9 +15,10 @@ export function checkTemporary(record: RunRecord, violations: Violations): void 
   const ends = endsOf(record);
   for (const sighting of record.sightings) {
     const { f, d, c, m, inv, t, i } = sighting;
-    for (const { cid } of m) {
+    for (const { cid, v } of m) {
       const end = ends.get(cid)?.[0];
-      if (!end) continue;
+      // what is left of a deleted message shows nothing
+      if (!end || v === null) continue;
       const pushed = f === 'frame' || f === 'emit';
       const asked = pushed ? t : (inv ?? t);
       const slack = pushed ? PUSH_SLACK_NS : CLOCK_SLACK_NS;
