@@ -135,10 +135,10 @@ const FAULTS: Fault[] = [
   },
   {
     name: 'kill -9 of a gateway that holds messages',
-    strike: async (stack, { heldIds }) => {
+    strike: async (stack, chatting) => {
       await stack.kafka.stop();
       await eventually(() => {
-        if (heldIds.size < 150) throw new Error('too few are held yet');
+        if (chatting.heldIds.size < 150) throw new Error('too few are held yet');
       }, 30_000);
       const gateway = stack.node('gateway-1');
       if ((await metricOf(gateway.url, 'spool_entries')) === 0) throw new Error('nothing is held');
