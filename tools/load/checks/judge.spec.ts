@@ -113,6 +113,7 @@ const GOOD: [string, Tell][] = [
     (s) => {
       s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '10' });
       const one = { ...s.said('ann', 'g', 'm1', '11'), e: s.now + 10e9 };
+      s.sees('emit', 'ann', 'g', [{ ...one, e: s.now + 20e9 }]);
       s.sees('frame', 'bob', 'g', [one]);
       s.sees('page', 'bob', 'g', [one]);
       const gone = s.deleted('ann', 'g', one, '12');
@@ -503,7 +504,7 @@ const BAD: [ViolationType, string, Tell][] = [
       s.wait(-4);
       const one = s.said('ann', 'g', 'm1', '11');
       s.sees('frame', 'bob', 'g', [{ ...one, e: s.now + 100e9 }]);
-      s.sees('emit', 'bob', 'g', [{ ...one, e: s.now + 103e9 }]);
+      s.sees('answer', 'bob', 'g', [{ ...one, e: s.now + 103e9 }]);
     },
   ],
 ];

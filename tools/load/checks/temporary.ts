@@ -37,10 +37,11 @@ export function checkTemporary(record: RunRecord, violations: Violations): void 
 
 const eventOf = ({ event }: { event: number }): number => event;
 
-/** When the life of each message is over, as it was told. */
+/** When the life of each message is over, as the server told it: a device may have to guess. */
 function endsOf(record: RunRecord): Map<string, { e: number; event: number }[]> {
   const ends = new Map<string, { e: number; event: number }[]>();
-  for (const { m, i } of record.sightings) {
+  for (const { f, m, i } of record.sightings) {
+    if (f === 'emit' || f === 'final') continue;
     for (const { cid, e } of m) if (e !== undefined) listOf(ends, cid).push({ e, event: i });
   }
   return ends;
