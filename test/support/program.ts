@@ -11,6 +11,9 @@ export interface ProgramOptions {
   env?: Record<string, string | undefined>;
   /** With pipes for output and errors. */
   stdio?: SpawnOptions['stdio'];
+  /** Another command than this project's program: a name, and where it runs. */
+  command?: string;
+  cwd?: string;
 }
 
 /** What may take long on a loaded machine. */
@@ -27,14 +30,16 @@ export class Program {
   protected readonly child: ChildProcess;
   private over = false;
 
-  /** @param file below `dist` */
+  /** @param file below `dist`; null: `command` has none */
   constructor(
-    file: string,
-    { args = [], env, stdio = ['ignore', 'pipe', 'pipe'] }: ProgramOptions,
+    file: string | null,
+    { args = [], env, stdio = ['ignore', 'pipe', 'pipe'], command, cwd }: ProgramOptions,
   ) {
-    this.child = spawn(process.execPath, [join(projectRoot(), 'dist', file), ...args], {
+    const files = file === null ? [] : [join(projectRoot(), 'dist', file)];
+    this.child = spawn(command ?? process.execPath, [...files, ...args], {
       env: { ...process.env, ...env },
       stdio,
+      cwd,
     });
     const { stdout, stderr } = this.child;
     createInterface({ input: stdout! }).on('line', (line) => this.lines.push(line));
