@@ -127,12 +127,22 @@ describe('kill -9, while people chat,', () => {
   }, 120_000);
 
   it('of storage: messages go on to arrive without it, and are stored afterwards', async () => {
+    const { id, reader } = workload.talks[0]!;
+    const socket = await reader.connect('gateway-2');
     await killed(stack.node('storage-1'), async () => {
       await grows(arrived);
-      const { id, reader } = workload.talks[0]!;
       const page = `/v1/conversations/${id}/messages`;
       expect((await reader.http('GET', page)).status).toBe(503);
+      socket.send({ type: 'sync', ref: 'no storage' });
+      const refused = await socket.find((f) => f['ref'] === 'no storage', BACK_MS);
+      expect(refused).toMatchObject({ type: 'error', code: 'unavailable' });
+      // an operator sees it
+      const metrics = await (await fetch(`${stack.node('gateway-2').url}/metrics`)).text();
+      expect(metrics).toMatch(
+        /^tidings_http_errors_total\{method="WS",route="sync",code="unavailable"/m,
+      );
     });
+    await socket.end();
   }, 120_000);
 
   it('of presence: messages go on to arrive, and who left meanwhile is shown as away afterwards', async () => {
