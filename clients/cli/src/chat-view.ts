@@ -7,7 +7,7 @@ import type { Display } from './display';
 import { eventLine } from './event-lines';
 import { codeSentence } from './friendly-errors';
 import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
-import { goneText, OFFLINE } from './pipe-display';
+import { goneText, partialText } from './pipe-display';
 import { readSentence } from './read-notes';
 import { Remarks } from './remarks';
 import { safeLine } from './safe-text';
@@ -200,10 +200,10 @@ export class ChatView implements Display, View {
   }
 
   private head(room: OpenRoom): string[] {
-    const { header, screen, texts } = this.floor;
+    const { client, header, screen, texts } = this.floor;
     const lines = [header(room, this.about)];
     const remark = (text: string): unknown => lines.push(screen.style.dim(`  ${text}`));
-    if (room.partial) remark(OFFLINE);
+    if (room.partial) remark(partialText(client));
     else if (this.loading) remark('…');
     else if (texts(room).length === 0) remark('no messages yet');
     return lines;

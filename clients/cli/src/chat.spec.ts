@@ -27,6 +27,8 @@ class Bench {
   conversation: object;
   /** Nothing answers. */
   down = false;
+  /** The gateway answers, but what it asks is away. */
+  unavailable = false;
 
   constructor(more: object) {
     const times = { createdAt: inMs(0), visibleFrom: '0', unread: 0, digest: '' };
@@ -43,6 +45,9 @@ class Bench {
       sha256: nodeSha256,
       fetch: (url) => {
         if (this.down) return Promise.reject(new TypeError('fetch failed'));
+        if (this.unavailable && !/connections$/.test(url as string)) {
+          return Promise.resolve(new Response('{"code":"unavailable"}', { status: 503 }));
+        }
         const answer = answers.find(([path]) => path.test(url as string))![1]();
         return Promise.resolve(new Response(JSON.stringify(answer)));
       },
@@ -294,6 +299,17 @@ describe('a chat on the screen', () => {
     expect(bench.window[0]).toContain('── Books · 2 members');
     expect(bench.window.slice(2)).toEqual(['TIME  you ·  written offline']);
     expect(bench.prompt).toBe('Books>');
+  });
+
+  it('gets what it lacks when it was opened while the gateway could not ask others', async () => {
+    open({ ...DIRECT, members: [member(ME), member(CAT)] });
+    await bench.begin();
+    bench.unavailable = true;
+    await bench.chat.open({ user: { id: CAT, username: 'cat', firstName: 'Cat' } });
+    const away = '  the server cannot do that right now — older messages come later';
+    await soon(() => expect(bench.window.slice(1).join('')).toBe(away));
+    bench.unavailable = false;
+    await bench.shows(HEADER, '  no messages yet');
   });
 
   it('leaves the group when one is removed from it, and knows its name ever after', async () => {

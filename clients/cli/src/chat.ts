@@ -1,5 +1,5 @@
 import type { ClientEvents, Message, Outgoing, User } from '@tidings/sdk';
-import { comparePositions, NetworkError } from '@tidings/sdk';
+import { comparePositions } from '@tidings/sdk';
 import { askedNow } from './asked';
 import type { ChatFloor } from './chat-floor';
 import { isFor, type ChatParts, type OpenRoom } from './chat-parts';
@@ -11,12 +11,15 @@ import { presenceText } from './message-lines';
 import { PipeDisplay } from './pipe-display';
 import type { Door } from './rooms';
 import { isTerminal } from './screen';
+import { isAway } from './server-away';
 import { Transcript } from './transcript';
 
 /** How many messages a chat begins with in a pipe; a terminal has its window full. */
 const FIRST_MESSAGES = 10;
 /** How many more `/history` shows. */
 const MORE_MESSAGES = 20;
+/** What a gateway could not tell is asked for again after this, in milliseconds. */
+const AGAIN_MS = 2_000;
 
 /** An own message, in the log or on its way there. */
 export interface Written {
@@ -37,6 +40,7 @@ export class Chat {
   private readonly connection: ConnectionNotes;
   private readonly firstMessages: number;
   private loadingEarlier = false;
+  private again: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly parts: ChatParts,
@@ -101,6 +105,7 @@ export class Chat {
 
   /** Clears its timers. */
   end(): void {
+    if (this.again) clearTimeout(this.again);
     this.connection.end();
     this.display.end();
   }
@@ -119,8 +124,9 @@ export class Chat {
       await this.find(room);
       await this.load(room, this.firstMessages);
     } catch (error) {
-      if (!(error instanceof NetworkError)) throw error;
+      if (!isAway(error)) throw error;
       room.partial = true;
+      this.askAgain();
     }
     const messages = this.texts(room).slice(-this.firstMessages);
     await this.transcript.lookUp(messages);
@@ -251,6 +257,7 @@ export class Chat {
     } catch {
       // Whatever it is: the next complete sync tries again.
       room.partial = true;
+      this.askAgain();
       return;
     }
     const messages = this.texts(room).slice(-this.firstMessages);
@@ -258,6 +265,13 @@ export class Chat {
     if (this.opened !== room) return;
     room.shownFrom = messages[0]?.position;
     this.display.completed(messages);
+  }
+
+  /** A gateway that is there, but cannot ask others, does not say when it can again. */
+  private askAgain(): void {
+    if (this.parts.client.state !== 'online') return;
+    if (this.again) clearTimeout(this.again);
+    this.again = setTimeout(() => void this.caughtUp(), AGAIN_MS);
   }
 
   private enter(door: Door): OpenRoom {

@@ -1,16 +1,11 @@
-import {
-  NetworkError,
-  type Contact,
-  type Conversation,
-  type TidingsClient,
-  type User,
-} from '@tidings/sdk';
+import { type Contact, type Conversation, type TidingsClient, type User } from '@tidings/sdk';
 import { lifetimeShort } from './lifetime-text';
 import { clockTime, contentText, presenceText } from './message-lines';
 import { isTooShort, type People } from './people';
 import type { Door, KnownRoom, Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
+import { isAway } from './server-away';
 import { shortened } from './width';
 
 export interface ListDeps {
@@ -103,7 +98,7 @@ export class Lists {
         if (cursor !== undefined && screen.interactive) await this.listed(key, items, most);
       } while (cursor !== undefined && items.length < MOST);
     } catch (error) {
-      if (!(error instanceof NetworkError)) throw error;
+      if (!isAway(error)) throw error;
       if (items.length === 0) return remembered || this.remembered(key, most);
     }
     await this.listed(key, items, most);

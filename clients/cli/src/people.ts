@@ -1,5 +1,4 @@
 import {
-  NetworkError,
   TidingsError,
   type Contact,
   type Presence,
@@ -7,6 +6,7 @@ import {
   type User,
 } from '@tidings/sdk';
 import { safeLine } from './safe-text';
+import { isAway } from './server-away';
 
 /** Users by name and id, as far as this program has met them. */
 export class People {
@@ -104,7 +104,7 @@ export class People {
     } catch (error) {
       if (isTooShort(error)) return undefined;
       // While the server is away, people that were met before can be written to.
-      const known = error instanceof NetworkError ? this.all().find(isWanted) : undefined;
+      const known = isAway(error) ? this.all().find(isWanted) : undefined;
       if (known) return known;
       throw error;
     }

@@ -1,4 +1,4 @@
-import type { ClientEvents, Message, Outgoing } from '@tidings/sdk';
+import type { ClientEvents, Message, Outgoing, TidingsClient } from '@tidings/sdk';
 import type { ChatFloor } from './chat-floor';
 import type { OpenRoom } from './chat-parts';
 import { ConnectionNotes } from './connection-notes';
@@ -8,8 +8,13 @@ import { OutgoingLines } from './outgoing-lines';
 import { ReadNotes } from './read-notes';
 import { BACK_TO_NOW } from './transcript';
 
-/** Said of a chat that was opened without the server. */
-export const OFFLINE = 'offline — older messages come later';
+/** Said of a chat that was opened while the server could not be asked. */
+export function partialText({ state }: Pick<TidingsClient, 'state'>): string {
+  const later = 'older messages come later';
+  return state === 'online'
+    ? `the server cannot do that right now — ${later}`
+    : `offline — ${later}`;
+}
 
 /** A chat in a pipe: what was printed cannot be changed, so every change is a line of its own. */
 export class PipeDisplay implements Display {
@@ -46,9 +51,9 @@ export class PipeDisplay implements Display {
   entered(): void {}
 
   opened(room: OpenRoom, messages: readonly Message[], about: string): void {
-    const { screen, transcript, status, header } = this.floor;
+    const { client, screen, transcript, status, header } = this.floor;
     screen.print('', header(room, about));
-    if (room.partial) status(OFFLINE);
+    if (room.partial) status(partialText(client));
     else if (messages.length === 0) status('no messages yet');
     screen.print(...transcript.lines(...messages));
     this.read(room);
