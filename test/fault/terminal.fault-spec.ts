@@ -1,15 +1,19 @@
+import { COMMAND_NAMES } from '../../clients/cli/src/help';
 import type { Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
 import { TerminalPeople } from '../support/terminal-people';
 import { KEYS } from '../support/terminal-program';
 import { startTestStack } from '../support/test-stack';
 import { reportFault } from './fault-run';
-import { VICTIMS } from './terminal/victims';
+import { Room } from './terminal/room';
+import { TRIALS } from './terminal/trials';
+import { killedWhile, MOMENTS, VICTIMS, type Moment } from './terminal/victims';
 
 /** However busy the program is: it ends within this, milliseconds. On a machine that does nothing else. */
 const LEAVE_MS = 1_000;
 /** What is under way while nobody answers. */
 const UNDER_WAY = ['/people bo', '/devices', '/trace', '/block cat'];
+const ROUNDS = VICTIMS.flatMap((victim) => MOMENTS.map((moment) => ({ victim, moment })));
 
 describe('the terminal client, while a process is killed', () => {
   let stack: Stack;
@@ -62,6 +66,35 @@ describe('the terminal client, while a process is killed', () => {
         });
       },
       180_000,
+    );
+  });
+
+  describe('a window for each command', () => {
+    let room: Room;
+    let number = 0;
+    beforeAll(async () => (room = await Room.open(people, TRIALS)), 240_000);
+
+    it('is there', () => {
+      const tried = TRIALS.map(({ command }) => command).join(' ');
+      // `/clear` goes before each round
+      const missing = COMMAND_NAMES.filter((name) => name !== '/clear' && !tried.includes(name));
+      expect(missing).toEqual([]);
+    });
+
+    it.each(ROUNDS)(
+      '$victim.name, typed $moment: no message is lost or doubled, no command vanishes',
+      async ({ victim, moment }: { victim: (typeof VICTIMS)[number]; moment: Moment }) => {
+        const round = { number: ++number, tag: `${victim.name} ${moment}` };
+        await room.prepare(round);
+        await killedWhile(victim.of(stack), moment, () => room.types(round));
+        const outcomes = await room.judged(round);
+        const refused = Object.entries(outcomes).filter(([, outcome]) => outcome !== 'done');
+        reportFault(`terminal: ${victim.name} killed, typed ${moment}`, {
+          done: TRIALS.length - refused.length,
+          refused: Object.fromEntries(refused),
+        });
+      },
+      240_000,
     );
   });
 });
