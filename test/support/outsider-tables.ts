@@ -99,8 +99,8 @@ export const CALLS_APART: readonly string[] = [
   ...['PUT /v1/contacts/:userId', 'DELETE /v1/contacts/:userId'],
   ...['GET /v1/blocks', 'PUT /v1/blocks/:userId', 'DELETE /v1/blocks/:userId'],
   ...['POST /v1/connections', 'POST /v1/conversations', 'GET /v1/conversations'],
-  // the socket: taken with a ticket alone
-  'GET /v1/ws',
+  // taken with a ticket, and with a signature, alone
+  ...['GET /v1/ws', 'GET /v1/media/:id/signed'],
   ...['GET /v1/presence', 'GET /health/live', 'GET /health/ready', 'GET /metrics'],
 ];
 
