@@ -24,8 +24,8 @@ import { storedTrace } from './trace';
 
 /**
  * The internal calls between services: `POST /internal/<name>` with cluster credentials, one JSON
- * body each way. Every call may be repeated on another instance without harm: callers give up an
- * instance that shows no sign of life within 300 ms and ask the next one.
+ * body each way. Most calls may be repeated on another instance without harm, however late: callers
+ * ask the next one, too, when an instance shows no sign of life within 300 ms.
  */
 export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   input: I;
@@ -35,10 +35,20 @@ export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType 
    * JSON, as they are.
    */
   bytes?: string;
+  /**
+   * What it sets, a later call may set back: a copy that a hung instance carries out when it wakes
+   * would undo that. It is asked of one instance at a time, and not carried out for a caller that has
+   * gone.
+   */
+  ordered?: true;
 }
 
 function rpc<I extends z.ZodType, O extends z.ZodType>(input: I, output: O): RpcMethod<I, O> {
   return { input, output };
+}
+
+function ordered<I extends z.ZodType, O extends z.ZodType>(input: I, output: O): RpcMethod<I, O> {
+  return { input, output, ordered: true };
 }
 
 const limit = z.number().int().min(1).max(200);
@@ -170,7 +180,7 @@ export const STORAGE_RPC = {
     z.object({ userId: uuid, deviceId: uuid, sequence: z.number().int() }),
     empty,
   ),
-  'accounts.logout': rpc(z.object({ userId: uuid, deviceId: uuid }), empty),
+  'accounts.logout': ordered(z.object({ userId: uuid, deviceId: uuid }), empty),
   /** Generation of a device's session; `not_found` when it is logged out or unknown. */
   'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
@@ -191,11 +201,11 @@ export const STORAGE_RPC = {
     }),
   ),
   /** Logs a device of the user out; its session as it is now. `by`: the device that asks. */
-  'devices.remove': rpc(
+  'devices.remove': ordered(
     z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
     deviceSession,
   ),
-  'accounts.patch': rpc(patchMeBody.extend({ userId: uuid }), me),
+  'accounts.patch': ordered(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
   /** `listing`: a query that is too short, or none, finds everybody; else it is `invalid_request`. */
   'users.search': rpc(
@@ -211,22 +221,22 @@ export const STORAGE_RPC = {
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
   /** `added`: it was not there before. `unseen`: a block forbids to tell the contact of it. */
-  'contacts.put': rpc(
+  'contacts.put': ordered(
     z.object({ userId: uuid, contactId: uuid }),
     contact.extend({ added: z.boolean(), unseen: z.boolean() }),
   ),
   /** `mutual`: the other one still has the user. `unseen`: as above. */
-  'contacts.delete': rpc(
+  'contacts.delete': ordered(
     z.object({ userId: uuid, contactId: uuid }),
     z.object({ removed: z.boolean(), mutual: z.boolean(), unseen: z.boolean() }),
   ),
   'blocks.list': rpc(z.object({ userId: uuid, cursor, limit }), page(block)),
   /** Answered when the gateways' copy in Redis says so, else `unavailable`; so is `blocks.delete`. */
-  'blocks.put': rpc(
+  'blocks.put': ordered(
     z.object({ userId: uuid, blockedId: uuid }),
     z.object({ block, added: z.boolean() }),
   ),
-  'blocks.delete': rpc(
+  'blocks.delete': ordered(
     z.object({ userId: uuid, blockedId: uuid }),
     z.object({ removed: z.boolean() }),
   ),
@@ -252,7 +262,7 @@ export const STORAGE_RPC = {
    * Changes of a conversation by one of its members; answered once they are in the log, else
    * `unavailable`. Repeating one changes nothing.
    */
-  'conversations.change': rpc(
+  'conversations.change': ordered(
     z.object({
       userId: uuid,
       conversationId,
@@ -262,12 +272,12 @@ export const STORAGE_RPC = {
     changedConversation,
   ),
   'members.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(member)),
-  'members.add': rpc(
+  'members.add': ordered(
     z.object({ userId: uuid, conversationId, memberIds: z.array(uuid) }),
     changedConversation,
   ),
-  'members.remove': rpc(z.object({ userId: uuid, conversationId, memberId: uuid }), empty),
-  'members.role': rpc(
+  'members.remove': ordered(z.object({ userId: uuid, conversationId, memberId: uuid }), empty),
+  'members.role': ordered(
     z.object({ userId: uuid, conversationId, memberId: uuid, role: memberRole }),
     changedConversation,
   ),

@@ -58,7 +58,7 @@ export class RpcUnreachable extends TidingsError {
 /**
  * Calls another service's internal interface. Instances take turns; one that shows no sign of life
  * within 300 ms is skipped for 5 s, and the call is asked of the next one too: the first answer
- * counts (a hedged request; every call may be repeated without harm).
+ * counts (a hedged request). A call that is `ordered` waits for the one instance instead.
  */
 export class RpcClient<T extends RpcTable> {
   private readonly nodes: Node[];
@@ -94,7 +94,7 @@ export class RpcClient<T extends RpcTable> {
     { timeoutMs = 3_000 }: { timeoutMs?: number } = {},
   ): Promise<RpcOutput<T, K>> {
     const body = JSON.stringify(input);
-    const answer = await this.hedged(name, body, timeoutMs);
+    const answer = await this.firstAnswer(name, body, timeoutMs);
     return this.table[name]!.output.parse(answer) as RpcOutput<T, K>;
   }
 
@@ -113,10 +113,11 @@ export class RpcClient<T extends RpcTable> {
   }
 
   /** The first answer of the nodes, which are asked one after another while none is alive. */
-  private hedged(name: string, body: string, timeoutMs: number): Promise<unknown> {
+  private firstAnswer(name: string, body: string, timeoutMs: number): Promise<unknown> {
     const waiting = this.order();
     const asked = new Map<ClientRequest, Node>();
     const { report } = this.options;
+    const { ordered } = this.table[name]!;
     const failed = (node: Node, failure: CallFailure, cause: string): void =>
       report?.failed(node.url.host, name, failure, cause);
     return new Promise((resolve, reject) => {
@@ -139,7 +140,7 @@ export class RpcClient<T extends RpcTable> {
         const request = this.post(node, name, body, {
           silent: () => {
             failed(node, 'silent', `no sign of life within ${SIGN_OF_LIFE_MS} ms`);
-            next();
+            if (!ordered) next();
           },
           failed: (error, why) => {
             asked.delete(request);

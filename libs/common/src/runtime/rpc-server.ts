@@ -34,6 +34,9 @@ const SIGN_OF_LIFE_AFTER_MS = 50;
 /** A refusal is logged once in this time for each reason, in milliseconds; the metric has them all. */
 const REFUSALS_EVERY_MS = 10_000;
 
+/** `left`: its caller had gone before it could be carried out. */
+type Refusal = CallRefusal | 'left';
+
 interface Mounted<T extends RpcTable> {
   table: T;
   handlers: RpcHandlers<T>;
@@ -47,7 +50,7 @@ interface Mounted<T extends RpcTable> {
 /** What the calls of one listener share. */
 interface Answering<T extends RpcTable> extends Mounted<T> {
   judge: CallJudge;
-  refused(request: IncomingMessage, path: string, reason: CallRefusal): void;
+  refused(request: IncomingMessage, path: string, reason: Refusal): void;
   failed(call: string, code: ErrorCode, cause: unknown): void;
 }
 
@@ -95,7 +98,8 @@ function watched(options: { logger: Logger; metrics: Metrics }) {
   const { logger, metrics } = options;
   const refusals = metrics.counter(
     'internal_calls_refused_total',
-    'Internal calls without a valid proof; receiver: the caller had to learn the name of this run',
+    'Internal calls that were not carried out; receiver: the caller had to learn the name of this run; ' +
+      'left: the caller had gone',
     ['reason'],
   );
   const errors = metrics.counter(
@@ -103,9 +107,9 @@ function watched(options: { logger: Logger; metrics: Metrics }) {
     'Internal calls answered with an error whose status is 500 or more',
     ['call', 'code'],
   );
-  const loggedAt = new Map<CallRefusal, number>();
+  const loggedAt = new Map<Refusal, number>();
   return {
-    refused(request: IncomingMessage, path: string, reason: CallRefusal): void {
+    refused(request: IncomingMessage, path: string, reason: Refusal): void {
       refusals.inc({ reason });
       // every caller's first call
       if (reason === 'receiver') return;
@@ -155,10 +159,24 @@ async function answer<T extends RpcTable>(
     refuse(response, 404, { code: 'not_found', detail: 'No such call' });
     return;
   }
+  if (answering.table[name]!.ordered && (await hasLeft(request))) {
+    answering.refused(request, path, 'left');
+    response.destroy();
+    return;
+  }
   const signOfLife = setTimeout(() => response.writeProcessing(), SIGN_OF_LIFE_AFTER_MS);
   const pieces = await outcome(name, body, answering);
   clearTimeout(signOfLife);
   send(response, 200, pieces);
+}
+
+/**
+ * Whether the caller has closed the connection. A process that was stopped finds the call and the end
+ * of its connection at once, but reads them one after the other: the end is read in the next turn.
+ */
+async function hasLeft({ socket }: IncomingMessage): Promise<boolean> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  return socket.destroyed || socket.readableEnded;
 }
 
 /** Sends all pieces in one write, under their length: no part of it depends on Node's chunking. */

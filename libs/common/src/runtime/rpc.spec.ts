@@ -18,6 +18,7 @@ class EmptyModule {}
 
 const TABLE = {
   echo: { input: z.object({ n: z.number() }), output: z.object({ n: z.number() }) },
+  set: { input: z.object({ n: z.number() }), output: z.object({}), ordered: true as const },
   slow: { input: z.object({ ms: z.number() }), output: z.object({ ms: z.number() }) },
   slowlyFails: { input: z.object({ ms: z.number() }), output: z.object({}) },
   slowList: {
@@ -40,6 +41,8 @@ interface Node {
   metrics: Metrics;
   /** How often `echo` was carried out. */
   echoes: number;
+  /** What `set` has set, in this order. */
+  sets: number[];
   close(): Promise<void>;
 }
 
@@ -50,7 +53,7 @@ async function startNode(port: number): Promise<Node> {
     logger: false,
     bodyParser: false,
   });
-  const node: Node = { url: '', port, metrics, echoes: 0, close: () => app.close() };
+  const node: Node = { url: '', port, metrics, echoes: 0, sets: [], close: () => app.close() };
   mountRpc(app, {
     table: TABLE,
     nodeId: 'node-1',
@@ -61,6 +64,10 @@ async function startNode(port: number): Promise<Node> {
       echo: async ({ n }) => {
         node.echoes += 1;
         return { n };
+      },
+      set: async ({ n }) => {
+        node.sets.push(n);
+        return {};
       },
       slow: async ({ ms }) => {
         if (ms > 0) await pause(ms);
@@ -323,6 +330,54 @@ describe('internal calls', () => {
     hung.close();
   });
 
+  it('does not ask another node, too, for what a later call may set back', async () => {
+    const held: Socket[] = [];
+    const hung: Server = createServer((socket) => held.push(socket));
+    await new Promise<void>((resolve) => hung.listen(0, '127.0.0.1', resolve));
+    const address = hung.address() as { port: number };
+    const calls = client([`http://127.0.0.1:${address.port}`, url]);
+    const sets = app.sets.length;
+    const call = calls.call('set', { n: 1 }, { timeoutMs: 600 });
+    await expect(call).rejects.toBeInstanceOf(RpcUnreachable);
+    expect(app.sets).toHaveLength(sets);
+    // the next one goes elsewhere at once
+    await calls.call('set', { n: 2 }, { timeoutMs: 600 });
+    expect(app.sets.slice(sets)).toEqual([2]);
+    for (const socket of held) socket.destroy();
+    hung.close();
+  });
+
+  it('does not carry that out for a caller that has gone', async () => {
+    // delivers a call when its caller has given up, as a process does that was stopped
+    let delivered!: () => void;
+    const delivery = new Promise<void>((resolve) => (delivered = resolve));
+    const late = createServer({ allowHalfOpen: true }, (socket) => {
+      const chunks: Buffer[] = [];
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => chunks.push(chunk));
+      socket.on('close', () => {
+        const through = connect(Number(new URL(url).port), '127.0.0.1');
+        through.end(Buffer.concat(chunks));
+        through.resume().on('close', delivered);
+      });
+      socket.on('end', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve));
+    const { port } = late.address() as { port: number };
+    const calls = client([`http://127.0.0.1:${port}`]);
+    calls['nodes'][0]!.receiver = await nameOf(url);
+    const sets = app.sets.length;
+    const call = calls.call('set', { n: 3 }, { timeoutMs: 100 });
+    await expect(call).rejects.toBeInstanceOf(RpcUnreachable);
+    await delivery;
+    expect(app.sets.slice(sets)).toEqual([]);
+    const text = await app.metrics.registry.getSingleMetricAsString(
+      'tidings_internal_calls_refused_total',
+    );
+    expect(text).toMatch(/reason="left".* 1$/m);
+    late.close();
+  });
+
   it('asks again when a kept connection has been closed meanwhile', async () => {
     let answers = 0;
     const forgetful = createServer((socket) => {
@@ -369,6 +424,19 @@ describe('internal calls', () => {
   });
 });
 
+/** The name that calls to a node are signed for. */
+async function nameOf(url: string): Promise<string> {
+  const path = `${RPC_PREFIX}echo`;
+  const now = Date.now();
+  const call = { caller: 'raw', receiver: '', number: now, atMs: now, path, body: '{}' };
+  const named = await sendRaw(
+    url,
+    `POST ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n` +
+      `${CLUSTER_HEADER}: ${signCall(secret, call)}\r\nContent-Length: 2\r\n\r\n{}`,
+  );
+  return /x-tidings-receiver: ([A-Za-z0-9-]+)/i.exec(named)?.[1] ?? '';
+}
+
 /** What a node sends for one call, as it is on the wire. */
 async function rawAnswer(
   url: string,
@@ -384,8 +452,7 @@ async function rawAnswer(
       `${CLUSTER_HEADER}: ${proof}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
     );
   };
-  const named = await sendRaw(url, call(''));
-  const receiver = /x-tidings-receiver: ([A-Za-z0-9-]+)/i.exec(named)?.[1] ?? '';
+  const receiver = await nameOf(url);
   const text = await sendRaw(url, call(receiver));
   const end = text.lastIndexOf('\r\n\r\n');
   return { head: text.slice(0, end), body: text.slice(end + 4) };
