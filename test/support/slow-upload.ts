@@ -1,5 +1,4 @@
 import { connect } from 'node:net';
-import { once } from 'node:events';
 import type { ChatUser } from './chat-user';
 
 /** An upload that sends next to nothing, and what became of it. */
@@ -16,7 +15,8 @@ export class SlowUpload {
   constructor(user: ChatUser, conversationId: string, token = user.accessToken) {
     const { port, hostname } = new URL(user.bases[0]!);
     this.socket = connect(Number(port), hostname);
-    this.closed = once(this.socket, 'close');
+    // by whatever end: a reset is one, too
+    this.closed = new Promise((resolve) => this.socket.once('close', resolve));
     this.socket.on('error', () => undefined);
     this.socket.on('data', (data: Buffer) => {
       this.answeredAt ??= performance.now();
