@@ -4,8 +4,8 @@ import { ChatUser } from '../../support/chat-user';
 import { TerminalPeople } from '../../support/terminal-people';
 import type { TerminalProgram } from '../../support/terminal-program';
 import { smallPng } from '../../support/uploads';
-import { Seat, type Outcome, type Others } from './seat';
-import { clubOf, FILE_BYTES, type Round, type Trial } from './trials';
+import { Seat, type Others, type Outcome, type Round, type Trial } from './seat';
+import { clubOf, FILE_BYTES } from './trials';
 
 /** So many programs are started side by side. */
 const AT_ONCE = 4;

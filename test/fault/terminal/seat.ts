@@ -3,7 +3,6 @@ import type { ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';
 import type { TerminalPeople } from '../../support/terminal-people';
 import { TerminalProgram } from '../../support/terminal-program';
-import type { Round, Trial } from './trials';
 
 /** How long a window may take until it has said what became of something, milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -19,6 +18,46 @@ const REFUSED =
   /Cannot reach http\S+ Is the server running|The answer broke off|The server (?:is busy|cannot do that right now)|Something went wrong on the server|no answer; it may be carried out yet|offline — ask again later/;
 /** What programs say to one another. */
 const NOT_FOR_PEOPLE = /[a-z]_[a-z]|\w*Error\b|[{}]|undefined/;
+
+/** One death of one process. */
+export interface Round {
+  number: number;
+  /** Every text of the round begins with it. */
+  tag: string;
+}
+
+/** A command as it is tried: by a person and in a window of its own, once in each round. */
+export interface Trial {
+  /** As in `/help`. */
+  command: string;
+  /** The chat is a group of this person, with bob; else it is the one with bob. */
+  group?: true;
+  /** The window is opened anew for each round. */
+  fresh?: true;
+  rows?: number;
+  /** Kept like messages: an outage is no reason not to do it. */
+  kept?: true;
+  /** Nothing is typed behind it. */
+  last?: true;
+  /** Nobody may write to the chat any more. */
+  leaves?: true;
+  /** The program ends by it. */
+  ends?: true;
+  /** Once, before everything. */
+  begin?(seat: Seat): Promise<void>;
+  /** Before each round. */
+  prepare?(seat: Seat, round: Round): Promise<void>;
+  /** Types it, and the answers to its questions. */
+  type(seat: Seat, round: Round): Promise<void> | void;
+  /** What the window shows behind it when it is done. */
+  done(round: Round): RegExp;
+  /** Looks closer; rejects when it is not as the window says. */
+  inEffect?(seat: Seat, round: Round): Promise<void>;
+  /** Texts of the round that are in the chat afterwards. */
+  texts?: readonly string[];
+  /** The chat that it opens: the text behind the command goes there. */
+  opens?(seat: Seat, round: Round): Promise<string>;
+}
 
 /** What became of a command: its effect is seen, or these are the words. */
 export type Outcome = 'done' | string;

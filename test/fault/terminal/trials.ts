@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChatUser } from '../../support/chat-user';
 import { KEYS } from '../../support/terminal-program';
-import type { Seat } from './seat';
+import type { Round, Seat, Trial } from './seat';
 
 /** Of the file that is sent and saved. */
 export const FILE_BYTES = 1_000_000;
@@ -11,46 +11,6 @@ export const FILE_BYTES = 1_000_000;
 export const OLD_LINES = 100;
 /** How many seconds the round's lifetime has; each round another one. */
 const lifetimeOf = (round: Round): number => (60 + round.number) * 60;
-
-/** One death of one process. */
-export interface Round {
-  number: number;
-  /** Every text of the round begins with it. */
-  tag: string;
-}
-
-/** A command as it is tried: by a person and in a window of its own, once in each round. */
-export interface Trial {
-  /** As in `/help`. */
-  command: string;
-  /** The chat is a group of this person, with bob; else it is the one with bob. */
-  group?: true;
-  /** The window is opened anew for each round. */
-  fresh?: true;
-  rows?: number;
-  /** Kept like messages: an outage is no reason not to do it. */
-  kept?: true;
-  /** Nothing is typed behind it. */
-  last?: true;
-  /** Nobody may write to the chat any more. */
-  leaves?: true;
-  /** The program ends by it. */
-  ends?: true;
-  /** Once, before everything. */
-  begin?(seat: Seat): Promise<void>;
-  /** Before each round. */
-  prepare?(seat: Seat, round: Round): Promise<void>;
-  /** Types it, and the answers to its questions. */
-  type(seat: Seat, round: Round): Promise<void> | void;
-  /** What the window shows behind it when it is done. */
-  done(round: Round): RegExp;
-  /** Looks closer; rejects when it is not as the window says. */
-  inEffect?(seat: Seat, round: Round): Promise<void>;
-  /** Texts of the round that are in the chat afterwards. */
-  texts?: readonly string[];
-  /** The chat that it opens: the text behind the command goes there. */
-  opens?(seat: Seat, round: Round): Promise<string>;
-}
 
 const says = (line: string) => (seat: Seat) => seat.window.enter(line);
 const people = async (seat: Seat, path: string): Promise<string[]> => {
