@@ -21,9 +21,10 @@ const TABLES = `SELECT format('%I.%I', table_schema, table_name) AS name
 
 /**
  * Keys that change though nobody does anything: leases, members of groups, tickets, marks of what was
- * routed, guesses that were counted a moment ago.
+ * routed, guesses that were counted a moment ago. And the copies of who is a member, which whoever asks
+ * may renew: their source is looked at in the tables.
  */
-const RESTLESS_KEYS = /^\{(?:g:|n:|k:|p:|t:|directory\}|l:[^}]*\}:taken:)/;
+const RESTLESS_KEYS = /^\{(?:g:|n:|k:|p:|t:|directory\}|l:[^}]*\}:taken:|c:[^}]*\}:members$)/;
 /** Tables that do: when the connected users were last seen. */
 const RESTLESS_TABLES = ['presence.last_seen'];
 
