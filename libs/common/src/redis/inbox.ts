@@ -98,6 +98,7 @@ export class Inbox {
   private bytes = '0';
   /** The counter as seen by an idle reader: above `last`, the entries between never came. */
   private announced = 0;
+  private creating = false;
   private gone = false;
   /** The connection was lost since the run id was last compared. */
   private reconnected = false;
@@ -119,13 +120,18 @@ export class Inbox {
 
   /** Makes the inbox, empty; to be done before a route names it. Throws `RedisUnavailable`. */
   async create(): Promise<void> {
-    const runId = await redisRunId(this.client);
-    await createInbox(this.client, this.keys, this.ttlMs);
-    this.runId = runId;
-    this.last = 0;
-    this.bytes = '0';
-    this.announced = 0;
-    this.gone = false;
+    this.creating = true;
+    try {
+      const runId = await redisRunId(this.client);
+      await createInbox(this.client, this.keys, this.ttlMs);
+      this.runId = runId;
+      this.last = 0;
+      this.bytes = '0';
+      this.announced = 0;
+      this.gone = false;
+    } finally {
+      this.creating = false;
+    }
   }
 
   /** Reads until `close`; never rejects. To be called once, after `create`. */
@@ -225,6 +231,8 @@ export class Inbox {
       return;
     }
     const counter = await this.counter(this.client);
+    // of the new inbox, which is not the one that was read
+    if (this.creating) return;
     const lost = counter === null ? !this.gone : counter < this.last;
     this.adopt(counter);
     if (lost) handlers.onHole(expected, null);
