@@ -20,10 +20,18 @@ describe('the pages of settings agree with the schemas (npm run docs writes them
 
 /** What the services cannot do without. */
 const NEEDED = {
-  ...{ NODE_ID: 'x-1', PORT: '1', KAFKA_BROKERS: 'kafka:9092', REDIS_URL: 'redis://redis' },
-  ...{ DATABASE_URL: 'postgres://postgres/x', JWT_SECRET: 'j'.repeat(32), DATA_DIR: '/data' },
-  ...{ CLUSTER_SECRET: 'c'.repeat(32), MEDIA_DIR: '/media', PUBLIC_URL: 'wss://chat.example.org' },
-  ...{ STORAGE_URLS: 'http://storage:1', PRESENCE_URLS: 'http://presence:1' },
+  NODE_ID: 'x-1',
+  PORT: '1',
+  KAFKA_BROKERS: 'kafka:9092',
+  REDIS_URL: 'redis://redis',
+  DATABASE_URL: 'postgres://postgres/x',
+  JWT_SECRET: 'j'.repeat(32),
+  DATA_DIR: '/data',
+  CLUSTER_SECRET: 'c'.repeat(32),
+  MEDIA_DIR: '/media',
+  PUBLIC_URL: 'wss://chat.example.org',
+  STORAGE_URLS: 'http://storage:1',
+  PRESENCE_URLS: 'http://presence:1',
 };
 
 describe('settings that make something go wrong on purpose', () => {
@@ -32,7 +40,9 @@ describe('settings that make something go wrong on purpose', () => {
 
   it('are these and no other', () => {
     expect(forTests.map(({ name }) => name).sort()).toEqual([
-      ...['SEED_PASSWORD', 'TEST_CLOCK_OFFSET_MS', 'TEST_FAILPOINT'],
+      'SEED_PASSWORD',
+      'TEST_CLOCK_OFFSET_MS',
+      'TEST_FAILPOINT',
     ]);
     const named = all.filter(({ name }) => /TEST|FAIL|OFFSET/.test(name));
     expect(named.filter(({ testsOnly }) => !testsOnly)).toEqual([]);

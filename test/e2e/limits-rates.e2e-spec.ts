@@ -186,12 +186,14 @@ describe('limits of rates hold', () => {
     for (const other of others) await speak(other, hundred);
     const listed = (some: typeof chats) => ({
       conversations: some.map(({ id: conversationId, begun: position }) => ({
-        ...{ conversationId, position },
+        conversationId,
+        position,
       })),
     });
     const fitting = LIMITS.syncMessages / hundred;
     expect(await seen(listed(chats.slice(0, fitting)))).toMatchObject({
-      ...{ total: LIMITS.syncMessages, complete: true },
+      total: LIMITS.syncMessages,
+      complete: true,
     });
     const part = await seen(listed(chats));
     expect(part.total).toBeLessThanOrEqual(LIMITS.syncMessages);

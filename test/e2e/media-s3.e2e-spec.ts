@@ -27,8 +27,10 @@ describe('media in a bucket, through the gateways', () => {
     server = await startS3Server({ dir });
     ({ stack, stop } = await startTestStack({
       env: {
-        ...{ MEDIA_S3_BUCKET: S3_BUCKET, MEDIA_S3_ENDPOINT: server.url },
-        ...{ MEDIA_S3_ACCESS_KEY_ID: 'test', MEDIA_S3_SECRET_ACCESS_KEY: 'test' },
+        MEDIA_S3_BUCKET: S3_BUCKET,
+        MEDIA_S3_ENDPOINT: server.url,
+        MEDIA_S3_ACCESS_KEY_ID: 'test',
+        MEDIA_S3_SECRET_ACCESS_KEY: 'test',
         MEDIA_SWEEP_SECONDS: '0.3',
       },
     }));

@@ -72,7 +72,8 @@ describe('an instance of session is killed', () => {
       await eventually(async () => {
         const ends = await admin.fetchTopicOffsets(topic);
         const [own] = await admin.fetchOffsets({
-          ...{ groupId: GROUPS.sessionRouting, topics: [topic] },
+          groupId: GROUPS.sessionRouting,
+          topics: [topic],
         });
         const done = new Map(own!.partitions.map((p) => [p.partition, p.offset]));
         const used = ends.filter(({ high }) => high !== '0');

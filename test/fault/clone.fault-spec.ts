@@ -39,10 +39,14 @@ describe('npm start', () => {
         /^(?:npm_|TIDINGS_|JEST_|NODE_)/.test(name),
       );
       npm = new Program(null, {
-        ...{ command: 'npm', args: ['start'], cwd: clone },
+        command: 'npm',
+        args: ['start'],
+        cwd: clone,
         env: {
           ...Object.fromEntries(inherited.map((name) => [name, undefined])),
-          ...{ KAFKA_BROKERS: undefined, REDIS_URL: undefined, DATABASE_URL: undefined },
+          KAFKA_BROKERS: undefined,
+          REDIS_URL: undefined,
+          DATABASE_URL: undefined,
           GATEWAY_PORT: String(gatewayPort),
           ADMIN_PORT_BASE: String(adminPort),
           TIDINGS_SERVERS_DIR: serversDir(),

@@ -443,8 +443,14 @@ describe('what clients hand back', () => {
     const jwt = new JwtService();
     const signing = { algorithm: ALGORITHM, secret: 'x'.repeat(32) } as const;
     const claims = {
-      ...{ iss: ISSUER, aud: AUDIENCE, sub: ID, did: ID, gen: 1, seq: 1 },
-      ...{ iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 },
+      iss: ISSUER,
+      aud: AUDIENCE,
+      sub: ID,
+      did: ID,
+      gen: 1,
+      seq: 1,
+      iat: Math.floor(Date.now() / 1000),
+      exp: Math.floor(Date.now() / 1000) + 900,
     };
     const good = jwt.sign(claims, signing);
 
@@ -545,8 +551,10 @@ describe('headers', () => {
       holdsOfText(samples, 2_000, (text) => {
         const request = Object.create(app.request) as Request;
         Object.assign(request, {
-          ...{ app, headers: { 'x-forwarded-for': text } },
-          ...{ socket: { remoteAddress: '127.0.0.1' }, connection: { remoteAddress: '127.0.0.1' } },
+          app,
+          headers: { 'x-forwarded-for': text },
+          socket: { remoteAddress: '127.0.0.1' },
+          connection: { remoteAddress: '127.0.0.1' },
         });
         const { ip } = request;
         expect(['string', 'undefined']).toContain(typeof ip);

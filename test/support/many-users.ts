@@ -30,7 +30,8 @@ export async function manyChatUsers(stack: Stack, count: number): Promise<ChatUs
     const user = new ChatUser(n % 2 === 0 ? stack.gatewayUrls : [...others, first!], userId);
     const token = { userId, deviceId, nowMs: Date.now(), lifetimeSeconds: 900 };
     return Object.assign(user, {
-      ...{ id: userId, deviceId },
+      id: userId,
+      deviceId,
       accessToken: signAccessToken(stack.jwtSecret, token),
     });
   });

@@ -100,7 +100,8 @@ export const CALLS_APART: readonly string[] = [
   ...['GET /v1/blocks', 'PUT /v1/blocks/:userId', 'DELETE /v1/blocks/:userId'],
   ...['POST /v1/connections', 'POST /v1/conversations', 'GET /v1/conversations'],
   // taken with a ticket, and with a signature, alone
-  ...['GET /v1/ws', 'GET /v1/media/:id/signed'],
+  'GET /v1/ws',
+  'GET /v1/media/:id/signed',
   ...['GET /v1/presence', 'GET /health/live', 'GET /health/ready', 'GET /metrics'],
 ];
 

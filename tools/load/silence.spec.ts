@@ -11,8 +11,14 @@ const window = { fromNs: 0, toNs: 1_000e6 };
 
 describe('longestSilence', () => {
   const talk = [
-    ...[sent(10, 'a'), shown(20, 'a'), sent(30, 'b'), sent(50, 'c')],
-    ...[shown(300, 'b'), shown(310, 'c'), sent(800, 'd'), shown(820, 'd')],
+    sent(10, 'a'),
+    shown(20, 'a'),
+    sent(30, 'b'),
+    sent(50, 'c'),
+    shown(300, 'b'),
+    shown(310, 'c'),
+    sent(800, 'd'),
+    shown(820, 'd'),
   ];
 
   it('is the longest time in which somebody had sent and nobody was shown anything', () => {
@@ -79,7 +85,9 @@ describe('delays', () => {
 
 describe('normalAfter', () => {
   const delay = (second: number, ms: number): Delay => ({
-    ...{ sentNs: second * 1e9 + 1, ms, conversation: 'c' },
+    sentNs: second * 1e9 + 1,
+    ms,
+    conversation: 'c',
   });
   const when = { sinceNs: 10e9, toNs: 14e9, limitMs: 100 };
 

@@ -67,7 +67,11 @@ describe('the seeded bugs', () => {
 
 describe('a seeded source', () => {
   const bug: SeededBug = {
-    ...{ name: 'add', promise: 'one is added', file: 'add.ts', find: '+ 1', replace: '- 1' },
+    name: 'add',
+    promise: 'one is added',
+    file: 'add.ts',
+    find: '+ 1',
+    replace: '- 1',
     check: { spec: 'add.e2e-spec.ts', group: 'adding', test: 'one', shows: /./ },
   };
 

@@ -2,11 +2,16 @@ import type { Check } from './seeded-bug';
 import { nameFilter, outcomesOf, type TestOutcome, whyNotFound, whyNotGreen } from './verdict';
 
 const check: Check = {
-  ...{ spec: 'a.e2e-spec.ts', group: 'a group', test: 'shows 1 + 1', behind: ['begins'] },
+  spec: 'a.e2e-spec.ts',
+  group: 'a group',
+  test: 'shows 1 + 1',
+  behind: ['begins'],
   shows: /expected 2, was 3/,
 };
 const test = (name: string, outcome: TestOutcome['outcome'], failure = ''): TestOutcome => ({
-  ...{ name, outcome, failure },
+  name,
+  outcome,
+  failure,
 });
 const BEGINS = test('a group begins', 'passed');
 const OWN = 'a group shows 1 + 1';
@@ -48,7 +53,9 @@ describe("the product's build", () => {
 
 describe('a report of jest', () => {
   const one = (fullName: string, status: string, ...failureMessages: string[]) => ({
-    ...{ fullName, status, failureMessages },
+    fullName,
+    status,
+    failureMessages,
   });
   const report = (...testResults: object[]): string => JSON.stringify({ testResults });
 
@@ -56,7 +63,9 @@ describe('a report of jest', () => {
     const assertionResults = [one('a', 'passed'), one('b', 'failed', 'why'), one('c', 'pending')];
     const file = { name: 'a.ts', status: 'failed', message: '', assertionResults };
     expect(outcomesOf(report(file))).toEqual([
-      ...[test('a', 'passed'), test('b', 'failed', 'why'), test('c', 'left out')],
+      test('a', 'passed'),
+      test('b', 'failed', 'why'),
+      test('c', 'left out'),
     ]);
   });
 
@@ -69,6 +78,10 @@ describe('a report of jest', () => {
 it('names are taken as they are', () => {
   const filter = new RegExp(nameFilter(['a (b)', 'c?']));
   expect(['a (b)', 'c?', 'a b', 'c', 'a (b) d'].map((name) => filter.test(name))).toEqual([
-    ...[true, true, false, false, false],
+    true,
+    true,
+    false,
+    false,
+    false,
   ]);
 });

@@ -115,7 +115,9 @@ async function main(): Promise<number> {
       ? await madeModels(say)
       : null;
   const env = {
-    ...{ ...process.env, ...models?.environment, [RUN_VARIABLE]: run },
+    ...process.env,
+    ...models?.environment,
+    [RUN_VARIABLE]: run,
     FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
   };
   const total: Tally = { passed: 0, failed: 0 };

@@ -50,8 +50,11 @@ describe('every stage of jest', () => {
 describe('counts of a jest report', () => {
   const report = (more: object = {}): string =>
     JSON.stringify({
-      ...{ numPassedTests: 5, numFailedTests: 2, numRuntimeErrorTestSuites: 1 },
-      ...{ numPendingTests: 0, numTodoTests: 0 },
+      numPassedTests: 5,
+      numFailedTests: 2,
+      numRuntimeErrorTestSuites: 1,
+      numPendingTests: 0,
+      numTodoTests: 0,
       ...more,
     });
 

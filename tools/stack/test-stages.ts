@@ -29,7 +29,7 @@ function jest(project: string, timeoutMinutes: number, extra: string[] = []): Te
     commands: [
       {
         program: 'jest',
-        args: [...['--selectProjects', project], ...[`--testTimeout=${TEST_TIMEOUT_MS}`, ...extra]],
+        args: ['--selectProjects', project, `--testTimeout=${TEST_TIMEOUT_MS}`, ...extra],
       },
     ],
   };
@@ -129,8 +129,11 @@ export function tallyOf(report: string, named = false): Tally {
 }
 
 const COUNTS = [
-  ...['numPassedTests', 'numFailedTests', 'numRuntimeErrorTestSuites'],
-  ...['numPendingTests', 'numTodoTests'],
+  'numPassedTests',
+  'numFailedTests',
+  'numRuntimeErrorTestSuites',
+  'numPendingTests',
+  'numTodoTests',
 ];
 
 /** Whether the arguments for jest choose tests by their names. */

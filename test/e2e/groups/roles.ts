@@ -49,7 +49,10 @@ export function roleTests(given: () => Given): void {
     for (const socket of [...anns, ...bobs]) {
       await socket.find((f) => f.type === 'message' && f['messageId'] === last['messageId']);
       expect(framesOf(socket, id).map((f) => f['change'] ?? f['content'])).toMatchObject([
-        ...[roles('admin'), removal, roles('member'), { text: 'without carol' }],
+        roles('admin'),
+        removal,
+        roles('member'),
+        { text: 'without carol' },
       ]);
     }
     for (const socket of carols) {

@@ -68,7 +68,9 @@ export function imageTests(given: () => Given): void {
     );
     const { mediaId } = (await upload(devices[1]!, chat.id, await smallPng(), 'image/png')).body;
     const sent = await sendAndWait(sockets[0]!, {
-      ...{ type: 'send', messageId: uuidv7(), conversationId: chat.id },
+      type: 'send',
+      messageId: uuidv7(),
+      conversationId: chat.id,
       content: { kind: 'image', mediaId },
     });
     expect(sent.type).toBe('sent');

@@ -98,7 +98,10 @@ export class Cast {
     );
     const temporary = n >= DIRECTS - TEMPORARY;
     this.known({
-      ...{ id: body.id, kind: 'direct', core, comers: [] },
+      id: body.id,
+      kind: 'direct',
+      core,
+      comers: [],
       blocks: n < WITH_BLOCKS,
       temporary,
     });
@@ -114,7 +117,8 @@ export class Cast {
     const all = this.some(size + comers);
     const history = n % 4 === 3 ? 'all' : 'joined';
     await this.make(all.slice(comers), all.slice(0, comers), {
-      ...{ history, temporary: n >= GROUPS - TEMPORARY },
+      history,
+      temporary: n >= GROUPS - TEMPORARY,
     });
   }
 
@@ -131,7 +135,7 @@ export class Cast {
       owner.user.http<{ id: string }>('POST', '/v1/conversations', { ...body, ...ttl }),
     );
     const { id } = made.body;
-    this.known({ ...{ id, kind: 'group', core, comers, blocks: false }, temporary }, history);
+    this.known({ id, kind: 'group', core, comers, blocks: false, temporary }, history);
     if (temporary) await this.lives(id, owner, () => Promise.resolve());
   }
 

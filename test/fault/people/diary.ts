@@ -113,7 +113,10 @@ export class Diary {
 
   private seen({ messageId, position, version, senderId, ...rest }: Message): SeenMessage {
     const seen: SeenMessage = {
-      ...{ cid: messageId, seq: position, u: this.nameOf(senderId), v: lineOf(rest.content) },
+      cid: messageId,
+      seq: position,
+      u: this.nameOf(senderId),
+      v: lineOf(rest.content),
     };
     if (version !== '0') seen.ver = version;
     if (rest.replyTo !== undefined) seen.re = rest.replyTo;

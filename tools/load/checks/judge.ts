@@ -26,8 +26,15 @@ export interface Judgement {
 }
 
 const CHECKS = [
-  ...[checkContents, checkOnce, checkOrder, checkReceipts, checkUnread],
-  ...[checkAccess, checkChanges, checkTemporary, checkDelivered],
+  checkContents,
+  checkOnce,
+  checkOrder,
+  checkReceipts,
+  checkUnread,
+  checkAccess,
+  checkChanges,
+  checkTemporary,
+  checkDelivered,
 ];
 
 /**

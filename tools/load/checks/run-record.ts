@@ -118,8 +118,20 @@ export class RunRecord {
   private begin(event: HistoryEvent): Operation {
     const { f, u = '', d = '', c = '', cid = '', x = '', re, i, t } = event;
     const operation: Operation = {
-      ...{ f: f as ChangingOperation, u, d, c, cid, x, re, inv: t, ret: Infinity, began: i },
-      ...{ v: typeof event.v === 'string' ? event.v : '', outcome: 'info', seq: null, ended: null },
+      f: f as ChangingOperation,
+      u,
+      d,
+      c,
+      cid,
+      x,
+      re,
+      inv: t,
+      ret: Infinity,
+      began: i,
+      v: typeof event.v === 'string' ? event.v : '',
+      outcome: 'info',
+      seq: null,
+      ended: null,
     };
     this.operations.push(operation);
     if (f === 'send') this.sends.set(cid, operation);

@@ -11,7 +11,11 @@ describe('cut to one answer', () => {
     candidate: {
       ...{ conversationId: idOf(n), partition: 0, from: 0n, have: BigInt(n) },
       ...{ seen: BigInt(n), upTo: 900n },
-      ...{ listed, fresh: false, another: false, owedReset: null, digest: null },
+      listed,
+      fresh: false,
+      another: false,
+      owedReset: null,
+      digest: null,
     },
     ...{ state: cost > 0 ? 'behind' : 'same', above: BigInt(n), newest: cost, keep: cost },
     ...{ changed: false, half: false, more: false, cost },
@@ -56,7 +60,8 @@ describe('cut to one answer', () => {
     expect(continuationOf(task, [left], others)).toEqual({ carried: [owed], after: null });
     const candidate = { ...left.candidate, have: 0n, owedReset: 4n };
     expect(continuationOf(task, [{ ...left, candidate }], others)).toEqual({
-      ...{ carried: [owed], after: null },
+      carried: [owed],
+      after: null,
     });
   });
 

@@ -59,7 +59,10 @@ describe('sync task', () => {
 describe('an owed reset', () => {
   it('is served whatever the client holds, though its digest is not known any more', () => {
     const continuation = {
-      ...{ mode: 'listed' as const, target: [9n], after: null, delayed: false },
+      mode: 'listed' as const,
+      target: [9n],
+      after: null,
+      delayed: false,
       carried: [{ prefix: 'c0000001', have: 15n, reset: true as const }],
     };
     const task = syncTask({ since: 's' }, { ...since(3n), continuation });
@@ -67,7 +70,8 @@ describe('an owed reset', () => {
     expect(candidates).toMatchObject([{ have: 0n, owedReset: 15n }]);
     const measured = { above: 9, changed: 0, digestAtHave: null };
     expect(planConversation(sha256, candidates[0]!, measured, 30n)).toMatchObject({
-      ...{ state: 'reset', above: 0n },
+      state: 'reset',
+      above: 0n,
     });
   });
 });
@@ -203,7 +207,11 @@ describe('choice of conversations', () => {
 describe('plan of one conversation', () => {
   const candidate: Candidate = {
     ...{ conversationId: idOf(1), partition: 0, from: 0n, have: 10n, seen: 10n, upTo: 20n },
-    ...{ listed: true, fresh: false, another: false, owedReset: null, digest: null },
+    listed: true,
+    fresh: false,
+    another: false,
+    owedReset: null,
+    digest: null,
   };
   const lines = ['8:a:0', '10:b:0'];
   const right = stateDigest(sha256, lines);
