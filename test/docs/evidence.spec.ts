@@ -45,7 +45,12 @@ describe('a title counts', () => {
 
   it('when a test or group that runs has just this', () => {
     expect(titlesOf(source)).toEqual([
-      ...['of a group', "of a test, it's whole", 'with %s', 'as a template', '$name', 'of a row'],
+      'of a group',
+      "of a test, it's whole",
+      'with %s',
+      'as a template',
+      '$name',
+      'of a row',
     ]);
   });
 

@@ -155,8 +155,13 @@ describe('messages are answered, edited and deleted', () => {
     expect([previous, changeId]).toEqual([edit['version'], expect.any(String)]);
     expect(stub).toEqual({
       type: 'changed',
-      ...{ conversationId: id, messageId: frame.messageId, senderId: ann.id, position },
-      ...{ content: { kind: 'deleted' }, deleted: true, version: stub['version'] },
+      conversationId: id,
+      messageId: frame.messageId,
+      senderId: ann.id,
+      position,
+      content: { kind: 'deleted' },
+      deleted: true,
+      version: stub['version'],
       sentAt: message!.sentAt,
     });
     for (const socket of [a2, b]) expect(await seen(socket, changeId)).toEqual(gone);

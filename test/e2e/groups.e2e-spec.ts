@@ -119,7 +119,10 @@ describe('groups', () => {
     await say(a, id, 'with carol');
     await eventually(() =>
       expect(framesOf(b, id).map((f) => f.type)).toEqual([
-        ...['message', 'conversation', 'conversation', 'message'],
+        'message',
+        'conversation',
+        'conversation',
+        'message',
       ]),
     );
     expect(shown(await carol.history(id))).toEqual(['added', 'with carol']);

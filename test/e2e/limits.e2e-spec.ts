@@ -39,7 +39,11 @@ describe('limits hold at n and n + 1', () => {
 
   const send = (content: object, extra: object = {}): Outcome =>
     sendAndWait(socket, {
-      ...{ type: 'send', messageId: uuidv7(), conversationId: chat.id, content, ...extra },
+      type: 'send',
+      messageId: uuidv7(),
+      conversationId: chat.id,
+      content,
+      ...extra,
     });
   const put = (body: object): Outcome =>
     ann.http('PUT', `/v1/conversations/${chat.id}/messages/${uuidv7()}`, body);
@@ -51,7 +55,8 @@ describe('limits hold at n and n + 1', () => {
   const ids = (n: number): string => Array.from({ length: n }, () => randomUUID()).join();
   const listed = (n: number) => ({
     conversations: Array.from({ length: n }, () => ({
-      ...{ conversationId: uuidv7(), position: '0' },
+      conversationId: uuidv7(),
+      position: '0',
     })),
   });
   /** A frame whose answer carries its `ref`, or says that the frame is wrong. */
@@ -64,8 +69,11 @@ describe('limits hold at n and n + 1', () => {
   };
   const register = (fields: object): Outcome =>
     ann.http('POST', '/v1/users', {
-      ...{ username: `u${randomUUID().slice(0, 8)}`, email: `${randomUUID()}@example.org` },
-      ...{ firstName: 'A', password: 'long enough for this', ...fields },
+      username: `u${randomUUID().slice(0, 8)}`,
+      email: `${randomUUID()}@example.org`,
+      firstName: 'A',
+      password: 'long enough for this',
+      ...fields,
     });
   const group = (extra: object, userIds: string[] = []): Outcome => postGroup(ann, userIds, extra);
   const image = async (bytes: Buffer, type: string): Outcome => upload(ann, chat.id, bytes, type);

@@ -273,7 +273,10 @@ describe('who is in a conversation for a part of it', () => {
       ).body.code,
       'a group with the user': (
         await mallory.http('POST', '/v1/conversations', {
-          ...{ kind: 'group', requestId: uuidv7(), title: 'Come', userIds: [ivy.id] },
+          kind: 'group',
+          requestId: uuidv7(),
+          title: 'Come',
+          userIds: [ivy.id],
         })
       ).body.code,
     };

@@ -75,7 +75,9 @@ describe('who is not in a conversation', () => {
     const png = await smallPng();
     const { mediaId } = (await succeeds(() => upload(user, conversationId, png))).body;
     await sendAndWait(socket, {
-      ...{ type: 'send', messageId: uuidv7(), conversationId },
+      type: 'send',
+      messageId: uuidv7(),
+      conversationId,
       content: { kind: 'image', mediaId, caption: secret },
     });
     const said = await say(socket, conversationId, `${secret} at first`);

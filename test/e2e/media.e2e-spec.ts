@@ -24,7 +24,8 @@ let chat: Conversation;
 beforeAll(async () => {
   ({ stack, stop } = await startTestStack({
     env: {
-      ...{ MEDIA_SWEEP_SECONDS: SWEEP_SECONDS, EXPIRY_SWEEP_SECONDS: SWEEP_SECONDS },
+      MEDIA_SWEEP_SECONDS: SWEEP_SECONDS,
+      EXPIRY_SWEEP_SECONDS: SWEEP_SECONDS,
       MEDIA_URL_SECONDS: String(URL_SECONDS),
     },
   }));

@@ -55,7 +55,9 @@ describe('misuse of conversations', () => {
 
   const image = (mediaId: string, conversationId = direct.id): Promise<Frame> =>
     sendAndWait(a, {
-      ...{ type: 'send', messageId: uuidv7(), conversationId },
+      type: 'send',
+      messageId: uuidv7(),
+      conversationId,
       content: { kind: 'image', mediaId },
     });
   const put = (content: object, conversationId = direct.id) =>
@@ -64,7 +66,10 @@ describe('misuse of conversations', () => {
     'body' in answer ? (answer.body as { code?: string }).code : answer['code'];
   const group = (userIds: string[]) =>
     ann.http('POST', '/v1/conversations', {
-      ...{ kind: 'group', requestId: uuidv7(), title: 'Come', userIds },
+      kind: 'group',
+      requestId: uuidv7(),
+      title: 'Come',
+      userIds,
     });
   const mark = async (position: string): Promise<Frame> => {
     const from = a.frames.length;

@@ -157,7 +157,7 @@ describe('passwords', () => {
           .of('account')
           .slice(before)
           .map((f) => f['changed']),
-      ).toEqual([...[['devices'], ['devices'], ['devices']]]);
+      ).toEqual([['devices'], ['devices'], ['devices']]);
     });
     expect(await failed(bob)).toBeUndefined();
     const next = 'quite another horse battery';

@@ -31,7 +31,10 @@ describe('rates of users and devices hold with their default values', () => {
 
   const user = (at = 0): Promise<ChatUser> => ChatUser.create(stack.gatewayUrls, { at });
   const group = (name: string, userIds: string[] = []) => ({
-    ...{ kind: 'group', requestId: uuidv7(), title: name, userIds },
+    kind: 'group',
+    requestId: uuidv7(),
+    title: name,
+    userIds,
   });
 
   /** Calls all at once; how many were taken, and the least and the most that may be. */
@@ -344,7 +347,8 @@ describe('rates of users and devices hold with their default values', () => {
     const ann = await user();
     const id = (
       await ann.http<{ id: string }>('POST', '/v1/conversations', {
-        ...{ kind: 'direct', userIds: [others[0]] },
+        kind: 'direct',
+        userIds: [others[0]],
       })
     ).body.id;
     const socket = await ann.connect('gateway-1');

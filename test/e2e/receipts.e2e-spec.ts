@@ -187,7 +187,10 @@ describe('receipts', () => {
   it('shows the own profile with its privacy, and changes it', async () => {
     const me = await ann.http<Me>('GET', '/v1/me');
     expect(me.body.privacy).toEqual({
-      ...{ lastSeen: 'everyone', readReceipts: true, messages: 'everyone', groups: 'everyone' },
+      lastSeen: 'everyone',
+      readReceipts: true,
+      messages: 'everyone',
+      groups: 'everyone',
       findByEmail: false,
     });
     const privacy = { lastSeen: 'nobody', messages: 'contacts', groups: 'contacts' };

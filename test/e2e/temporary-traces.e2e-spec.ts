@@ -60,7 +60,10 @@ describe('what was said in a temporary chat', () => {
   /** A group of the two, so that each test has one of its own. */
   async function group(messageTtlSeconds: number): Promise<string> {
     const made = await ann.http<Conversation>('POST', '/v1/conversations', {
-      ...{ kind: 'group', requestId: uuidv7(), title: 'Brief', userIds: [bob.id] },
+      kind: 'group',
+      requestId: uuidv7(),
+      title: 'Brief',
+      userIds: [bob.id],
       messageTtlSeconds,
     });
     expect(made.status).toBe(201);
@@ -87,7 +90,8 @@ describe('what was said in a temporary chat', () => {
     const response = await fetch(`${ann.bases[0]}/v1/media`, {
       method: 'POST',
       headers: {
-        ...{ authorization: `Bearer ${ann.accessToken}`, 'content-type': type },
+        authorization: `Bearer ${ann.accessToken}`,
+        'content-type': type,
         'x-conversation-id': conversationId,
       },
       body: bytes as never,
@@ -196,15 +200,21 @@ describe('what was said in a temporary chat', () => {
       { ...text, meta: { [canary]: canary } },
       { ...textSend({ conversationId: id }, 'to be edited'), replyTo: text.messageId },
       {
-        ...{ type: 'send', messageId: uuidv7(), conversationId: id },
+        type: 'send',
+        messageId: uuidv7(),
+        conversationId: id,
         content: { kind: 'image', mediaId: image, caption: canary },
       },
       {
-        ...{ type: 'send', messageId: uuidv7(), conversationId: id },
+        type: 'send',
+        messageId: uuidv7(),
+        conversationId: id,
         content: { kind: 'file', mediaId: file, name: `${canary}.txt` },
       },
       {
-        ...{ type: 'send', messageId: uuidv7(), conversationId: id },
+        type: 'send',
+        messageId: uuidv7(),
+        conversationId: id,
         content: { kind: 'custom', data: { canary } },
       },
     ];
@@ -217,7 +227,10 @@ describe('what was said in a temporary chat', () => {
     for (const frame of frames) expect((await answerTo(a, frame)).type).toBe('sent');
     const changeId = uuidv7();
     a.send({
-      ...{ type: 'edit', changeId, conversationId: id, messageId: frames[1]!.messageId },
+      type: 'edit',
+      changeId,
+      conversationId: id,
+      messageId: frames[1]!.messageId,
       content: { kind: 'text', text: `edited ${canary}` },
     });
     await b.find((f) => f.type === 'changed' && f['changeId'] === changeId);
@@ -269,7 +282,9 @@ describe('what was said in a temporary chat', () => {
     for (const mediaId of [image, file]) expect(await mediaStatus(mediaId)).toBe(404);
 
     await changeTopic(kafka(), TOPICS.messages, {
-      ...{ 'retention.ms': '1000', 'segment.ms': '1000', 'file.delete.delay.ms': '100' },
+      'retention.ms': '1000',
+      'segment.ms': '1000',
+      'file.delete.delay.ms': '100',
     });
     await eventually(() => expect(inFiles('kafka', 'log')).toEqual([]), GONE_MS, 1_000);
     expect(await inRecords()).toEqual([]);

@@ -55,7 +55,11 @@ const get = async (user: ChatUser, id: string): Promise<Conversation> =>
 /** A group of Ann and Bob, so that each test has one of its own. */
 async function group(body: object = {}): Promise<string> {
   const made = await ann.http<Conversation>('POST', '/v1/conversations', {
-    ...{ kind: 'group', requestId: uuidv7(), title: 'Brief', userIds: [bob.id], ...body },
+    kind: 'group',
+    requestId: uuidv7(),
+    title: 'Brief',
+    userIds: [bob.id],
+    ...body,
   });
   expect(made.status).toBe(201);
   return made.body.id;
@@ -81,7 +85,10 @@ describe('the lifetime of messages', () => {
     const answer = await patch(ann, id, seconds);
     const requestId = uuidv7();
     const made = await ann.http<Conversation & { code?: string }>('POST', '/v1/conversations', {
-      ...{ kind: 'group', requestId, title: 'Made so', userIds: [bob.id] },
+      kind: 'group',
+      requestId,
+      title: 'Made so',
+      userIds: [bob.id],
       messageTtlSeconds: seconds,
     });
     if (allowed) {
@@ -121,7 +128,9 @@ describe('the lifetime of messages', () => {
       const changes = device.of('conversation').filter((f) => f['conversationId'] === id);
       expect(changes.map((f) => [f['position'], f['senderId'], f['change']])).toEqual(
         wanted.map(([user, messageTtlSeconds], i) => [
-          ...[positions[i], user.id, { kind: 'ttl', messageTtlSeconds }],
+          positions[i],
+          user.id,
+          { kind: 'ttl', messageTtlSeconds },
         ]),
       );
       await device.end();
@@ -187,7 +196,10 @@ describe('when messages expire', () => {
     const places: unknown[] = [];
     for (const frame of frames) places.push((await answerTo(a, frame))['position']);
     const edit = {
-      ...{ type: 'edit', changeId: uuidv7(), conversationId: id, messageId: frames[0]!.messageId },
+      type: 'edit',
+      changeId: uuidv7(),
+      conversationId: id,
+      messageId: frames[0]!.messageId,
       content: { kind: 'text', text: 'edited' },
     };
     a.send(edit);
@@ -214,8 +226,10 @@ describe('when messages expire', () => {
       const entry = body.conversations[0]!;
       return {
         ids: (await user.history(id)).map((m) => m.messageId),
-        ...{ synced: entry.messages.map((m) => m.messageId), last: one.lastMessage!.messageId },
-        ...{ digests: new Set([one.digest, entry.digest]).size, digest: one.digest },
+        synced: entry.messages.map((m) => m.messageId),
+        last: one.lastMessage!.messageId,
+        digests: new Set([one.digest, entry.digest]).size,
+        digest: one.digest,
         unread: [one.unread, entry.unread],
       };
     };

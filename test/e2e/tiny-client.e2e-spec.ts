@@ -64,7 +64,11 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     cold.disconnect();
   }
   const essence = ({ position, messageId, version, content, deleted }: TinyMessage) => ({
-    ...{ position, messageId, version, content, deleted },
+    position,
+    messageId,
+    version,
+    content,
+    deleted,
   });
 
   it('passes the digest vectors', () => {

@@ -121,7 +121,10 @@ describe('the programs behind the npm scripts', () => {
       bob = await ChatUser.create(starter.file.gateways);
       const user = `ann${process.pid}x${Date.now() % 1e6}`;
       const cli = await CliProcess.register({
-        ...{ servers: [], user, home: join(base, 'home'), args: ['--to', bob.username] },
+        servers: [],
+        user,
+        home: join(base, 'home'),
+        args: ['--to', bob.username],
         env: { TIDINGS_DATA_DIR: place.dir },
       });
       try {
@@ -325,8 +328,11 @@ describe('the programs behind the npm scripts', () => {
       starter = new StartedStack({ ...place, dir, args: ['--gateways', '1'], env: given });
       await starter.runs();
       expect(starter.file).toMatchObject({
-        ...{ brokers: servers.brokers, redisUrl: servers.redisUrl },
-        ...{ databaseUrl: servers.databaseUrl, servers: {}, gateways: [url(0)] },
+        brokers: servers.brokers,
+        redisUrl: servers.redisUrl,
+        databaseUrl: servers.databaseUrl,
+        servers: {},
+        gateways: [url(0)],
       });
       expect(starter.lines).toContain(`  Kafka           ${servers.brokers}`);
       await expectHistory();

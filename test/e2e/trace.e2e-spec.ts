@@ -65,9 +65,17 @@ describe('trace', () => {
       );
     });
     expect(early).toEqual({
-      ...{ conversationId: id, messageId, position, accepted: sentAt },
-      ...{ logged: early.logged, routed: early.routed, stored: early.stored },
-      ...{ expired: null, recipients: 1, delivered: [], read: [] },
+      conversationId: id,
+      messageId,
+      position,
+      accepted: sentAt,
+      logged: early.logged,
+      routed: early.routed,
+      stored: early.stored,
+      expired: null,
+      recipients: 1,
+      delivered: [],
+      read: [],
     });
     b.send({ type: 'received', conversationId: id, position });
     const arrived = await traced(ann, messageId, (t) => expect(t.delivered).toHaveLength(1));
@@ -125,7 +133,8 @@ describe('trace', () => {
     expect(await refused(ask(ann, uuidv7()))).toEqual([404, 'not_found']);
     expect(await refused(ask(ann, messageId, '?cursor=zz'))).toEqual([400, 'invalid_request']);
     expect(await refused(ask(ann, messageId, `?limit=${LIMITS.pageItems + 1}`))).toEqual([
-      ...[400, 'invalid_request'],
+      400,
+      'invalid_request',
     ]);
     expect((await ask(ann, messageId, `?limit=${LIMITS.pageItems}`)).status).toBe(200);
     await a.end();

@@ -53,7 +53,9 @@ describe('typing', () => {
   const drained = async (from: TestSocket, to: TestSocket, sender: ChatUser): Promise<void> => {
     const fresh = (
       await sender.http<Conversation>('POST', '/v1/conversations', {
-        ...{ kind: 'group', requestId: uuidv7(), title: 'Later' },
+        kind: 'group',
+        requestId: uuidv7(),
+        title: 'Later',
         userIds: [sender === ann ? bob.id : ann.id],
       })
     ).body.id;
@@ -123,7 +125,10 @@ describe('typing', () => {
       await ChatUser.create(stack.gatewayUrls, { at: 1 }),
     ];
     const made = await ann.http<Conversation>('POST', '/v1/conversations', {
-      ...{ kind: 'group', requestId: uuidv7(), title: 'Three', userIds: [bob.id, carol.id] },
+      kind: 'group',
+      requestId: uuidv7(),
+      title: 'Three',
+      userIds: [bob.id, carol.id],
     });
     const group = made.body.id;
     const c = await carol.connect('gateway-1');

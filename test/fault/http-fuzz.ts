@@ -80,8 +80,23 @@ const CALLS = Object.keys(CALL_RATES) as Call[];
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const ODD_PARTS = [
-  ...['%00', '%ff', '%', '%u0041', '..', '..%2f..%2fetc%2fpasswd', '%2e%2e', ';', '//', '*'],
-  ...['__proto__', 'constructor', '%0d%0aX-Forged:%201', '\u00e9', 'x'.repeat(5_000), '?', '#'],
+  '%00',
+  '%ff',
+  '%',
+  '%u0041',
+  '..',
+  '..%2f..%2fetc%2fpasswd',
+  '%2e%2e',
+  ';',
+  '//',
+  '*',
+  '__proto__',
+  'constructor',
+  '%0d%0aX-Forged:%201',
+  '\u00e9',
+  'x'.repeat(5_000),
+  '?',
+  '#',
 ];
 
 const ODD_HEADERS: readonly string[] = [

@@ -44,7 +44,10 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
   await ensureTopics(kafka, [testTopic(topic, PARTITIONS)]);
   const found: string[] = [];
   const store = await SpoolStore.open({
-    ...{ dataDir, partitions: PARTITIONS, maxBytes, logger },
+    dataDir,
+    partitions: PARTITIONS,
+    maxBytes,
+    logger,
     found: (_partition, _sequence, record) => found.push(record.id),
     lost: () => undefined,
   });
@@ -66,7 +69,11 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
     logger,
   });
   const writer: LogWriter = new LogWriter({
-    ...{ kafka, topic, partitions: PARTITIONS, source: 'node', epoch: 1 },
+    kafka,
+    topic,
+    partitions: PARTITIONS,
+    source: 'node',
+    epoch: 1,
     onStalled: (partition) => holding.stalled(partition),
   });
   const clock = () => performance.now();

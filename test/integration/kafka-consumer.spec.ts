@@ -169,7 +169,9 @@ describe('when records are missing', () => {
     const collector = new Collector();
     const gaps: unknown[] = [];
     const options = {
-      ...{ groupId: topic, handlers: { [topic]: collector }, onGap },
+      groupId: topic,
+      handlers: { [topic]: collector },
+      onGap,
       gapFound: (gap: { partition: number }) => gaps.push(gap),
     };
     const first = await rig.start(options);

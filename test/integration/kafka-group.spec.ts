@@ -106,10 +106,12 @@ describe('a member that dies without a word', () => {
     await rig.append(topic, 0, 50);
     const victim = await rig.start({
       kafka: createKafka({
-        ...{ brokers: [servers.brokers], clientId: 'victim' },
+        brokers: [servers.brokers],
+        clientId: 'victim',
         dial: () => ({ host: '127.0.0.1', port: proxy.port }),
       }),
-      ...{ groupId: topic, handlers: { [topic]: collector } },
+      groupId: topic,
+      handlers: { [topic]: collector },
       memberStore: memberStore(topic),
     });
     await eventually(async () => expect(await rig.committed(topic, topic)).toBe(50n));

@@ -42,7 +42,11 @@ async function startWriter(
     dial: () => ({ host: '127.0.0.1', port: proxy.port }),
   });
   writer = new LogWriter({
-    ...{ kafka, topic, partitions: PARTITIONS, source: 'node-1', epoch: 3 },
+    kafka,
+    topic,
+    partitions: PARTITIONS,
+    source: 'node-1',
+    epoch: 3,
     ...hooks,
   });
   await writer.start();

@@ -64,7 +64,9 @@ describe('the search for what should be gone', () => {
     await sql.query('INSERT INTO rich (a) VALUES ($1)', [['x', CANARY]]);
     await sql.query('INSERT INTO "Other"."Odd name" VALUES (1, $1)', [Buffer.from(`-${CANARY}-`)]);
     expect((await tablesHolding(sql, CANARY)).sort()).toEqual([
-      ...['"Other"."Odd name"', 'public.plain', 'public.rich'],
+      '"Other"."Odd name"',
+      'public.plain',
+      'public.rich',
     ]);
   });
 
@@ -78,8 +80,13 @@ describe('the search for what should be gone', () => {
     await redis.set(`named:${CANARY}`, '');
     await redis.set('other', CANARY.slice(1));
     expect((await redisKeysHolding(redis, CANARY)).sort()).toEqual([
-      ...['hash hash', 'list list', 'set set', 'stream stream'],
-      ...[`string named:${CANARY}`, 'string string', 'zset sorted'],
+      'hash hash',
+      'list list',
+      'set set',
+      'stream stream',
+      `string named:${CANARY}`,
+      'string string',
+      'zset sorted',
     ]);
   });
 });

@@ -25,7 +25,14 @@ describe('redis: marks of routing', () => {
   it('tells the time of every position in a range, and of no other', async () => {
     await add([10n, 12n, 1_000], [12n, 13n, 1_005], [20n, 21n, 1_010]);
     expect(await times(9n, 10n, 11n, 12n, 13n, 19n, 20n, 21n)).toEqual([
-      ...[null, 1_000, 1_000, 1_005, null, null, 1_010, null],
+      null,
+      1_000,
+      1_000,
+      1_005,
+      null,
+      null,
+      1_010,
+      null,
     ]);
     expect(await marks.at(9_999, 10n)).toBeNull();
   });

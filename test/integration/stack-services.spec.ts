@@ -81,7 +81,12 @@ describe('a stack', () => {
       nodeEnv: { 'gateway-2': { ONLY_HERE: 'yes' } },
     });
     expect(Object.keys(running.nodes).sort()).toEqual([
-      ...['gateway-1', 'gateway-2', 'presence-1', 'session-1', 'storage-1', 'storage-2'],
+      'gateway-1',
+      'gateway-2',
+      'presence-1',
+      'session-1',
+      'storage-1',
+      'storage-2',
     ]);
     expect(journal()[0]).toBe('storage-1 prepare');
     expect(await environmentOf(running.node('gateway-2').url)).toMatchObject({

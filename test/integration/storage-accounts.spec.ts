@@ -17,7 +17,10 @@ const PASSWORD = 'correct staple, battery horse';
 const SLOW = { timeoutMs: 20_000 };
 
 const bodyOf = (username: string, extra: object = {}) => ({
-  ...{ userId: uuidv7(), username, firstName: 'Test', password: PASSWORD },
+  userId: uuidv7(),
+  username,
+  firstName: 'Test',
+  password: PASSWORD,
   email: `${randomBytes(6).toString('hex')}@example.org`,
   ...extra,
 });

@@ -65,8 +65,12 @@ describe('storage: changed messages as they are served', () => {
     rpc().call(
       'messages.get',
       {
-        ...{ userId, conversationId: message.conversationId, messageId: message.messageId },
-        ...{ changeId, next, waitMs: 2_000 },
+        userId,
+        conversationId: message.conversationId,
+        messageId: message.messageId,
+        changeId,
+        next,
+        waitMs: 2_000,
       },
       PATIENT,
     );
@@ -93,9 +97,14 @@ describe('storage: changed messages as they are served', () => {
         meta: { text: 'text 10' },
       }),
       {
-        ...{ conversationId: id, messageId: deleted.message.messageId, senderId: ann.id },
-        ...{ position: deleted.position, version: v2, sentAt: deleted.message.sentAt },
-        ...{ content: { kind: 'deleted' }, deleted: true },
+        conversationId: id,
+        messageId: deleted.message.messageId,
+        senderId: ann.id,
+        position: deleted.position,
+        version: v2,
+        sentAt: deleted.message.sentAt,
+        content: { kind: 'deleted' },
+        deleted: true,
       },
     ]);
     const whole = await history(bob.id, id);
@@ -161,7 +170,8 @@ describe('storage: changed messages as they are served', () => {
       expected.delete((await history(bob.id, other))[0]!.messageId);
       const held = new Map<string, string>();
       const conversations = [id, other].map((conversationId) => ({
-        ...{ conversationId, position: conversationId === id ? upTo : beside!.position },
+        conversationId,
+        position: conversationId === id ? upTo : beside!.position,
       }));
       let request: object = listed ? { conversations } : { since };
       for (let part = 0; part === 0 || !complete; part++) {
@@ -263,8 +273,12 @@ describe('storage: changed messages as they are served', () => {
     const far = await rpc().call(
       'messages.get',
       {
-        ...{ userId: ann.id, conversationId: id, messageId: uuidv7(), changeId: uuidv7() },
-        ...{ next: String(BigInt(last!) + 1_000n), waitMs: 50 },
+        userId: ann.id,
+        conversationId: id,
+        messageId: uuidv7(),
+        changeId: uuidv7(),
+        next: String(BigInt(last!) + 1_000n),
+        waitMs: 50,
       },
       PATIENT,
     );

@@ -124,7 +124,10 @@ describe('storage: contacts and conversations', () => {
       expect([made.created, again.created]).toEqual([true, false]);
       expect(conversationSchema.parse(made.conversation)).toEqual(made.conversation);
       expect(again.conversation).toMatchObject({
-        ...{ id: made.conversation.id, kind: 'direct', memberCount: 2, unread: 0 },
+        id: made.conversation.id,
+        kind: 'direct',
+        memberCount: 2,
+        unread: 0,
         visibleFrom: '0',
         lastMessage: { senderId: ann.id, content: { kind: 'event' } },
       });

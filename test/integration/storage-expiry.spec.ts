@@ -83,9 +83,11 @@ describe('storage: expiry', () => {
     const device = await sync(user, {});
     const listed = { conversationId: chat, position: '0' };
     return {
-      ...{ unread: conversation.unread, last: conversation.lastMessage?.messageId },
+      unread: conversation.unread,
+      last: conversation.lastMessage?.messageId,
       digests: [conversation.digest, device.digest],
-      ...{ synced: device.messages, unreadBySync: device.unread },
+      synced: device.messages,
+      unreadBySync: device.unread,
       resynced: (await sync(user, { conversations: [listed] })).messages,
       history: read,
     };

@@ -58,7 +58,9 @@ describe('storage: groups', () => {
       await fixture.servers.kafka.restart();
       await eventually(async () => expect(await read(dave)).toBe('ok'), 90_000);
       expect((await eventsOf(fixture, id, 3)).map((e) => e['kind']).sort()).toEqual([
-        ...['added', 'created', 'removed'],
+        'added',
+        'created',
+        'removed',
       ]);
       const after = await memberRows(fixture, id);
       expect([...after.values()].map((row) => row.pending)).toEqual([false, false, false, false]);

@@ -37,8 +37,11 @@ export function create(
   return storage.rpc.call(
     'conversations.group',
     {
-      ...{ userId: founder.id, requestId: `r${requests++}`, title: 'A group' },
-      ...{ userIds: others.map((o) => o.id), ...extra },
+      userId: founder.id,
+      requestId: `r${requests++}`,
+      title: 'A group',
+      userIds: others.map((o) => o.id),
+      ...extra,
     },
     PATIENT,
   );

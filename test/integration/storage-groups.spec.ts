@@ -60,7 +60,10 @@ describe('storage: groups', () => {
       const given = { messageTtlSeconds: 60, history: 'all' as const };
       const { conversation } = await create(one, ann, [bob, ann, bob], given);
       expect(conversation).toMatchObject({
-        ...{ kind: 'group', title: 'A group', messageTtlSeconds: 60, memberCount: 2 },
+        kind: 'group',
+        title: 'A group',
+        messageTtlSeconds: 60,
+        memberCount: 2,
         visibleFrom: '0',
       });
       const roles = conversation.members!.map((m) => [m.userId, m.role]);
@@ -111,20 +114,25 @@ describe('storage: groups', () => {
       const joined = await add(one, ann, id, [carol.id, bob.id]);
       const from = BigInt(joined.position!) - 1n;
       expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
-        ...{ from_position: String(from), until_position: null, pending: false },
+        from_position: String(from),
+        until_position: null,
+        pending: false,
       });
       await remove(two, ann, id, carol);
       const [, , removal] = await eventsOf(fixture, id, 3);
       expect(removal).toMatchObject({ kind: 'removed', userIds: [carol.id] });
       expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
-        ...{ from_position: String(from), until_position: removal!.position, pending: false },
+        from_position: String(from),
+        until_position: removal!.position,
+        pending: false,
       });
       const [between] = await fixture.append([messageOf(id, ann.id, 'without carol')]);
       const back = await add(two, ann, id, [carol.id]);
       expect(back.memberCount).toBe(3);
       expect(BigInt(back.position!)).toBeGreaterThan(BigInt(between!));
       expect((await memberRows(fixture, id)).get(carol.id)).toMatchObject({
-        ...{ from_position: String(BigInt(back.position!) - 1n), until_position: null },
+        from_position: String(BigInt(back.position!) - 1n),
+        until_position: null,
       });
     });
 

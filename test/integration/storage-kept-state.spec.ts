@@ -114,7 +114,9 @@ describe('storage: what syncs counted is kept', () => {
     return { id: conversation.id, ann, bob };
   };
   const entry = ({ conversationId, upTo: position, digest }: SyncedConversation) => ({
-    ...{ conversationId, position, digest },
+    conversationId,
+    position,
+    digest,
   });
   const send = (id: string, sender: TestUser, count: number) =>
     fixture.append(Array.from({ length: count }, (_, i) => messageOf(id, sender.id, `m${i}`)));
@@ -136,7 +138,9 @@ describe('storage: what syncs counted is kept', () => {
     const lines = visible.filter(alive(asOfMs ?? now.getTime())).slice(-DIGEST_LENGTH);
     const digest = digestText(
       lines.map(({ position, message_id: messageId, version }) => ({
-        ...{ position, messageId, version },
+        position,
+        messageId,
+        version,
       })),
     );
     const unread = visible

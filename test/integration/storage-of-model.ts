@@ -72,8 +72,11 @@ export class StorageOfModel implements ModelStorage, LogListener {
     this.service = new SyncService(repository, progress, this.log, this.keeper);
     this.messages = new MessagesService(new MessagesRepository(database), progress, this.log);
     this.writer = new BatchWriter({
-      ...{ log: this.log, batches: new BatchRepository(database, this.log), progress },
-      ...{ metrics, logger },
+      log: this.log,
+      batches: new BatchRepository(database, this.log),
+      progress,
+      metrics,
+      logger,
       defects: {
         noteRecord: (_record, error) => {
           throw error;
@@ -170,8 +173,13 @@ export class StorageOfModel implements ModelStorage, LogListener {
     const firstOffset = this.next[partition]!;
     const nextOffset = records.at(-1)!.offset + 1n;
     const outcome = await this.writer.handle({
-      ...{ topic: TOPICS.messages, partition, records, firstOffset, nextOffset },
-      ...{ highWatermark: nextOffset, lag: 0n },
+      topic: TOPICS.messages,
+      partition,
+      records,
+      firstOffset,
+      nextOffset,
+      highWatermark: nextOffset,
+      lag: 0n,
       revoked: () => false,
       heartbeat: () => Promise.resolve(),
     });
@@ -192,7 +200,12 @@ export class StorageOfModel implements ModelStorage, LogListener {
       return sentRecord(offset, { ...ids, content: first.content });
     }
     const value = {
-      ...{ conversationId, messageId, senderId, sentAt, kind: 'group', members: [] },
+      conversationId,
+      messageId,
+      senderId,
+      sentAt,
+      kind: 'group',
+      members: [],
       version: this.versions.get(conversationId),
       change: content.event,
     };

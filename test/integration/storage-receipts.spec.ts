@@ -168,13 +168,18 @@ describe('storage: receipts', () => {
     };
     expect(await view(bob.id, '0', positions[2]!)).toEqual({
       others: [{ userId: ann.id, seesRead: true }],
-      ...{ delivered: positions[3], read: positions[2], unread: 2, upTo: positions[4] },
+      delivered: positions[3],
+      read: positions[2],
+      unread: 2,
+      upTo: positions[4],
       deliveredBefore: positions[3],
     });
     // backwards: nothing falls; nothing is counted where nothing was read
     expect(await view(bob.id, positions[1]!, '0')).toEqual({
       others: [{ userId: ann.id, seesRead: true }],
-      ...{ delivered: positions[3], read: positions[0], deliveredBefore: positions[3] },
+      delivered: positions[3],
+      read: positions[0],
+      deliveredBefore: positions[3],
     });
     expect(await view(uuidv7(), '1', '1')).toBeNull();
     await one.rpc.call('accounts.patch', { userId: ann.id, privacy: { readReceipts: false } });
@@ -201,7 +206,9 @@ describe('storage: receipts', () => {
     expect(receipts).toHaveLength(shown);
     expect(receipts.map((r) => r.userId)).toContain(bob.id);
     const all = await one.rpc.call('receipts.list', {
-      ...{ userId: ann.id, conversationId: id, limit: 100 },
+      userId: ann.id,
+      conversationId: id,
+      limit: 100,
     });
     expect(all.items).toHaveLength(size);
   });

@@ -90,7 +90,8 @@ describe('storage: schema', () => {
       const first = await run(3);
       expect(first).toEqual(
         [0, 1, 2].map((n) => ({
-          ...{ userId: expect.any(String), deviceId: expect.any(String) },
+          userId: expect.any(String),
+          deviceId: expect.any(String),
           username: `load-00000${n}`,
         })),
       );

@@ -98,7 +98,10 @@ export class StorageFixture {
     const storage = new Storage({ env, logger, metrics, readiness, onFatal });
     let rpc: StorageRpc | null = null;
     const instance: RunningStorage = {
-      ...{ nodeId, readiness, metrics, fatal: null },
+      nodeId,
+      readiness,
+      metrics,
+      fatal: null,
       get rpc() {
         return rpc!;
       },
@@ -112,7 +115,9 @@ export class StorageFixture {
     await lifecycle.start(storage.steps());
     readiness.set(true);
     rpc = new RpcClient(STORAGE_RPC, {
-      ...{ urls: [await storage.url()], nodeId: 'test', secret: SECRET },
+      urls: [await storage.url()],
+      nodeId: 'test',
+      secret: SECRET,
     });
     await eventually(() => {
       const problems = readiness.problems();
@@ -137,7 +142,11 @@ export class StorageFixture {
       const topic = TOPICS.messages;
       const { kafka } = this;
       this.writer = new LogWriter({
-        ...{ kafka, topic, partitions: PARTITIONS, source: 'test', epoch: 1 },
+        kafka,
+        topic,
+        partitions: PARTITIONS,
+        source: 'test',
+        epoch: 1,
       });
       await this.writer.start();
     }
@@ -179,7 +188,11 @@ export class StorageFixture {
 
   private environment(nodeId: string): Record<string, string> {
     return {
-      ...{ NODE_ENV: 'test', NODE_ID: nodeId, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: logLevel() },
+      NODE_ENV: 'test',
+      NODE_ID: nodeId,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_LEVEL: logLevel(),
       CLUSTER_SECRET: SECRET,
       KAFKA_BROKERS: this.servers.brokers,
       KAFKA_PARTITIONS: String(PARTITIONS),
@@ -205,7 +218,10 @@ async function appendRecord(
 ): Promise<string> {
   const result = await new Promise<AppendResult>((resolve, reject) => {
     const record = {
-      ...{ key: value.conversationId, type, id, time: value.sentAt },
+      key: value.conversationId,
+      type,
+      id,
+      time: value.sentAt,
       value: JSON.stringify(value),
     };
     if (!log.append(record, resolve)) reject(new Error('busy'));
@@ -224,7 +240,11 @@ export function messageOf(
   const content = { kind: 'text' as const, text };
   const hash = createHash('sha256').update(contentHashText(content)).digest();
   return {
-    ...{ conversationId, senderId, content, messageId: uuidv7(), deviceId: uuidv7() },
+    conversationId,
+    senderId,
+    content,
+    messageId: uuidv7(),
+    deviceId: uuidv7(),
     contentHash: hash.subarray(0, 16).toString('base64url'),
     sentAt: new Date().toISOString(),
     ...extra,
@@ -240,8 +260,14 @@ export function changeOf(
 ): MessageChanged {
   const { conversationId, messageId, senderId, sentAt } = message;
   return {
-    ...{ conversationId, messageId, senderId, sentAt, position },
-    ...{ changeId: uuidv7(), userId: senderId, deviceId: uuidv7() },
+    conversationId,
+    messageId,
+    senderId,
+    sentAt,
+    position,
+    changeId: uuidv7(),
+    userId: senderId,
+    deviceId: uuidv7(),
     changeHash: createHash('sha256').update(`${text}`).digest('base64url').slice(0, 22),
     content: text === null ? { kind: 'deleted' } : { kind: 'text', text },
     ...extra,
@@ -263,7 +289,9 @@ export async function newUser(rpc: StorageRpc, name = 'user'): Promise<TestUser>
     'accounts.register',
     {
       userId: user.id,
-      ...{ username, password: user.password, firstName: name },
+      username,
+      password: user.password,
+      firstName: name,
       email: `${username}@example.org`,
     },
     { timeoutMs: 10_000 },

@@ -37,7 +37,10 @@ describe('storage: sync', () => {
     const bodies = await synced(rpc, { userId, request, barrier: taken });
     const last = bodies.at(-1)!;
     const answer: Answer = {
-      ...{ since: last.since, complete: last.complete, delayed: last.delayed === true, bodies },
+      since: last.since,
+      complete: last.complete,
+      delayed: last.delayed === true,
+      bodies,
       conversations: bodies.flatMap((body) => body.conversations),
     };
     return answer;
@@ -208,7 +211,10 @@ describe('storage: sync', () => {
     );
     for (const { messages, receipts, unread, upTo } of gone) {
       expect({ messages, receipts, unread, upTo }).toEqual({
-        ...{ messages: [], receipts: [], unread: 0, upTo: '1' },
+        messages: [],
+        receipts: [],
+        unread: 0,
+        upTo: '1',
       });
     }
   });
@@ -220,7 +226,7 @@ describe('storage: sync', () => {
     const set = (column: string, value: string | null) =>
       fixture.rows(
         `UPDATE members SET ${column} = $3 WHERE conversation_id = $1 AND user_id = $2`,
-        [...[id, user.id, value]],
+        [id, user.id, value],
       );
     await set('from_position', sent[2]!);
     const joined = await sync(user.id, { since: first.since });

@@ -78,7 +78,9 @@ describe('storage: traces', () => {
     const first = await traced(ann, messageId);
     const nobody = { recipients: 1, delivered: [], read: [], expired: null };
     expect(first).toEqual({
-      ...{ position, accepted: sentAt, stored: expect.any(String) },
+      position,
+      accepted: sentAt,
+      stored: expect.any(String),
       ...nobody,
     });
     expect(Date.parse(first.stored!)).toBeGreaterThanOrEqual(before - 1_000);

@@ -25,7 +25,10 @@ export class TinyClient {
   async register(username: string, password: string): Promise<void> {
     const email = `${username}@example.org`;
     const answer = await this.http('POST', '/v1/users', {
-      ...{ username, password, email, firstName: 'Tiny' },
+      username,
+      password,
+      email,
+      firstName: 'Tiny',
     });
     if (answer.status !== 201) throw new Error(`register: ${answer.status}`);
   }

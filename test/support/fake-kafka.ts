@@ -152,7 +152,10 @@ export class FakeKafka {
       }),
     }));
     const request: ProduceRequest = {
-      ...{ node, connection, acks, number: this.requests.length + 1 },
+      node,
+      connection,
+      acks,
+      number: this.requests.length + 1,
       partitions: data?.partitions ?? [],
     };
     this.requests.push(request);

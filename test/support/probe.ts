@@ -18,8 +18,16 @@ export interface Outcome {
 
 /** Headers that could tell something; the others differ by nature or are always the same. */
 const TELLING_HEADERS = [
-  ...['content-type', 'content-length', 'cache-control', 'etag', 'accept-ranges'],
-  ...['content-range', 'content-disposition', 'retry-after', 'allow', 'location'],
+  'content-type',
+  'content-length',
+  'cache-control',
+  'etag',
+  'accept-ranges',
+  'content-range',
+  'content-disposition',
+  'retry-after',
+  'allow',
+  'location',
 ];
 /** Fields that differ from one answer to the next. */
 const CHANGING = new Set(['requestId', 'sentAt', 'position', 'since', 'serverTime', 'expiresAt']);

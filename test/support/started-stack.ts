@@ -26,7 +26,9 @@ export class StartedStack extends Program {
     super(join('tools', 'stack', 'start.js'), {
       args: options.args,
       env: {
-        ...{ KAFKA_BROKERS: undefined, REDIS_URL: undefined, DATABASE_URL: undefined },
+        KAFKA_BROKERS: undefined,
+        REDIS_URL: undefined,
+        DATABASE_URL: undefined,
         ...options.env,
         TIDINGS_DATA_DIR: options.dir,
         GATEWAY_PORT: String(options.gatewayPort),

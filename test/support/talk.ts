@@ -98,7 +98,9 @@ export async function bustle(
   b.send({ type: 'read', conversationId, position });
   b.send({ type: 'typing', conversationId, active: true });
   await sendAndWait(b, {
-    ...{ type: 'send', messageId: uuidv7(), conversationId },
+    type: 'send',
+    messageId: uuidv7(),
+    conversationId,
     content: { kind: 'custom', data: 'after the removal' },
   });
 }

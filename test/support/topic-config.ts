@@ -11,7 +11,8 @@ export async function changeTopic(
   const specs = topicSpecs({ partitions: 1, replication: 1, minInsyncReplicas: 1 });
   const made = specs.find(({ name }) => name === topic)?.config ?? {};
   const configEntries = Object.entries({ ...made, ...settings }).map(([name, value]) => ({
-    ...{ name, value },
+    name,
+    value,
   }));
   const admin = kafka.instance().admin();
   await admin.connect();

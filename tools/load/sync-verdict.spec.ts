@@ -5,10 +5,16 @@ const quiet = { count: 1, p50: 0.1, p90: 0.2, p99: 0.5, p999: 1, max: 2 };
 
 function facts(change: Partial<SyncFacts> = {}, result: Partial<ConnectsResult> = {}): SyncFacts {
   return {
-    ...{ rowsRead: 0, presence: { events: 0, users: 0 }, presenceMoves: false },
+    rowsRead: 0,
+    presence: { events: 0, users: 0 },
+    presenceMoves: false,
     ...change,
     result: {
-      ...{ scheduled: 100, runScheduled: 100, runStarted: 100, right: 100, errors: [] },
+      scheduled: 100,
+      runScheduled: 100,
+      runStarted: 100,
+      right: 100,
+      errors: [],
       latency: { ticket: quiet, upgraded: quiet, synced: quiet, closed: quiet },
       scheduleLag: quiet,
       ...result,

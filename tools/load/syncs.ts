@@ -37,21 +37,29 @@ interface Step {
 const STEPS: Record<'connects' | 'sync-http', Step[]> = {
   connects: [
     {
-      ...{ name: 'connect, first sync of a new device', call: 'connects', kind: 'new' },
+      name: 'connect, first sync of a new device',
+      call: 'connects',
+      kind: 'new',
       watch: {},
     },
     {
-      ...{ name: 'connect, equal digests', call: 'connects', kind: 'equal' },
+      name: 'connect, equal digests',
+      call: 'connects',
+      kind: 'equal',
       watch: { rows: true },
     },
   ],
   'sync-http': [
     {
-      ...{ name: 'POST /v1/sync, equal digests', call: 'posts', kind: 'equal' },
+      name: 'POST /v1/sync, equal digests',
+      call: 'posts',
+      kind: 'equal',
       watch: { rows: true, presence: 'still' },
     },
     {
-      ...{ name: 'connect, equal digests, disconnect', call: 'connects', kind: 'equal' },
+      name: 'connect, equal digests, disconnect',
+      call: 'connects',
+      kind: 'equal',
       watch: { presence: 'moves' },
     },
   ],
@@ -123,13 +131,19 @@ export class SyncMeasurement {
     if (!before || !after) throw new Error('the generator told no phases');
     const used = usage(before, after, result.runStarted);
     const facts: SyncFacts = {
-      ...{ result, rowsRead, presence, presenceMoves: watch.presence === 'moves' },
+      result,
+      rowsRead,
+      presence,
+      presenceMoves: watch.presence === 'moves',
     };
     return {
-      ...{ name, seed: who.seed, ...facts },
+      name,
+      seed: who.seed,
+      ...facts,
       verdict: judgeSyncs(facts, used.generatorShare),
       cpuUsPerSync: used.cpuUsPerMessage,
-      ...{ generatorShare: used.generatorShare, foreignCores: used.foreignCores },
+      generatorShare: used.generatorShare,
+      foreignCores: used.foreignCores,
     };
   }
 

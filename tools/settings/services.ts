@@ -54,9 +54,19 @@ export function allSettings(): Setting[] {
 
 /** What `docker-compose.yml` decides for its containers: `.env` has no say in it. */
 export const COMPOSE_DECIDES: readonly string[] = [
-  ...['NODE_ID', 'HOST', 'PORT', 'ADMIN_PORT', 'PUBLIC_URL', 'DATA_DIR', 'MEDIA_DIR'],
-  ...['KAFKA_BROKERS', 'REDIS_URL', 'DATABASE_URL', 'DATABASE_PASSWORD'],
-  ...['STORAGE_URLS', 'PRESENCE_URLS'],
+  'NODE_ID',
+  'HOST',
+  'PORT',
+  'ADMIN_PORT',
+  'PUBLIC_URL',
+  'DATA_DIR',
+  'MEDIA_DIR',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+  'DATABASE_URL',
+  'DATABASE_PASSWORD',
+  'STORAGE_URLS',
+  'PRESENCE_URLS',
 ];
 
 /** What `docker-compose.yml` says where `.env` says nothing, beside the secrets of development. */

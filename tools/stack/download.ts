@@ -125,8 +125,14 @@ async function runMaven(work: string, platform: Platform, { log, abort }: Progre
     const result = await runProgram(
       'mvn',
       [
-        ...['-q', '-B', '-C', '-f', pom, 'generate-resources'],
-        ...[`-Dservers.dir=${work}`, `-Dpostgres.platform=${platform.postgres}`],
+        '-q',
+        '-B',
+        '-C',
+        '-f',
+        pom,
+        'generate-resources',
+        `-Dservers.dir=${work}`,
+        `-Dpostgres.platform=${platform.postgres}`,
       ],
       { abort },
     );

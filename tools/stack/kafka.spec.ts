@@ -24,7 +24,11 @@ describe('npm run kafka', () => {
 
   it('describes topics', () => {
     expect(toolCall(['topics', '--topic', 'x'], BROKERS)?.args).toEqual([
-      ...['--bootstrap-server', BROKERS, '--describe', '--topic', 'x'],
+      '--bootstrap-server',
+      BROKERS,
+      '--describe',
+      '--topic',
+      'x',
     ]);
   });
 

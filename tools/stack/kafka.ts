@@ -83,9 +83,12 @@ function tailCall(args: string[], server: string[]): ToolCall {
       records: true,
       topic,
       args: [
-        ...[...server, '--topic', topic],
+        ...server,
+        '--topic',
+        topic,
         // no committed offsets: the reader leaves no group behind
-        ...['--command-property', 'enable.auto.commit=false'],
+        '--command-property',
+        'enable.auto.commit=false',
         ...(values['from-beginning'] ? ['--from-beginning'] : []),
         ...(values.max === undefined ? [] : ['--max-messages', values.max]),
         ...FORMATTER_PROPERTIES.flatMap((property) => ['--formatter-property', property]),

@@ -28,11 +28,17 @@ describe('a process of the stack', () => {
     const [port] = await freePorts(1);
     const mark = join(dir, 'mark');
     return new ManagedProcess({
-      ...{ name: 'server', port: port!, url: '', startsLater, readyTimeoutMs: 10_000 },
+      name: 'server',
+      port: port!,
+      url: '',
+      startsLater,
+      readyTimeoutMs: 10_000,
       logPath: join(dir, 'log'),
       probe: () => Promise.resolve(existsSync(`${mark}-runs`)),
       spec: () => ({
-        ...{ command: process.execPath, args: ['-e', SECOND_TIME, mark], env: process.env },
+        command: process.execPath,
+        args: ['-e', SECOND_TIME, mark],
+        env: process.env,
         stopSignal: 'SIGTERM',
       }),
     });

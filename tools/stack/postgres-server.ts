@@ -110,9 +110,18 @@ async function initialise(
   const result = await runProgram(
     join(places.home, 'bin', 'initdb'),
     [
-      ...['-D', making, '-U', NAME, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-      ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
-      ...['--no-sync', '--no-instructions'],
+      '-D',
+      making,
+      '-U',
+      NAME,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--no-sync',
+      '--no-instructions',
     ],
     { env: { ...process.env, LC_ALL: 'C' }, cwd: '/', ...user, abort },
   );

@@ -71,9 +71,20 @@ function dataOf(options: RedisOptions): string {
 export function redisArguments(options: RedisOptions): string[] {
   return [
     configOf(options),
-    ...['--port', String(options.port), '--bind', '127.0.0.1', '--dir', dataOf(options)],
-    ...['--save', '', '--appendonly', options.persistent === false ? 'no' : 'yes'],
-    ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
+    '--port',
+    String(options.port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dataOf(options),
+    '--save',
+    '',
+    '--appendonly',
+    options.persistent === false ? 'no' : 'yes',
+    '--maxmemory-policy',
+    'noeviction',
+    '--daemonize',
+    'no',
   ];
 }
 

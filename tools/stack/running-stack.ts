@@ -186,11 +186,13 @@ export class RunningStack implements Stack {
     const { forTests } = this;
     return startServers({
       ...own,
-      ...{ dir, model },
+      dir,
+      model,
       ports: ports === 'default' ? await this.serverPorts() : {},
       smallHeap: forTests,
       durable: !forTests,
-      ...{ kafkaAdvertisedPort, kafkaProperties },
+      kafkaAdvertisedPort,
+      kafkaProperties,
       abort,
       log: this.log,
       onUnexpectedExit: this.supervisor.ended,

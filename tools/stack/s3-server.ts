@@ -60,7 +60,10 @@ export async function startS3Server(options: Omit<ServerOptions, 'port'>): Promi
     'com.adobe.testing.s3mock.store.initial-buckets': S3_BUCKET,
   };
   const server = new S3Server({
-    ...{ name: 's3', port, url, logPath: join(options.dir, 'logs', 's3.log') },
+    name: 's3',
+    port,
+    url,
+    logPath: join(options.dir, 'logs', 's3.log'),
     abort: options.abort,
     onUnexpectedExit: options.onUnexpectedExit,
     readyTimeoutMs: READY_TIMEOUT_MS,
@@ -68,9 +71,11 @@ export async function startS3Server(options: Omit<ServerOptions, 'port'>): Promi
     spec: () => ({
       command: javaCommand(),
       args: [
-        ...['-Xmx256m', '-XX:TieredStopAtLevel=1'],
+        '-Xmx256m',
+        '-XX:TieredStopAtLevel=1',
         ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
-        ...['-jar', jar],
+        '-jar',
+        jar,
       ],
       env: process.env,
       stopSignal: 'SIGTERM',

@@ -166,7 +166,8 @@ async function startsFor(
       ...common,
       port: ports.postgres,
       home: binaries.postgresHome,
-      ...{ durable, model },
+      durable,
+      model,
     };
     starts.push(
       begin('PostgreSQL', async () => void (into.postgres = await startPostgres(postgres))),

@@ -57,9 +57,22 @@ const SEMI_SPACE_MIB: Record<ServiceName, number> = {
 
 /** Variables of our own environment that a service must not inherit: the stack decides them. */
 const DECIDED_HERE = [
-  ...['NODE_ENV', 'NODE_ID', 'HOST', 'PORT', 'PUBLIC_URL', 'DATA_DIR', 'KAFKA_BROKERS'],
-  ...['REDIS_URL', 'DATABASE_URL', 'STORAGE_URLS', 'PRESENCE_URLS', 'JWT_SECRET', 'CLUSTER_SECRET'],
-  ...['MEDIA_DIR', 'REDIS_PASSWORD', 'DATABASE_PASSWORD'],
+  'NODE_ENV',
+  'NODE_ID',
+  'HOST',
+  'PORT',
+  'PUBLIC_URL',
+  'DATA_DIR',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+  'DATABASE_URL',
+  'STORAGE_URLS',
+  'PRESENCE_URLS',
+  'JWT_SECRET',
+  'CLUSTER_SECRET',
+  'MEDIA_DIR',
+  'REDIS_PASSWORD',
+  'DATABASE_PASSWORD',
 ];
 
 /** Our environment without what the stack decides, with the given values on top. */

@@ -22,7 +22,10 @@ describe('a program of a stage', () => {
     const report = join(dir, 'report.json');
     const write = `require('fs').writeFileSync(${JSON.stringify(report)}, '{}');`;
     return runStageProgram({
-      ...{ command: process.execPath, cwd: dir, env: process.env, report },
+      command: process.execPath,
+      cwd: dir,
+      env: process.env,
+      report,
       args: ['-e', script.replace('REPORT', write)],
       timeoutMs: limits.timeoutMs ?? LONG_MS,
       endWithinMs: limits.endWithinMs ?? LONG_MS,

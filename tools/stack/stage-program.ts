@@ -42,7 +42,9 @@ export function killGroup(pid: number, signal: NodeJS.Signals): void {
 export async function runStageProgram(program: StageProgram): Promise<StageEnd> {
   const { command, args, cwd, env, timeoutMs, report, started } = program;
   const child = spawn(command, args, {
-    ...{ cwd, env, detached: true },
+    cwd,
+    env,
+    detached: true,
     stdio: program.output ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
   });
   if (program.output) {

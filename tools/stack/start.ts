@@ -71,7 +71,11 @@ async function run(dir: string, services: Partial<ServiceCounts>): Promise<void>
   };
   try {
     stack = await startStack({
-      ...{ dir, services, ports: 'default', useEnvironment: true, restart: true },
+      dir,
+      services,
+      ports: 'default',
+      useEnvironment: true,
+      restart: true,
       onRestarted: refresh,
       log: (line) => say(`  ${line}`),
       abort: abort.signal,

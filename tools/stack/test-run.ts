@@ -43,7 +43,9 @@ async function runStage(
     for (const { program, args } of stage.commands) {
       let running = 0;
       const end = await runStageProgram({
-        ...{ args: [...args, ...extra], env, cwd: projectRoot() },
+        args: [...args, ...extra],
+        env,
+        cwd: projectRoot(),
         command: join(projectRoot(), 'node_modules', '.bin', program),
         timeoutMs: stage.timeoutMs - (Date.now() - began),
         report: stage.jest ? report : undefined,

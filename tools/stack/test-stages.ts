@@ -67,10 +67,7 @@ export const STAGES: readonly TestStage[] = [
     commands: [
       {
         program: 'depcruise',
-        args: [
-          ...['--config', '.dependency-cruiser.cjs'],
-          ...['apps', 'libs', 'clients', 'tools', 'test'],
-        ],
+        args: ['--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'clients', 'tools', 'test'],
       },
     ],
   },

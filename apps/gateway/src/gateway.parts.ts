@@ -194,7 +194,10 @@ export function makeWires(context: Context, stores: Stores, logs: Logs, { member
     },
   });
   const delivery = new InboxDelivery({
-    ...{ table, writes, close, failed },
+    table,
+    writes,
+    close,
+    failed,
     conversationChanged: (conversationId) => membership.changed(conversationId),
   });
   const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, {
@@ -263,11 +266,21 @@ export function makeSends(context: Context, stores: Stores, logs: Logs) {
   const holding = makeHolding(context, logs.writer, { membership, firsts }, () => log);
   logs.stalls.take = (partition) => holding.stalled(partition);
   const log: MessageLog = new MessageLog({
-    ...{ writer: holding, held: spool.held, positions, firsts, clock, wallClock },
+    writer: holding,
+    held: spool.held,
+    positions,
+    firsts,
+    clock,
+    wallClock,
     failed: (error) => defects.note('answer', error),
   });
   const media = new MediaParts({
-    ...{ env, membership, storage, wallClock, logger, barrier: logs.barrier },
+    env,
+    membership,
+    storage,
+    wallClock,
+    logger,
+    barrier: logs.barrier,
     count: (outcome) => metrics.uploads.inc({ outcome }),
   });
   return { firsts, membership, directs, log, holding, media };
@@ -297,8 +310,11 @@ export function makeTyping(context: Context, { membership }: Sends): TypingParts
   const { env, backends, positions, metrics } = context;
   return new TypingParts({
     ...context,
-    ...{ kafka: backends.kafka, partitions: env.KAFKA_PARTITIONS, epoch: positions.epoch },
-    ...{ membership, metrics: metrics.typing },
+    kafka: backends.kafka,
+    partitions: env.KAFKA_PARTITIONS,
+    epoch: positions.epoch,
+    membership,
+    metrics: metrics.typing,
   });
 }
 
@@ -307,7 +323,10 @@ export function makeTrace(context: Context, stores: Stores, { barrier }: Logs): 
   const { env, backends, positions } = context;
   const { kafka, storage } = backends;
   return new TraceService({
-    ...{ storage, barrier, positions, partitions: env.KAFKA_PARTITIONS },
+    storage,
+    barrier,
+    positions,
+    partitions: env.KAFKA_PARTITIONS,
     log: new LogOffsets(kafka),
     routed: stores.routedMarks,
   });

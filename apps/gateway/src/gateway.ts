@@ -110,7 +110,11 @@ function connect(
   const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
   const router = new FrameRouter({
     sends: new SendHandler({
-      ...{ ...sends, writes, counts, close, wallClock },
+      ...sends,
+      writes,
+      counts,
+      close,
+      wallClock,
       media: sends.media.access,
     }),
     changes: new ChangeHandler({ service: changes, writes, counts }),

@@ -267,7 +267,10 @@ export class Session {
     const figures = new ReceiptPushMetrics(metrics);
     const copies = new MemberCache(this.redis);
     const router = new ReceiptRouter({
-      ...{ deliveries, logger, metrics: figures, defects: this.defects },
+      deliveries,
+      logger,
+      metrics: figures,
+      defects: this.defects,
       source: new ReceiptSource(this.storage, copies, () => figures.askFailed()),
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
     });
@@ -290,7 +293,11 @@ export class Session {
       memberStore: this.peers.storeOf(GROUPS.sessionSignals),
       handlers: {
         [TOPICS.signals]: new TypingRouter({
-          ...{ copies, deliveries, logger, metrics: figures, now: Date.now },
+          copies,
+          deliveries,
+          logger,
+          metrics: figures,
+          now: Date.now,
           defects: this.defects,
         }),
       },

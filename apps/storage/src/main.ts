@@ -22,7 +22,10 @@ function serve(): void {
   const metrics = new Metrics({ service: 'storage', node: env.NODE_ID });
   const readiness = new Readiness();
   const storage = new Storage({
-    ...{ env, logger, metrics, readiness },
+    env,
+    logger,
+    metrics,
+    readiness,
     onFatal: (error) => void running.then(({ fatal }) => fatal(error.message, error)),
   });
   const running = runService({ logger, readiness, steps: storage.steps() });

@@ -236,12 +236,20 @@ export class Storage {
       reads: this.database,
       writes: this.writes,
       memberIds: this.peers.storeOf(GROUPS.storageWriter),
-      ...{ logger, metrics, defects: this.defects, onFatal },
+      logger,
+      metrics,
+      defects: this.defects,
+      onFatal,
     });
     const memberIds = this.peers.storeOf(GROUPS.storageReceipts);
     this.receipts = openReceipts({
-      ...{ kafka: this.kafka, sql: this.receiptWrites, memberIds },
-      ...{ logger, metrics, defects: this.defects, onFatal },
+      kafka: this.kafka,
+      sql: this.receiptWrites,
+      memberIds,
+      logger,
+      metrics,
+      defects: this.defects,
+      onFatal,
     });
   }
 
@@ -258,8 +266,15 @@ export class Storage {
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
     const module = StorageModule.around({
-      ...{ dataSource, database, outbox, announcer, hasher, progress },
-      ...{ log: state, logWriter: writer, batchWriter: batches },
+      dataSource,
+      database,
+      outbox,
+      announcer,
+      hasher,
+      progress,
+      log: state,
+      logWriter: writer,
+      batchWriter: batches,
       memberCache: new MemberCache(this.redis),
       guesses: this.passwordGuesses(),
       news: new AccountNews({
@@ -273,7 +288,9 @@ export class Storage {
       keeper: this.keeper,
     });
     const app = await NestFactory.create<NestExpressApplication>(module, {
-      ...{ logger: nestLogger(logger), bodyParser: false, abortOnError: false },
+      logger: nestLogger(logger),
+      bodyParser: false,
+      abortOnError: false,
     });
     this.app = app;
     const handlers = storageHandlers(app.get(StorageServices));
@@ -290,14 +307,20 @@ export class Storage {
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
     this.mediaSweep = new MediaSweep({
-      ...{ isLeader, logger, media: app.get(MediaRepository), driver: this.media },
+      isLeader,
+      logger,
+      media: app.get(MediaRepository),
+      driver: this.media,
       caughtUp: () => caughtUp(this.watermarks, progress),
       everyMs: env.MEDIA_SWEEP_SECONDS * 1000,
     });
     const cleared = metrics.counter('storage_expired_total', 'Messages whose content has expired');
     this.expirySweep = new ExpirySweep({
-      ...{ isLeader, logger, expiry: new ExpiryRepository(database) },
-      ...{ clock: () => performance.now(), cleared: (messages) => cleared.inc(messages) },
+      isLeader,
+      logger,
+      expiry: new ExpiryRepository(database),
+      clock: () => performance.now(),
+      cleared: (messages) => cleared.inc(messages),
       everyMs: env.EXPIRY_SWEEP_SECONDS * 1000,
     });
     const rewrites = metrics.counter(
@@ -306,7 +329,9 @@ export class Storage {
       ['journal', 'outcome'],
     );
     this.journalSweep = new JournalSweep({
-      ...{ isLeader, logger, clock: () => performance.now() },
+      isLeader,
+      logger,
+      clock: () => performance.now(),
       journals: [
         { name: 'redis', rewrite: () => rewriteAppendOnlyFile(this.redis) },
         { name: 'postgresql', rewrite: () => this.writeAheadLog.rewrite() },

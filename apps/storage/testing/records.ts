@@ -19,7 +19,10 @@ export function sentRecord(
   const conversationId = String(value['conversationId'] ?? 'conversation-a');
   const messageId = String(value['messageId'] ?? messageIdOf(Number(offset)));
   const full = {
-    ...{ conversationId, messageId, senderId: SENDER, deviceId: SENDER },
+    conversationId,
+    messageId,
+    senderId: SENDER,
+    deviceId: SENDER,
     content: { kind: 'text', text: 'hello' },
     contentHash: 'AAAAAAAAAAAAAAAAAAAAAA',
     sentAt: '2026-01-01T00:00:00.000Z',
@@ -32,7 +35,11 @@ export function sentRecord(
     key: conversationId,
     type: EVENT_TYPES.messageSent,
     id: messageId,
-    ...{ source: 'test', time: full.sentAt, timestamp: 0, epoch: 1, again: false },
+    source: 'test',
+    time: full.sentAt,
+    timestamp: 0,
+    epoch: 1,
+    again: false,
     value: Buffer.from(JSON.stringify(full)),
     headers: {},
     ...record,
@@ -44,7 +51,11 @@ export function createdRecord(offset: bigint, record: Partial<LogRecord> = {}): 
   const conversationId = 'conversation-a';
   const messageId = messageIdOf(Number(offset));
   const value = {
-    ...{ conversationId, messageId, senderId: SENDER, version: 1, kind: 'direct' },
+    conversationId,
+    messageId,
+    senderId: SENDER,
+    version: 1,
+    kind: 'direct',
     sentAt: '2026-01-01T00:00:00.000Z',
     members: [SENDER],
     change: { kind: 'created', conversationKind: 'direct', userIds: [SENDER] },
@@ -68,9 +79,14 @@ export function changedRecord(
 ): LogRecord {
   const changeId = String(value['changeId'] ?? messageIdOf(1_000_000 + Number(offset)));
   const full = {
-    ...{ conversationId: 'conversation-a', changeId, userId: SENDER, deviceId: SENDER },
+    conversationId: 'conversation-a',
+    changeId,
+    userId: SENDER,
+    deviceId: SENDER,
     changeHash: 'BBBBBBBBBBBBBBBBBBBBBB',
-    ...{ messageId: messageIdOf(0), position: '1', senderId: SENDER },
+    messageId: messageIdOf(0),
+    position: '1',
+    senderId: SENDER,
     content: { kind: 'text', text: 'better' },
     sentAt: '2026-01-01T00:00:00.000Z',
     ...value,

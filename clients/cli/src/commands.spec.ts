@@ -48,7 +48,10 @@ describe('a number', () => {
 
   it('is a message in an open chat, where /chat chooses', async () => {
     expect(await typed(['2', '/conversations', 'yes', '2', '/chat 2'], true)).toEqual([
-      ...['sends 2', 'sends yes', 'sends 2', 'opens two'],
+      'sends 2',
+      'sends yes',
+      'sends 2',
+      'opens two',
     ]);
   });
 

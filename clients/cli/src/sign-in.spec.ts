@@ -84,8 +84,17 @@ describe('signing in', () => {
 
   it('asks again only for what was wrong with a registration, and says what it asks for', async () => {
     answers = [
-      ...['nancy', '', 'ann', 'good secret', 'good secret', 'Ann', ''],
-      ...['anne', 'a@b.org', 'much better', 'much better'],
+      'nancy',
+      '',
+      'ann',
+      'good secret',
+      'good secret',
+      'Ann',
+      '',
+      'anne',
+      'a@b.org',
+      'much better',
+      'much better',
     ];
     const detail = 'This password is one of the most common ones';
     failures = {
@@ -126,9 +135,22 @@ describe('signing in', () => {
 
   it('judges each answer as it is given', async () => {
     answers = [
-      ...['n', 'an', 'ann smith', 'a'.repeat(33), '...', 'ann'],
-      ...['short', 'ann', 'good secret', 'other secret', 'good secret', 'good secret'],
-      ...['x'.repeat(65), 'Ann', 'nowhere', 'ann@example.org'],
+      'n',
+      'an',
+      'ann smith',
+      'a'.repeat(33),
+      '...',
+      'ann',
+      'short',
+      'ann',
+      'good secret',
+      'other secret',
+      'good secret',
+      'good secret',
+      'x'.repeat(65),
+      'Ann',
+      'nowhere',
+      'ann@example.org',
     ];
     await start([]);
     expect(rules(dialogue).slice(1)).toEqual([

@@ -4,8 +4,15 @@ import { showTrace, traceLines } from './trace-command';
 
 const at = (ms: number): string => new Date(2026, 0, 1, 10, 0, 0, ms).toISOString();
 const TRACE: Omit<Trace, 'cursor'> = {
-  ...{ conversationId: 'c', messageId: 'm', position: '7', recipients: 2 },
-  ...{ accepted: at(10), logged: at(14), routed: at(9), stored: null, expired: null },
+  conversationId: 'c',
+  messageId: 'm',
+  position: '7',
+  recipients: 2,
+  accepted: at(10),
+  logged: at(14),
+  routed: at(9),
+  stored: null,
+  expired: null,
   delivered: [{ userId: 'anna', at: at(20) }],
   read: [],
 };

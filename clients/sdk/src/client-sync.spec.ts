@@ -192,9 +192,13 @@ describe('client, in step with the server', () => {
     bench.client.on('conversation', ({ what }) => news.push(what));
     const change = (position: number, previous: number, kind: string, userId: string): void =>
       bench.socket.receive({
-        ...{ type: 'conversation', conversationId: CONVERSATION, position: String(position) },
-        ...{ previous: String(previous), messageId: message(position).messageId },
-        ...{ senderId: PEER, sentAt: message(position).sentAt },
+        type: 'conversation',
+        conversationId: CONVERSATION,
+        position: String(position),
+        previous: String(previous),
+        messageId: message(position).messageId,
+        senderId: PEER,
+        sentAt: message(position).sentAt,
         change: { kind, userIds: [userId], history: 'joined' },
       });
     change(10, 9, 'removed', PEER);
@@ -226,8 +230,13 @@ describe('client, in step with the server', () => {
 
   describe('told that it is gone from a group it was added to meanwhile', () => {
     const added = {
-      ...{ type: 'conversation', conversationId: CONVERSATION, position: '20', previous: '19' },
-      ...{ messageId: message(20).messageId, senderId: PEER, sentAt: message(20).sentAt },
+      type: 'conversation',
+      conversationId: CONVERSATION,
+      position: '20',
+      previous: '19',
+      messageId: message(20).messageId,
+      senderId: PEER,
+      sentAt: message(20).sentAt,
       change: { kind: 'added', userIds: [ME], history: 'all' },
     };
     // The server repeats the position that was listed: the one up to which all is held.

@@ -240,8 +240,12 @@ describe('client', () => {
     bench.answer();
     bench.socket.receive({
       type: 'conversation',
-      ...{ conversationId: CONVERSATION, position: '1', previous: '0', messageId: 'm' },
-      ...{ senderId: PEER, sentAt: SENT_AT },
+      conversationId: CONVERSATION,
+      position: '1',
+      previous: '0',
+      messageId: 'm',
+      senderId: PEER,
+      sentAt: SENT_AT,
       change: { kind: 'created', conversationKind: 'direct', userIds: [PEER, ME] },
     });
     expect(bench.client.directWith(PEER)).toBe(CONVERSATION);

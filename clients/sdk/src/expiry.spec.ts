@@ -143,7 +143,11 @@ describe('messages whose time is over', () => {
     bench.push(2, 1, mortal);
     bench.push(9, 8, mortal);
     bench.socket.receive({
-      ...{ type: 'changed', ...message(3), ...mortal, version: '10', previous: '9' },
+      type: 'changed',
+      ...message(3),
+      ...mortal,
+      version: '10',
+      previous: '9',
       changeId: id(500),
     });
     const own = bench.client.send({ conversationId: CONVERSATION, text: CANARY });
@@ -244,7 +248,9 @@ describe('messages whose time is over', () => {
     bench.socket.receive({ type: 'sent', ...place });
     expect(bench.shown).toEqual([1, 2]);
     bench.push(2, 1, {
-      ...{ messageId, senderId: ME, content: { kind: 'text', text: 'own' } },
+      messageId,
+      senderId: ME,
+      content: { kind: 'text', text: 'own' },
       expiresAt: inMs(1_000),
     });
     bench.clock.advance(1_000);

@@ -87,10 +87,14 @@ describe('receipts', () => {
   });
 
   const received = (position: number) => ({
-    ...{ type: 'received', conversationId: CONVERSATION, position: String(position) },
+    type: 'received',
+    conversationId: CONVERSATION,
+    position: String(position),
   });
   const read = (position: number) => ({
-    ...{ type: 'read', conversationId: CONVERSATION, position: String(position) },
+    type: 'read',
+    conversationId: CONVERSATION,
+    position: String(position),
   });
 
   it('raises received up to what is held without a gap, once for many messages', () => {

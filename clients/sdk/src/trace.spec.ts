@@ -2,8 +2,15 @@ import type { Trace } from '@tidings/common/contracts/trace';
 import { wholeTrace } from './trace';
 
 const part = (users: string[], cursor?: string): Trace => ({
-  ...{ conversationId: 'c', messageId: 'm', position: '7', recipients: 3 },
-  ...{ accepted: 'a', logged: null, stored: null, routed: null, expired: null },
+  conversationId: 'c',
+  messageId: 'm',
+  position: '7',
+  recipients: 3,
+  accepted: 'a',
+  logged: null,
+  stored: null,
+  routed: null,
+  expired: null,
   delivered: users.map((userId) => ({ userId, at: null })),
   read: users.slice(0, 1).map((userId) => ({ userId, at: null })),
   ...(cursor && { cursor }),

@@ -91,8 +91,12 @@ export class ModelLog {
     const message: Message = first
       ? { ...this.current(conversationId, first), position: String(at) }
       : {
-          ...{ ...written, conversationId, position: String(at) },
-          ...{ sentAt: this.time(), version: '0', ...life },
+          ...written,
+          conversationId,
+          position: String(at),
+          sentAt: this.time(),
+          version: '0',
+          ...life,
         };
     return this.write({ at, kind: first ? 'copy' : 'message', conversationId, message });
   }
@@ -285,8 +289,13 @@ export class ModelLog {
     const at = ++this.position;
     apply?.(at);
     const message: Message = {
-      ...{ conversationId, position: String(at), messageId: this.newId(600_000) },
-      ...{ senderId: PEER, content: { kind: 'event', event }, sentAt: this.time(), version: '0' },
+      conversationId,
+      position: String(at),
+      messageId: this.newId(600_000),
+      senderId: PEER,
+      content: { kind: 'event', event },
+      sentAt: this.time(),
+      version: '0',
     };
     return this.write({ at, kind: 'event', conversationId, message });
   }

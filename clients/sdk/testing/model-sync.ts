@@ -156,7 +156,11 @@ function choose(
       const { position, digest } = mine;
       const group = owed ? 'owed' : 'named';
       groups[group].push({
-        ...{ conversationId, have: Number(position), seen: 0, listed: true, digest },
+        conversationId,
+        have: Number(position),
+        seen: 0,
+        listed: true,
+        digest,
       });
     } else if (after !== null && conversationId > after) {
       const begun = bound === null || interval!.joined > bound;
@@ -222,8 +226,14 @@ function digestDiffers(
 
 function goneAnswer(conversationId: string, upTo: number): SyncedConversation {
   return {
-    ...{ conversationId, state: 'gone', messages: [], more: false, upTo: String(upTo) },
-    ...{ digest: digestOf([]), unread: 0, receipts: [] },
+    conversationId,
+    state: 'gone',
+    messages: [],
+    more: false,
+    upTo: String(upTo),
+    digest: digestOf([]),
+    unread: 0,
+    receipts: [],
   };
 }
 

@@ -16,7 +16,9 @@ export function roleTests(given: () => Given): void {
     await setRole(ann, id, dave, 'admin');
     expect((await removeFrom(ann, id, ann)).status).toBe(204);
     expect(await rolesOf(bob, id)).toEqual({
-      ...{ [dave.id]: 'owner', [bob.id]: 'member', [carol.id]: 'member' },
+      [dave.id]: 'owner',
+      [bob.id]: 'member',
+      [carol.id]: 'member',
     });
     await removeFrom(dave, id, dave);
     expect(await rolesOf(bob, id)).toEqual({ [bob.id]: 'owner', [carol.id]: 'member' });

@@ -13,11 +13,9 @@ export function accessTests(given: () => Given): void {
     const paths = ['', '/thumbnail', '/url'].map((end) => `/v1/media/${body.mediaId}${end}`);
     const all = async (user: ChatUser) => Promise.all(paths.map((path) => statusOf(user, path)));
     expect([await all(ann), await all(bob), await all(eve)]).toEqual([
-      ...[
-        [200, 200, 200],
-        [404, 404, 404],
-        [404, 404, 404],
-      ],
+      [200, 200, 200],
+      [404, 404, 404],
+      [404, 404, 404],
     ]);
     await send(ann, chat.id, { kind: 'image', mediaId: body.mediaId });
     expect([await all(bob), await all(eve)]).toEqual([
@@ -93,7 +91,7 @@ export function accessTests(given: () => Given): void {
     const member = `/v1/conversations/${room.id}/members/${carol.id}`;
     expect((await ann.http('DELETE', member)).status).toBe(204);
     expect([await statusOf(null, url), await statusOf(carol, `/v1/media/${mediaId}`)]).toEqual([
-      ...[404, 404],
+      404, 404,
     ]);
     expect(await statusOf(ann, `/v1/media/${mediaId}`)).toBe(200);
   });

@@ -9,7 +9,8 @@ export function fileTests(given: () => Given): void {
     const { ann, bob, chat } = given();
     const { status, body } = await upload(ann, chat.id, PAGE, 'text/html; charset=utf-8');
     expect([status, body]).toEqual([
-      ...[201, { mediaId: body.mediaId, size: PAGE.length, type: 'text/html' }],
+      201,
+      { mediaId: body.mediaId, size: PAGE.length, type: 'text/html' },
     ]);
     const name = 'évil <b>.html';
     const sent = await send(ann, chat.id, { kind: 'file', mediaId: body.mediaId, name });
@@ -21,7 +22,11 @@ export function fileTests(given: () => Given): void {
     ).toEqual(['application/octet-stream', 'attachment', 'nosniff']);
     expect(headers.get('content-security-policy')).toContain("default-src 'none'; sandbox");
     expect((await bob.history(chat.id)).at(-1)?.content).toEqual({
-      ...{ kind: 'file', mediaId: body.mediaId, name, type: 'text/html', size: PAGE.length },
+      kind: 'file',
+      mediaId: body.mediaId,
+      name,
+      type: 'text/html',
+      size: PAGE.length,
     });
     expect(await statusOf(bob, `/v1/media/${body.mediaId}/thumbnail`)).toBe(404);
   });
@@ -48,7 +53,8 @@ export function fileTests(given: () => Given): void {
     const whole = await get(ann, path);
     const etag = whole.headers.get('etag')!;
     expect([whole.headers.get('accept-ranges'), whole.headers.get('cache-control')]).toEqual([
-      ...['bytes', 'private, max-age=3600, immutable'],
+      'bytes',
+      'private, max-age=3600, immutable',
     ]);
     const range = async (value: string, more: Record<string, string> = {}) => {
       const { status, headers, bytes } = await get(ann, path, {
@@ -66,7 +72,9 @@ export function fileTests(given: () => Given): void {
     expect([same.status, same.bytes.length, same.headers.get('etag')]).toEqual([304, 0, etag]);
     const head = await get(ann, path, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-length'), head.bytes.length]).toEqual([
-      ...[200, '10', 0],
+      200,
+      '10',
+      0,
     ]);
   });
 }

@@ -33,7 +33,9 @@ export function imageTests(given: () => Given): void {
     expect(pushed['content']).toEqual({ kind: 'image', mediaId, caption: 'look', ...full });
     const seen = await get(bob, `/v1/media/${mediaId}`);
     expect([seen.status, seen.headers.get('content-type'), seen.bytes.length]).toEqual([
-      ...[200, 'image/jpeg', size],
+      200,
+      'image/jpeg',
+      size,
     ]);
     for (const text of ['Exif', 'GPS', 'Tidings Camera', 'ICC_PROFILE']) {
       expect([text, seen.bytes.includes(text)]).toEqual([text, false]);
@@ -124,7 +126,8 @@ export function imageTests(given: () => Given): void {
       expect(status).toBe(201);
       const { headers, bytes } = await get(ann, `/v1/media/${body.mediaId}`);
       expect([headers.get('content-type'), headers.get('x-content-type-options')]).toEqual([
-        ...[body.type, 'nosniff'],
+        body.type,
+        'nosniff',
       ]);
       expect(bytes.includes('script')).toBe(false);
     }

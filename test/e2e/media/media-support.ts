@@ -49,7 +49,10 @@ export async function send(
 ): Promise<Frame> {
   const socket = await user.connect();
   const answer = await sendAndWait(socket, {
-    ...{ type: 'send', messageId: uuidv7(), conversationId, content },
+    type: 'send',
+    messageId: uuidv7(),
+    conversationId,
+    content,
   });
   await socket.end();
   return answer;

@@ -39,7 +39,7 @@ export function removalTests(given: () => Given): void {
       made.map((id) => keptFiles(stack).filter((name) => name.startsWith(id)).length);
     await eventually(() => expect(left()).toEqual([0, 0, 2]));
     expect(await Promise.all(made.map((id) => statusOf(bob, `/v1/media/${id}`)))).toEqual([
-      ...[404, 404, 200],
+      404, 404, 200,
     ]);
   });
 

@@ -299,7 +299,9 @@ export class LoadRun implements DeviceListener {
 function readingOf(plan: RunPlan, connections: Connections, random: Random): Reading | null {
   if (plan.readWithinMs === null) return null;
   return new Reading({
-    ...{ conversations: plan.conversations, withinMs: plan.readWithinMs, random },
+    conversations: plan.conversations,
+    withinMs: plan.readWithinMs,
+    random,
     userIds: connections.devices.map(({ userId }) => userId),
     send: (device, frame) => connections.send(device, frame),
   });

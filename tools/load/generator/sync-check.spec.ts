@@ -4,11 +4,15 @@ import type { SyncErrorType, SyncKind } from './connects-protocol';
 import { checkAnswer, digestOf, heldAfter } from './sync-check';
 
 const MESSAGES = [1, 2].map((n) => ({
-  ...{ position: String(n), messageId: `01890a5d-ac97-7c3a-8f10-00000000000${n}`, version: '0' },
+  position: String(n),
+  messageId: `01890a5d-ac97-7c3a-8f10-00000000000${n}`,
+  version: '0',
 })) as Message[];
 const DIGEST = digestOf(MESSAGES);
 const EXPECTED = ['a', 'b'].map((conversationId) => ({
-  ...{ conversationId, digest: DIGEST, messages: 2 },
+  conversationId,
+  digest: DIGEST,
+  messages: 2,
 }));
 
 function told(
@@ -17,7 +21,12 @@ function told(
   change: Partial<SyncedConversation> = {},
 ): SyncedConversation {
   return {
-    ...{ conversationId, digest: DIGEST, more: false, upTo: '2', unread: 0, receipts: [] },
+    conversationId,
+    digest: DIGEST,
+    more: false,
+    upTo: '2',
+    unread: 0,
+    receipts: [],
     state: kind === 'new' ? 'new' : 'same',
     messages: kind === 'new' ? MESSAGES : [],
     ...change,
@@ -45,7 +54,9 @@ describe('checkAnswer', () => {
     expect(heldAfter(bodies)).toEqual({
       since: 's',
       conversations: ['b', 'a'].map((conversationId) => ({
-        ...{ conversationId, position: '2', digest: DIGEST },
+        conversationId,
+        position: '2',
+        digest: DIGEST,
       })),
     });
   });

@@ -2,8 +2,12 @@ import type { Route } from '@tidings/common/redis/routes';
 import { SessionEnder } from './session-ender';
 
 const route = (deviceId: string): Route => ({
-  ...{ userId: 'u', deviceId, gatewayId: 'g', bootId: 'b' },
-  ...{ connectionId: `of-${deviceId}`, generation: '1' },
+  userId: 'u',
+  deviceId,
+  gatewayId: 'g',
+  bootId: 'b',
+  connectionId: `of-${deviceId}`,
+  generation: '1',
 });
 
 function setUp(away: { sessions?: boolean; tickets?: boolean; routes?: boolean } = {}) {

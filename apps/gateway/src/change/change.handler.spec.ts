@@ -9,7 +9,10 @@ import { ChangeHandler, MOST_CHANGES } from './change.handler';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const frame = (n: number): ChangeFrame => ({
-  ...{ type: 'delete', changeId: `change-${n}`, messageId: 'm', conversationId: 'c' },
+  type: 'delete',
+  changeId: `change-${n}`,
+  messageId: 'm',
+  conversationId: 'c',
 });
 
 function setUp() {

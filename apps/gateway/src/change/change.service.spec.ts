@@ -95,8 +95,18 @@ describe('ChangeService', () => {
     const { conversationId, messageId, position, senderId, sentAt, expiresAt, replyTo, meta } =
       MESSAGE;
     expect(messageChanged.parse(JSON.parse(record.value as string))).toEqual({
-      ...{ conversationId, messageId, position, senderId, sentAt, expiresAt, replyTo, meta },
-      ...{ changeId: id(3), userId: id(2), deviceId: id(4), changeHash: changeHashOf(EDIT) },
+      conversationId,
+      messageId,
+      position,
+      senderId,
+      sentAt,
+      expiresAt,
+      replyTo,
+      meta,
+      changeId: id(3),
+      userId: id(2),
+      deviceId: id(4),
+      changeHash: changeHashOf(EDIT),
       content: EDIT.content,
     });
     expect(calls.map((c) => c.next)).toEqual([undefined, '1']);

@@ -3,8 +3,12 @@ import type { Route } from '@tidings/common/redis/routes';
 import { DevicePresence } from './device-presence';
 
 const route = (deviceId: string, gatewayId: string, bootId: string): Route => ({
-  ...{ userId: 'u', deviceId, gatewayId, bootId },
-  ...{ connectionId: '1', generation: '1' },
+  userId: 'u',
+  deviceId,
+  gatewayId,
+  bootId,
+  connectionId: '1',
+  generation: '1',
 });
 
 describe('DevicePresence', () => {

@@ -1,7 +1,12 @@
 import { PendingMarks, type DeviceMarks } from './pending-marks';
 
 const marks = (fields: Partial<DeviceMarks> = {}): DeviceMarks => ({
-  ...{ conversationId: 'c', userId: 'u', deviceId: 'd', delivered: '0', read: '0', at: 0 },
+  conversationId: 'c',
+  userId: 'u',
+  deviceId: 'd',
+  delivered: '0',
+  read: '0',
+  at: 0,
   ...fields,
 });
 

@@ -11,7 +11,9 @@ async function listening(options: Partial<OpenConnectionsOptions>) {
   const refused: string[] = [];
   server = createServer((_request, response) => response.end('well'));
   boundConnections(server, {
-    ...{ inAll: 100, perAddress: 100, shared: { has: () => false } },
+    inAll: 100,
+    perAddress: 100,
+    shared: { has: () => false },
     refused: (reason) => void refused.push(reason),
     ...options,
   });

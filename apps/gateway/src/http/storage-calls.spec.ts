@@ -75,8 +75,12 @@ describe('what storage is asked', () => {
       'conversations.group',
       { ...GROUP, messageTtlSeconds: 10, history: 'all' },
       {
-        ...{ userId: USER_ID, requestId: 'r-1', title: 'Friends', userIds: [OTHER_ID] },
-        ...{ messageTtlSeconds: 10, history: 'all' },
+        userId: USER_ID,
+        requestId: 'r-1',
+        title: 'Friends',
+        userIds: [OTHER_ID],
+        messageTtlSeconds: 10,
+        history: 'all',
       },
     ],
     [
@@ -85,8 +89,10 @@ describe('what storage is asked', () => {
       'conversations.change',
       { title: 'é'.repeat(128), messageTtlSeconds: null },
       {
-        ...{ userId: USER_ID, conversationId: 'c' },
-        ...{ title: 'é'.repeat(128), messageTtlSeconds: null },
+        userId: USER_ID,
+        conversationId: 'c',
+        title: 'é'.repeat(128),
+        messageTtlSeconds: null,
       },
     ],
     [

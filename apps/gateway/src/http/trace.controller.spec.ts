@@ -37,7 +37,8 @@ describe('GET …/trace', () => {
       parts: { trace: trace as never },
     });
     const login = await fetch(`${gateway.url}/auth/login`, {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(LOGIN),
     });
     token = ((await login.json()) as { accessToken: string }).accessToken;

@@ -155,7 +155,9 @@ describe('readRates', () => {
   it('changes what is named, and an own share with it', () => {
     const rates = readRates('send=600/30, contact=0/0')!;
     expect(rates.send).toEqual({
-      ...{ per: 'user', perMinute: 600, burst: 30 },
+      per: 'user',
+      perMinute: 600,
+      burst: 30,
       own: { perMinute: 60, burst: 5 },
     });
     expect(rates.contact.perMinute).toBe(0);

@@ -4,7 +4,11 @@ import { ReceiptMetrics } from './receipt.metrics';
 import { ReceiptLog } from './receipt-log';
 
 const marks = (fields: object = {}) => ({
-  ...{ conversationId: 'c', userId: 'u', deviceId: 'd', delivered: '0', read: '0' },
+  conversationId: 'c',
+  userId: 'u',
+  deviceId: 'd',
+  delivered: '0',
+  read: '0',
   ...fields,
 });
 

@@ -94,7 +94,9 @@ export class ReceiptLog {
     const { conversationId, userId, deviceId, delivered, read } = marks;
     const at = isoTime(wallClock());
     const event: ReceiptMarked = {
-      ...{ conversationId, userId, deviceId },
+      conversationId,
+      userId,
+      deviceId,
       ...(delivered !== '0' && { delivered }),
       ...(read !== '0' && { read }),
       at,

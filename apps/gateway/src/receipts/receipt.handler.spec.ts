@@ -38,7 +38,9 @@ function setUp(most?: number) {
   connection.welcomed = true;
   const errors = () => frames.map((f) => JSON.parse(f) as Record<string, unknown>);
   const frame = (type: 'received' | 'read', position: number): MarkFrame => ({
-    ...{ type, conversationId: 'c', position: String(position) },
+    type,
+    conversationId: 'c',
+    position: String(position),
   });
   const handle = (marks: MarkFrame): void => void handler.handle(connection, marks);
   return { world, connection, handle, service, taken, errors, frame, registry };

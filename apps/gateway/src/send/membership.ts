@@ -102,7 +102,13 @@ export class Membership {
       this.known.get(routing.conversationId) ?? {};
     const askedAt = at < oldBefore ? -Infinity : at;
     const known = {
-      ...{ members, senders, ttlSeconds, at: askedAt, refreshing: false, renewAt, oldBefore },
+      members,
+      senders,
+      ttlSeconds,
+      at: askedAt,
+      refreshing: false,
+      renewAt,
+      oldBefore,
     };
     this.known.set(routing.conversationId, known);
     return known;

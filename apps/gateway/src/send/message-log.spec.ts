@@ -196,8 +196,12 @@ describe('MessageLog', () => {
 
   describe('with the log away', () => {
     const message = {
-      ...{ conversationId: 'c', messageId: MESSAGE.messageId, senderId: SENDER },
-      ...{ contentHash: 'hash', sentAtMs: 5, expiresAtMs: null },
+      conversationId: 'c',
+      messageId: MESSAGE.messageId,
+      senderId: SENDER,
+      contentHash: 'hash',
+      sentAtMs: 5,
+      expiresAtMs: null,
     };
 
     /** The message is on the disk; a second send has joined it. */

@@ -38,7 +38,9 @@ describe('a send that shows an upload', () => {
     const contentHash = contentHashOf(image);
     const first = { position: '9', sentAt: new Date(NOW).toISOString(), senderId };
     const { handle, writer, answers, completed } = setUp({
-      ...{ known: false, membership: 'blocked', first: { ...first, contentHash } },
+      known: false,
+      membership: 'blocked',
+      first: { ...first, contentHash },
     });
     await handle(send(1, { content: image, retry: true }));
     expect([answers(), writer.appends, completed]).toEqual([['01 sent'], [], []]);

@@ -29,7 +29,10 @@ async function setUp() {
     error: jest.fn(),
   } as never;
   const store = await SpoolStore.open({
-    ...{ dataDir, partitions: 2, maxBytes: 1e6, logger },
+    dataDir,
+    partitions: 2,
+    maxBytes: 1e6,
+    logger,
     found: () => undefined,
     lost: () => undefined,
   });
@@ -37,7 +40,10 @@ async function setUp() {
   const answers = { drained: jest.fn(), known: jest.fn(), refused: jest.fn() };
   let now = 0;
   const holding = new HoldingWriter({
-    ...{ writer: log, store, logger, drainer: new Drainer({ judge, answers, logger }) },
+    writer: log,
+    store,
+    logger,
+    drainer: new Drainer({ judge, answers, logger }),
     clock: () => now,
     wallClock: () => FIRST_SENT_AT,
   });

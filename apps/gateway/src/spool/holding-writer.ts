@@ -34,7 +34,11 @@ export class HoldingWriter {
     this.lanes = store.partitions.map(
       (spool, partition) =>
         new SpoolLane({
-          ...{ partition, writer, spool, drainer, wallClock },
+          partition,
+          writer,
+          spool,
+          drainer,
+          wallClock,
           onHolding: (holding) => this.changed(holding),
           onHeld: () => (this.heldTotal += 1),
           onDrained: (entries) => {

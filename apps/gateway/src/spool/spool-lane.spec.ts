@@ -71,7 +71,12 @@ async function setUp(options: { maxBytes?: number } = {}) {
     logger: { warn: jest.fn(), error: jest.fn() },
   });
   const lane = new SpoolLane({
-    ...{ partition: 0, writer: log, spool, drainer, pauseMs: 5, cutEveryMs: 0 },
+    partition: 0,
+    writer: log,
+    spool,
+    drainer,
+    pauseMs: 5,
+    cutEveryMs: 0,
     wallClock: () => FIRST_SENT_AT,
     onHolding: (holding) => events.push(holding ? 'holding' : 'open'),
     onHeld: () => undefined,

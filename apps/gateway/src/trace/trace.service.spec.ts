@@ -6,8 +6,12 @@ import { TraceService } from './trace.service';
 const AT = Date.parse('2026-01-01T10:00:00.000Z');
 const STORED: StoredTrace = {
   position: '1007',
-  ...{ accepted: '2026-01-01T09:59:59.990Z', stored: null, expired: null },
-  ...{ recipients: 1, delivered: [{ userId: 'bob', at: null }], read: [] },
+  accepted: '2026-01-01T09:59:59.990Z',
+  stored: null,
+  expired: null,
+  recipients: 1,
+  delivered: [{ userId: 'bob', at: null }],
+  read: [],
 };
 const TARGET = { userId: 'ann', conversationId: 'c', messageId: 'm' };
 
@@ -51,8 +55,10 @@ describe('TraceService', () => {
     const { service, asked, read } = setUp();
     expect(await service.get(TARGET, { limit: 5 })).toEqual({
       ...STORED,
-      ...{ conversationId: 'c', messageId: 'm' },
-      ...{ logged: '2026-01-01T10:00:00.000Z', routed: '2026-01-01T10:00:00.005Z' },
+      conversationId: 'c',
+      messageId: 'm',
+      logged: '2026-01-01T10:00:00.000Z',
+      routed: '2026-01-01T10:00:00.005Z',
     });
     expect(read).toEqual([7n]);
     expect(asked).toEqual([expect.objectContaining({ ...TARGET, limit: 5 })]);

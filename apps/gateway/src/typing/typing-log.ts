@@ -25,7 +25,10 @@ export class TypingLog {
     const at = isoTime(wallClock());
     const value: TypingChanged = { conversationId, userId, active, at };
     const record = {
-      ...{ key: conversationId, type: EVENT_TYPES.typing, id: uuidv7(), time: at },
+      key: conversationId,
+      type: EVENT_TYPES.typing,
+      id: uuidv7(),
+      time: at,
       value: JSON.stringify(value),
     };
     const taken = writer.append(record, ({ ok }) => {

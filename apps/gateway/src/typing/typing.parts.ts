@@ -30,7 +30,12 @@ export class TypingParts {
   constructor(options: TypingPartsOptions) {
     const { kafka, partitions, gatewayId, epoch, metrics, logger } = options;
     this.writer = new LogWriter({
-      ...{ kafka, partitions, epoch, source: gatewayId, limits: QUEUE, topic: TOPICS.signals },
+      kafka,
+      partitions,
+      epoch,
+      source: gatewayId,
+      limits: QUEUE,
+      topic: TOPICS.signals,
       onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
       onStalled: (partition) => log.stalled(partition),
     });

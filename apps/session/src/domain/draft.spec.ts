@@ -314,7 +314,9 @@ describe('staged state', () => {
 describe('groups', () => {
   const change = (offset: number, version: number, kind: 'added' | 'removed', ...users: number[]) =>
     changeAt(offset, {
-      ...{ users: [1], version, kind: 'group' },
+      users: [1],
+      version,
+      kind: 'group',
       change:
         kind === 'added'
           ? { kind, userIds: users.map(uuid), history: 'joined' }

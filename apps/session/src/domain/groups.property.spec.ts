@@ -131,7 +131,10 @@ function run(group: Group, meet: readonly Meeting[], begin: number): void {
   const { log } = group;
   const start = Math.min(begin, log.length - 1);
   const state = emptyState({
-    ...{ partition: 0, base: BASE, start: BigInt(start), liveFrom: BigInt(start) },
+    partition: 0,
+    base: BASE,
+    start: BigInt(start),
+    liveFrom: BigInt(start),
   });
   const floor = BASE + BigInt(start);
   for (let place = start, n = 0; place < log.length; n++) {

@@ -18,7 +18,9 @@ function event(version: number, change: ConversationChange): ConversationChanged
 }
 
 const added = (userIds: string[], history: 'joined' | 'all' = 'joined'): ConversationChange => ({
-  ...{ kind: 'added', userIds, history },
+  kind: 'added',
+  userIds,
+  history,
 });
 const removed = (...userIds: string[]): ConversationChange => ({ kind: 'removed', userIds });
 const inFrom = (from: bigint, ...userIds: string[]): Member[] =>

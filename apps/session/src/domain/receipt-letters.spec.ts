@@ -61,7 +61,10 @@ describe('receiptLetters', () => {
 
 describe('fanOutLetters', () => {
   const at = (deviceId: string, gatewayId: string): Address => ({
-    ...{ deviceId, gatewayId, bootId: 'b', connectionId: `${deviceId}-socket` },
+    deviceId,
+    gatewayId,
+    bootId: 'b',
+    connectionId: `${deviceId}-socket`,
   });
   const routes: Record<string, Address[]> = {
     [ANN]: [at('phone', 'g1'), at('desk', 'g2')],
@@ -76,11 +79,13 @@ describe('fanOutLetters', () => {
     ];
     expect(fanOutLetters(letters, routesOf)).toEqual([
       {
-        ...{ gatewayId: 'g2', bootId: 'b' },
+        gatewayId: 'g2',
+        bootId: 'b',
         parcels: [{ connections: ['desk-socket'], frame: 'own' }],
       },
       {
-        ...{ gatewayId: 'g1', bootId: 'b' },
+        gatewayId: 'g1',
+        bootId: 'b',
         parcels: [{ connections: ['pad-socket', 'box-socket'], frame: 'other' }],
       },
     ]);

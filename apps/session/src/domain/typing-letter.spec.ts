@@ -5,7 +5,10 @@ import { typingLetter } from './typing-letter';
 const signal = { conversationId: 'c', userId: 'ann', active: true, at: '' };
 const members = (...ids: string[]) => ids.map((userId) => ({ userId, from: '0', until: null }));
 const routing = (fields: Partial<ConversationRouting> = {}): ConversationRouting => ({
-  ...{ conversationId: 'c', kind: 'group', version: 1, lastPosition: '0' },
+  conversationId: 'c',
+  kind: 'group',
+  version: 1,
+  lastPosition: '0',
   members: members('ann', 'bob', 'carol'),
   ...fields,
 });

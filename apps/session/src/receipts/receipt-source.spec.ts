@@ -4,7 +4,11 @@ import type { MemberMarks } from '@tidings/common/kafka/receipt-batch';
 import { ReceiptSource } from './receipt-source';
 
 const marks = (fields: Partial<MemberMarks> = {}): MemberMarks => ({
-  ...{ conversationId: 'c', userId: 'ann', deviceId: 'd', delivered: '5', read: '0' },
+  conversationId: 'c',
+  userId: 'ann',
+  deviceId: 'd',
+  delivered: '5',
+  read: '0',
   ...fields,
 });
 
@@ -24,8 +28,12 @@ function setUp() {
       userId === 'gone'
         ? null
         : {
-            ...{ others: [{ userId: 'bob', seesRead: true }], delivered, read },
-            ...{ deliveredBefore: '1', unread: 1, upTo: '9' },
+            others: [{ userId: 'bob', seesRead: true }],
+            delivered,
+            read,
+            deliveredBefore: '1',
+            unread: 1,
+            upTo: '9',
           },
     );
     return Promise.resolve({ items: views });
@@ -34,7 +42,10 @@ function setUp() {
     get: (ids: readonly string[]) =>
       Promise.resolve(
         ids.map((conversationId) => ({
-          ...{ conversationId, kind: world.kind, version: 1, lastPosition: '0' },
+          conversationId,
+          kind: world.kind,
+          version: 1,
+          lastPosition: '0',
           blocked: world.blocked,
           members: world.present.map((userId) => ({ userId, from: '0', until: null })),
         })),
@@ -81,7 +92,9 @@ describe('ReceiptSource', () => {
     world.away = true;
     expect(await source.find([marks({ delivered: '8' })])).toEqual([
       {
-        ...{ others: [{ userId: 'bob', seesRead: true }], delivered: '8', read: '4' },
+        others: [{ userId: 'bob', seesRead: true }],
+        delivered: '8',
+        read: '4',
         deliveredBefore: '5',
       },
     ]);

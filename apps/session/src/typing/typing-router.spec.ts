@@ -17,15 +17,27 @@ const BOB = '01890a5d-ac96-774b-bcce-b302099a8002';
 
 function record(value: unknown, fields: Partial<LogRecord> = {}): LogRecord {
   return {
-    ...{ topic: TOPICS.signals, partition: 0, offset: 0n, key: CONVERSATION, headers: {} },
-    ...{ type: EVENT_TYPES.typing, id: 'i', source: 'g', time: '', epoch: 1, again: false },
+    topic: TOPICS.signals,
+    partition: 0,
+    offset: 0n,
+    key: CONVERSATION,
+    headers: {},
+    type: EVENT_TYPES.typing,
+    id: 'i',
+    source: 'g',
+    time: '',
+    epoch: 1,
+    again: false,
     timestamp: NOW,
     value: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
     ...fields,
   };
 }
 const typing = (active: boolean, fields: object = {}) => ({
-  ...{ conversationId: CONVERSATION, userId: ANN, active, at: '' },
+  conversationId: CONVERSATION,
+  userId: ANN,
+  active,
+  at: '',
   ...fields,
 });
 
@@ -40,7 +52,10 @@ function setUp() {
         conversationId === OTHER
           ? null
           : {
-              ...{ conversationId, kind: 'direct' as const, version: 1, lastPosition: '0' },
+              conversationId,
+              kind: 'direct' as const,
+              version: 1,
+              lastPosition: '0',
               members: [ANN, BOB].map((userId) => ({ userId, from: '0', until: null })),
             },
       );

@@ -42,7 +42,9 @@ describe('guesses of passwords', () => {
   it('are forgotten with a right one', async () => {
     const { guess } = setUp(new OwnGuesses(RATES, () => 0));
     expect([await guess(false), await guess(true), await guess(false)]).toEqual([
-      ...[false, true, false],
+      false,
+      true,
+      false,
     ]);
     expect(await guess(false)).toBe(false);
   });

@@ -178,8 +178,16 @@ async function insertConversation(sql: Sql, conversation: NewConversation): Prom
              ON CONFLICT DO NOTHING RETURNING id`,
     },
     [
-      ...[id, kind, createdAt, createdBy, directKey, partition],
-      ...[requestId, title, messageTtlSeconds, history],
+      id,
+      kind,
+      createdAt,
+      createdBy,
+      directKey,
+      partition,
+      requestId,
+      title,
+      messageTtlSeconds,
+      history,
     ],
   );
   return rows.length > 0;

@@ -171,8 +171,14 @@ function eventOf(
   const { conversationId, actorId, row } = given;
   const sentAt = new Date().toISOString();
   return {
-    ...{ conversationId, messageId: uuidv7(), senderId: actorId, sentAt, version },
-    ...{ kind: row.kind, members, change },
+    conversationId,
+    messageId: uuidv7(),
+    senderId: actorId,
+    sentAt,
+    version,
+    kind: row.kind,
+    members,
+    change,
   };
 }
 

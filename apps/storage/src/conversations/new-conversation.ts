@@ -41,7 +41,12 @@ export function newConversation(
     change: { kind: 'created', conversationKind: kind, userIds: memberIds, ...group },
   };
   return {
-    ...{ id, kind, createdAt, createdBy: creator, memberIds, history },
+    id,
+    kind,
+    createdAt,
+    createdBy: creator,
+    memberIds,
+    history,
     directKey: directKey ?? null,
     requestId: requestId ?? null,
     title: title ?? null,

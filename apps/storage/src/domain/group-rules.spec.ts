@@ -16,8 +16,12 @@ const person = (userId: string, role: MemberRole = 'member', standing: Standing 
   ({ userId, role, standing }) satisfies Person;
 
 const state = (actor: Person, targets: Person[], extra: Partial<GroupState> = {}): GroupState => ({
-  ...{ kind: 'group', title: 'old', messageTtlSeconds: null, history: 'joined' },
-  ...{ actor, targets },
+  kind: 'group',
+  title: 'old',
+  messageTtlSeconds: null,
+  history: 'joined',
+  actor,
+  targets,
   ...extra,
 });
 

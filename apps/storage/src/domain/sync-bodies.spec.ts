@@ -12,14 +12,21 @@ import {
 } from './sync-bodies';
 
 const conversation = (texts: string[], changed = 0): Draft => ({
-  ...{ conversationId: 'c', state: 'behind', more: false, upTo: '99', digest: 'd', unread: 0 },
+  conversationId: 'c',
+  state: 'behind',
+  more: false,
+  upTo: '99',
+  digest: 'd',
+  unread: 0,
   receipts: '[]',
   messages: texts.map((text, i) => message(i + 1, text, i >= changed)),
 });
 const message = (n: number, text: string, fresh: boolean): Draft['messages'][number] => ({
   fresh,
   text: JSON.stringify({
-    ...{ conversationId: 'c', position: String(n), version: '0' },
+    conversationId: 'c',
+    position: String(n),
+    version: '0',
     messageId: '01890a5d-ac96-774b-bcce-b302099a8057',
     senderId: '01890a5d-ac96-774b-bcce-b302099a8057',
     content: { kind: 'text', text },

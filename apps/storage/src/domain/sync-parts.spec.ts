@@ -9,16 +9,26 @@ const idOf = (n: number): string => `c${String(n).padStart(7, '0')}-conversation
 describe('cut to one answer', () => {
   const planned = (n: number, cost: number, listed: boolean): Planned => ({
     candidate: {
-      ...{ conversationId: idOf(n), partition: 0, from: 0n, have: BigInt(n) },
-      ...{ seen: BigInt(n), upTo: 900n },
+      conversationId: idOf(n),
+      partition: 0,
+      from: 0n,
+      have: BigInt(n),
+      seen: BigInt(n),
+      upTo: 900n,
       listed,
       fresh: false,
       another: false,
       owedReset: null,
       digest: null,
     },
-    ...{ state: cost > 0 ? 'behind' : 'same', above: BigInt(n), newest: cost, keep: cost },
-    ...{ changed: false, half: false, more: false, cost },
+    state: cost > 0 ? 'behind' : 'same',
+    above: BigInt(n),
+    newest: cost,
+    keep: cost,
+    changed: false,
+    half: false,
+    more: false,
+    cost,
   });
 
   it('serves every conversation once, in at most 500 messages each time', () => {
@@ -70,10 +80,12 @@ describe('cut to one answer', () => {
     const others = { ids: [2, 4, 6].map(idOf), complete: true };
     expect(continuationOf(task, [], others)).toBeNull();
     expect(continuationOf(task, [], { ...others, complete: false })).toEqual({
-      ...{ carried: [], after: idOf(6) },
+      carried: [],
+      after: idOf(6),
     });
     expect(continuationOf(task, [planned(4, 5, false), planned(6, 5, false)], others)).toEqual({
-      ...{ carried: [], after: idOf(2) },
+      carried: [],
+      after: idOf(2),
     });
     // what costs nothing comes first, whatever its id
     expect(continuationOf(task, [planned(6, 0, false), planned(4, 5, false)], others)).toEqual({
@@ -85,7 +97,8 @@ describe('cut to one answer', () => {
       after: '',
     });
     expect(continuationOf(task, [planned(9, 5, true)], others)).toEqual({
-      ...{ carried: [{ prefix: 'c0000009', have: 9n }], after: null },
+      carried: [{ prefix: 'c0000009', have: 9n }],
+      after: null,
     });
   });
 
@@ -95,7 +108,8 @@ describe('cut to one answer', () => {
     const half = (listed: boolean) => [{ candidate: planned(2, 400, listed).candidate, seen: 70n }];
     for (const listed of [false, true]) {
       expect(continuationOf(task, [], others, half(listed))).toEqual({
-        ...{ carried: [{ prefix: 'c0000002', have: 2n, seen: 70n }], after: null },
+        carried: [{ prefix: 'c0000002', have: 2n, seen: 70n }],
+        after: null,
       });
     }
     const returned = planned(6, 10, true);

@@ -42,7 +42,10 @@ describe('sync task', () => {
 
   it('of a continuation goes on where the first part ended', () => {
     const continuation = {
-      ...{ mode: 'since' as const, target: [9n], after: 'k', delayed: false },
+      mode: 'since' as const,
+      target: [9n],
+      after: 'k',
+      delayed: false,
       carried: [{ prefix: 'c0000001', have: 4n }],
     };
     const task = syncTask({ since: 's' }, { ...since(3n), continuation });
@@ -138,7 +141,8 @@ describe('choice of conversations', () => {
 
   it('what is listed and unknown is gone, however short its id', () => {
     const conversations = ['everyone', 'unknown-1', 'unknown-2'].map((conversationId) => ({
-      ...{ conversationId, position: '1' },
+      conversationId,
+      position: '1',
     }));
     const { gone } = choose(syncTask({ conversations }, null));
     expect(gone.map((g) => g.conversationId)).toEqual(['everyone', 'unknown-1', 'unknown-2']);
@@ -147,7 +151,8 @@ describe('choice of conversations', () => {
   it('keeps apart listed conversations whose ids begin alike', () => {
     const ids = ['same-beginning-1', 'same-beginning-2'];
     const conversations = ids.map((conversationId, i) => ({
-      ...{ conversationId, position: String(i + 1) },
+      conversationId,
+      position: String(i + 1),
     }));
     const members = ids.map((conversationId) => ({ ...member(1), conversationId }));
     const { candidates } = choose(syncTask({ conversations }, null), ...members);
@@ -163,7 +168,10 @@ describe('choice of conversations', () => {
       {
         ...since(3n),
         continuation: {
-          ...{ mode: 'since', target: [9n], after: '', delayed: false },
+          mode: 'since',
+          target: [9n],
+          after: '',
+          delayed: false,
           carried: [{ prefix: 'c0000002', have: 4n }],
         },
       },
@@ -180,7 +188,10 @@ describe('choice of conversations', () => {
         {
           ...since(3n),
           continuation: {
-            ...{ mode: 'since', target: [9n], after: null, delayed: false },
+            mode: 'since',
+            target: [9n],
+            after: null,
+            delayed: false,
             carried: [
               { prefix: 'c0000001', have: 4n },
               { prefix: 'c0000002', have: 4n, seen: 15n },
@@ -206,7 +217,12 @@ describe('choice of conversations', () => {
 
 describe('plan of one conversation', () => {
   const candidate: Candidate = {
-    ...{ conversationId: idOf(1), partition: 0, from: 0n, have: 10n, seen: 10n, upTo: 20n },
+    conversationId: idOf(1),
+    partition: 0,
+    from: 0n,
+    have: 10n,
+    seen: 10n,
+    upTo: 20n,
     listed: true,
     fresh: false,
     another: false,

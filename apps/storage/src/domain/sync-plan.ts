@@ -55,7 +55,11 @@ export function syncTask(request: SyncRequest, since: Since | null): SyncTask {
   const onlyListed = request.since === undefined && request.conversations !== undefined;
   const mode = since ? 'since' : onlyListed ? 'listed' : 'new';
   return {
-    ...{ mode, named, next: since?.next ?? null, target: null, owed: new Map() },
+    mode,
+    named,
+    next: since?.next ?? null,
+    target: null,
+    owed: new Map(),
     after: mode === 'listed' ? null : '',
     barrierTaken: false,
   };
@@ -244,23 +248,44 @@ export function planConversation(
   const { have, from, fresh } = candidate;
   if (measured.changed > CHANGED_MAX) {
     return {
-      ...{ candidate, state: 'behind', above: have, newest: 0, keep: 0, cost: CHANGED_MAX },
-      ...{ changed: true, half: true, more: false },
+      candidate,
+      state: 'behind',
+      above: have,
+      newest: 0,
+      keep: 0,
+      cost: CHANGED_MAX,
+      changed: true,
+      half: true,
+      more: false,
     };
   }
   const differing = measured.changed === 0 && differs(sha256, candidate, measured, appliedBelow);
   if (!fresh && (candidate.another || candidate.owedReset !== null || differing)) {
     const keep = LIMITS.syncFirstPerConversation;
     return {
-      ...{ candidate, state: 'reset', above: from, newest: keep + 1, keep, cost: keep },
-      ...{ changed: false, half: false, more: false },
+      candidate,
+      state: 'reset',
+      above: from,
+      newest: keep + 1,
+      keep,
+      cost: keep,
+      changed: false,
+      half: false,
+      more: false,
     };
   }
   const newest = newestLimit(candidate);
   if (measured.above === null) {
     return {
-      ...{ candidate, state: 'new', above: have, newest: newest + 1, keep: newest, cost: newest },
-      ...{ changed: false, half: false, more: false },
+      candidate,
+      state: 'new',
+      above: have,
+      newest: newest + 1,
+      keep: newest,
+      cost: newest,
+      changed: false,
+      half: false,
+      more: false,
     };
   }
   const served = Math.min(measured.above, newest);

@@ -11,9 +11,30 @@ export class UsernameProblem extends Error {
 
 /** Scripts that names are written in (UAX #31, table 5: recommended scripts). */
 const SCRIPTS = [
-  ...['Arab', 'Armn', 'Beng', 'Cyrl', 'Deva', 'Ethi', 'Geor', 'Grek', 'Gujr', 'Guru', 'Hebr'],
-  ...['Khmr', 'Knda', 'Laoo', 'Latn', 'Mlym', 'Mymr', 'Orya', 'Sinh', 'Taml', 'Telu', 'Thaa'],
-  ...['Thai', 'Tibt'],
+  'Arab',
+  'Armn',
+  'Beng',
+  'Cyrl',
+  'Deva',
+  'Ethi',
+  'Geor',
+  'Grek',
+  'Gujr',
+  'Guru',
+  'Hebr',
+  'Khmr',
+  'Knda',
+  'Laoo',
+  'Latn',
+  'Mlym',
+  'Mymr',
+  'Orya',
+  'Sinh',
+  'Taml',
+  'Telu',
+  'Thaa',
+  'Thai',
+  'Tibt',
 ];
 
 /** Scripts that are written together (UTS #39, "highly restrictive"). */

@@ -56,7 +56,10 @@ export class OpenLog {
     const progress = new Progress(reads, log);
     const figures = new WriterMetrics(metrics);
     const batches = new BatchWriter({
-      ...{ log, progress, logger, metrics: figures },
+      log,
+      progress,
+      logger,
+      metrics: figures,
       batches: new BatchRepository(writes, log, () => figures.statements.inc()),
       defects: options.defects,
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
@@ -72,7 +75,11 @@ export class OpenLog {
       throw error;
     }
     const writer = new LogWriter({
-      ...{ kafka, partitions, topic: log.topic, source: nodeId, epoch: log.epoch },
+      kafka,
+      partitions,
+      topic: log.topic,
+      source: nodeId,
+      epoch: log.epoch,
       onError: (error) => logger.error({ err: error }, 'the log writer failed'),
     });
     await writer.start();
@@ -90,7 +97,10 @@ function consumer(options: OpenLogOptions, batches: BatchWriter): LogConsumerStr
   const { kafka, logger, metrics, memberIds, onFatal } = options;
   const lag = new LagMetrics(metrics);
   return new LogConsumerStrategy({
-    ...{ kafka, onFatal, lifecycle: batches, memberStore: memberIds },
+    kafka,
+    onFatal,
+    lifecycle: batches,
+    memberStore: memberIds,
     groupId: GROUPS.storageWriter,
     minBytes: MIN_BYTES,
     maxWaitTimeInMs: MAX_WAIT_MS,

@@ -61,8 +61,16 @@ export class MediaRepository {
                ON CONFLICT DO NOTHING`,
       },
       [
-        ...[conversationId, mediaId, ownerId, kind, type, size, width ?? null, height ?? null],
-        ...[etag, keepSeconds],
+        conversationId,
+        mediaId,
+        ownerId,
+        kind,
+        type,
+        size,
+        width ?? null,
+        height ?? null,
+        etag,
+        keepSeconds,
       ],
     );
   }
@@ -159,7 +167,9 @@ export class MediaRepository {
 function toFacts(row: FactsRow): MediaFacts {
   const { kind, type, size, width, height } = row;
   return {
-    ...{ kind, type, size: Number(size) },
+    kind,
+    type,
+    size: Number(size),
     ...(width !== null && height !== null && { width, height }),
   };
 }

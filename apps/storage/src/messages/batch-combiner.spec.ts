@@ -2,7 +2,9 @@ import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
 import type { LogItem } from './record-decoder';
 
 const batch = (partition: number, items = 1): Batch => ({
-  ...{ partition, first: 0n, next: BigInt(items) },
+  partition,
+  first: 0n,
+  next: BigInt(items),
   items: Array.from({ length: items }, () => ({}) as LogItem),
 });
 

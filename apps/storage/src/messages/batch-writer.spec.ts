@@ -53,7 +53,9 @@ function setUp() {
   const progress = new Progress(nobody, log);
   let lettersFail = false;
   const writer = new BatchWriter({
-    ...{ log, progress, logger: quiet },
+    log,
+    progress,
+    logger: quiet,
     batches: store as unknown as BatchRepository,
     defects: { noteRecord: (record) => void defects.push(record.offset) },
     metrics: new WriterMetrics(new Metrics({ service: 'test', node: 'test' })),
@@ -70,7 +72,11 @@ function setUp() {
 
 function batchOf(records: LogRecord[]): LogBatch {
   return {
-    ...{ topic: log.topic, partition: PARTITION, records, highWatermark: 0n, lag: 0n },
+    topic: log.topic,
+    partition: PARTITION,
+    records,
+    highWatermark: 0n,
+    lag: 0n,
     firstOffset: records[0]!.offset,
     nextOffset: records.at(-1)!.offset + 1n,
     revoked: () => false,

@@ -21,8 +21,16 @@ export interface MessageRow {
 /** The columns of {@link MessageRow}, of the table or alias `t`. */
 export function messageColumns(t: string): string {
   return [
-    ...['conversation_id', 'message_id', 'position', 'version', 'sender_id', 'sent_at'],
-    ...['expires_at', 'deleted', 'content', 'extras'],
+    'conversation_id',
+    'message_id',
+    'position',
+    'version',
+    'sender_id',
+    'sent_at',
+    'expires_at',
+    'deleted',
+    'content',
+    'extras',
   ]
     .map((column) => `${t}.${column}`)
     .join(', ');

@@ -58,8 +58,12 @@ export class MessagesRepository {
         ),
       },
       [
-        ...[conversationId, reader.visibleFrom, after ?? '0', before ?? LAST_POSITION],
-        ...[limit + 1, reader.userId],
+        conversationId,
+        reader.visibleFrom,
+        after ?? '0',
+        before ?? LAST_POSITION,
+        limit + 1,
+        reader.userId,
       ],
     );
     const items = rows.slice(0, limit).map(toMessage);

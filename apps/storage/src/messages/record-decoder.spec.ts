@@ -28,7 +28,8 @@ describe('record of the conversation log', () => {
       },
     });
     expect(decoded.kind === 'entry' && JSON.parse(decoded.entry.content)).toEqual({
-      ...{ kind: 'text', text: 'hello' },
+      kind: 'text',
+      text: 'hello',
     });
   });
 

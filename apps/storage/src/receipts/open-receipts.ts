@@ -26,11 +26,16 @@ export function openReceipts(options: {
 }): LogConsumerStrategy {
   const { kafka, sql, memberIds, logger, metrics, defects, onFatal } = options;
   const writer: ReceiptWriter = new ReceiptWriter({
-    ...{ sql, logger, defects, metrics: new ReceiptWriterMetrics(metrics) },
+    sql,
+    logger,
+    defects,
+    metrics: new ReceiptWriterMetrics(metrics),
     deadLetter: (record, reason) => strategy.deadLetter(record, reason),
   });
   const strategy: LogConsumerStrategy = new LogConsumerStrategy({
-    ...{ kafka, onFatal, memberStore: memberIds },
+    kafka,
+    onFatal,
+    memberStore: memberIds,
     groupId: GROUPS.storageReceipts,
     handlers: { [TOPICS.receipts]: writer },
     minBytes: MIN_BYTES,

@@ -15,7 +15,10 @@ describe('seed-conversations', () => {
   it('reads what seed wrote', () => {
     writeFileSync(file, JSON.stringify([{ userId: USER, username: 'a', deviceId: USER }]));
     expect(conversationsPlan(['--users', file, '--each', '4'])).toEqual({
-      ...{ userIds: [USER], each: 4, messages: 12, textBytes: 128 },
+      userIds: [USER],
+      each: 4,
+      messages: 12,
+      textBytes: 128,
     });
   });
 

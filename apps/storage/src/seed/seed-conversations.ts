@@ -184,8 +184,11 @@ function append(
 
 function creation({ id, createdAt, event }: NewConversation): OutRecord {
   return {
-    ...{ key: id, id: event.messageId, value: event.json },
-    ...{ type: EVENT_TYPES.conversationChanged, time: createdAt.toISOString() },
+    key: id,
+    id: event.messageId,
+    value: event.json,
+    type: EVENT_TYPES.conversationChanged,
+    time: createdAt.toISOString(),
   };
 }
 
@@ -197,13 +200,20 @@ function line({ id, memberIds }: NewConversation, n: number, textBytes: number):
   const hash = createHash('sha256').update(contentHashText(content)).digest();
   const senderId = memberIds[n % memberIds.length]!;
   const message: MessageSent = {
-    ...{ conversationId: id, messageId: uuidv7(), senderId, deviceId: senderId, content },
+    conversationId: id,
+    messageId: uuidv7(),
+    senderId,
+    deviceId: senderId,
+    content,
     contentHash: hash.subarray(0, 16).toString('base64url'),
     sentAt: new Date().toISOString(),
   };
   return {
-    ...{ key: id, id: message.messageId, value: JSON.stringify(message) },
-    ...{ type: EVENT_TYPES.messageSent, time: message.sentAt },
+    key: id,
+    id: message.messageId,
+    value: JSON.stringify(message),
+    type: EVENT_TYPES.messageSent,
+    time: message.sentAt,
   };
 }
 

@@ -2,7 +2,9 @@ import type { Sql } from '../database/database';
 import { type Counted, StateKeeper } from './state-keeper';
 
 const counted = (n: number, count = 1): Counted => ({
-  ...{ conversationId: `c${n}`, userId: 'u', position: '9' },
+  conversationId: `c${n}`,
+  userId: 'u',
+  position: '9',
   digest: { value: `digest ${n}`, from: '1', since: new Date(0), until: null },
   unread: { count, after: '0', until: null },
 });

@@ -220,16 +220,27 @@ function measuresKept(c: Candidate, kept: Kept, uncounted: boolean): Measures | 
   if (behind && !(uncounted && c.fresh)) return null;
   if (digest === null || unread === null || (c.digest !== null && !compares)) return null;
   return {
-    ...{ above: behind ? null : 0, changed: 0, digestAtHave: c.digest === null ? null : digest },
-    ...{ digest, digestFrom: null, digestSince: null, digestUntil: null },
-    ...{ unread, unreadAfter: null, unreadUntil: null, receipts },
+    above: behind ? null : 0,
+    changed: 0,
+    digestAtHave: c.digest === null ? null : digest,
+    digest,
+    digestFrom: null,
+    digestSince: null,
+    digestUntil: null,
+    unread,
+    unreadAfter: null,
+    unreadUntil: null,
+    receipts,
   };
 }
 
 function toMeasures(row: MeasureRow, { receipts }: Kept): Measures {
   const { above, changed, unread } = row;
   return {
-    ...{ above, changed, unread, receipts },
+    above,
+    changed,
+    unread,
+    receipts,
     digestAtHave: row.compared_digest ?? row.compared,
     digest: row.digest ?? row.lines ?? [],
     digestFrom: row.digest_from,

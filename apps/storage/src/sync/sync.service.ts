@@ -278,7 +278,9 @@ function countedOf(
     const { digestFrom: from, digestSince: since, unreadAfter: after, unreadUntil: until } = m;
     return [
       {
-        ...{ conversationId: candidate.conversationId, userId, position: String(candidate.upTo) },
+        conversationId: candidate.conversationId,
+        userId,
+        position: String(candidate.upTo),
         digest:
           from === null || since === null ? null : { value, from, since, until: m.digestUntil },
         unread: after === null ? null : { count: m.unread, after, until },
@@ -289,7 +291,13 @@ function countedOf(
 
 function goneConversation({ conversationId, upTo }: Gone): Sized {
   return sized({
-    ...{ conversationId, state: 'gone', messages: [], more: false, upTo: String(upTo) },
-    ...{ digest: stateDigest(sha256, []), unread: 0, receipts: '[]' },
+    conversationId,
+    state: 'gone',
+    messages: [],
+    more: false,
+    upTo: String(upTo),
+    digest: stateDigest(sha256, []),
+    unread: 0,
+    receipts: '[]',
   });
 }

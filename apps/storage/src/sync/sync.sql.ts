@@ -122,7 +122,9 @@ export const MEASURE = {
       ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })} AS compares,
       ${keepsUnread('m', 'c')} AS unread) k
     CROSS JOIN LATERAL ${lastMessages('w.id', {
-      ...{ from: 'w.visible_from', upTo: 'w.up_to', wanted: 'NOT k.digest' },
+      from: 'w.visible_from',
+      upTo: 'w.up_to',
+      wanted: 'NOT k.digest',
     })} tail
     CROSS JOIN LATERAL ${unreadMessages('m', { upTo: 'w.up_to', wanted: 'NOT k.unread' })} fresh
     ORDER BY w.n`,

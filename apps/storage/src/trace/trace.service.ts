@@ -27,7 +27,10 @@ export class TraceService {
     const target = next === undefined ? null : { partition, next: BigInt(next) };
     if (target) await this.progress.wait([target], waitMs ?? 0);
     const row = await this.traces.find(this.log.topic, {
-      ...{ userId, conversationId, messageId, after },
+      userId,
+      conversationId,
+      messageId,
+      after,
       limit: limit + 1,
     });
     if (!row) throw new TidingsError('no_such_conversation');

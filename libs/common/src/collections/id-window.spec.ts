@@ -4,7 +4,10 @@ import { IdWindow, type WindowEntry } from './id-window';
 const uuid = (n: number): string => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
 
 const entry = (given: Partial<WindowEntry> = {}): WindowEntry => ({
-  ...{ author: uuid(1), hash: 'abc', position: 1n, atMs: 0 },
+  author: uuid(1),
+  hash: 'abc',
+  position: 1n,
+  atMs: 0,
   ...given,
 });
 
@@ -51,11 +54,9 @@ describe('IdWindow', () => {
     into.add('b', uuid(4), entry({ position: 5n }));
     const run = from.run(20n, 50n);
     expect([run.scopes, [...run.positions], [...run.times]]).toEqual([
-      ...[
-        ['a', 'c', 'b'],
-        [20n, 30n, 40n],
-        [2, 3, 4],
-      ],
+      ['a', 'c', 'b'],
+      [20n, 30n, 40n],
+      [2, 3, 4],
     ]);
     into.addRun(run);
     const held = scopes.map((scope, n) => {

@@ -15,7 +15,9 @@ const sized = (bytes: number): string => 'é'.repeat((bytes - 2) >> 1) + 'x'.rep
 
 function sent(more: Record<string, unknown>): string {
   const frame = {
-    ...{ type: 'send', messageId: ID, conversationId: 'c' },
+    type: 'send',
+    messageId: ID,
+    conversationId: 'c',
     content: { kind: 'text', text: 'hi' },
     ...more,
   };

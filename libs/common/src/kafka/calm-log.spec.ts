@@ -11,7 +11,9 @@ function setUp() {
   const write = create(logLevel.INFO);
   const say = (level: logLevel, message: string) =>
     write({
-      ...{ namespace: 'Connection', level, label: '' },
+      namespace: 'Connection',
+      level,
+      label: '',
       log: { message, timestamp: '', logger: 'kafkajs', stack: 'secret' },
     });
   return { lines, say, passes: (ms: number) => (clock += ms) };

@@ -55,9 +55,19 @@ it('decodes records of several batches and partitions', async () => {
   expect(first).toMatchObject({ partition: 1, highWatermark: 100n, errorCode: 0 });
   expect(first!.messages).toMatchObject([
     {
-      ...{ topic: 'topic', partition: 1, offset: 40n, timestamp: TIME, key: 'kä', type: 'event' },
-      ...{ id: 'a', source: 'node-1', time: 'now', epoch: 7, again: false },
-      ...{ value: Buffer.from('{"id":"a"}'), isControlRecord: false },
+      topic: 'topic',
+      partition: 1,
+      offset: 40n,
+      timestamp: TIME,
+      key: 'kä',
+      type: 'event',
+      id: 'a',
+      source: 'node-1',
+      time: 'now',
+      epoch: 7,
+      again: false,
+      value: Buffer.from('{"id":"a"}'),
+      isControlRecord: false,
     },
     { offset: 41n, id: 'b' },
     { offset: 42n, id: 'c', again: true },

@@ -73,7 +73,12 @@ function decodePartition(reader: Reader, topic: string): FetchedPartition | null
   reader.at = end;
   const abortedTransactions: never[] = [];
   return {
-    ...{ partition, errorCode, highWatermark, abortedTransactions, preferredReadReplica, messages },
+    partition,
+    errorCode,
+    highWatermark,
+    abortedTransactions,
+    preferredReadReplica,
+    messages,
   };
 }
 

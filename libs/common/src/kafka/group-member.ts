@@ -183,7 +183,9 @@ export class GroupMember implements PartitionControl {
       maxBytesPerPartition: this.options.maxBytesPerPartition ?? MIB,
       allowAutoTopicCreation: false,
       retry: {
-        ...{ retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
+        retries: 3,
+        initialRetryTime: 100,
+        maxRetryTime: 1_000,
         // its restart would forget the member id that the group still waits for: see replace()
         restartOnFailure: () => Promise.resolve(false),
       },

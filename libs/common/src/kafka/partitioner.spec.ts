@@ -16,7 +16,11 @@ it.each([
 it('chooses the partition that kafkajs chooses', () => {
   const choose = Partitioners.DefaultPartitioner();
   const partitionMetadata = Array.from({ length: 24 }, (_, partitionId) => ({
-    ...{ partitionErrorCode: 0, partitionId, leader: 0, replicas: [], isr: [] },
+    partitionErrorCode: 0,
+    partitionId,
+    leader: 0,
+    replicas: [],
+    isr: [],
   }));
   for (let n = 0; n < 500; n++) {
     const key = `${'kä'.repeat(n % 7)}${n * 7919}`;

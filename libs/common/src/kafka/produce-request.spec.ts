@@ -7,7 +7,8 @@ async function encode(batches: Record<number, { value: string | Buffer; again?: 
   encoder.begin(1_500);
   for (const [partition, records] of Object.entries(batches)) {
     const encodable = records.map(({ value, again = false }, n) => ({
-      ...{ again, record: { key: 'k', type: 'an-event', id: `id-${n}`, time: 'now', value } },
+      again,
+      record: { key: 'k', type: 'an-event', id: `id-${n}`, time: 'now', value },
     }));
     encoder.add(Number(partition), encodable, 1_700_000_000_000);
   }

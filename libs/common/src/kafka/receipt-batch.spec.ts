@@ -10,9 +10,19 @@ let offset = 0n;
 function record(fields: object, more: Partial<LogRecord> = {}): LogRecord {
   const value = { conversationId: 'c', userId: ANN, deviceId: DEVICE, at: 'now', ...fields };
   return {
-    ...{ topic: 'chat.receipts.v1', partition: 0, offset: offset++, key: 'c', id: 'i' },
-    ...{ type: EVENT_TYPES.receipt, source: 'g', time: '', timestamp: 0, epoch: 1, again: false },
-    ...{ value: Buffer.from(JSON.stringify(value)), headers: {} },
+    topic: 'chat.receipts.v1',
+    partition: 0,
+    offset: offset++,
+    key: 'c',
+    id: 'i',
+    type: EVENT_TYPES.receipt,
+    source: 'g',
+    time: '',
+    timestamp: 0,
+    epoch: 1,
+    again: false,
+    value: Buffer.from(JSON.stringify(value)),
+    headers: {},
     ...more,
   };
 }

@@ -12,9 +12,18 @@ it('reads back the headers it writes', () => {
   const headers = encodeHeaders(event, { source: 's', epoch: 4, again: true });
   const message = { ...plain, key: Buffer.from('k'), value: Buffer.from('{}'), headers };
   expect(decodeRecord('topic', 2, message)).toMatchObject({
-    ...{ topic: 'topic', partition: 2, offset: 9007199254740993n, key: 'k' },
-    ...{ type: 't', id: 'i', source: 's', time: '2026-01-01T00:00:00Z', epoch: 4, again: true },
-    ...{ timestamp: 1700000000000, value: Buffer.from('{}') },
+    topic: 'topic',
+    partition: 2,
+    offset: 9007199254740993n,
+    key: 'k',
+    type: 't',
+    id: 'i',
+    source: 's',
+    time: '2026-01-01T00:00:00Z',
+    epoch: 4,
+    again: true,
+    timestamp: 1700000000000,
+    value: Buffer.from('{}'),
   });
 });
 
@@ -23,6 +32,11 @@ it.each([
   ['headers of others', { ...plain, key: null, value: null, headers: { epoch: ['x', 'y'] } }],
 ])('reads a record with %s without throwing', (_, message) => {
   expect(decodeRecord('topic', 0, message)).toMatchObject({
-    ...{ key: '', type: '', id: '', epoch: -1, again: false, value: Buffer.alloc(0) },
+    key: '',
+    type: '',
+    id: '',
+    epoch: -1,
+    again: false,
+    value: Buffer.alloc(0),
   });
 });

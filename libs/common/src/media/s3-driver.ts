@@ -93,7 +93,10 @@ export class S3Driver implements MediaDriver {
     this.loaded ??= import('@aws-sdk/client-s3').then((sdk) => {
       const { region, endpoint, credentials } = this.options;
       const client = new sdk.S3Client({
-        ...{ region, endpoint, credentials, forcePathStyle: endpoint !== undefined },
+        region,
+        endpoint,
+        credentials,
+        forcePathStyle: endpoint !== undefined,
         requestChecksumCalculation: 'WHEN_REQUIRED',
         responseChecksumValidation: 'WHEN_REQUIRED',
         requestHandler: {

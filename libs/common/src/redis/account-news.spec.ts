@@ -4,7 +4,11 @@ import type { Route } from '@tidings/common/redis/routes';
 import { AccountNews } from './account-news';
 
 const route = (deviceId: string, gatewayId: string, connectionId: string): Route => ({
-  ...{ userId: 'u', deviceId, gatewayId, bootId: `boot-${gatewayId}`, connectionId },
+  userId: 'u',
+  deviceId,
+  gatewayId,
+  bootId: `boot-${gatewayId}`,
+  connectionId,
   generation: '1',
 });
 

@@ -21,7 +21,8 @@ export class RoutedMarks {
     const calls = [...marks].map(([partition, own]) => ({
       keys: [KEYS.routed(partition)],
       args: [
-        ...[TTL.routed * 1000, MOST_MARKS],
+        TTL.routed * 1000,
+        MOST_MARKS,
         ...own.flatMap(({ next, atMs, from }) => [String(next), atMs, String(from)]),
       ],
     }));

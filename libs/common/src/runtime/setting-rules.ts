@@ -14,8 +14,22 @@ const KEY_CHARACTERS = 8;
 const EXAMPLES = ['changeme', 'change-me', 'please-change', 'secret', 'example', 'development'];
 /** Passwords that images and tutorials begin with; also an own name as the password. */
 const DEFAULT_PASSWORDS = [
-  ...['development-only', 'postgres', 'postgresql', 'tidings', 'password', 'passwd', 'changeme'],
-  ...['redis', 'valkey', 'secret', 'example', 'admin', 'root', 'test', '123456', '12345678'],
+  'development-only',
+  'postgres',
+  'postgresql',
+  'tidings',
+  'password',
+  'passwd',
+  'changeme',
+  'redis',
+  'valkey',
+  'secret',
+  'example',
+  'admin',
+  'root',
+  'test',
+  '123456',
+  '12345678',
 ];
 
 type Settings = ReadonlyMap<string, SettingFacts>;
