@@ -133,6 +133,16 @@ describe('cluster state in Redis', () => {
       expect(directory.ignored).toEqual({ unsigned: 7, stale: 0 });
     });
 
+    it.each(['null', '7', '[]', '{', JSON.stringify({ gatewayId: 'odd' })])(
+      'ignores and counts a signed entry of another shape: %s',
+      async (json) => {
+        await directory.announce(entry('g1'));
+        await client.hset(KEYS.directory(), 'odd', `${mac([json])} ${json}`);
+        expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g1']);
+        expect(directory.ignored).toEqual({ unsigned: 1, stale: 0 });
+      },
+    );
+
     it('ignores and counts stale entries, and takes out old ones', async () => {
       const now = at;
       await directory.announce(entry('late', { at: now - 6_000 }));

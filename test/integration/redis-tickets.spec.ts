@@ -1,11 +1,14 @@
 import type { RedisClient } from '@tidings/common/redis/client';
 import { KEYS } from '@tidings/common/redis/keys';
 import { Tickets, type TicketGrant } from '@tidings/common/redis/tickets';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { eventually } from '../support/eventually';
 import { RedisRig } from './redis-harness';
 
 const GATEWAYS = ['gateway-1', 'gateway-2'];
+
+/** Values in the place of a grant. */
+const NO_GRANTS = ['null', '7', '"grant"', '[]', '{}', '{', ''];
 
 function request(gatewayIds = GATEWAYS) {
   return { userId: randomUUID(), deviceId: randomUUID(), sessionGeneration: 3, gatewayIds };
@@ -50,6 +53,15 @@ describe('tickets', () => {
       expect(await tickets.take(ticket, 'gateway-3')).toBe('foreign');
       expect(await tickets.take(ticket, 'gateway-')).toBe('foreign');
       expect(await tickets.take(ticket, 'gateway-1')).toMatchObject({ sessionGeneration: 3 });
+    });
+
+    it('of another shape are unknown', async () => {
+      const { ticket } = await tickets.issue(request());
+      const [key] = await client.keys(
+        `*${createHash('sha256').update(ticket).digest('base64url')}*`,
+      );
+      await client.set(key!, JSON.stringify({ gatewayIds: GATEWAYS }));
+      expect(await tickets.take(ticket, 'gateway-1')).toBe('unknown');
     });
 
     it('expire', async () => {
@@ -152,6 +164,13 @@ describe('tickets', () => {
       await eventually(async () => {
         expect(await client.exists(KEYS.resume(from.userId, from.deviceId))).toBe(0);
       }, 5_000);
+      expect(await tickets.takeResume(ticket)).toBeNull();
+    });
+
+    it.each(NO_GRANTS)('whose grant is %s are unknown', async (grant) => {
+      const from = connection();
+      const ticket = await tickets.issueResume(from);
+      await client.hset(KEYS.resume(from.userId, from.deviceId), 'grant', grant);
       expect(await tickets.takeResume(ticket)).toBeNull();
     });
 

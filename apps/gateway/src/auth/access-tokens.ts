@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'no
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { uuid } from '@tidings/common/contracts/ids';
+import { parsedJson } from '@tidings/common/contracts/json';
 import type { Tokens } from '@tidings/common/contracts/http';
 import type { RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
 import { TIMINGS } from '@tidings/common/contracts/limits';
@@ -52,6 +53,16 @@ export class SigningKeys {
     }
     return this.signing;
   }
+}
+
+/**
+ * Whether the claims of a compact token are a JSON object (RFC 7519, section 7.2). The JWT library takes
+ * that for granted once a signature is right, and throws over `null`.
+ */
+export function hasClaims(token: string): boolean {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  const claims = parsedJson(payload);
+  return typeof claims === 'object' && claims !== null && !Array.isArray(claims);
 }
 
 /** Makes access tokens. */

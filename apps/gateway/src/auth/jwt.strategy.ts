@@ -6,6 +6,7 @@ import {
   accessClaims,
   ALGORITHM,
   AUDIENCE,
+  hasClaims,
   ISSUER,
   SigningKeys,
   TOKEN_TYPE,
@@ -27,9 +28,11 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   ) {
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-      // The types of passport-jwt do not know key objects; jsonwebtoken, which gets it, does.
-      secretOrKeyProvider: (_request, token: string, done) =>
-        done(null, keys.keyOf(token) as unknown as Buffer),
+      secretOrKeyProvider: (_request, token: string, done) => {
+        if (!hasClaims(token)) return done(new TidingsError('unauthorized'));
+        // The types of passport-jwt do not know key objects; jsonwebtoken, which gets it, does.
+        done(null, keys.keyOf(token) as unknown as Buffer);
+      },
       algorithms: [ALGORITHM],
       issuer: ISSUER,
       audience: AUDIENCE,

@@ -25,6 +25,15 @@ export function isPlainJson(value: unknown, depth: number): boolean {
   );
 }
 
+/** The value of a JSON text; undefined when it is none. Nothing is known of its shape. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** JSON text with sorted keys: the same value gives the same text, whoever wrote it. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -1,21 +1,24 @@
 import { timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { parsedJson } from '../contracts/json';
 import { settled, together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';
 
 /** A gateway as it announces itself. */
-export interface GatewayEntry {
-  gatewayId: string;
-  bootId: string;
+const gatewayEntry = z.object({
+  gatewayId: z.string(),
+  bootId: z.string(),
   /** Where clients open their WebSocket. */
-  url: string;
-  connections: number;
+  url: z.string(),
+  connections: z.number(),
   /** Most connections; at or above it the gateway takes no new ones. */
-  capacity: number;
-  draining: boolean;
+  capacity: z.number(),
+  draining: z.boolean(),
   /** When it was announced, unix milliseconds. */
-  at: number;
-}
+  at: z.number(),
+});
+export type GatewayEntry = z.infer<typeof gatewayEntry>;
 
 /** HMAC with the cluster secret over these parts, as text. */
 export type DirectoryMac = (parts: readonly string[]) => string;
@@ -34,7 +37,8 @@ const FORGET_MS = TTL.directory * 1000;
 
 /**
  * The list of gateways. Each proves the cluster secret: an HMAC over its whole entry (id, boot id,
- * URL, time, load). Entries without it, and stale ones, are ignored and counted.
+ * URL, time, load). Entries without it or of another shape, and stale ones, are ignored and
+ * counted.
  */
 export class GatewayDirectory {
   private readonly mac: DirectoryMac;
@@ -95,8 +99,8 @@ export class GatewayDirectory {
     const given = Buffer.from(value.slice(0, Math.max(space, 0)));
     const expected = Buffer.from(this.mac([json]));
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const entry = JSON.parse(json) as GatewayEntry;
-    return entry.gatewayId === gatewayId ? entry : null;
+    const { data: entry } = gatewayEntry.safeParse(parsedJson(json));
+    return entry?.gatewayId === gatewayId ? entry : null;
   }
 }
 

@@ -1,3 +1,4 @@
+import { parsedJson } from '../contracts/json';
 import { conversationRouting, type ConversationRouting } from '../contracts/internal';
 import { together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
@@ -39,14 +40,6 @@ export class MemberCache {
 /** A copy of another shape (written by another release) is as good as none. */
 function decode(value: string | null): ConversationRouting | null {
   if (value === null) return null;
-  const parsed = conversationRouting.safeParse(parse(value.slice(value.indexOf(' ') + 1)));
+  const parsed = conversationRouting.safeParse(parsedJson(value.slice(value.indexOf(' ') + 1)));
   return parsed.success ? parsed.data : null;
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

@@ -1,4 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { uuid } from '../contracts/ids';
+import { parsedJson } from '../contracts/json';
 import { settled, type RedisClient } from './client';
 import { generation, id, InvalidRedisId, KEYS, TTL } from './keys';
 import { nextGeneration } from './scripts/next-generation.script';
@@ -6,17 +9,18 @@ import { putResume } from './scripts/put-resume.script';
 import { takeResume } from './scripts/take-resume.script';
 import { takeTicket } from './scripts/take-ticket.script';
 
-/** What a taken ticket allows. */
-export interface TicketGrant {
-  userId: string;
-  deviceId: string;
+/** What a taken ticket allows, as it lies in Redis. */
+const ticketGrant = z.object({
+  userId: uuid,
+  deviceId: uuid,
   /** Generation of the device's session when it was issued: void when it has been raised since. */
-  sessionGeneration: number;
+  sessionGeneration: z.number().int(),
   /** Generation of the connection to be made, decimal µs. */
-  connectionGeneration: string;
+  connectionGeneration: z.string().regex(/^[0-9]{1,19}$/),
   /** The gateways that may take it; empty: any. */
-  gatewayIds: string[];
-}
+  gatewayIds: z.array(z.string()),
+});
+export type TicketGrant = z.infer<typeof ticketGrant>;
 
 export interface TicketsOptions {
   /** Life of a directory ticket, milliseconds. */
@@ -86,8 +90,7 @@ export class Tickets {
   async take(ticket: string, gatewayId: string): Promise<TicketGrant | 'unknown' | 'foreign'> {
     if (!TICKET.test(ticket)) return 'unknown';
     const taken = await takeTicket(this.client, KEYS.ticket(hash(ticket)), id(gatewayId));
-    if (taken === null) return 'unknown';
-    return taken === 'foreign' ? 'foreign' : (JSON.parse(taken) as TicketGrant);
+    return taken === 'foreign' ? 'foreign' : (grantOf(taken) ?? 'unknown');
   }
 
   /**
@@ -121,13 +124,20 @@ export class Tickets {
     const hex = Buffer.from(ticket.slice(1), 'base64url').toString('hex');
     const key = KEYS.resume(uuidOf(hex.slice(0, 32)), uuidOf(hex.slice(32, 64)));
     const taken = await takeResume(this.client, key, hash(ticket));
-    return taken === null ? null : (JSON.parse(taken) as TicketGrant);
+    return grantOf(taken);
   }
 
   /** Voids a device's resume ticket: logout, device removal, password change. */
   async revokeResume(userId: string, deviceId: string): Promise<void> {
     await settled(this.client.del(KEYS.resume(userId, deviceId)));
   }
+}
+
+/** A grant of another shape (written by another release) is as good as none. */
+function grantOf(taken: string | null): TicketGrant | null {
+  if (taken === null) return null;
+  const parsed = ticketGrant.safeParse(parsedJson(taken));
+  return parsed.success ? parsed.data : null;
 }
 
 function hash(ticket: string): string {
