@@ -42,7 +42,7 @@ export interface BootKeeperParts {
 /**
  * Keeps this gateway's lease and inbox. When the lease may be lost, Redis was away or started anew,
  * or the inbox has a hole, it takes a new boot id with a new inbox, has every route written anew,
- * and reads the old inbox meanwhile.
+ * and reads the old inbox meanwhile: what lies there goes to the sockets before what is in the new one.
  */
 export class BootKeeper {
   private boot: Boot | null = null;
@@ -170,7 +170,8 @@ export class BootKeeper {
   private async open(id: string): Promise<Boot> {
     const { redis, gatewayId, logger, deliver, setAside } = this.parts;
     const blocking = this.parts.blockingRedis();
-    const inbox = new Inbox(redis, blocking, { gatewayId, bootId: id });
+    const behind = this.boot?.inbox;
+    const inbox = new Inbox(redis, blocking, { gatewayId, bootId: id, behind });
     const boot = { id, inbox, blocking };
     while (
       !(await inbox.create().then(

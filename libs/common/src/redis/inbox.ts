@@ -70,6 +70,8 @@ export interface InboxOptions {
   ttlMs?: number;
   /** How long one read waits for entries, milliseconds; below the blocking client's patience. */
   blockMs?: number;
+  /** The inbox that this one replaces: what lies there is handed on first, until it is closed. */
+  behind?: Inbox;
 }
 
 const BLOCK_MS = 1_000;
@@ -92,6 +94,9 @@ export class Inbox {
   private closed = false;
   private wake: (() => void) | null = null;
   private reading: Promise<void> | null = null;
+  private handlers: InboxHandlers | null = null;
+  /** Null: there is none, or it is closed. */
+  private behind: Inbox | null;
   /** Number of the last entry handed on, or known to be missing. */
   private last = 0;
   /** Bytes up to that entry, as the stream counts them. */
@@ -116,6 +121,7 @@ export class Inbox {
     };
     this.ttlMs = options.ttlMs ?? TTL.inbox * 1000;
     this.blockMs = options.blockMs ?? BLOCK_MS;
+    this.behind = options.behind ?? null;
   }
 
   /** Makes the inbox, empty; to be done before a route names it. Throws `RedisUnavailable`. */
@@ -136,8 +142,26 @@ export class Inbox {
 
   /** Reads until `close`; never rejects. To be called once, after `create`. */
   read(handlers: InboxHandlers): Promise<void> {
+    this.handlers = handlers;
     this.reading ??= this.loop(handlers);
     return this.reading;
+  }
+
+  /**
+   * Hands on all that lies in the inbox by now, over the connection that never waits: that of the
+   * reader may be broken. Does nothing before `read` and after `close`. Throws `RedisUnavailable`.
+   */
+  async catchUp(): Promise<void> {
+    const { handlers } = this;
+    for (let more = handlers !== null && !this.closed; more;) {
+      await this.behindFirst();
+      const entries = await this.entriesOf(
+        this.client.xreadBuffer('COUNT', READ_COUNT, 'STREAMS', ...this.from()),
+      );
+      if (this.closed) return;
+      for (const entry of entries) this.handOn(entry, handlers!);
+      more = entries.length === READ_COUNT;
+    }
   }
 
   /**
@@ -179,6 +203,7 @@ export class Inbox {
 
   private async step(handlers: InboxHandlers): Promise<void> {
     const entries = await this.next();
+    if (entries.length > 0) await this.behindFirst();
     if (this.closed) return;
     if (entries.length > 0) {
       for (const entry of entries) this.handOn(entry, handlers);
@@ -188,25 +213,34 @@ export class Inbox {
     }
   }
 
-  private async next(): Promise<StreamEntry[]> {
-    const reply = await settled(
-      this.blocking.xreadBuffer(
-        'COUNT',
-        READ_COUNT,
-        'BLOCK',
-        this.blockMs,
-        'STREAMS',
-        this.keys.streamKey,
-        `${this.last}-0`,
-      ),
-    );
-    const streams = reply as unknown as [key: Buffer, entries: StreamEntry[]][] | null;
+  private next(): Promise<StreamEntry[]> {
+    const block = ['COUNT', READ_COUNT, 'BLOCK', this.blockMs, 'STREAMS'] as const;
+    return this.entriesOf(this.blocking.xreadBuffer(...block, ...this.from()));
+  }
+
+  private from(): [stream: string, after: string] {
+    return [this.keys.streamKey, `${this.last}-0`];
+  }
+
+  private async entriesOf(reading: Promise<unknown>): Promise<StreamEntry[]> {
+    const streams = (await settled(reading)) as [key: Buffer, entries: StreamEntry[]][] | null;
     return streams?.[0]?.[1] ?? [];
+  }
+
+  /**
+   * A writer goes over to this inbox and never back. So when something is here, all that it wrote there
+   * before can be read there.
+   */
+  private async behindFirst(): Promise<void> {
+    if (this.behind?.closed) this.behind = null;
+    await this.behind?.catchUp();
   }
 
   private handOn([id, fields]: StreamEntry, handlers: InboxHandlers): void {
     const n = Number.parseInt(id.toString('latin1'), 10);
     const expected = this.last + 1;
+    // the reader and `catchUp` may both have asked for it
+    if (n < expected) return;
     // before anything can throw: what is wrong with an entry must not bring it back for ever
     this.last = n;
     if (n !== expected) handlers.onHole(expected, n);
