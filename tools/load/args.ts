@@ -50,7 +50,8 @@ export const USAGE = `Usage: npm run load -- [options]
   --runs N          how often (1)
   --text N          bytes of a message's text (128)
   --baseline        measure the bare pipeline (sockets, log, route, insert; no checks) instead
-  --compare         both in turn, with the ratio
+  --compare         both in turn, each the first of every other round, with the ratio; with --own-stack
+                    each has the machine for itself and begins with new processes
   --idle A,B        no messages: memory per idle connection, from A to B connections
   --own-stack       start a stack of its own, without rate limits, instead of using the running one
   --gateways U,U    base addresses of the gateways to use (all of the running stack)

@@ -7,7 +7,7 @@ import { openBaseline } from './baseline/pipeline';
 import { environment } from './environment';
 import { idleText, measureIdle } from './idle';
 import { type RunReport, measure } from './measure';
-import type { Pipeline } from './pipeline';
+import { type Pipeline, orderOf } from './pipeline';
 import { openProduct } from './product';
 import {
   type LoadReport,
@@ -121,7 +121,10 @@ class Load {
     const runs: RunReport[] = [];
     for (let round = 1; round <= options.runs; round++) {
       const seed = this.seedOf(round);
-      for (const { title, subject, readWithinMs } of variants(name, options.subjects)) {
+      for (const { title, subject, readWithinMs } of variants(
+        name,
+        orderOf(round, options.subjects),
+      )) {
         const { warmupSeconds, seconds } = options;
         this.begin(
           `${title} ${round}/${options.runs} (connects, then ${warmupSeconds} s + ${seconds} s of load)`,
@@ -166,6 +169,7 @@ class Load {
     subject: Subject,
     run: { seed: number; readWithinMs: number | null },
   ): Promise<RunReport> {
+    await this.aloneAndNew(target, subject);
     const pipeline =
       subject === 'baseline'
         ? await openBaseline(target, this.options)
@@ -175,6 +179,12 @@ class Load {
     } finally {
       await pipeline.stop();
     }
+  }
+
+  /** Of two that are compared the other one stands still, and each begins with processes that are new. */
+  private async aloneAndNew({ services }: Target, subject: Subject): Promise<void> {
+    if (!services || this.options.subjects.length < 2) return;
+    await (subject === 'baseline' ? services.stop() : services.startAnew());
   }
 
   /** The product's users are made once. */

@@ -1,8 +1,20 @@
 import { createHmac } from 'node:crypto';
-import { spreadGroups, spreadPairs } from './pipeline';
+import type { Subject } from './args';
+import { orderOf, spreadGroups, spreadPairs } from './pipeline';
 import { presenceChanges } from './presence-probe';
 import { spread } from './report';
 import { signAccessToken } from './tokens';
+
+describe('the order of a round', () => {
+  it.each<[number, Subject[], Subject[]]>([
+    [1, ['baseline', 'product'], ['baseline', 'product']],
+    [2, ['baseline', 'product'], ['product', 'baseline']],
+    [3, ['baseline', 'product'], ['baseline', 'product']],
+    [2, ['product'], ['product']],
+  ])('%i of %j', (round, subjects, expected) => {
+    expect(orderOf(round, subjects)).toEqual(expected);
+  });
+});
 
 describe('spreadPairs', () => {
   it.each([1, 2, 3])('spreads evenly over %i gateways', (gateways) => {

@@ -11,11 +11,16 @@ export interface Pipeline {
   conversations: ConversationPlan[];
   store: StoreSpec;
   /** its own processes and the servers behind it */
-  processes: WatchedProcess[];
+  readonly processes: WatchedProcess[];
   /** base addresses for reading the history; empty: there is none */
   historyUrls: string[];
   /** Takes down what was started for it. Never rejects. */
   stop(): Promise<void>;
+}
+
+/** The subjects of a round, counted from 1: in turn, so that none is always the first. */
+export function orderOf(round: number, subjects: readonly Subject[]): Subject[] {
+  return round % 2 === 1 ? [...subjects] : [...subjects].reverse();
 }
 
 /**

@@ -60,7 +60,10 @@ export async function openProduct(
       progressSql: PROGRESS_SQL,
       messagesSql: MESSAGES_SQL,
     },
-    processes: [...target.nodes.map(({ id, pid }) => ({ name: id, pid })), ...target.servers],
+    // services that were started anew have other ids
+    get processes() {
+      return [...target.nodes.map(({ id, pid }) => ({ name: id, pid })), ...target.servers];
+    },
     historyUrls: target.gateways,
     stop: () => Promise.resolve(),
   };

@@ -26,6 +26,8 @@ export interface Target {
   /** base addresses of the gateways that the load goes to */
   gateways: string[];
   nodes: TargetNode[];
+  /** Starts its services anew, and stops them; null: they belong to somebody else and run all the time. */
+  services: { startAnew(): Promise<void>; stop(): Promise<void> } | null;
   /** Kafka, Redis and PostgreSQL, as far as they are the stack's own */
   servers: WatchedProcess[];
   /** what it is, for the report */
@@ -54,6 +56,10 @@ export async function openTarget(
   const target = options.ownStack
     ? await ownStack(!options.subjects.includes('product'), log, abort)
     : runningStack();
+  if (options.subjects.length > 1 && !target.services) {
+    target.description +=
+      ', the product idles beside the bare pipeline (its CPU is in "other programs"; not so with --own-stack)';
+  }
   if (options.gateways) target.gateways = options.gateways;
   return target;
 }
@@ -73,6 +79,7 @@ function runningStack(): Target {
     jwtSecret,
     gateways,
     nodes,
+    services: null,
     servers: Object.entries(servers).map(([name, pid]) => ({ name, pid })),
     description: `running stack (since ${file.startedAt})${limitsText(nodes)}`,
     stop: () => Promise.resolve(),
@@ -134,17 +141,31 @@ async function ownStack(
     databaseUrl,
     jwtSecret,
     gateways: gatewayUrls,
-    nodes: Object.values(stack.nodes).map(({ id, service, url, pid }) => ({
-      id,
-      service,
-      url,
-      pid,
-    })),
+    nodes: Object.values(stack.nodes),
+    services: servicesOf(stack),
     servers: [kafka, redis, postgres].map(({ name, pid }) => ({ name, pid })),
     description: 'own stack, rate limits off',
     stop: async () => {
       await stack.stop();
       remove();
+    },
+  };
+}
+
+/** The services of a stack of our own. What gateways still hold has to find the others when they stop. */
+function servicesOf(stack: Stack): NonNullable<Target['services']> {
+  const nodes = Object.values(stack.nodes);
+  const gateways = nodes.filter(({ service }) => service === 'gateway');
+  const others = nodes.filter(({ service }) => service !== 'gateway');
+  const stop = async (): Promise<void> => {
+    await Promise.all(gateways.map((node) => node.stop()));
+    await Promise.all(others.map((node) => node.stop()));
+  };
+  return {
+    stop,
+    startAnew: async () => {
+      await stop();
+      await Promise.all(nodes.map((node) => node.restart()));
     },
   };
 }

@@ -137,7 +137,7 @@ export class Child {
 }
 
 /** Before the process has children of its own: they inherit it. */
-function giveWay(pid: number, niceness: number | undefined): void {
+export function giveWay(pid: number, niceness: number | undefined): void {
   if (niceness === undefined) return;
   try {
     setPriority(pid, niceness);

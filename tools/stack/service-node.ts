@@ -5,6 +5,7 @@ import { ManagedProcess, type UnexpectedExit } from './managed-process';
 import { StackError } from './paths';
 import { answersOk } from './probes';
 import type { ProcessHandle } from './server-handle';
+import { serviceFlags } from './service-flags';
 import type { PlannedNode, ServiceName } from './service-plan';
 
 /** A running instance of a service. */
@@ -41,19 +42,6 @@ const READY_TIMEOUT_MS = 60_000;
 export function entryFile(distDir: string, service: ServiceName): string {
   return join(distDir, 'services', `${service}.js`);
 }
-
-/**
- * Of the young generation, MiB. Small where messages are delivered: collecting it stops the process
- * for a millisecond or two, and the buffers that wait for it do not add up to a collection of
- * everything. Large in storage, whose answers are a quarter of a megabyte and would be promoted
- * (decision 0018). Dockerfile and docker-compose.yml have the same.
- */
-const SEMI_SPACE_MIB: Record<ServiceName, number> = {
-  gateway: 8,
-  session: 8,
-  presence: 8,
-  storage: 32,
-};
 
 /** Variables of our own environment that a service must not inherit: the stack decides them. */
 const DECIDED_HERE = [
@@ -104,7 +92,7 @@ export class ServiceNode extends ManagedProcess implements NodeHandle {
       onUnexpectedExit,
       spec: () => ({
         command: process.execPath,
-        args: [`--max-semi-space-size=${SEMI_SPACE_MIB[plan.service]}`, entry],
+        args: [...serviceFlags(plan.service), entry],
         env: childEnvironment(env),
         stopSignal: 'SIGTERM',
         cwd: dir,

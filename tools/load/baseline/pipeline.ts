@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { giveWay } from '../../stack/child';
 import type { LoadOptions } from '../args';
 import type { ConversationPlan, DevicePlan } from '../generator/protocol';
 import { type Pipeline, spreadPairs } from '../pipeline';
+import { type BareKind, startedAs } from './started-as';
 import type { Target } from '../target';
 import {
   type ProcessReady,
@@ -134,12 +136,14 @@ async function prepare(topology: Topology): Promise<void> {
 
 async function launch(
   running: Running,
-  kind: 'gateway' | 'router' | 'inserter',
+  kind: BareKind,
   name: string,
   gateway: number,
 ): Promise<ProcessReady> {
+  const { execArgv, niceness } = startedAs(kind);
   // a session of its own, as the stack's processes have: Linux shares the CPU among sessions first
-  const child = fork(join(__dirname, `${kind}-process.js`), [], { detached: true });
+  const child = fork(join(__dirname, `${kind}-process.js`), [], { execArgv, detached: true });
+  if (child.pid !== undefined) giveWay(child.pid, niceness);
   running.children.push({ name, child });
   const start: ProcessStart = { topology: running.topology, gateway };
   child.send(start);

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { letHeapGrow } from '@tidings/common/runtime/heap-growth';
 import { Kafka, logLevel } from 'kafkajs';
 
 /** Where the bare pipeline lives: names of its own on the same servers. */
@@ -70,6 +71,8 @@ export function runProcess(start: (given: ProcessStart) => Promise<Started>): vo
     process.stderr.write(`${String(error)}\n`);
     process.exit(1);
   };
+  // as the services do
+  letHeapGrow();
   process.once('message', (given: ProcessStart) => {
     start(given).then(({ ready, stop }) => {
       process.once('SIGTERM', () => void stop().then(() => process.exit(0), failed));

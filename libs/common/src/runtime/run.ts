@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { letHeapGrow } from './heap-growth';
 import { Lifecycle, type Step } from './lifecycle';
 import type { Logger } from './logger';
 import type { Readiness } from './health';
@@ -6,12 +6,6 @@ import type { StartTimeline } from './start-timeline';
 
 /** How long a whole stop may take before the process ends anyway, in milliseconds. */
 const STOP_LIMIT_MS = 20_000;
-
-/**
- * The heap may double before V8 marks all of it, percent. V8's own choice for a small heap leaves a
- * few megabytes, which the buffers of sockets fill within a second (decision 0019).
- */
-const HEAP_GROWTH_PERCENT = 100;
 
 /**
  * Runs a service: starts its steps in order, reports ready, and stops them in reverse on SIGTERM,
@@ -25,7 +19,7 @@ export async function runService(options: {
   timeline?: Pick<StartTimeline, 'done'>;
 }): Promise<{ fatal: (reason: string, error?: unknown) => void }> {
   const { logger, readiness } = options;
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  letHeapGrow();
   const lifecycle = new Lifecycle(logger, options.timeline);
   let ending = false;
   const end = (code: number, reason: string): void => {
