@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stack, StackOptions } from '../../tools/stack/stack';
-import { startTestStack } from '../support/test-stack';
+import { DURABLE, startTestStack } from '../support/test-stack';
 import { FaultHistory } from './fault-history';
 import { holdsTogether } from './holds-together';
 import { Workload } from './workload';
@@ -42,7 +42,7 @@ export function faultRun(name: string, options: Partial<StackOptions>): FaultRun
 
 /** Keeps the figures of a run as one line, and shows them. */
 export function reportFault<R extends object>(fault: string, figures: R): R {
-  const line = JSON.stringify({ fault, at: new Date().toISOString(), ...figures });
+  const line = JSON.stringify({ fault, at: new Date().toISOString(), fsync: DURABLE, ...figures });
   appendFileSync(join(RESULTS, 'report.jsonl'), `${line}\n`);
   console.log(line);
   return figures;

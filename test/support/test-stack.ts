@@ -15,6 +15,9 @@ export const LIMITS_OFF = {
   ADDRESS_CONNECTIONS: '0',
 };
 
+/** `POSTGRES_FSYNC=on`: commits reach the disk, as they do outside of tests. */
+export const DURABLE = process.env['POSTGRES_FSYNC'] === 'on';
+
 /** A whole stack in a temporary directory on free ports, and its end. */
 export async function startTestStack(options: Partial<StackOptions> = {}): Promise<{
   stack: Stack;
@@ -23,6 +26,7 @@ export async function startTestStack(options: Partial<StackOptions> = {}): Promi
   const dir = mkdtempSync(join(tmpdir(), 'tidings-test-'));
   const stack = await startStack({
     distDir: TEST_DIST,
+    durable: DURABLE || undefined,
     ...options,
     dir,
     ports: 'free',

@@ -146,7 +146,7 @@ export class RunningStack implements Stack {
   /** Whether new servers of a test begin with tables and topics, as they are without any setting. */
   private beginsWithModel(): boolean {
     const { dir, env = {}, nodeEnv = {}, servers, useEnvironment } = this.options;
-    if (!this.forTests || servers || useEnvironment || !isFresh(dir)) return false;
+    if (!this.forTests || this.durable || servers || useEnvironment || !isFresh(dir)) return false;
     const settings = [env, ...Object.values(nodeEnv)].flatMap((one) => Object.keys(one));
     return dataModel('prepared') !== undefined && !settings.some((one) => one.startsWith('KAFKA_'));
   }
@@ -190,7 +190,7 @@ export class RunningStack implements Stack {
       model,
       ports: ports === 'default' ? await this.serverPorts() : {},
       smallHeap: forTests,
-      durable: !forTests,
+      durable: this.durable,
       kafkaAdvertisedPort,
       kafkaProperties,
       abort,
@@ -201,6 +201,10 @@ export class RunningStack implements Stack {
 
   private get forTests(): boolean {
     return this.options.forTests ?? this.options.ports === 'free';
+  }
+
+  private get durable(): boolean {
+    return this.options.durable ?? !this.forTests;
   }
 
   private async serverPorts(): Promise<ServerPorts> {

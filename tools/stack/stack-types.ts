@@ -24,8 +24,10 @@ export interface StackOptions {
   restart?: boolean;
   /** told when a process was started again */
   onRestarted?: () => void;
-  /** Small Kafka heap and no fsync (default: true with free ports). */
+  /** Small Kafka heap, and no fsync unless `durable` says otherwise (default: true with free ports). */
   forTests?: boolean;
+  /** fsync of PostgreSQL (default: not for tests) */
+  durable?: boolean;
   /** Tables and topics are made, no service is started (default false). */
   onlyPrepare?: boolean;
   /** Port that Kafka tells its clients, when a proxy stands in front. */
