@@ -1,15 +1,40 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readFigures } from '../figures/figure-file';
+import { FIGURES } from '../figures/list';
+import { changedSince, withFigures } from '../figures/page';
+import { hashesOf } from '../figures/sources';
 import { limitsPage } from '../limits/page';
 import { projectRoot } from '../stack/paths';
 import { envExample, settingsPage } from './pages';
 
-/** `npm run docs`: writes the pages that are made from code: settings and limits. */
-for (const [file, text] of [
-  ['docs/SETTINGS.md', settingsPage()],
-  ['.env.example', envExample()],
-  ['docs/LIMITS.md', limitsPage()],
-] as const) {
+/** `npm run docs`: writes what is made from code (settings, limits) and from what was measured (tables of figures). */
+async function main(): Promise<void> {
+  write('docs/SETTINGS.md', settingsPage());
+  write('.env.example', envExample());
+  write('docs/LIMITS.md', limitsPage());
+  const files = readFigures(join(projectRoot(), 'docs', 'figures'));
+  const hashes = await hashesOf(projectRoot(), [
+    ...new Set(FIGURES.flatMap(({ sources }) => sources)),
+  ]);
+  const page = readFileSync(join(projectRoot(), 'docs/PERFORMANCE.md'), 'utf8');
+  write('docs/PERFORMANCE.md', withFigures(page, files, hashes));
+  for (const file of files) {
+    const changed = changedSince(file, hashes);
+    if (changed.length > 0) {
+      process.stdout.write(
+        `${file.name} (${file.hour} hour) is older than ${changed.join(', ')}\n`,
+      );
+    }
+  }
+}
+
+function write(file: string, text: string): void {
   writeFileSync(join(projectRoot(), file), text);
   process.stdout.write(`${file} is written.\n`);
 }
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});

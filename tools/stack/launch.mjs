@@ -20,6 +20,7 @@ const PROGRAMS = {
   chat: { file: 'dist/clients/cli/src/main.js' },
   demo: { file: 'dist/tools/demo/main.js' },
   load: { file: 'dist/tools/load/main.js' },
+  figures: { file: 'dist/tools/figures/main.js', java: true },
   docs: { file: 'dist/tools/settings/main.js' },
 };
 

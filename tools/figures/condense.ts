@@ -1,0 +1,116 @@
+import type { IdleReport } from '../load/idle';
+import type { RunReport } from '../load/measure';
+import type { SyncReport } from '../load/syncs';
+import type { FigureRun, Latency } from './figure-file';
+
+const MIB = 2 ** 20;
+
+/** What `npm run load -- --json` writes, as far as it is kept. */
+export type LoadJson = { runs: (RunReport | SyncReport)[] } | { idle: IdleReport };
+
+/** A run in which something went wrong: its figures are worth nothing. */
+export class FailedRunError extends Error {
+  override readonly name = 'FailedRunError';
+}
+
+/**
+ * The runs of a report, without what a table has no use for.
+ * @throws FailedRunError when something was lost, doubled, out of order, or wrong.
+ */
+export function condense(report: LoadJson): FigureRun[] {
+  if ('idle' in report) return [idleRun(report.idle)];
+  return report.runs.map((run) => ('subject' in run ? messageRun(run) : syncRun(run)));
+}
+
+function messageRun(run: RunReport): FigureRun {
+  const { result, subject, seed, connect } = run;
+  const { ledger, receipts } = result;
+  const latencyMs: Record<string, Latency> = { ...result.latency };
+  if (receipts) latencyMs['read → shown'] = receipts.seen;
+  return {
+    ...outcomeOf(run),
+    variant: receipts ? 'everybody reads' : subject,
+    seed,
+    latencyMs,
+    counts: {
+      sockets: connect.open,
+      scheduled: result.scheduled,
+      acknowledged: ledger.acknowledged,
+      'deliveries per second': Math.round(run.deliveriesPerSecond),
+      'undelivered at the end': result.undeliveredAtEnd,
+      'unstored at the end': run.unstoredAtEnd,
+      'sent again': result.resent,
+      held: result.held,
+      'repaired by history': ledger.repaired,
+    },
+    cpuUs: known(run.cpuUsPerMessage),
+    memoryMiB: inMib(run.memoryBytes),
+    bytesPerConnection: {},
+    stepsMs: {},
+    generator: { share: run.generatorShare, lagP99Ms: result.scheduleLag.p99 },
+    foreignCores: run.foreignCores,
+  };
+}
+
+function syncRun(run: SyncReport): FigureRun {
+  const { result, name, seed, rowsRead, presence } = run;
+  const measured = Object.entries(result.latency).filter(([, { count }]) => count > 0);
+  const counts: Record<string, number> = {
+    scheduled: result.scheduled,
+    'answered right': result.right,
+  };
+  if (rowsRead !== null) counts['rows of messages read'] = rowsRead;
+  if (presence !== null) counts['presence events'] = presence.events;
+  return {
+    ...outcomeOf(run),
+    variant: name,
+    seed,
+    latencyMs: Object.fromEntries(measured),
+    counts,
+    cpuUs: known(run.cpuUsPerSync),
+    memoryMiB: {},
+    bytesPerConnection: {},
+    stepsMs: {},
+    generator: { share: run.generatorShare, lagP99Ms: result.scheduleLag.p99 },
+    foreignCores: run.foreignCores,
+  };
+}
+
+function idleRun({ figures, connectMs }: IdleReport): FigureRun {
+  const byGateway = (of: (figure: IdleReport['figures'][number]) => number) =>
+    Object.fromEntries(figures.map((figure) => [figure.gateway, of(figure)]));
+  return {
+    variant: 'product',
+    outcome: 'PASSED',
+    reasons: [],
+    latencyMs: {},
+    counts: {
+      ...byGateway(({ connections }) => connections[1]),
+      'ms to connect': Math.round(connectMs[0] + connectMs[1]),
+    },
+    cpuUs: {},
+    memoryMiB: byGateway(({ residentBytes }) => residentBytes[1] / MIB),
+    bytesPerConnection: byGateway(({ bytesPerConnection }) => Math.round(bytesPerConnection)),
+    stepsMs: {},
+  };
+}
+
+function outcomeOf({
+  verdict,
+}: Pick<RunReport, 'verdict'>): Pick<FigureRun, 'outcome' | 'reasons'> {
+  const { outcome, reasons } = verdict;
+  if (outcome === 'FAILED') throw new FailedRunError(reasons.join('; '));
+  return { outcome, reasons };
+}
+
+/** Without those of processes that have ended meanwhile. */
+function known(values: Record<string, number | null>): Record<string, number> {
+  const pairs = Object.entries(values).filter((pair): pair is [string, number] => {
+    return pair[1] !== null && !Number.isNaN(pair[1]);
+  });
+  return Object.fromEntries(pairs);
+}
+
+function inMib(bytes: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(bytes).map(([name, value]) => [name, value / MIB]));
+}
