@@ -10,6 +10,7 @@ import { runProgram } from '../../tools/stack/run-program';
 import type { Stack } from '../../tools/stack/stack';
 import { removeStackFile, writeStackFile } from '../../tools/stack/stack-file';
 import { startTestStack } from '../support/test-stack';
+import { stepsIn } from '../../tools/figures/starts';
 import type { RunReport } from '../../tools/load/measure';
 import type { SyncReport } from '../../tools/load/syncs';
 
@@ -102,6 +103,14 @@ describe('load tool', () => {
       await Promise.all([sql.end(), admin.disconnect()]);
     }
   }
+
+  it('every service tells the steps of its start', async () => {
+    for (const { id, url } of Object.values(stack.nodes)) {
+      const steps = stepsIn(await (await fetch(`${url}/metrics`)).text());
+      expect({ id, first: Object.keys(steps)[0] }).toEqual({ id, first: 'program' });
+      expect(steps.ready).toBeGreaterThan(steps.program!);
+    }
+  });
 
   const exact = {
     valid: true,

@@ -18,6 +18,7 @@ async function main(): Promise<void> {
   const running = await runService({
     logger,
     readiness,
+    timeline: parts.timeline,
     steps: [
       parts.connections,
       parts.adminListener,

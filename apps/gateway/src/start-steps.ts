@@ -11,6 +11,7 @@ import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
+import { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { createBackends, type Backends } from './backends';
 import type { Announcer } from './directory/announcer';
 import { composeGateway, type Gateway } from './gateway';
@@ -35,6 +36,8 @@ class AdminModule {}
 
 /** The parts of a gateway process, each with how it starts and stops; `main.ts` has the order. */
 export class StartSteps {
+  /** when each of them was done */
+  readonly timeline: StartTimeline;
   private readonly registry: Metrics;
   private readonly metrics: GatewayMetrics;
   private readonly counts: SendCounts;
@@ -58,6 +61,8 @@ export class StartSteps {
     private readonly fatal: (reason: string) => void,
   ) {
     this.registry = new Metrics({ service: 'gateway', node: env.NODE_ID });
+    this.timeline = new StartTimeline(this.registry, logger, ['ready']);
+    this.timeline.done('program');
     this.metrics = new GatewayMetrics(this.registry);
     this.counts = new SendCounts(this.registry);
     this.defects = new Defects(logger, this.registry);

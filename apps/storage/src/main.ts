@@ -4,6 +4,7 @@ import { Readiness } from '@tidings/common/runtime/health';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { runService } from '@tidings/common/runtime/run';
+import { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { prepare } from './prepare';
 import { conversationsPlan, seedConversations } from './seed/seed-conversations';
 import { seed } from './seed/seed-users';
@@ -20,6 +21,8 @@ function serve(): void {
   const env = loadEnvOrExit(storageEnv);
   const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   const metrics = new Metrics({ service: 'storage', node: env.NODE_ID });
+  const timeline = new StartTimeline(metrics, logger, ['ready']);
+  timeline.done('program');
   const readiness = new Readiness();
   const storage = new Storage({
     env,
@@ -28,7 +31,7 @@ function serve(): void {
     readiness,
     onFatal: (error) => void running.then(({ fatal }) => fatal(error.message, error)),
   });
-  const running = runService({ logger, readiness, steps: storage.steps() });
+  const running = runService({ logger, readiness, steps: storage.steps(), timeline });
 }
 
 async function runTool(): Promise<void> {

@@ -47,6 +47,7 @@ export async function runService(options: {
     return { fatal };
   }
   if (!ending) readiness.set(true);
+  options.timeline?.done('ready');
   logger.info('ready');
   return { fatal };
 }
