@@ -101,10 +101,10 @@ function connect(
 ): Gateway {
   const { env, backends, counts, logger, gatewayId, clock, wallClock } = context;
   const { storage } = backends;
-  const { table, writes, close } = wires;
+  const { table, writes, close, failed } = wires;
   const syncs = new SyncService(storage, logs.barrier);
-  const delayed = new DelayedSyncs({ storage, barrier: logs.barrier, writes, logger, clock });
   const { barrier, writer } = logs;
+  const delayed = new DelayedSyncs({ storage, barrier, writes, logger, failed, clock });
   const { membership } = sends;
   const typing = makeTyping(context, sends);
   const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });

@@ -196,7 +196,8 @@ export class Session {
   /** Joins the group of the messages; the others when these flow. */
   private async consume(): Promise<void> {
     if (!this.log) throw new Error('consuming starts behind the state of the log');
-    const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis));
+    const failed = (error: unknown): void => this.defects.note('record', error);
+    const deliveries = new Deliveries(new Routes(this.redis), new InboxWriter(this.redis), failed);
     const { strategy, router } = this.routing(this.log, deliveries);
     this.strategy = strategy;
     this.receipts = this.receiptPushes(deliveries);

@@ -15,6 +15,7 @@ const PROGRAM = `
     if (source === 'refused')
       process.send({ id, error: { code: 'payload_too_large', detail: 'so large', status: 413 } });
     if (source === 'crash') process.exit(139);
+    if (source.startsWith('says ')) process.send(JSON.parse(source.slice(5).replace('"ID"', id)));
   });
 `;
 
@@ -70,6 +71,25 @@ describe('ImageProcess', () => {
   it('takes a picture that brings the process down for one that cannot be decoded', async () => {
     const pid = await images.measure('pid');
     expect(await codeOf(images.measure('crash'))).toEqual(['unsupported_media', 422]);
+    expect(await images.measure('pid')).not.toBe(pid);
+  });
+
+  it.each([
+    'null',
+    '7',
+    '"x"',
+    '[]',
+    '{"id":"ID"}',
+    '{"id":"ID","ok":null}',
+    '{"id":"ID","ok":"x"}',
+    '{"id":"ID","ok":{"width":1,"height":1}}',
+    '{"id":"ID","error":null}',
+    '{"id":"ID","error":"busy"}',
+    '{"id":"ID","error":{}}',
+  ])('ends a process that answers %s: a picture may have taken it over', async (answer) => {
+    const pid = await images.measure('pid');
+    expect(await codeOf(images.measure(`says ${answer}`))).toEqual(['unsupported_media', 422]);
+    await eventually(() => expect(isAlive(pid)).toBe(false));
     expect(await images.measure('pid')).not.toBe(pid);
   });
 

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { isErrorCode, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
+import { isErrorCode, TidingsError } from '@tidings/common/contracts/errors';
+import { z } from 'zod';
 import type { ImageType } from '../domain/media-type';
 import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
 
@@ -22,14 +23,22 @@ type Question =
   | { id: number; do: 'clean'; source: string; type: ImageType; target: ImageTarget };
 type Work = Question extends infer Q ? (Q extends Question ? Omit<Q, 'id'> : never) : never;
 
-/** What became of it. */
-interface Reply {
-  id: number;
-  ok?: number | CleanImage;
-  error?: { code: ErrorCode; detail: string; status: number };
-}
+/** What became of it. From a process in which a picture may have taken over: its shape is checked. */
+const reply = z.object({
+  id: z.number(),
+  ok: z.unknown().optional(),
+  error: z.object({ code: z.string(), detail: z.string(), status: z.number().int() }).optional(),
+});
+type Reply = z.infer<typeof reply>;
+
+/** What `ok` is, by the work that was asked for. */
+const OUTCOMES = {
+  measure: z.number().int().nonnegative(),
+  clean: z.object({ width: z.number().int().positive(), height: z.number().int().positive() }),
+} satisfies Record<Question['do'], z.ZodType<number | CleanImage>>;
 
 interface Asked {
+  outcome: z.ZodType<number | CleanImage>;
   resolve: (value: number | CleanImage) => void;
   reject: (error: TidingsError) => void;
   timer: NodeJS.Timeout;
@@ -80,7 +89,7 @@ export class ImageProcess implements ImageWorker {
     this.yields ||= yieldToOthers(child);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), this.patienceMs);
-      this.asked.set(id, { resolve, reject, timer });
+      this.asked.set(id, { outcome: OUTCOMES[work.do], resolve, reject, timer });
       child.send({ id, ...work }, (error) => {
         if (error) this.settle({ id, error: away() });
       });
@@ -102,14 +111,25 @@ export class ImageProcess implements ImageWorker {
     this.child = child;
     this.proven = false;
     this.yields = false;
-    child.on('message', (reply) => {
+    child.on('message', (message) => {
       this.proven = true;
-      this.settle(reply as Reply);
+      if (this.take(message)) return;
+      child.kill('SIGKILL');
+      this.lost(child);
     });
     // An error is followed by an exit, unless the process did not begin.
     child.on('error', () => this.lost(child));
     child.on('exit', () => this.lost(child));
     return child;
+  }
+
+  /** Takes an answer; false: it is none. */
+  private take(message: unknown): boolean {
+    const { data } = reply.safeParse(message);
+    if (!data) return false;
+    const fits = data.error ?? this.asked.get(data.id)?.outcome.safeParse(data.ok).success ?? true;
+    if (fits) this.settle(data);
+    return Boolean(fits);
   }
 
   private settle({ id, ok, error }: Reply): void {
@@ -118,8 +138,8 @@ export class ImageProcess implements ImageWorker {
     this.asked.delete(id);
     clearTimeout(one.timer);
     if (this.asked.size === 0) this.idle = setTimeout(() => this.end(), IDLE_MS).unref();
-    if (ok !== undefined) one.resolve(ok);
-    else one.reject(toError(error ?? away()));
+    if (error) one.reject(toError(error));
+    else one.resolve(ok as number | CleanImage);
   }
 
   /** Whatever it was asked is answered: an image may be what brought it down. */
@@ -152,13 +172,13 @@ export function serveImages(): void {
         ? codec.measure(question.source)
         : codec.clean(question.source, question.type, question.target);
     work.then(
-      (ok) => reply({ id, ok }),
-      (error: unknown) => reply({ id, error: toReply(error) }),
+      (ok) => answer({ id, ok }),
+      (error: unknown) => answer({ id, error: toReply(error) }),
     );
   });
 }
 
-function reply(what: Reply): void {
+function answer(what: { id: number; ok?: number | CleanImage; error?: Reply['error'] }): void {
   process.send?.(what, () => undefined);
 }
 

@@ -10,6 +10,7 @@ afterEach(() => jest.useRealTimers());
 function setUp() {
   const world = { kafka: [5n, 7n] as (bigint | null)[] | 'away', applied: ['5', '6'] };
   const calls = { barriers: 0, states: 0 };
+  const failed = jest.fn();
   const delayed = new DelayedSyncs({
     storage: {
       call: (() => {
@@ -26,9 +27,10 @@ function setUp() {
     }),
     writes: new WriteQueue({ overflow: jest.fn() }),
     logger: createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' }),
+    failed,
     clock: () => performance.now(),
   });
-  return { delayed, world, calls };
+  return { delayed, world, calls, failed };
 }
 
 const after = (ms: number) => jest.advanceTimersByTimeAsync(ms);
@@ -48,6 +50,22 @@ describe('DelayedSyncs', () => {
         { type: 'resync', reason: 'delayed', withinMs: 5_000 },
       ]);
     }
+  });
+
+  it('tells the others when telling one throws', async () => {
+    const { delayed, world, failed } = setUp();
+    const [a, b] = [fakeConnection(), fakeConnection()];
+    const defect = new Error('a defect');
+    a.connection.raw.cork = () => {
+      throw defect;
+    };
+    delayed.add(a.connection);
+    delayed.add(b.connection);
+    world.applied = ['5', '7'];
+    await after(7_000);
+    expect(b.frames).toHaveLength(1);
+    expect(failed.mock.calls).toEqual([[a.connection, defect]]);
+    delayed.stop();
   });
 
   it('waits 5 s after the answer even when storage is there at once', async () => {

@@ -17,6 +17,8 @@ export interface DelayedSyncsParts {
   barrier: ReadBarrier;
   writes: WriteQueue;
   logger: Logger;
+  /** Telling this connection threw: notes it and closes the connection. */
+  failed(connection: Connection, error: unknown): void;
   /** Monotonic milliseconds. */
   clock: () => number;
 }
@@ -82,7 +84,11 @@ export class DelayedSyncs {
       const notYet = answeredAt > startedAt || answeredAt > soonest;
       if (notYet && !connection.ended) continue;
       this.delayed.delete(connection);
-      this.parts.writes.send(connection, frame);
+      try {
+        this.parts.writes.send(connection, frame);
+      } catch (error) {
+        this.parts.failed(connection, error);
+      }
     }
   }
 }

@@ -15,6 +15,8 @@ export interface Parcel {
   connections: string[];
   /** JSON text, the same string for every gateway. */
   frame: string;
+  /** The record of the log that it is for; absent: it is for none. */
+  entry?: LogEntry;
 }
 
 /** What one gateway (of one boot) is handed, in log order. */
@@ -51,7 +53,7 @@ export function fanOut(
   const boxes = new Boxes();
   for (const push of pushes) {
     contained(push.entry, setAside, () => {
-      for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame);
+      for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame, push.entry);
       if (push.receiver !== null && routesOf(push.receiver).length === 0) {
         addPending(boxes, push, push.receiver, routesOf);
       }
@@ -61,7 +63,7 @@ export function fanOut(
     contained(entry, setAside, () => {
       const { deviceId } = entry.event;
       const device = routesOf(authorOf(entry)).filter((route) => route.deviceId === deviceId);
-      if (device.length > 0) boxes.addAll(device, encodeConflict(entry));
+      if (device.length > 0) boxes.addAll(device, encodeConflict(entry), entry);
     });
   }
   return boxes.list();
@@ -149,7 +151,7 @@ const CONNECTION_CHARS = 40;
 function addPending(boxes: Boxes, { entry }: Push, receiver: string, routesOf: RoutesOf): void {
   if (entry.kind !== 'message') return;
   const sender = routesOf(entry.event.senderId);
-  if (sender.length > 0) boxes.addAll(sender, encodePending(entry, [receiver]));
+  if (sender.length > 0) boxes.addAll(sender, encodePending(entry, [receiver]), entry);
 }
 
 function nameOf({ gatewayId, bootId }: { gatewayId: string; bootId: string }): string {
@@ -159,12 +161,12 @@ function nameOf({ gatewayId, bootId }: { gatewayId: string; bootId: string }): s
 class Boxes {
   private readonly boxes = new Map<string, Box>();
 
-  addAll(routes: readonly Address[], frame: string): void {
+  addAll(routes: readonly Address[], frame: string, entry?: LogEntry): void {
     for (const route of routes) {
       const { parcels } = this.box(route);
       const last = parcels[parcels.length - 1];
       if (last?.frame === frame) last.connections.push(route.connectionId);
-      else parcels.push({ connections: [route.connectionId], frame });
+      else parcels.push({ connections: [route.connectionId], frame, entry });
     }
   }
 

@@ -1,5 +1,5 @@
 import { encodeInbox } from '@tidings/common/redis/inbox-codec';
-import type { AppendResult, InboxWriter } from '@tidings/common/redis/inbox';
+import type { AppendResult, InboxEntry, InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { Push } from '../domain/draft';
 import {
@@ -35,6 +35,8 @@ export class Deliveries {
   constructor(
     private readonly routes: Pick<Routes, 'lookup'>,
     private readonly inboxes: Pick<InboxWriter, 'append'>,
+    /** A frame that belongs to no record could not be encoded. */
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   /**
@@ -47,10 +49,10 @@ export class Deliveries {
     setAside: SetEntryAside,
   ): Promise<Delivery> {
     const routesOf = await this.lookup(usersOf(pushes, conflicts));
-    const first = await this.append(fanOut(pushes, conflicts, routesOf, setAside));
+    const first = await this.append(fanOut(pushes, conflicts, routesOf, setAside), setAside);
     if (first.gone.length === 0) return first;
     const unreached = fanOutUnreached(pushes, first.gone, routesOf, setAside);
-    const second = await this.append(unreached);
+    const second = await this.append(unreached, setAside);
     return {
       results: [...first.results, ...second.results],
       pushes: first.pushes + second.pushes,
@@ -60,7 +62,8 @@ export class Deliveries {
   /** Hands letters to the inboxes of their users' gateways. Throws `RedisUnavailable`. */
   async handOut(letters: readonly Letter[]): Promise<Delivery> {
     const users = new Set(letters.flatMap((letter) => letter.userIds));
-    return this.append(fanOutLetters(letters, await this.lookup([...users])));
+    const boxes = fanOutLetters(letters, await this.lookup([...users]));
+    return this.append(boxes, (_entry, error) => this.failed(error));
   }
 
   private async lookup(userIds: readonly string[]): Promise<RoutesOf> {
@@ -69,22 +72,35 @@ export class Deliveries {
     return (userId) => byUser.get(userId) ?? NOBODY;
   }
 
-  private async append(boxes: readonly Box[]): Promise<Delivery & { gone: Box[] }> {
-    const parts = boxes.flatMap((box) => split(box, ENTRY_CHARS));
+  private async append(
+    boxes: readonly Box[],
+    setAside: SetEntryAside,
+  ): Promise<Delivery & { gone: Box[] }> {
+    const parts: Box[] = [];
+    const entries: InboxEntry[] = [];
+    for (const part of boxes.flatMap((box) => split(box, ENTRY_CHARS))) {
+      const payload = this.encode(part, setAside);
+      if (payload === '') continue;
+      parts.push(part);
+      entries.push({ gatewayId: part.gatewayId, bootId: part.bootId, payload });
+    }
     if (parts.length === 0) return { results: [], pushes: 0, gone: [] };
-    const results = await this.inboxes.append(
-      parts.map(({ gatewayId, bootId, parcels }) => ({
-        gatewayId,
-        bootId,
-        payload: encodeInbox(parcels.map((parcel) => ({ kind: 'push', ...parcel }))),
-      })),
-    );
+    const results = await this.inboxes.append(entries);
     const taken = parts.filter((_, i) => results[i] === 'ok');
     return {
       results,
       pushes: devicesIn(taken),
       gone: parts.filter((_, i) => results[i] === 'gone'),
     };
+  }
+
+  /** What cannot be encoded costs its record; its receivers see a gap and sync. */
+  private encode({ parcels }: Box, setAside: SetEntryAside): string {
+    const items = parcels.map((parcel) => ({ kind: 'push' as const, ...parcel }));
+    return encodeInbox(items, ({ entry }, error) => {
+      if (entry) setAside(entry, error);
+      else this.failed(error);
+    });
   }
 }
 

@@ -85,7 +85,7 @@ function setup() {
     { epoch: EPOCH, bases: [1_000n] },
     {
       conversations: new ConversationSource(storage, copies, hooks),
-      deliveries: new Deliveries({ lookup }, inboxes),
+      deliveries: new Deliveries({ lookup }, inboxes, never),
       deadLetters: { put: async (_record, reason) => void letters.push(reason) },
       windows: { of: async () => 0n },
       keeper: { fill: async () => 0, note: () => undefined },
@@ -107,6 +107,10 @@ function setup() {
       .map((line) => JSON.parse(line) as { position: string; previous: string | null })
       .map(({ position, previous }) => [position, previous]);
   return { router, inboxes, letters, defects, routed, assign, handed };
+}
+
+function never(error: unknown): never {
+  throw error;
 }
 
 const created = record(changeAt(0, { users: [1, 2] }));
@@ -138,6 +142,23 @@ describe('Router', () => {
     ]);
     expect(letters).toEqual(['routing it threw: TypeError: a defect']);
     expect(defects).toEqual([1n]);
+  });
+
+  it('sets a record aside whose frame cannot be encoded, and hands on the others', async () => {
+    const { router, letters, defects, assign, handed } = setup();
+    await assign();
+    await router.handle(batch(created));
+    const stringify = jest.spyOn(JSON, 'stringify');
+    // every later frame of this test is a whole one again
+    stringify.mockReturnValueOnce('{\n}');
+    try {
+      expect(await router.handle(batch(first, second))).toEqual({ done: true });
+    } finally {
+      stringify.mockRestore();
+    }
+    expect(defects).toEqual([1n]);
+    expect(letters).toEqual(['routing it threw: TypeError: a frame holds a raw newline']);
+    expect(handed().at(-1)).toEqual(['1002', '1001']);
   });
 
   it('routes in order and hands on one entry per gateway', async () => {

@@ -34,10 +34,10 @@ export class WindowKeeper {
     const states = [...this.changed].filter(({ copied, next }) => copied < next);
     this.changed.clear();
     if (states.length === 0) return;
-    const segments = states.map(({ base, copied: from, next, recentIds }) => {
-      return { from, next, run: recentIds.run(base + from, base + next) };
-    });
     try {
+      const segments = states.map(({ base, copied: from, next, recentIds }) => {
+        return { from, next, run: recentIds.run(base + from, base + next) };
+      });
       const bytes = segments.map(encodeSegment);
       await this.copies.add(this.epoch, new Map(states.map((s, i) => [s.partition, bytes[i]!])));
       states.forEach((state, i) => (state.copied = segments[i]!.next));

@@ -22,10 +22,24 @@ export interface InboxVisitor {
  */
 const NEWLINE = 0x0a;
 
-/** The payload of one inbox entry. Throws `InvalidRedisId`, or `TypeError` for a frame with a newline. */
-export function encodeInbox(items: readonly InboxItem[]): string {
+/**
+ * The payload of one inbox entry; empty when there is nothing in it. `setAside` is told of an item that
+ * cannot be encoded, which is left out. Without it throws `InvalidRedisId`, or `TypeError` for a frame
+ * with a newline.
+ */
+export function encodeInbox<T extends InboxItem>(
+  items: readonly T[],
+  setAside?: (item: T, error: unknown) => void,
+): string {
   let payload = '';
-  for (const item of items) payload += encodeItem(item);
+  for (const item of items) {
+    try {
+      payload += encodeItem(item);
+    } catch (error) {
+      if (!setAside) throw error;
+      setAside(item, error);
+    }
+  }
   return payload;
 }
 

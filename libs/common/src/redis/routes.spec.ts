@@ -25,7 +25,10 @@ describe('stored form of a route', () => {
     },
   );
 
-  it.each(['', 'a', 'a|b', 'a|b|c'])('reads %j as no route', (text) => {
-    expect(decodeRoute(route.userId, route.deviceId, text)).toBeNull();
-  });
+  it.each(['', 'a', 'a|b', 'a|b|c', 'a b|b|c|1', 'a|b\nc|c|1', 'a|b|c,d|1', 'a|b|c|x'])(
+    'reads %j as no route',
+    (text) => {
+      expect(decodeRoute(route.userId, route.deviceId, text)).toBeNull();
+    },
+  );
 });

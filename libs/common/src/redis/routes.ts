@@ -134,20 +134,23 @@ export function encodeRoute(route: Route): string {
   return `${id(gatewayId)}|${id(bootId)}|${id(connectionId)}|${generation(route.generation)}`;
 }
 
+/** Ids of {@link id} and a generation, as `encodeRoute` joins them. */
+const ROUTE =
+  /^([A-Za-z0-9._-]{1,128})\|([A-Za-z0-9._-]{1,128})\|([A-Za-z0-9._-]{1,128})\|([0-9]{1,16})$/;
+type RouteParts = [
+  text: string,
+  gateway: string,
+  boot: string,
+  connection: string,
+  generation: string,
+];
+
 /** Reads the stored form; null when it has another shape. */
 export function decodeRoute(userId: string, deviceId: string, text: string): Route | null {
-  const first = text.indexOf('|');
-  const second = text.indexOf('|', first + 1);
-  const third = text.indexOf('|', second + 1);
-  if (first < 0 || second < 0 || third < 0) return null;
-  return {
-    userId,
-    deviceId,
-    gatewayId: text.slice(0, first),
-    bootId: text.slice(first + 1, second),
-    connectionId: text.slice(second + 1, third),
-    generation: text.slice(third + 1),
-  };
+  const parts = ROUTE.exec(text);
+  if (!parts) return null;
+  const [, gatewayId, bootId, connectionId, generation] = parts as unknown as RouteParts;
+  return { userId, deviceId, gatewayId, bootId, connectionId, generation };
 }
 
 function decodeRoutes(userId: string, pairs: readonly string[]): Route[] {
