@@ -81,22 +81,23 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
   const holding = new HoldingWriter({ writer, store, drainer, logger, clock, wallClock });
   await writer.start();
   holding.start();
-  ends.push(async () => {
-    await holding.stop({ flushMs: 0 });
-    await store.close();
-  });
+  let ended: Promise<void> | null = null;
+  const end = () => (ended ??= holding.stop({ flushMs: 0 }).then(() => store.close()));
+  ends.push(end);
   const results = new Map<number, SendResult>();
-  const send = (n: number) =>
-    holding.append(recordOf(n), (result) => results.set(n, result)) || results.set(n, BUSY);
-  return { store, holding, found, drained, results, send };
+  const send = (n: number, expiresAt?: string) =>
+    holding.append(recordOf(n, expiresAt), (result) => results.set(n, result)) ||
+    results.set(n, BUSY);
+  return { store, holding, found, drained, results, send, end };
 }
 
 const BUSY: SendResult = { ok: false, reason: 'stopped' };
 
 const idOf = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;
 
-function recordOf(n: number) {
+function recordOf(n: number, expiresAt?: string) {
   return messageRecord({
+    expiresAt,
     conversationId: `conversation-${n % 16}`,
     messageId: idOf(n),
     senderId: USER,
@@ -168,6 +169,29 @@ it('a process that is killed while it holds leaves all of it to the next one', a
   await eventually(() => expect(next.store.entries + node.store.entries).toBe(0), 30_000);
   const all = Array.from({ length: 300 }, (_, i) => idOf(i));
   expect(await firstsInOrder('spool-kill')).toEqual(all);
+}, 120_000);
+
+it('keeps the order of sending when another gateway gave the same messages other ends', async () => {
+  const [topic, elsewhere] = ['spool-ends', join(root, 'elsewhere')];
+  const [one, other] = [
+    await startNode(topic, join(root, 'ends')),
+    await startNode(topic, elsewhere),
+  ];
+  await servers.kafka.stop();
+  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+  // the life of the older one is over here, and not there
+  one.send(0, new Date(Date.now() - 1).toISOString());
+  other.send(0, inAnHour);
+  for (const node of [one, other]) {
+    node.send(16, inAnHour);
+    await eventually(() => expect(node.store.entries).toBe(2), 20_000);
+  }
+  await other.end();
+  await servers.kafka.restart();
+  await eventually(() => expect(one.store.entries).toBe(0), 30_000);
+  const back = await startNode(topic, elsewhere);
+  await eventually(() => expect(back.store.entries).toBe(0), 30_000);
+  expect(await firstsInOrder(topic)).toEqual([0, 16].map(idOf));
 }, 120_000);
 
 it('loses and reorders nothing when the broker hangs, and may have taken what was out', async () => {

@@ -261,6 +261,16 @@ describe('MessageLog', () => {
       expect(asked).toHaveLength(2);
     });
 
+    it.each([
+      { first: '1009', said: 'content_expired', when: 'nothing else of it is in the log before' },
+      { first: '1008', said: 'sent 1008 3', when: 'another gateway has sent it before' },
+    ])('says $said of an append that has its place only, when $when', async ({ first, said }) => {
+      const { log, outcomes } = held(firstAppend({ position: first, contentHash: null }));
+      log.drained([{ message, offset: 9n, placeOnly: true }]);
+      await settle();
+      expect(outcomes.slice(2)).toEqual([said, said]);
+    });
+
     it('asks nobody when no sender is here', async () => {
       const { log, asked } = setUp();
       log.drained([{ message, offset: 9n }]);

@@ -1,9 +1,11 @@
 import { isSentContent, type Content, type SentContent } from '@tidings/common/contracts/content';
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { mayBeSameHash } from '@tidings/common/contracts/events';
 import type { Extras } from '@tidings/common/contracts/extras';
 import type { FirstAppend } from '@tidings/common/contracts/internal';
 import { RecentIds, type RecentId } from '../domain/recent-ids';
 import { isoTime } from '../socket/iso-time';
+import type { DrainedMessage } from '../spool/drainer';
 import type { HeldMessage, HeldMessages } from '../spool/held-messages';
 import type { HoldingWriter } from '../spool/holding-writer';
 import type { SendResult } from '../spool/spool-lane';
@@ -77,7 +79,10 @@ const REFUSALS = {
 interface Drained {
   message: SpooledMessage;
   entry: RecentId<SendReply>;
-  offset: bigint;
+  /** Offset of its append. */
+  after: bigint;
+  /** Where its place lies, when the append had nothing else of it; else null. */
+  placeOnly: string | null;
 }
 
 /**
@@ -97,7 +102,8 @@ export class MessageLog {
     const { conversationId, messageId } = message;
     const entry = this.recent.get(conversationId, messageId);
     if (entry) {
-      if (entry.senderId !== message.senderId || entry.contentHash !== message.contentHash) {
+      const same = mayBeSameHash(entry.contentHash, message.contentHash);
+      if (entry.senderId !== message.senderId || !same) {
         reply.refused(new TidingsError('message_id_conflict'));
       } else {
         entry.waiters ??= [];
@@ -149,16 +155,17 @@ export class MessageLog {
   }
 
   /** Messages of one partition's spool are in the log now, in this order: their senders hear of it. */
-  drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void {
+  drained(appended: readonly DrainedMessage[]): void {
     const drained: Drained[] = [];
-    for (const { message, offset } of appended) {
+    for (const { message, offset, placeOnly = false } of appended) {
       const { conversationId, messageId, senderId, contentHash, sentAtMs, expiresAtMs } = message;
-      const waiters = this.parts.held.take(conversationId, messageId)?.waiters;
-      if (!waiters) continue;
+      const held = this.parts.held.take(conversationId, messageId);
+      if (!held?.waiters) continue;
       const id = { senderId, contentHash, sentAtMs, expiresAtMs };
       const entry = this.recent.add(conversationId, messageId, id);
-      entry.waiters = waiters;
-      drained.push({ message, entry, offset });
+      entry.waiters = held.waiters;
+      const position = this.parts.positions.position(held.partition, offset);
+      drained.push({ message, entry, after: offset, placeOnly: placeOnly ? position : null });
     }
     this.confirmDrained(drained).catch(this.parts.failed);
   }
@@ -192,7 +199,8 @@ export class MessageLog {
       this.settle(message, entry, reply, position);
     } else {
       reply.logged();
-      this.confirm(message, entry, reply, { after: result.offset, confirmMs }).catch(
+      const { offset } = result;
+      this.confirm(message, entry, reply, { after: offset, placeOnly: null, confirmMs }).catch(
         this.parts.failed,
       );
     }
@@ -215,17 +223,18 @@ export class MessageLog {
   private async confirmDrained(drained: Drained[]): Promise<void> {
     const last = drained.pop();
     if (!last) return;
-    const confirm = ({ message, entry, offset }: Drained): Promise<void> =>
-      this.confirm(message, entry, null, { after: offset, confirmMs: DRAINED_CONFIRM_MS });
+    const confirm = ({ message, entry, after, placeOnly }: Drained): Promise<void> =>
+      this.confirm(message, entry, null, { after, placeOnly, confirmMs: DRAINED_CONFIRM_MS });
     await confirm(last);
     await Promise.all(drained.map(confirm));
   }
 
+  /** `placeOnly`: no life is left in this append. When another one was first, that one counts. */
   private async confirm(
     message: Pick<AdmittedMessage, 'conversationId' | 'messageId' | 'senderId' | 'contentHash'>,
     entry: RecentId<SendReply>,
     reply: SendReply | null,
-    { after, confirmMs }: { after: bigint; confirmMs: number },
+    { after, placeOnly, confirmMs }: Pick<Drained, 'after' | 'placeOnly'> & { confirmMs: number },
   ): Promise<void> {
     const { conversationId, messageId } = message;
     let first: FirstAppend | null = null;
@@ -236,6 +245,10 @@ export class MessageLog {
     }
     if (first !== null && isSameMessage(first, message)) {
       entry.sentAtMs = Date.parse(first.sentAt);
+      if (first.position === placeOnly) {
+        const expired = new TidingsError('content_expired');
+        this.tellAll(entry, reply, (one) => one.refused(expired));
+      }
       this.settle(message, entry, reply, first.position);
       return;
     }
@@ -275,5 +288,5 @@ export function isSameMessage(
   message: Pick<AdmittedMessage, 'senderId' | 'contentHash'>,
 ): boolean {
   if (first.senderId !== message.senderId) return false;
-  return first.contentHash === null || first.contentHash === message.contentHash;
+  return first.contentHash === null || mayBeSameHash(first.contentHash, message.contentHash);
 }

@@ -5,10 +5,12 @@ import type { FirstAppends } from '../send/first-appends';
 import type { Membership } from '../send/membership';
 import type { SpooledMessage } from './spooled-message';
 
-/** What is to be done with a held message: append it, or it is known, or its sender may not send it. */
-export type Verdict = { append: true } | { known: FirstAppend } | { refused: TidingsError };
-
-const APPEND: Verdict = { append: true };
+/**
+ * What is to be done with a held message: append it (`placeOnly`: its life is over, and nothing else of
+ * it), or it is known, or its sender may not send it.
+ */
+export type Verdict =
+  { append: true; placeOnly?: boolean } | { known: FirstAppend } | { refused: TidingsError };
 
 export interface DrainJudgeParts {
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
@@ -44,11 +46,10 @@ export class DrainJudge {
     // what is in the log counts, whatever happened since
     const known = await this.parts.firsts.lookUp(conversationId, messageId);
     if (known) return { known };
-    if (expiresAtMs !== null && expiresAtMs <= this.parts.wallClock()) {
-      return { refused: new TidingsError('content_expired') };
-    }
     const refused = await right;
-    return refused ? { refused } : APPEND;
+    if (refused) return { refused };
+    const placeOnly = expiresAtMs !== null && expiresAtMs <= this.parts.wallClock();
+    return { append: true, placeOnly };
   }
 
   private async refusal(conversationId: string, senderId: string): Promise<TidingsError | null> {

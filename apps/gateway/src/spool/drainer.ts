@@ -5,13 +5,20 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import type { Appended } from './drain-attempt';
 import type { DrainJudge, Verdict } from './drain-judge';
 import type { StoredEntry } from './partition-spool';
-import { isBlank } from './spool-format';
-import { spooledMessage, type SpooledMessage } from './spooled-message';
+import { placeOnly, spooledMessage, type SpooledMessage } from './spooled-message';
+
+/** A message of the spool that is in the log. */
+export interface DrainedMessage {
+  message: SpooledMessage;
+  offset: bigint;
+  /** Its life was over: this append has nothing else of it. */
+  placeOnly?: boolean;
+}
 
 /** Tells the senders what became of messages that have left the spool. */
 export interface DrainAnswers {
   /** They are in the log, in this order. */
-  drained(appended: readonly { message: SpooledMessage; offset: bigint }[]): void;
+  drained(appended: readonly DrainedMessage[]): void;
   /** Storage knew the id already. */
   known(message: SpooledMessage, first: FirstAppend): void;
   refused(message: SpooledMessage, error: TidingsError): void;
@@ -42,39 +49,35 @@ export class Drainer {
     const verdicts = await this.parts.judge.judge(messages.filter((message) => message !== null));
     if (!verdicts) return null;
     let next = 0;
-    return messages.map((message, i) => ({
-      message,
-      record: entries[i]!.record,
-      verdict: message === null ? UNKNOWN : verdicts[next++]!,
-    }));
+    return messages.map((message, i) => {
+      const { record } = entries[i]!;
+      const verdict = message === null ? UNKNOWN : verdicts[next++]!;
+      const over = 'append' in verdict && verdict.placeOnly === true;
+      return { message, record: over ? placeOnly(record)! : record, verdict };
+    });
   }
 
   /** Takes the answers of what was appended; gives how many entries from the first on are done with. */
   settle(judged: readonly Judged[], answers: readonly Appended[]): number {
-    const appended: { message: SpooledMessage; offset: bigint }[] = [];
+    const appended: DrainedMessage[] = [];
     let done = 0;
     let next = 0;
     for (const { message, record, verdict } of judged) {
       if ('append' in verdict) {
         const answer = answers[next++];
         if (!answer) break;
-        if ('offset' in answer) appended.push({ message: message!, offset: answer.offset });
+        const { placeOnly } = verdict;
+        if ('offset' in answer) appended.push({ message: message!, ...answer, placeOnly });
         else this.refuse(message, record, new TidingsError('payload_too_large'));
       } else if ('known' in verdict) {
         this.parts.answers.known(message!, verdict.known);
-      } else if (!isBlank(record)) {
+      } else {
         this.refuse(message, record, verdict.refused);
       }
       done++;
     }
     if (appended.length > 0) this.parts.answers.drained(appended);
     return done;
-  }
-
-  /** Its life ended in the spool, and it was cut out. */
-  expired(record: OutRecord): void {
-    const message = spooledMessage(record);
-    if (message) this.parts.answers.refused(message, new TidingsError('content_expired'));
   }
 
   private refuse(message: SpooledMessage | null, record: OutRecord, error: TidingsError): void {

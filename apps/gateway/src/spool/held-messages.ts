@@ -1,4 +1,5 @@
 import { TidingsError } from '@tidings/common/contracts/errors';
+import { mayBeSameHash } from '@tidings/common/contracts/events';
 import type { SendReply } from '../send/send-reply';
 
 /** A message in the spool. */
@@ -67,7 +68,8 @@ export class HeldMessages {
   join(message: Sent, reply: SendReply): boolean {
     const held = this.byKey.get(message.messageId + message.conversationId);
     if (!held) return false;
-    if (held.senderId !== message.senderId || held.contentHash !== message.contentHash) {
+    const same = mayBeSameHash(held.contentHash, message.contentHash);
+    if (held.senderId !== message.senderId || !same) {
       reply.refused(new TidingsError('message_id_conflict'));
       return true;
     }

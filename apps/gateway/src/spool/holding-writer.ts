@@ -8,7 +8,7 @@ import type { SpoolStore } from './spool-store';
 export interface HoldingWriterParts {
   writer: Pick<LogWriter, 'append' | 'takeWaiting' | 'partitionOf' | 'stop'>;
   store: Pick<SpoolStore, 'partitions' | 'entries'>;
-  drainer: Pick<Drainer, 'judge' | 'settle' | 'expired'>;
+  drainer: Pick<Drainer, 'judge' | 'settle'>;
   logger: Pick<Logger, 'warn' | 'error'>;
   /** Monotonic milliseconds. */
   clock: () => number;

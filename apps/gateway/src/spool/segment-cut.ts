@@ -1,8 +1,8 @@
 import type { OutRecord } from '@tidings/common/kafka/record';
 import type { Segment } from './segment-writer';
 import { readPart, replaceFile } from './spool-files';
-import { blankEntry, isBlank, scanEntries } from './spool-format';
-import { expiryOf } from './spooled-message';
+import { encodeEntry, scanEntries } from './spool-format';
+import { expiryOf, placeOnly } from './spooled-message';
 
 /** A spool file without what has expired. */
 export interface CutSegment {
@@ -30,8 +30,8 @@ export async function cutSegment(
 }
 
 /**
- * Puts a blank entry in the place of each one that has expired at `now` (Unix milliseconds), so that
- * all keep their sequence numbers. `from`: index of the first entry that is not done with.
+ * Leaves of each entry that has expired at `now` (Unix milliseconds) its place only, so that all keep
+ * their sequence numbers, and their senders' order. `from`: index of the first entry that is not done with.
  */
 export function cutExpired(data: Buffer, from: number, now: number): CutSegment {
   const parts: Buffer[] = [];
@@ -40,9 +40,10 @@ export function cutExpired(data: Buffer, from: number, now: number): CutSegment 
   let written = 0;
   for (const [index, { record, end }] of scanEntries(data).entries()) {
     if (index === from) result.offset = written;
-    const expiresAt = isBlank(record) ? Infinity : expiryOf(record);
-    const expired = expiresAt <= now;
-    const part = expired ? blankEntry(record.time) : data.subarray(start, end);
+    const expiresAt = expiryOf(record);
+    const place = expiresAt <= now ? placeOnly(record) : null;
+    const expired = place !== null;
+    const part = expired ? encodeEntry(place) : data.subarray(start, end);
     if (expired && index >= from) result.cut.push(record);
     // also of one that is done with: it is in the file until all of the file is
     if (!expired) result.expiresAt = Math.min(result.expiresAt, expiresAt);

@@ -44,16 +44,6 @@ export function encodeEntry(record: OutRecord): Buffer {
   return entry;
 }
 
-/** An entry in the place of one that was cut out. */
-export function blankEntry(time: string): Buffer {
-  return encodeEntry({ key: '', type: '', id: '', time, value: '' });
-}
-
-/** Whether an entry was cut out. */
-export function isBlank(record: OutRecord): boolean {
-  return record.type === '';
-}
-
 /** The entry that begins at `start`; null when there is none, or only a part or a damaged one. */
 export function decodeEntry(data: Buffer, start: number): FoundEntry | null {
   const body = start + HEAD_BYTES;

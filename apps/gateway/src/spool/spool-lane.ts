@@ -30,7 +30,7 @@ export interface SpoolLaneParts {
   partition: number;
   writer: Pick<LogWriter, 'append' | 'takeWaiting'>;
   spool: PartitionSpool;
-  drainer: Pick<Drainer, 'judge' | 'settle' | 'expired'>;
+  drainer: Pick<Drainer, 'judge' | 'settle'>;
   /** The partition begins to hold sends, or has drained. */
   onHolding(holding: boolean): void;
   onHeld(): void;
@@ -157,13 +157,13 @@ export class SpoolLane {
     return done === entries.length || this.pause();
   }
 
-  /** What has expired does not wait on the disk for the log. */
+  /** The content of what has expired does not wait on the disk for the log. */
   private async cutExpired(): Promise<void> {
-    const { spool, drainer, wallClock, cutEveryMs = CUT_EVERY_MS } = this.parts;
+    const { spool, wallClock, cutEveryMs = CUT_EVERY_MS } = this.parts;
     const now = wallClock();
     if (Math.abs(now - this.cutAt) < cutEveryMs) return;
     this.cutAt = now;
-    for (const record of await spool.cut(now)) drainer.expired(record);
+    await spool.cut(now);
   }
 
   private async try(judged: readonly Judged[]): Promise<DrainAttempt> {

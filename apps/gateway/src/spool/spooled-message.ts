@@ -1,5 +1,11 @@
-import { EVENT_TYPES, messageSent } from '@tidings/common/contracts/events';
+import {
+  EVENT_TYPES,
+  messageSent,
+  NO_CONTENT_HASH,
+  type MessageSent,
+} from '@tidings/common/contracts/events';
 import type { OutRecord } from '@tidings/common/kafka/record';
+import { messageRecord } from '../send/message-record';
 
 /** What a message in a spool is judged by. */
 export interface SpooledMessage {
@@ -18,26 +24,53 @@ export function mayBeHeld(record: OutRecord): boolean {
   return record.type === EVENT_TYPES.messageSent;
 }
 
-/** When a record's life ends, Unix milliseconds; Infinity: never. */
+/** When a record's life ends, Unix milliseconds; Infinity: never, or nothing is left of it. */
 export function expiryOf(record: OutRecord): number {
   // few have one, and reading a record costs
   if (!record.value.includes('"expiresAt"')) return Infinity;
-  return spooledMessage(record)?.expiresAtMs ?? Infinity;
+  const message = spooledMessage(record);
+  if (message?.contentHash === NO_CONTENT_HASH) return Infinity;
+  return message?.expiresAtMs ?? Infinity;
+}
+
+/**
+ * What is left of a message whose life is over: its place. It goes to the log as every other one, so that
+ * what its sender sent behind it stays behind it, wherever else the same messages are held. Null: the
+ * record is no message that this version knows.
+ */
+export function placeOnly(record: OutRecord): OutRecord | null {
+  const message = parsed(record);
+  if (!message) return null;
+  const { conversationId, messageId, senderId, deviceId, sentAt } = message;
+  return messageRecord({
+    conversationId,
+    messageId,
+    senderId,
+    deviceId,
+    content: { kind: 'text', text: '' },
+    contentHash: NO_CONTENT_HASH,
+    sentAt,
+    // over by every reader's clock, also by one that is behind
+    expiresAt: sentAt,
+    extras: null,
+  });
 }
 
 /** Reads a record that was held; null when it is no message that this version knows. */
 export function spooledMessage(record: OutRecord): SpooledMessage | null {
-  if (!mayBeHeld(record)) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(record.value.toString());
-  } catch {
-    return null;
-  }
-  const parsed = messageSent.safeParse(value);
-  if (!parsed.success) return null;
-  const { conversationId, messageId, senderId, contentHash, sentAt, expiresAt } = parsed.data;
+  const message = parsed(record);
+  if (!message) return null;
+  const { conversationId, messageId, senderId, contentHash, sentAt, expiresAt } = message;
   const expiresAtMs = expiresAt === undefined ? null : Date.parse(expiresAt);
   const sentAtMs = Date.parse(sentAt);
   return { conversationId, messageId, senderId, contentHash, sentAtMs, expiresAtMs };
+}
+
+function parsed(record: OutRecord): MessageSent | null {
+  if (!mayBeHeld(record)) return null;
+  try {
+    return messageSent.safeParse(JSON.parse(record.value.toString())).data ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -1,3 +1,4 @@
+import { NO_CONTENT_HASH } from '@tidings/common/contracts/events';
 import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
 import type { ChangeEntry, LogEntry, MessageEntry } from './entry';
@@ -106,12 +107,20 @@ describe('a record that a step throws over', () => {
   });
 });
 
+/** Of a message whose life was over before it came into the log. */
+function placeAt(offset: number, id: number, sender = 1): MessageEntry {
+  const entry = messageAt(offset, { id, sender, text: '' });
+  return { ...entry, event: { ...entry.event, contentHash: NO_CONTENT_HASH } };
+}
+
 describe('repeated ids', () => {
   const first = messageAt(10);
   it.each([
     ['an identical copy', messageAt(11, { id: 10 }), 1, 0],
     ['another text', messageAt(11, { id: 10, text: 'ho' }), 1, 1],
     ['another sender', messageAt(11, { id: 10, sender: 2 }), 1, 1],
+    ['its place only', placeAt(11, 10), 1, 0],
+    ['its place only, of another sender', placeAt(11, 10, 2), 1, 1],
     ['the same id elsewhere', messageAt(11, { id: 10, talk: 'd' }), 0, 0],
     ['the same record again', first, 0, 0],
     ['another id', messageAt(11), 0, 0],
@@ -119,6 +128,17 @@ describe('repeated ids', () => {
     const draft = drafted(stateFrom(10), first, second);
     expect(draft.counts.duplicates).toBe(duplicates);
     expect(draft.conflicts).toHaveLength(conflicts);
+  });
+
+  it.each([
+    ['the place behind the message', messageAt(10), placeAt(11, 10)],
+    ['the message behind the place', placeAt(10, 10), messageAt(11, { id: 10 })],
+  ])('are no conflict in a later batch: %s', (_name, one, other) => {
+    const state = stateFrom(10);
+    routed(state, one);
+    const draft = drafted(state, other);
+    expect(draft.counts).toMatchObject({ live: 0, duplicates: 1 });
+    expect(draft.conflicts).toEqual([]);
   });
 
   it('finds the first copy in an earlier batch, and in the replayed part of the log', () => {

@@ -1,3 +1,4 @@
+import { mayBeSameHash } from '@tidings/common/contracts/events';
 import {
   authorOf,
   type ChangeEntry,
@@ -296,7 +297,8 @@ export class Draft {
 }
 
 function isSame(first: LogEntry, second: LogEntry): boolean {
-  return authorOf(first) === authorOf(second) && fingerprint(first) === fingerprint(second);
+  if (authorOf(first) !== authorOf(second)) return false;
+  return mayBeSameHash(fingerprint(first), fingerprint(second));
 }
 
 function isCreation(entry: LogEntry): boolean {

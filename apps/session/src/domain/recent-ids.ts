@@ -1,4 +1,5 @@
 import { IdWindow, type IdRun } from '@tidings/common/collections/id-window';
+import { NO_CONTENT_HASH } from '@tidings/common/contracts/events';
 import { authorOf, fingerprint, type ChangeEntry, type LogEntry } from './entry';
 
 /** How far back the window reaches, by the broker's record time, in milliseconds. */
@@ -45,8 +46,11 @@ export class RecentIds {
   before({ scope, id }: SeenKey, entry: LogEntry): { same: boolean } | undefined {
     const slot = this.window.find(scope, id);
     if (slot < 0 || this.window.position(slot) >= entry.position) return undefined;
-    const seen = { author: authorOf(entry), hash: fingerprint(entry) };
-    return { same: this.window.isSame(slot, seen) };
+    const [author, hash] = [authorOf(entry), fingerprint(entry)];
+    const same = (other: string, nowMs?: number) =>
+      this.window.isSame(slot, { author, hash: other }, nowMs);
+    if (hash === NO_CONTENT_HASH) return { same: same(hash, Infinity) };
+    return { same: same(hash) || same(NO_CONTENT_HASH) };
   }
 
   /** Takes in the first record of a key, in log order, and forgets what has left the window. */

@@ -43,6 +43,14 @@ export type ConversationKind = z.infer<typeof conversationKind>;
 /** base64url of the first 16 bytes of SHA-256 over `contentHashText`. */
 export const contentHash = z.string().regex(/^[A-Za-z0-9_-]{22}$/);
 
+/** Of a message whose life was over before it came into the log: nothing of it is left to be hashed. */
+export const NO_CONTENT_HASH = 'A'.repeat(22);
+
+/** Whether two hashes may be of one content. */
+export function mayBeSameHash(one: string, other: string): boolean {
+  return one === other || one === NO_CONTENT_HASH || other === NO_CONTENT_HASH;
+}
+
 /** A message was accepted by a gateway. Topic `chat.messages.v1`, key: conversation id. */
 export const messageSent = z.object({
   conversationId,
