@@ -14,6 +14,8 @@ export class PipeScreen implements Screen {
   readonly interactive = false;
   private readonly queue = new LineQueue<string>();
   private readonly reader: Interface;
+  /** From Node 24 on a reader that has been closed throws when it is paused or resumed. */
+  private closed = false;
 
   constructor(
     input: Readable,
@@ -22,9 +24,12 @@ export class PipeScreen implements Screen {
     this.reader = createInterface({ input, terminal: false });
     this.reader.on('line', (line) => {
       this.queue.push(line);
-      if (this.queue.length > MAX_WAITING) this.reader.pause();
+      if (this.queue.length > MAX_WAITING && !this.closed) this.reader.pause();
     });
-    this.reader.on('close', () => this.queue.end());
+    this.reader.on('close', () => {
+      this.closed = true;
+      this.queue.end();
+    });
   }
 
   print(...lines: string[]): void {
@@ -63,7 +68,7 @@ export class PipeScreen implements Screen {
   }
 
   private line(): Promise<string | null> {
-    if (this.queue.length <= MAX_WAITING / 2) this.reader.resume();
+    if (this.queue.length <= MAX_WAITING / 2 && !this.closed) this.reader.resume();
     return this.queue.next();
   }
 }
