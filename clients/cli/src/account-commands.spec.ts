@@ -7,6 +7,7 @@ import {
   type User,
 } from '@tidings/sdk';
 import type { FailedLogins } from '@tidings/common/contracts/http';
+import { written } from '../testing/written';
 import { AccountCommands } from './account-commands';
 import { People } from './people';
 import { PipeScreen } from './pipe-screen';
@@ -59,7 +60,7 @@ function setUp(input: string[] = []) {
   const find = (name: string) => Promise.resolve(name === 'bob' ? BOB : undefined);
   const commands = new AccountCommands({ client, screen, people, find });
   const tell = (event: AccountEvent) => listeners.forEach((listener) => listener(event));
-  const output = () => ((stdout.read() as Buffer | null) ?? '').toString();
+  const output = () => written(stdout);
   return { commands, calls, world, tell, output };
 }
 

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { ESC, openTerminal as open, soon } from '../testing/fake-terminal';
+import { written } from '../testing/written';
 import { PipeScreen } from './pipe-screen';
 
 const paste = (text: string): string => `${ESC}[200~${text}${ESC}[201~`;
@@ -291,7 +292,7 @@ describe('pipe screen', () => {
       'two',
       null,
     ]);
-    expect((output.read() as Buffer).toString()).toBe('a\nb\nwhy?\n');
+    expect(written(output)).toBe('a\nb\nwhy?\n');
     screen.close();
   });
 

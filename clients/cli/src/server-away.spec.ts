@@ -1,5 +1,6 @@
 import { NetworkError, TidingsError, type TidingsClient } from '@tidings/sdk';
 import { PassThrough } from 'node:stream';
+import { written } from '../testing/written';
 import { Lists } from './lists';
 import { People } from './people';
 import { PipeScreen } from './pipe-screen';
@@ -25,7 +26,7 @@ function setUp(error: Error) {
   people.learn(BOB);
   rooms.recall([{ conversationId: 'c', userId: BOB.id }]);
   const lists = new Lists({ client, screen, people, rooms });
-  return { people, lists, output: () => String(stdout.read() ?? '') };
+  return { people, lists, output: () => written(stdout) };
 }
 
 describe.each([

@@ -46,7 +46,12 @@ function decoder(maxMessageBytes = 1 << 20): { decoder: FrameDecoder; seen: Seen
 function wsServerBytes(write: (sender: InstanceType<typeof Sender>) => void): Buffer {
   const stream = new PassThrough();
   write(new Sender(stream));
-  return (stream.read() as Buffer | null) ?? Buffer.alloc(0);
+  const pieces: Buffer[] = [];
+  // From Node 26 on one read gives one piece.
+  for (let piece = stream.read() as Buffer | null; piece; piece = stream.read() as Buffer | null) {
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 const TEXT = { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: false };
