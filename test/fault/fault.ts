@@ -6,11 +6,18 @@ export interface Chatting {
   readonly heldIds: ReadonlySet<string>;
 }
 
+/** The same of people, of whom everything is written down. */
+export interface Chatters extends Chatting {
+  /** Ids of all messages that somebody has sent so far, and of those that were acknowledged. */
+  begun(): string[];
+  acknowledged(): string[];
+}
+
 /** One kind of damage, and what must hold beside the invariants. Times in milliseconds. */
-export interface Fault {
+export interface Fault<C extends Chatting = Chatting> {
   name: string;
   /** Does the damage and repairs it; settles when the part is back. */
-  strike: (stack: Stack, chatting: Chatting) => Promise<void>;
+  strike: (stack: Stack, chatting: C) => Promise<void>;
   /** The silence of conversations counts of which one end at least is elsewhere; left out: of all. */
   elsewhere?: string;
   /** Longest silence, during the whole fault (`whole`) or after the part was back. */
@@ -27,7 +34,7 @@ export interface Fault {
    */
   longAway?: true;
   /** What else must be true when all is over. */
-  afterwards?: (stack: Stack, chatting: Chatting) => Promise<void>;
+  afterwards?: (stack: Stack, chatting: C) => Promise<void>;
 }
 
 export const downFor = (ms: number): Promise<void> =>

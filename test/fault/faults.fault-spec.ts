@@ -1,87 +1,23 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
-import { judge } from '../../tools/load/checks/judge';
-import { delays, longestSilence, normalAfter, quantile } from '../../tools/load/silence';
-import type { Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
-import { signalTree } from '../support/process-tree';
 import { metricOf } from '../support/service-report';
-import { downFor, type Fault } from './fault';
-import { reportFault } from './fault-run';
+import { type Chatters, downFor, type Fault } from './fault';
 import { spoolsAreEmpty } from './held-checks';
-import { lookAtRest, settle } from './people/at-rest';
-import type { Cast } from './people/cast';
-import { peopleRun, type PeopleRun } from './people/people-run';
-import { type ByService, Watch } from './people/watch';
-import { Probe } from './probe';
-
-const SECONDS = 32;
-const PER_SECOND = Number(process.env['FAULT_RATE'] ?? 80);
-const FAULT_AT_MS = 12_000;
-/** Of that, until everything is loaded and compiled. */
-const WARM_UP_MS = 5_000;
-/** So often at least: less shows nothing. */
-const LEAST = { send: 600, edit: 20, delete: 10, add: 30, remove: 2, block: 1 };
-/** Consumers have nothing left to read so soon after the last send, milliseconds. */
-const READ_ALL_MS = 30_000;
-/** A p99 of up to this is as usual, however good it was before, milliseconds. */
-const USUAL_MS = 250;
-/** And so soon after the part is back delays are as usual, beside the silence that is allowed. */
-const NORMAL_MS = 20_000;
-/** Handles of all instances of a service that there may be more than before the fault. */
-const MORE_HANDLES = 24;
-/** Resident set of any process, MiB. */
-const MOST_MIB = 450;
-/** All who are connected are online so soon after a fault, milliseconds. */
-const PRESENT_MS = 60_000;
+import { keepsPromises } from './people/keeps-promises';
+import {
+  brokerDiskFull,
+  crashLoop,
+  diedOfMemory,
+  hung,
+  killed,
+  noHandles,
+  noMemory,
+  smallHeap,
+} from './strikes';
 
 const HANGS_MS = 10_000;
-const LOOP_MS = 20_000;
-
-const killed = (id: string) => async (stack: Stack) => {
-  await stack.node(id).kill('SIGKILL');
-  await downFor(1_000);
-  await stack.node(id).restart();
-};
-
-const hung = (server: 'kafka' | 'postgres' | 'redis') => async (stack: Stack) => {
-  signalTree(stack[server].pid, 'SIGSTOP');
-  try {
-    await downFor(HANGS_MS);
-  } finally {
-    signalTree(stack[server].pid, 'SIGCONT');
-  }
-};
-
-/** Killed again as soon as it is ready, again and again. */
-const crashLoop = (id: string) => async (stack: Stack) => {
-  const end = performance.now() + LOOP_MS;
-  while (performance.now() < end) {
-    await stack.node(id).kill('SIGKILL');
-    await stack.node(id).restart();
-  }
-};
-
-/** No file and no socket can be opened any more: many knock meanwhile. */
-const noHandles = (id: string) => async (stack: Stack) => {
-  const { pid, url } = stack.node(id);
-  const limit = (soft: string): void => {
-    execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
-  };
-  const [, usual] = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))!;
-  limit(String(readdirSync(`/proc/${pid}/fd`).length));
-  try {
-    const signal = AbortSignal.timeout(HANGS_MS);
-    const headers = { connection: 'close' };
-    const knock = () => fetch(`${url}/v1`, { headers, signal }).catch(() => undefined);
-    await Promise.all([downFor(HANGS_MS), ...Array.from({ length: 50 }, knock)]);
-  } finally {
-    limit(usual!);
-  }
-};
 
 /** What is broken while people chat. */
-const FAULTS: Fault[] = [
+const FAULTS: Fault<Chatters>[] = [
   {
     name: 'kill -9 of a gateway',
     strike: killed('gateway-1'),
@@ -113,6 +49,21 @@ const FAULTS: Fault[] = [
       const { status } = await fetch(`${stack.node('gateway-1').url}/health/ready`);
       expect(status).toBe(200);
     },
+  },
+  {
+    name: 'a gateway that gets no more memory',
+    strike: noMemory('gateway-1'),
+    elsewhere: 'gateway-1',
+    silence: { whole: 5_000 },
+    seconds: 50,
+    afterwards: diedOfMemory('gateway-1'),
+  },
+  {
+    name: 'storage with a heap that is too small',
+    strike: smallHeap('storage-1'),
+    silence: { whole: 2_000 },
+    seconds: 60,
+    afterwards: diedOfMemory('storage-1'),
   },
   { name: 'restart of Kafka', strike: (s) => s.kafka.restart(), silence: { afterBack: 5_000 } },
   {
@@ -149,6 +100,14 @@ const FAULTS: Fault[] = [
       await stack.kafka.restart();
       await restarted;
     },
+    silence: { afterBack: 30_000 },
+    seconds: 60,
+    held: 150,
+    afterwards: spoolsAreEmpty,
+  },
+  {
+    name: "the broker's disk is full",
+    strike: brokerDiskFull,
     silence: { afterBack: 30_000 },
     seconds: 60,
     held: 150,
@@ -208,150 +167,8 @@ const FAULTS: Fault[] = [
   },
 ];
 
-/** Conversations of which one end at least was elsewhere when the fault struck. */
-function watched(
-  { circles }: Cast,
-  elsewhere: string | undefined,
-): ReadonlySet<string> | undefined {
-  if (elsewhere === undefined) return undefined;
-  const ends = circles.filter(({ core }) =>
-    core.some(({ devices }) => devices.every(({ client }) => client.gatewayId !== elsewhere)),
-  );
-  return new Set(ends.map(({ id }) => id));
-}
+describe.each(FAULTS)('$name', (fault: Fault<Chatters>) => {
+  const all = keepsPromises(fault);
 
-/** Held messages of all devices. */
-function heldIds({ devices }: Cast): Set<string> {
-  return new Set(devices.flatMap(({ held }) => [...held]));
-}
-
-/** As those see it whom nobody blocks. */
-async function everybodyIsPresent({ people, circles }: Cast): Promise<void> {
-  const ids = people.map(({ id }) => id);
-  const blocked = circles.filter(({ blocks }) => blocks).flatMap(({ core }) => core);
-  for (const { first } of people.filter((person) => !blocked.includes(person)).slice(0, 2)) {
-    await eventually(
-      async () => {
-        const { items } = await first.client.api.presence(ids);
-        expect(items.filter(({ status }) => status !== 'online')).toEqual([]);
-      },
-      PRESENT_MS,
-      500,
-    );
-  }
-}
-
-const ms = (fromNs: number, toNs: number): number => Math.round((toNs - fromNs) / 1e6);
-
-describe.each(FAULTS)('$name', (fault: Fault) => {
-  const { name, strike, elsewhere, silence, seconds = SECONDS, held = 0 } = fault;
-  const run = peopleRun(name, { services: { gateway: 2, session: 2, storage: 2, presence: 2 } });
-  let watch: Watch | undefined;
-  let probe: Probe | undefined;
-  afterAll(async () => {
-    await probe?.stop();
-    await watch?.end();
-  });
-
-  it('keeps every promise to people who do what people do, and is soon over', async () => {
-    const { stack, cast, doings, hostile, diary } = run;
-    watch = new Watch(stack);
-    probe = new Probe(cast.circles.map(({ id, core }) => ({ id, reader: core[0]!.user })));
-    await hostile.begin(seconds * 1_000);
-    const began = diary.now() + WARM_UP_MS * 1e6;
-    const doing = doings.run(PER_SECOND, seconds);
-    await downFor(FAULT_AT_MS);
-    const handles = watch.handles();
-    const pids = Object.values(stack.nodes).map(({ pid }) => pid);
-    const troubles = probe.troubles;
-    const conversations = watched(cast, elsewhere);
-    diary.note('fault', name);
-    const [struck, struckMs, sentBefore] = [diary.now(), performance.now(), acknowledged(run)];
-    await strike(stack, {
-      get heldIds() {
-        return heldIds(cast);
-      },
-    });
-    const [back, backMs] = [diary.now(), performance.now()];
-    const acknowledgedMeanwhile = acknowledged(run) - sentBefore;
-    diary.note('fault', `${name}: back`);
-    await doing;
-    const stopped = diary.now();
-    const lagZeroMs = await watch.lagZero(READ_ALL_MS);
-    await doings.ended();
-    await settle(cast);
-    const settled = diary.now();
-    const handlesAfter = watch.handles();
-    const residentMiB = watch.residentMiB();
-    await hostile.end();
-    await probe.stop();
-    await watch.end();
-    await everybodyIsPresent(cast);
-    await lookAtRest(cast, diary);
-
-    const cutShort = new Set(cast.devices.flatMap((device) => [...device.cutShort]));
-    const events = diary.events.filter(({ f, cid }) => f !== 'send' || !cutShort.has(cid ?? ''));
-    const silenceMs = (fromNs: number, toNs: number): number =>
-      Math.round(longestSilence(events, { conversations, fromNs, toNs }).ms);
-    const usual = delays(events, { fromNs: began, toNs: struck }).map((delay) => delay.ms);
-    const limitMs = Math.max(USUAL_MS, 2 * quantile(usual, 0.99));
-    const all = delays(events, { fromNs: began, toNs: stopped });
-    const judgement = judge(diary.events, LEAST);
-    const restarted = Object.values(stack.nodes).some(({ pid }, n) => pid !== pids[n]);
-    const report = reportFault(name, {
-      seed: run.seed,
-      perSecond: PER_SECOND,
-      verdict: judgement.valid,
-      violations: judgement.counts,
-      operations: judgement.operations,
-      silenceMs: {
-        before: silenceMs(began, struck),
-        during: silenceMs(struck, back),
-        after: silenceMs(back, settled),
-      },
-      downMs: ms(struck, back),
-      troubledProbes: probe.troubles - troubles,
-      acknowledgedMeanwhile,
-      held: heldIds(cast).size,
-      usualP99Ms: Math.round(quantile(usual, 0.99)),
-      normalAfterMs: normalAfter(all, { sinceNs: back, toNs: stopped, limitMs }),
-      caughtUpAfterMs: watch.caughtUpAfter(struckMs, backMs),
-      lagZeroMs,
-      settledMs: ms(stopped, settled),
-      handles: { before: handles, after: handlesAfter },
-      peakMiB: watch.peakMiB,
-      residentMiB,
-      hostile: { frames: hostile.frames, reads: hostile.statuses, ...hostile.answers },
-    });
-
-    expect(judgement.violations).toEqual([]);
-    expect(judgement.tooFew).toEqual([]);
-    const { before, during, after } = report.silenceMs;
-    // the fault was visible
-    const longest = Math.max(during, after);
-    expect(restarted || report.troubledProbes > 0 || longest > 2 * before).toBe(true);
-    expect(report.held).toBeGreaterThanOrEqual(held);
-    expect(acknowledgedMeanwhile).toBeGreaterThanOrEqual(fault.acknowledgedMeanwhile ?? 0);
-    await fault.afterwards?.(stack, { heldIds: heldIds(cast) });
-    // on a machine that has other work, too, there is some silence anyway
-    const limit = 'whole' in silence ? silence.whole : silence.afterBack;
-    expect('whole' in silence ? longest : after).toBeLessThanOrEqual(limit + before);
-    expect(report.normalAfterMs ?? Infinity).toBeLessThanOrEqual(limit + NORMAL_MS);
-    expect(grown(handles, handlesAfter)).toEqual([]);
-    expect(Object.entries(watch.peakMiB).filter(([, mib]) => mib > MOST_MIB)).toEqual([]);
-    // nobody was told what is not theirs, and nothing was thrown
-    expect(hostile.answers.errors).not.toHaveProperty('internal');
-    expect(hostile.answers.closes).not.toHaveProperty('1011');
-  }, 600_000);
+  it('keeps every promise to people who do what people do, and is soon over', all, 900_000);
 });
-
-function acknowledged({ diary }: PeopleRun): number {
-  return diary.events.filter(({ k, f }) => k === 'ok' && f === 'send').length;
-}
-
-function grown(before: ByService, after: ByService): [string, number][] {
-  const more = Object.entries(after).map(([service, n]): [string, number] => [
-    ...([service, n - (before[service] ?? 0)] as const),
-  ]);
-  return more.filter(([, n]) => n > MORE_HANDLES);
-}

@@ -76,7 +76,7 @@ export const STAGES: readonly TestStage[] = [
   { ...jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   // More than there are cores: some of them wait for something to expire.
   { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },
-  { ...jest('fault', 60, ['--runInBand']), servers: true, onlyWhenNamed: true },
+  { ...jest('fault', 240, ['--runInBand']), servers: true, onlyWhenNamed: true },
 ];
 
 /** Other names of stages on the command line. */
