@@ -1,6 +1,6 @@
 import { MOST_CHANGES } from '../../apps/gateway/src/change/change.handler';
 import { MOST_CONVERSATIONS } from '../../apps/gateway/src/domain/typing-state';
-import { SEND_QUEUE } from '../../apps/gateway/src/gateway.parts';
+import { SEND_QUEUE, SEND_SHARE } from '../../apps/gateway/src/gateway.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
 import { REFUSALS } from '../../apps/gateway/src/http/refusal-pace';
 import { OPEN_PER_CONNECTION, SLOW_CLIENTS } from '../../apps/gateway/src/http/slow-clients';
@@ -72,7 +72,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   log: [
     'a record on its way into the log',
-    `${SEND_QUEUE.queueRecords} records and ${size(SEND_QUEUE.queueBytes)}; then the disk, \`SPOOL_MAX_BYTES\`, a quarter per partition, 1/${1 / SENDER_SHARE} per user`,
+    `${SEND_QUEUE.queueRecords} records and ${size(SEND_QUEUE.queueBytes)} per partition, 1/${1 / SEND_SHARE} per user; then the disk, \`SPOOL_MAX_BYTES\`, a quarter per partition, 1/${1 / SENDER_SHARE} per user`,
     '`busy`; `spool_full`',
   ],
   sends: ['a send without an answer', `${LIMITS.unansweredSends} per connection`, '`busy`'],

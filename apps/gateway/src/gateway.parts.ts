@@ -40,6 +40,7 @@ import { ReceiptLog } from './receipts/receipt-log';
 import type { LogPositions } from './send/log-positions';
 import { Membership } from './send/membership';
 import { MessageLog } from './send/message-log';
+import { QueueShares } from './send/queue-shares';
 import type { SendCounts } from './send/send-counts';
 import type { Connection } from './socket/connection';
 import { ConnectionCloser } from './socket/connection-closer';
@@ -54,6 +55,8 @@ import { TypingParts } from './typing/typing.parts';
 
 /** Sends that may wait for the log: what a client's patience of 10 s is worth. */
 export const SEND_QUEUE = { queueRecords: 5_000, queueBytes: 16 * 1024 * 1024 };
+/** What one sender may have of them: a whole burst of the largest messages fits. */
+export const SEND_SHARE = 1 / 8;
 /** Presence events that may wait for the log; more are dropped. They are in no hurry: many go at once. */
 const PRESENCE_QUEUE = { queueRecords: 1_000, queueBytes: 1024 * 1024, linger: 50 };
 
@@ -268,6 +271,10 @@ export function makeSends(context: Context, stores: Stores, logs: Logs) {
   const log: MessageLog = new MessageLog({
     writer: holding,
     held: spool.held,
+    shares: new QueueShares({
+      records: SEND_QUEUE.queueRecords * SEND_SHARE,
+      bytes: SEND_QUEUE.queueBytes * SEND_SHARE,
+    }),
     positions,
     firsts,
     clock,

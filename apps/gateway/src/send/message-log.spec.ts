@@ -4,6 +4,7 @@ import { FakeWriter } from '../testing/fake-writer';
 import { HeldMessages } from '../spool/held-messages';
 import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
+import { QueueShares } from './queue-shares';
 import { MessageLog, type CompleteMessage, type SendReply } from './message-log';
 
 const SENDER = '01890a5d-ac96-774b-bcce-000000000001';
@@ -37,9 +38,11 @@ function setUp(first: FirstAppend | null = null) {
   const asked: string[] = [];
   const defects: unknown[] = [];
   const held = new HeldMessages(1_000);
+  const shares = new QueueShares({ records: 3, bytes: 2_000 });
   const log = new MessageLog({
     writer,
     held,
+    shares,
     positions: LogPositions.of(1, ['1000']),
     firsts: {
       confirm: (_conversationId, messageId, after) => {
@@ -52,7 +55,7 @@ function setUp(first: FirstAppend | null = null) {
     wallClock: () => now.ms,
   });
   const outcomes: string[] = [];
-  return { writer, held, log, asked, defects, now, outcomes, reply: recorder(outcomes) };
+  return { writer, held, shares, log, asked, defects, now, outcomes, reply: recorder(outcomes) };
 }
 
 function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
@@ -73,6 +76,50 @@ describe('MessageLog', () => {
     writer.flush();
     expect(outcomes).toEqual(['sent 1000 5']);
     expect(asked).toEqual([]);
+  });
+
+  describe('the share of one sender', () => {
+    const message = (n: number, over: Partial<CompleteMessage> = {}): CompleteMessage => {
+      return { ...MESSAGE, messageId: MESSAGE.messageId.slice(0, -1) + String(n), ...over };
+    };
+    const long = { content: { kind: 'text' as const, text: 'x'.repeat(1_500) } };
+
+    it('bounds their records in the queue, and nobody else', () => {
+      const { log, writer, outcomes, reply } = setUp();
+      for (const n of [1, 2, 3]) expect(log.append(message(n), reply, ONCE)).toBe(true);
+      expect(log.append(message(4), reply, ONCE)).toBe(false);
+      expect(log.append(message(5, { senderId: OTHER }), reply, ONCE)).toBe(true);
+      writer.flush();
+      expect(outcomes).toHaveLength(4);
+      expect(log.append(message(4), reply, ONCE)).toBe(true);
+    });
+
+    it('bounds their bytes in the queue, and nobody else', () => {
+      const { log, writer, reply } = setUp();
+      expect(log.append(message(1, long), reply, ONCE)).toBe(true);
+      expect(log.append(message(2, long), reply, ONCE)).toBe(false);
+      expect(log.append(message(3, { ...long, senderId: OTHER }), reply, ONCE)).toBe(true);
+      writer.flush();
+      expect(log.append(message(2, long), reply, ONCE)).toBe(true);
+    });
+
+    it('is given back whatever becomes of a record', () => {
+      const { log, writer, shares, reply } = setUp();
+      const HELD = { ok: false as const, reason: 'held' as const };
+      for (const result of [
+        { ...HELD, partition: 0, sequence: 1, bytes: 10 },
+        { ok: false as const, reason: 'too_large' as const },
+        { ok: false as const, reason: 'stopped' as const },
+      ]) {
+        log.append(message(1), reply, ONCE);
+        expect(shares.size).toBe(1);
+        (writer.appends.pop()!.done as SendDone)(result);
+        expect(shares.size).toBe(0);
+      }
+      writer.full = true;
+      expect(log.append(message(1), reply, ONCE)).toBe(false);
+      expect(shares.size).toBe(0);
+    });
   });
 
   it.each([

@@ -13,6 +13,7 @@ import type { SpooledMessage } from '../spool/spooled-message';
 import type { FirstAppends } from './first-appends';
 import type { LogPositions } from './log-positions';
 import { messageRecord } from './message-record';
+import type { QueueShares } from './queue-shares';
 import type { SendReply } from './send-reply';
 
 export type { SendReply } from './send-reply';
@@ -42,6 +43,8 @@ export interface MessageLogParts {
   writer: Pick<HoldingWriter, 'append' | 'isHolding'>;
   /** What lies on the disk. */
   held: HeldMessages;
+  /** What each sender has in the writer's queue. */
+  shares: QueueShares;
   positions: LogPositions;
   firsts: Pick<FirstAppends, 'confirm'>;
   /** Telling a sender what became of a message threw. */
@@ -119,7 +122,7 @@ export class MessageLog {
     return true;
   }
 
-  /** Appends a message. Returns false, and answers nothing, when the queue is full. */
+  /** Appends a message. Returns false, and answers nothing, when the queue or the sender's share of it is full. */
   append(message: CompleteMessage, reply: SendReply, options: AppendOptions): boolean {
     const { conversationId, messageId, senderId, contentHash } = message;
     const { ttlSeconds } = options;
@@ -130,18 +133,19 @@ export class MessageLog {
       sentAt: isoTime(sentAtMs),
       ...(expiresAtMs !== null && { expiresAt: isoTime(expiresAtMs) }),
     });
-    if (
-      this.parts.writer.isHolding(conversationId) &&
-      !this.parts.held.hasRoom(senderId, Buffer.byteLength(record.value))
-    ) {
+    const { writer, held, shares } = this.parts;
+    const bytes = Buffer.byteLength(record.value);
+    if (writer.isHolding(conversationId) && !held.hasRoom(senderId, bytes)) {
       reply.refused(new TidingsError('spool_full'));
       return true;
     }
+    if (!shares.take(senderId, bytes)) return false;
     const id = { senderId, contentHash, sentAtMs, expiresAtMs };
     const entry = this.recent.add(conversationId, messageId, id);
-    const accepted = this.parts.writer.append(
+    const accepted = writer.append(
       record,
       (result) => {
+        shares.give(senderId, bytes);
         try {
           this.appended(message, entry, reply, result, options.confirmMs);
         } catch (error) {
@@ -150,7 +154,10 @@ export class MessageLog {
       },
       options,
     );
-    if (!accepted) this.recent.forget(conversationId, messageId, entry);
+    if (!accepted) {
+      shares.give(senderId, bytes);
+      this.recent.forget(conversationId, messageId, entry);
+    }
     return accepted;
   }
 

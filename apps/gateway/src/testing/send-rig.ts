@@ -10,6 +10,7 @@ import { MessageLog, type CompleteMessage } from '../send/message-log';
 import { SendCounts } from '../send/send-counts';
 import { SendHandler, type SendHandlerParts } from '../send/send.handler';
 import { WriteQueue } from '../socket/write-queue';
+import { QueueShares } from '../send/queue-shares';
 import { HeldMessages } from '../spool/held-messages';
 import { fakeConnection } from './fake-connection';
 import { FakeWriter } from './fake-writer';
@@ -108,6 +109,7 @@ export function setUp(
     log: new MessageLog({
       writer,
       held: new HeldMessages(),
+      shares: new QueueShares({ records: Infinity, bytes: Infinity }),
       positions,
       firsts,
       failed: (error) => {
