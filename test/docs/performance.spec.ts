@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stop } from 'esbuild';
 import { readFigures } from '../../tools/figures/figure-file';
-import { FIGURES, RUNS } from '../../tools/figures/list';
+import { FIGURES, RUNS, sourcesOf } from '../../tools/figures/list';
 import { withFigures } from '../../tools/figures/page';
 import { hashesOf } from '../../tools/figures/sources';
 
@@ -14,8 +14,7 @@ describe('docs/PERFORMANCE.md', () => {
   afterAll(() => stop());
 
   it('has the figures as their files have them, marked where the code has gone on (npm run docs writes it)', async () => {
-    const sources = new Set(FIGURES.flatMap((figure) => figure.sources));
-    expect(page).toBe(withFigures(page, files, await hashesOf(root, [...sources])));
+    expect(page).toBe(withFigures(page, files, await hashesOf(root, sourcesOf(FIGURES))));
   }, 30_000);
 
   it('shows only figures that npm run figures measures', () => {

@@ -72,7 +72,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'pairs-1000',
     title: '1 000 msg/s in pairs',
-    load: '--compare --rate 1000 --warmup 20 --seconds 40',
+    load: '--compare --rate 1000 --warmup 20 --seconds 30',
     runs: 'by the load tool',
     variants: COMPARED,
     rows: withGoal('send → delivered p99 ms', 40),
@@ -81,7 +81,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'pairs-4000',
     title: '4 000 msg/s in pairs',
-    load: '--compare --rate 4000 --warmup 15 --seconds 20',
+    load: '--compare --rate 4000 --warmup 12 --seconds 15',
     runs: 'by the load tool',
     variants: COMPARED,
     rows: DELIVERED,
@@ -126,7 +126,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'receipts',
     title: 'Everybody reads within 5 s, 2 000 msg/s in pairs',
-    load: '--workload receipts --rate 2000 --warmup 12 --seconds 20',
+    load: '--workload receipts --rate 2000 --warmup 10 --seconds 15',
     runs: 'by the load tool',
     variants: { product: 'nobody reads', 'everybody reads': 'everybody reads' },
     rows: [
@@ -141,7 +141,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'connects',
     title: '50 connects/s, 50 conversations each',
-    load: '--workload connects --rate 50 --warmup 10 --seconds 20',
+    load: '--workload connects --rate 50 --warmup 8 --seconds 15',
     runs: 'by the load tool',
     variants: { [NEW]: 'new devices', [EQUAL]: 'equal digests' },
     rows: [
@@ -162,7 +162,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'sync-http',
     title: 'Syncs with equal digests, 20/s',
-    load: '--workload sync-http --rate 20 --warmup 5 --seconds 20',
+    load: '--workload sync-http --rate 20 --warmup 4 --seconds 15',
     runs: 'by the load tool',
     variants: { [POST]: '`POST /v1/sync`', [LEAVE]: 'connect, `same`, disconnect' },
     rows: [
@@ -204,6 +204,11 @@ export const FIGURES: readonly Figure[] = [
     sources: [...SERVICES, 'package.json', 'tools/stack'],
   },
 ];
+
+/** Everything that these figures depend on, once. */
+export function sourcesOf(figures: readonly Figure[]): string[] {
+  return [...new Set(figures.flatMap(({ sources }) => sources))];
+}
 
 function largest(values: readonly number[]): number | undefined {
   return values.length === 0 ? undefined : Math.max(...values);

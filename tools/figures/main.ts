@@ -8,7 +8,7 @@ import { StackError, projectRoot } from '../stack/paths';
 import { pomVersions } from '../stack/versions';
 import { type LoadJson, condense } from './condense';
 import { type FigureFile, type FigureRun, HOURS, type Hour, writeFigure } from './figure-file';
-import { FIGURES, type Figure, RUNS } from './list';
+import { FIGURES, type Figure, RUNS, sourcesOf } from './list';
 import { hashesOf } from './sources';
 import { measureStarts } from './starts';
 
@@ -63,22 +63,28 @@ function parseOptions(args: string[]): Options | null {
   return { figures, hour, trial: values.trial };
 }
 
+/** The code that is measured: read before the first run, whatever becomes of the files meanwhile. */
+interface Code {
+  commit: string | null;
+  hashes: Record<string, string>;
+}
+
 async function measured(
   figure: Figure,
   { hour, trial }: Options,
+  { commit, hashes }: Code,
   abort: AbortSignal,
 ): Promise<FigureFile> {
   const { date, cpu, cores, memoryGiB, kernel, node } = environment(new Date());
   const loadAverage = loadavg();
-  const hashes = await hashesOf(projectRoot(), figure.sources);
   const runs = await runsOf(figure, trial, abort);
   return {
     name: figure.name,
     hour,
     command: commandOf(figure),
     date,
-    commit: commit(),
-    sources: hashes,
+    commit,
+    sources: Object.fromEntries(figure.sources.map((source) => [source, hashes[source]!])),
     // the version alone: what follows names who built it
     machine: { cpu, cores, memoryGiB, kernel: kernel.split('-')[0]! },
     versions: { node: node.slice(1), ...pomVersions().servers },
@@ -128,7 +134,7 @@ function commandOf({ name, load: options, runs }: Figure): string {
   return `npm run load -- --own-stack ${options}${times}`;
 }
 
-function commit(): string | null {
+function commitNow(): string | null {
   const args = ['rev-parse', '--short=10', 'HEAD'];
   const { status, stdout } = spawnSync('git', args, { cwd: projectRoot(), encoding: 'utf8' });
   return status === 0 ? stdout.trim() : null;
@@ -142,12 +148,16 @@ async function main(): Promise<number> {
   }
   const abort = new AbortController();
   for (const signal of SIGNALS) process.on(signal, () => abort.abort());
+  const code: Code = {
+    commit: commitNow(),
+    hashes: await hashesOf(projectRoot(), sourcesOf(options.figures)),
+  };
   const failed: string[] = [];
   for (const figure of options.figures) {
     const began = performance.now();
     say(`\n══ ${figure.name}: ${figure.title}`);
     try {
-      const file = await measured(figure, options, abort.signal);
+      const file = await measured(figure, options, code, abort.signal);
       if (options.trial) process.stdout.write(`${JSON.stringify(file, null, 1)}\n`);
       else say(`${writeFigure(join(projectRoot(), 'docs', 'figures'), file)} is written.`);
     } catch (error) {

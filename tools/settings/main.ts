@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFigures } from '../figures/figure-file';
-import { FIGURES } from '../figures/list';
+import { FIGURES, sourcesOf } from '../figures/list';
 import { changedSince, withFigures } from '../figures/page';
 import { hashesOf } from '../figures/sources';
 import { limitsPage } from '../limits/page';
@@ -14,9 +14,7 @@ async function main(): Promise<void> {
   write('.env.example', envExample());
   write('docs/LIMITS.md', limitsPage());
   const files = readFigures(join(projectRoot(), 'docs', 'figures'));
-  const hashes = await hashesOf(projectRoot(), [
-    ...new Set(FIGURES.flatMap(({ sources }) => sources)),
-  ]);
+  const hashes = await hashesOf(projectRoot(), sourcesOf(FIGURES));
   const page = readFileSync(join(projectRoot(), 'docs/PERFORMANCE.md'), 'utf8');
   write('docs/PERFORMANCE.md', withFigures(page, files, hashes));
   for (const file of files) {

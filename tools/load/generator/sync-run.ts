@@ -33,7 +33,10 @@ export class SyncRun {
     return schedule.run(onPhase);
   }
 
-  /** Devices that hold nothing yet get what there is, unmeasured. */
+  /**
+   * Devices that hold nothing yet get what there is, unmeasured. Then all of them ask once more: storage keeps what it has
+   * counted behind its answers, as far as it has the time, and counts the rest at the next sync.
+   */
   async learn({ entrance, devices }: ConnectsPlan): Promise<void> {
     if (entrance.kind !== 'directory') throw new Error('calls go to the product only');
     const lacking = devices.filter(({ userId }) => !this.held.has(userId));
@@ -41,6 +44,10 @@ export class SyncRun {
       const { userId, token } = lacking[index]!;
       const body = await post(entrance.httpUrls, index, token, {});
       this.held.set(userId, heldAfter([body]));
+    });
+    await inParallel(devices.length, LEARN_CONCURRENCY, async (index) => {
+      const { userId, token } = devices[index]!;
+      await post(entrance.httpUrls, index, token, this.held.get(userId) ?? {});
     });
   }
 
