@@ -184,7 +184,7 @@ it('keeps the order of sending when another gateway gave the same messages other
   other.send(0, inAnHour);
   for (const node of [one, other]) {
     node.send(16, inAnHour);
-    await eventually(() => expect(node.store.entries).toBe(2), 20_000);
+    await eventually(() => expect(node.results.size).toBe(2), 20_000);
   }
   await other.end();
   await servers.kafka.restart();
