@@ -58,7 +58,11 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
         maySend: () => true,
         requireSender: () => Promise.resolve({ ttlSeconds: null }),
       },
-      firsts: { lookUp: () => Promise.resolve(null) },
+      firsts: {
+        lookUp: () => Promise.resolve(null),
+        lookUpBelow: () => Promise.resolve(null),
+      },
+      logEnd: () => Promise.resolve(null),
       wallClock: () => Date.now(),
     }),
     answers: {

@@ -266,7 +266,8 @@ export function makeSends(context: Context, stores: Stores, logs: Logs) {
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(stores.members, storage, clock);
   const directs = new DirectConversations(storage, membership, stores.rates);
-  const holding = makeHolding(context, logs.writer, { membership, firsts }, () => log);
+  const rights = { membership, firsts, barrier: logs.barrier };
+  const holding = makeHolding(context, logs.writer, rights, () => log);
   logs.stalls.take = (partition) => holding.stalled(partition);
   const log: MessageLog = new MessageLog({
     writer: holding,

@@ -56,6 +56,24 @@ export class FirstAppends {
   }
 
   /**
+   * The first append of an id among the offsets below `end`, null when there is none; undefined: storage
+   * cannot tell yet. Never rejects.
+   */
+  async lookUpBelow(
+    conversationId: string,
+    messageId: string,
+    end: bigint,
+  ): Promise<FirstAppend | null | undefined> {
+    const after = (end > 0n ? end - 1n : 0n).toString();
+    try {
+      const { applied, first } = await this.confirmations.ask({ conversationId, messageId, after });
+      return first ?? (applied || end === 0n ? null : undefined);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
    * After an append at `after`: the first append of the id, asked until storage has applied that
    * offset; null when it could not tell within `patienceMs`. Never rejects.
    */

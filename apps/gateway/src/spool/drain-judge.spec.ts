@@ -16,7 +16,15 @@ function message(n: number, over: Partial<SpooledMessage> = {}): SpooledMessage 
 }
 
 function setUp(
-  world: { member?: ErrorCode; remembered?: boolean; known?: readonly string[] } = {},
+  world: {
+    member?: ErrorCode;
+    remembered?: boolean;
+    known?: readonly string[];
+    /** Below the end of the log, which storage has not applied yet. */
+    inLog?: readonly string[];
+    end?: bigint | null;
+    applied?: boolean;
+  } = {},
 ) {
   const asked: string[] = [];
   const judge = new DrainJudge({
@@ -30,7 +38,13 @@ function setUp(
     },
     firsts: {
       lookUp: (_conversationId, id) => Promise.resolve(world.known?.includes(id) ? FIRST : null),
+      lookUpBelow: (_conversationId, id, end) => {
+        expect(end).toBe(9n);
+        if (world.applied === false) return Promise.resolve(undefined);
+        return Promise.resolve(world.inLog?.includes(id) ? FIRST : null);
+      },
     },
+    logEnd: () => Promise.resolve(world.end === undefined ? 9n : world.end),
     wallClock: () => FIRST_SENT_AT,
   });
   const codes = async (...messages: SpooledMessage[]) => {
@@ -59,6 +73,15 @@ describe('a held message', () => {
     },
   ] as const)('$name', async ({ world, verdict }) => {
     expect(await setUp(world).codes(message(0))).toEqual([verdict]);
+  });
+
+  it.each([
+    { name: 'the log cannot be asked', world: { end: null }, verdicts: undefined },
+    { name: 'storage is behind the log', world: { applied: false }, verdicts: undefined },
+    { name: 'it is in the log', world: { inLog: [heldId(0)] }, verdicts: ['known'] },
+  ])('is not refused when $name: its append may have got through', async ({ world, verdicts }) => {
+    const { codes } = setUp({ member: 'blocked', ...world });
+    expect(await codes(message(0))).toEqual(verdicts);
   });
 
   it.each(['unavailable', 'internal'] as const)('waits when membership is %s', async (member) => {

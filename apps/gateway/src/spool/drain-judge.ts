@@ -14,7 +14,9 @@ export type Verdict =
 
 export interface DrainJudgeParts {
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
-  firsts: Pick<FirstAppends, 'lookUp'>;
+  firsts: Pick<FirstAppends, 'lookUp' | 'lookUpBelow'>;
+  /** The end of the log that a conversation is in; null: the log cannot be asked now. */
+  logEnd: (conversationId: string) => Promise<bigint | null>;
   /** Unix milliseconds. */
   wallClock: () => number;
 }
@@ -47,9 +49,25 @@ export class DrainJudge {
     const known = await this.parts.firsts.lookUp(conversationId, messageId);
     if (known) return { known };
     const refused = await right;
-    if (refused) return { refused };
+    if (refused) return this.refused(message, refused);
     const placeOnly = expiresAtMs !== null && expiresAtMs <= this.parts.wallClock();
     return { append: true, placeOnly };
+  }
+
+  /**
+   * An append of it may have got through although its answer was lost: until storage has applied all of
+   * the log, nobody may be told that it was refused.
+   */
+  private async refused(message: SpooledMessage, refused: TidingsError): Promise<Verdict> {
+    if (refused.retryable) return { refused };
+    const { conversationId, messageId } = message;
+    const end = await this.parts.logEnd(conversationId);
+    const known =
+      end === null
+        ? undefined
+        : await this.parts.firsts.lookUpBelow(conversationId, messageId, end);
+    if (known === undefined) return { refused: new TidingsError('unavailable') };
+    return known ? { known } : { refused };
   }
 
   private async refusal(conversationId: string, senderId: string): Promise<TidingsError | null> {

@@ -2,6 +2,7 @@ import type { LogWriter } from '@tidings/common/kafka/log-writer';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { dataDir, type GatewayEnv } from '../gateway.env';
 import type { MessageLog } from '../send/message-log';
+import type { ReadBarrier } from '../sync/read-barrier';
 import { DrainJudge, type DrainJudgeParts } from './drain-judge';
 import { Drainer } from './drainer';
 import { HeldMessages } from './held-messages';
@@ -43,12 +44,17 @@ export async function openSpool(env: GatewayEnv, logger: Logger): Promise<Spool>
 export function makeHolding(
   context: { spool: Spool; logger: Logger; clock: () => number; wallClock: () => number },
   writer: LogWriter,
-  rights: Pick<DrainJudgeParts, 'membership' | 'firsts'>,
+  rights: Pick<DrainJudgeParts, 'membership' | 'firsts'> & { barrier: Pick<ReadBarrier, 'take'> },
   log: () => MessageLog,
 ): HoldingWriter {
   const { spool, logger, clock, wallClock } = context;
+  const logEnd = async (conversationId: string): Promise<bigint | null> => {
+    const ends = await rights.barrier.take();
+    const end = ends?.[writer.partitionOf(conversationId)];
+    return end == null ? null : BigInt(end);
+  };
   const drainer = new Drainer({
-    judge: new DrainJudge({ ...rights, wallClock }),
+    judge: new DrainJudge({ ...rights, wallClock, logEnd }),
     answers: {
       drained: (appended) => log().drained(appended),
       known: (message, first) => log().notDrained(message, first),
