@@ -346,7 +346,7 @@ export class Chat {
   }
 
   /** Whom the next line goes to. */
-  private promptName(): string {
+  promptName(): string {
     const { client, people, rooms } = this.parts;
     const { user, conversationId } = this.opened ?? {};
     const name = nameOf(user, conversationId, { people, rooms });

@@ -6,6 +6,7 @@ import type { Files } from './files';
 import { People } from './people';
 import { PipeScreen } from './pipe-screen';
 import { Rooms } from './rooms';
+import type { Screen } from './screen';
 import { Tasks } from './tasks';
 
 const GROUPS = ['one', 'two'].map((id) => ({ id, kind: 'group', title: id, unread: 0 }));
@@ -40,6 +41,76 @@ async function typed(lines: string[], open: boolean): Promise<string[]> {
   for (const text of lines) await commands.handle({ text, literal: false });
   return done;
 }
+
+describe('a line behind a /chat that failed', () => {
+  /** Types lines at a terminal, each when what the one before did is over. */
+  async function at(lines: string[]): Promise<string[]> {
+    const done: string[] = [];
+    const client = {
+      on: () => undefined,
+      api: { users: () => Promise.reject(new Error('away')) },
+    } as unknown as TidingsClient;
+    const world = { current: {} as object };
+    const chat = {
+      get current() {
+        return world.current;
+      },
+      open: (door: { conversationId: string }) => {
+        world.current = {};
+        done.push(`opens ${door.conversationId}`);
+        return Promise.resolve();
+      },
+      write: (text: string) => done.push(`sends ${text}`) > 0,
+      status: (text: string) => done.push(text),
+      promptName: () => 'bob',
+    } as unknown as Chat;
+    const people = { byName: () => Promise.resolve(undefined) } as unknown as People;
+    const rooms = {
+      group: (title: string) => (title === 'walkers' ? { conversationId: title } : undefined),
+    } as unknown as Rooms;
+    const screen = {
+      interactive: true,
+      on: () => undefined,
+      style: { bad: (text: string) => text },
+      print: (...texts: string[]) => done.push(...texts),
+      giveBack: (text: string) => done.push(`back: ${text}`) > 0,
+      hint: (text: string) => done.push(text),
+    } as unknown as Screen;
+    const tasks = new Tasks({
+      changed: () => undefined,
+      failed: (error) => done.push(String(error)),
+      note: (text) => done.push(text),
+      asking: () => false,
+    });
+    const logOut = () => Promise.resolve();
+    const parts = { client, screen, people, rooms, chat, tasks, files: {} as Files, logOut };
+    const commands = new Commands(parts);
+    for (const text of lines) {
+      await commands.handle({ text, literal: false });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return done;
+  }
+
+  it('stays in the input line once, with whom it would go to', async () => {
+    expect(await at(['one', '/chat cat', 'two', 'two', 'three'])).toEqual([
+      'sends one',
+      'Nobody is called cat.',
+      'back: two',
+      '/chat opened nothing: Enter sends this to bob',
+      'sends two',
+      'sends three',
+    ]);
+  });
+
+  it('goes out when a later one has opened a chat', async () => {
+    expect(await at(['/chat cat', '/chat walkers', 'one'])).toEqual([
+      'Nobody is called cat.',
+      'opens walkers',
+      'sends one',
+    ]);
+  });
+});
 
 describe('a number', () => {
   it('opens what it stands for in the last list, while no chat is open', async () => {

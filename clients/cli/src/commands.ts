@@ -61,6 +61,8 @@ export class Commands {
   private openingTurns: Promise<void> = Promise.resolve();
   /** How many commands have still to say whom the next line goes to. */
   private openings = 0;
+  /** The command that was the last to open a chat and could not; null: none, or something was typed since. */
+  private unopened: string | null = null;
   /** Commands under way that may have a question yet. */
   private readonly asking = new Set<Asked>();
   /** Messages that wait for that. */
@@ -136,12 +138,27 @@ export class Commands {
       return;
     }
     const { screen, chat } = this.deps;
+    if (this.doubtful(text)) return;
     try {
       if (!chat.write(text)) screen.giveBack(text);
     } catch (error) {
       this.failed(error);
       screen.giveBack(text);
     }
+  }
+
+  /**
+   * The first line behind a chat that could not be opened: who typed it may not have looked, and it would go
+   * to the chat that is still open. It stays in the input line.
+   */
+  private doubtful(text: string): boolean {
+    const { unopened } = this;
+    const { screen, chat } = this.deps;
+    this.unopened = null;
+    if (unopened === null || !chat.current || !isTerminal(screen)) return false;
+    screen.giveBack(text);
+    screen.hint(`${unopened} opened nothing: Enter sends this to ${chat.promptName()}`);
+    return true;
   }
 
   /** A number behind a list, in an open chat: a choice or a message, which cannot be told. */
@@ -192,7 +209,7 @@ export class Commands {
         tasks.run({ line, patient }, (signal) => this.carryOut(line, signal)),
       );
       this.asking.delete(asked);
-      if (opens) this.opened(before !== this.deps.chat.current);
+      if (opens) this.opened(nameAndArgument(line)[0], before !== this.deps.chat.current);
     };
     const done = this.start(run, { line, opens, patient });
     if (!screen.interactive) await done;
@@ -224,9 +241,10 @@ export class Commands {
   }
 
   /** It is clear whom the next lines go to; those that waited for it go out, or back. */
-  private opened(succeeded: boolean): void {
+  private opened(command: string, succeeded: boolean): void {
     if (--this.openings > 0) return;
     const held = this.held.splice(0);
+    this.unopened = succeeded || held.length > 0 ? null : command;
     if (held.length === 0) return;
     if (succeeded) return held.forEach((text) => this.write(text));
     const { chat, screen } = this.deps;
