@@ -18,9 +18,11 @@ export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
  * the server's history, in an answer of it; `page`: the same of the whole history (all pages of a
  * conversation together); `final`: the messages a device holds at rest, in its order; event messages of
  * the server stand in none of them. `receipt`: a
- * member's marks; `unread`: how many messages somebody was told are unread.
+ * member's marks; `unread`: how many messages somebody was told are unread; `presence`: what somebody was
+ * told of another's.
  *
- * Said by the harness: `conversation`: which kind it is; `fault`, `phase`: marks of the run.
+ * Said by the harness: `conversation`: which kind it is; `socket`: a device's connection begins to be
+ * opened, is open, or is over; `fault`, `phase`: marks of the run.
  */
 export type EventOperation =
   | ChangingOperation
@@ -33,7 +35,9 @@ export type EventOperation =
   | 'final'
   | 'receipt'
   | 'unread'
+  | 'presence'
   | 'conversation'
+  | 'socket'
   | 'fault'
   | 'phase';
 
@@ -84,18 +88,19 @@ export interface HistoryEvent {
   seq?: string;
   /**
    * text of a message; entries of `page` and `final`; words of a mark; seconds of a `lifetime`, or
-   * `none`; of a `conversation`: `direct`, or what who is added sees (`joined`, `all`)
+   * `none`; of a `conversation`: `direct`, or what who is added sees (`joined`, `all`); of a `presence`: the
+   * status; of a `socket`: `opening`, `open` or `over`
    */
   v?: string | HistoryEntry[];
   /** index of the event that began the operation which this one ends */
   op?: number;
-  /** the user whom `add`, `remove`, `block`, `unblock` and `receipt` are about; owner of a `conversation` */
+  /** the user whom `add`, `remove`, `block`, `unblock`, `receipt` and `presence` are about; owner of a `conversation` */
   x?: string;
   /** of a `send`: id of the message that it answers */
   re?: string;
   /** read mark of a `receipt`, beside `seq`, the delivered one */
   r?: string;
-  /** number of `unread` messages */
+  /** number of `unread` messages; of a `presence`: when they were last seen, on the clock of the history, nanoseconds */
   n?: number;
   /** when the request began whose answer this is, nanoseconds; left out: at `t` */
   inv?: number;

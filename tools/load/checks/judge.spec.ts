@@ -40,6 +40,65 @@ const ordinary: Tell = (s) => {
 const GOOD: [string, Tell][] = [
   ['an ordinary chat', ordinary],
   [
+    'what is unread, between what is certain and what is possible',
+    (s) => {
+      s.said('ann', 'g', 'm1', '11');
+      s.unread('bob', 'g', 1);
+      const two = s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm2', v: 'x' });
+      s.unread('bob', 'g', 1);
+      s.unread('bob', 'g', 2);
+      s.end(two, 'ok', '12');
+      s.marks('read', 'bob', 'g', '12');
+      for (const n of [0, 1, 2]) s.unread('bob', 'g', n);
+      s.receipt('ann', 'g', 'bob', '12', '12');
+      s.unread('bob', 'g', 0);
+      const three = s.said('ann', 'g', 'm3', '13');
+      const gone = s.begin({ f: 'delete', u: 'ann', c: 'g', cid: three.cid });
+      for (const n of [0, 1]) s.unread('bob', 'g', n);
+      s.end(gone, 'ok', '14');
+      s.unread('bob', 'g', 0);
+      s.unread('ann', 'g', 0);
+    },
+  ],
+  [
+    'what was asked before a mark was shown, and answered behind it',
+    (s) => {
+      s.said('ann', 'g', 'm1', '11');
+      const inv = s.now;
+      s.marks('read', 'bob', 'g', '11');
+      s.receipt('ann', 'g', 'bob', '11', '11');
+      s.tell({ k: 'obs', f: 'unread', u: 'bob', d: 'bob', c: 'g', n: 1, inv });
+    },
+  ],
+  [
+    'what is unread of what ends, about the moment of its end',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      const one = s.said('ann', 'g', 'm1', '11');
+      s.sees('frame', 'bob', 'g', [{ ...one, e: s.now + 20e9 }]);
+      s.unread('bob', 'g', 1);
+      s.wait(10);
+      for (const n of [0, 1]) s.unread('bob', 'g', n);
+      s.wait(3).unread('bob', 'g', 0);
+    },
+  ],
+  [
+    'who comes and goes is online, away and seen in between',
+    (s) => {
+      s.presence('ann', 'bob', 'offline');
+      s.connects('bob').presence('ann', 'bob', 'online', s.now);
+      s.wait(70).presence('ann', 'bob', 'online', s.now - 70e9);
+      s.disconnects('bob').presence('ann', 'bob', 'online', s.now);
+      s.presence('ann', 'bob', 'offline', s.now);
+      // another one may know less
+      s.presence('eve', 'bob', 'offline', s.now - 20e9);
+    },
+  ],
+  [
+    'a connection that was opened a moment ago',
+    (s) => void s.connects('bob').presence('ann', 'bob', 'offline'),
+  ],
+  [
     'a send without an answer, seen or not',
     (s) => {
       s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm1', v: 'x' });
@@ -352,6 +411,95 @@ const BAD: [ViolationType, string, Tell][] = [
       s.rests().sees('page', 'bob', 'g', [one]);
       s.tell({ k: 'obs', f: 'unread', u: 'bob', d: 'bob', c: 'g', n: 1 });
     },
+  ],
+  [
+    'unread_wrong',
+    'less than is certain, in flight',
+    (s) => {
+      s.said('ann', 'g', 'm1', '11');
+      s.unread('bob', 'g', 0);
+    },
+  ],
+  [
+    'unread_wrong',
+    'more than was said, in flight',
+    (s) => {
+      s.said('ann', 'g', 'm1', '11');
+      s.unread('bob', 'g', 2);
+    },
+  ],
+  [
+    'unread_wrong',
+    'an own message, in flight',
+    (s) => {
+      s.said('bob', 'g', 'm1', '11');
+      s.unread('bob', 'g', 1);
+    },
+  ],
+  [
+    'unread_wrong',
+    'what others know to be read, in flight',
+    (s) => {
+      s.said('ann', 'g', 'm1', '11');
+      s.marks('read', 'bob', 'g', '11');
+      s.receipt('ann', 'g', 'bob', '11', '11');
+      s.unread('bob', 'g', 1);
+    },
+  ],
+  [
+    'unread_wrong',
+    'what was deleted before, in flight',
+    (s) => {
+      s.deleted('ann', 'g', s.said('ann', 'g', 'm1', '11'), '12');
+      s.unread('bob', 'g', 1);
+    },
+  ],
+  [
+    'unread_wrong',
+    'what has ended, in flight',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      const one = s.said('ann', 'g', 'm1', '11');
+      s.sees('frame', 'bob', 'g', [{ ...one, e: s.now + 20e9 }]);
+      s.wait(30).unread('bob', 'g', 1);
+    },
+  ],
+  [
+    'seen_offline',
+    'who has been connected for long',
+    (s) => void s.connects('bob').wait(20).presence('ann', 'bob', 'offline'),
+  ],
+  [
+    'seen_offline',
+    'although one of two connections is over',
+    (s) => {
+      s.connects('bob').connects('bob', 'another').wait(20).disconnects('bob');
+      s.presence('ann', 'bob', 'offline');
+    },
+  ],
+  ['seen_online', 'who was never there', (s) => s.presence('ann', 'bob', 'online')],
+  [
+    'seen_online',
+    'who has long been away',
+    (s) => void s.connects('bob').disconnects('bob').wait(100).presence('ann', 'bob', 'online'),
+  ],
+  [
+    'last_seen_fell',
+    'to one observer',
+    (s) => {
+      s.presence('ann', 'bob', 'offline', 5e9);
+      s.presence('ann', 'bob', 'offline', 4e9);
+    },
+  ],
+  ['last_seen_wrong', 'in the future', (s) => s.presence('ann', 'bob', 'offline', s.now + 60e9)],
+  [
+    'last_seen_wrong',
+    'before a connection that is long known',
+    (s) =>
+      void s
+        .connects('bob')
+        .wait(70)
+        .presence('ann', 'bob', 'online', s.now - 90e9),
   ],
   ['leak', 'to an outsider', (s) => s.sees('frame', 'eve', 'g', [s.said('ann', 'g', 'm1', '11')])],
   [

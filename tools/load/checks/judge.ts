@@ -5,10 +5,12 @@ import { checkContents } from './contents';
 import { checkDelivered } from './delivered';
 import { checkOnce } from './once';
 import { checkOrder } from './order';
+import { checkPresence } from './presence';
 import { checkReceipts } from './receipts';
 import { AT_REST, RunRecord } from './run-record';
 import { checkTemporary } from './temporary';
 import { checkUnread } from './unread';
+import { checkUnreadMeanwhile } from './unread-meanwhile';
 import { type Violation, type ViolationType, Violations } from './violations';
 
 /** How often something was done, by how it ended. */
@@ -31,6 +33,8 @@ const CHECKS = [
   checkOrder,
   checkReceipts,
   checkUnread,
+  checkUnreadMeanwhile,
+  checkPresence,
   checkAccess,
   checkChanges,
   checkTemporary,

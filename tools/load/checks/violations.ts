@@ -20,6 +20,7 @@ export const VIOLATION_TYPES = {
   I9: ['unread_wrong'],
   I10: ['leak', 'receipt_leak'],
   I11: ['done_by_outsider', 'read_by_outsider', 'sent_though_blocked'],
+  I12: ['last_seen_wrong', 'last_seen_fell', 'seen_offline', 'seen_online'],
   I18: ['shown_after_deletion', 'version_fell', 'change_lost', 'foreign_change'],
   temporary: ['shown_after_end', 'no_end', 'wrong_end'],
 } as const;

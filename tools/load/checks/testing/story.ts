@@ -88,6 +88,27 @@ export class Story {
     return this.tell({ k: 'obs', f: 'receipt', u, d: u, c, x, seq, r });
   }
 
+  /** What the server says in an answer, while others do things: how much is unread. */
+  unread(u: string, c: string, n: number): HistoryEvent {
+    return this.tell({ k: 'obs', f: 'unread', u, d: u, c, n, inv: this.t + STEP_NS - 1 });
+  }
+
+  /** A connection of a user with one device; `s` names it. */
+  connects(u: string, s = `connection of ${u}`): this {
+    for (const v of ['opening', 'open']) this.tell({ k: 'info', f: 'socket', u, d: u, s, v });
+    return this;
+  }
+
+  disconnects(u: string, s = `connection of ${u}`): this {
+    this.tell({ k: 'info', f: 'socket', u, d: u, s, v: 'over' });
+    return this;
+  }
+
+  /** What somebody is told of another; `seen`: when they were last seen, nanoseconds. */
+  presence(u: string, x: string, v: string, seen?: number): HistoryEvent {
+    return this.tell({ k: 'obs', f: 'presence', u, d: u, x, v, n: seen });
+  }
+
   rests(): this {
     this.tell({ k: 'info', f: 'phase', v: AT_REST });
     return this;
