@@ -309,10 +309,10 @@ describe('MessageLog', () => {
     });
 
     it.each([
-      { first: '1009', said: 'content_expired', when: 'nothing else of it is in the log before' },
-      { first: '1008', said: 'sent 1008 3', when: 'another gateway has sent it before' },
-    ])('says $said of an append that has its place only, when $when', async ({ first, said }) => {
-      const { log, outcomes } = held(firstAppend({ position: first, contentHash: null }));
+      { contentHash: null, said: 'content_expired', when: 'nothing of it lives' },
+      { contentHash: 'hash', said: 'sent 7 3', when: 'another gateway has sent it, and it lives' },
+    ])('says $said of an append of its place only, when $when', async ({ contentHash, said }) => {
+      const { log, outcomes } = held(firstAppend({ contentHash }));
       log.drained([{ message, offset: 9n, placeOnly: true }]);
       await settle();
       expect(outcomes.slice(2)).toEqual([said, said]);

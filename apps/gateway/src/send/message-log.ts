@@ -84,8 +84,8 @@ interface Drained {
   entry: RecentId<SendReply>;
   /** Offset of its append. */
   after: bigint;
-  /** Where its place lies, when the append had nothing else of it; else null. */
-  placeOnly: string | null;
+  /** The append had nothing else of it. */
+  placeOnly: boolean;
 }
 
 /**
@@ -171,8 +171,7 @@ export class MessageLog {
       const id = { senderId, contentHash, sentAtMs, expiresAtMs };
       const entry = this.recent.add(conversationId, messageId, id);
       entry.waiters = held.waiters;
-      const position = this.parts.positions.position(held.partition, offset);
-      drained.push({ message, entry, after: offset, placeOnly: placeOnly ? position : null });
+      drained.push({ message, entry, after: offset, placeOnly });
     }
     this.confirmDrained(drained).catch(this.parts.failed);
   }
@@ -207,7 +206,7 @@ export class MessageLog {
     } else {
       reply.logged();
       const { offset } = result;
-      this.confirm(message, entry, reply, { after: offset, placeOnly: null, confirmMs }).catch(
+      this.confirm(message, entry, reply, { after: offset, placeOnly: false, confirmMs }).catch(
         this.parts.failed,
       );
     }
@@ -236,7 +235,10 @@ export class MessageLog {
     await Promise.all(drained.map(confirm));
   }
 
-  /** `placeOnly`: no life is left in this append. When another one was first, that one counts. */
+  /**
+   * `placeOnly`: no life is left in this append. When another one was first, that one counts: `sent` while
+   * it lives, since its push tells when it ends.
+   */
   private async confirm(
     message: Pick<AdmittedMessage, 'conversationId' | 'messageId' | 'senderId' | 'contentHash'>,
     entry: RecentId<SendReply>,
@@ -252,7 +254,7 @@ export class MessageLog {
     }
     if (first !== null && isSameMessage(first, message)) {
       entry.sentAtMs = Date.parse(first.sentAt);
-      if (first.position === placeOnly) {
+      if (placeOnly && first.contentHash === null) {
         const expired = new TidingsError('content_expired');
         this.tellAll(entry, reply, (one) => one.refused(expired));
       }
