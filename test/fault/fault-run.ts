@@ -43,6 +43,7 @@ export function faultRun(name: string, options: Partial<StackOptions>): FaultRun
 /** Keeps the figures of a run as one line, and shows them. */
 export function reportFault<R extends object>(fault: string, figures: R): R {
   const line = JSON.stringify({ fault, at: new Date().toISOString(), fsync: DURABLE, ...figures });
+  mkdirSync(RESULTS, { recursive: true });
   appendFileSync(join(RESULTS, 'report.jsonl'), `${line}\n`);
   console.log(line);
   return figures;
