@@ -153,7 +153,7 @@ export const LIMITS = {
   /** An upload that brings less in any ten seconds is given up. */
   uploadBytesPerSecond: 16 * 1024,
   /** Pixels of uploaded images that a gateway works on for one user: at once, and more each minute. */
-  imagePixelsBurst: 480_000_000,
+  imagePixelsBurst: 240_000_000,
   imagePixelsPerMinute: 240_000_000,
   groupMembers: 1_000,
   membersInline: 32,
