@@ -1,4 +1,6 @@
+import type { Random } from '../../tools/load/random';
 import type { Stack } from '../../tools/stack/stack';
+import type { Network } from './people/network';
 
 /** What a fault may have to know of those who chat meanwhile. */
 export interface Chatting {
@@ -11,6 +13,12 @@ export interface Chatters extends Chatting {
   /** Ids of all messages that somebody has sent so far, and of those that were acknowledged. */
   begun(): string[];
   acknowledged(): string[];
+  /** The same numbers for the same seed. */
+  readonly random: Random;
+  /** Writes down what is done. */
+  note(words: string): void;
+  /** Only where the fault says `proxied`. */
+  readonly network?: Network;
 }
 
 /** One kind of damage, and what must hold beside the invariants. Times in milliseconds. */
@@ -22,8 +30,12 @@ export interface Fault<C extends Chatting = Chatting> {
   elsewhere?: string;
   /** Longest silence, during the whole fault (`whole`) or after the part was back. */
   silence: { whole: number } | { afterBack: number };
-  /** How long people send, seconds; default 25. */
+  /** How long people send, seconds; default 32. */
   seconds?: number;
+  /** How much they do a second; default 80. */
+  perSecond?: number;
+  /** Proxies stand between people and gateways, and between services, Redis and PostgreSQL. */
+  proxied?: true;
   /** Messages must have been held on gateways' disks: so many at least. */
   held?: number;
   /** So many sends at least got their `sent` while the part was away: who is connected goes on. */

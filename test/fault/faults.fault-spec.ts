@@ -4,14 +4,19 @@ import { type Chatters, downFor, type Fault } from './fault';
 import { spoolsAreEmpty } from './held-checks';
 import { keepsPromises } from './people/keeps-promises';
 import {
+  badNetwork,
   brokerDiskFull,
   crashLoop,
+  databaseDiskFull,
   diedOfMemory,
   hung,
   killed,
   noHandles,
   noMemory,
+  readOnly,
   smallHeap,
+  stalls,
+  vanish,
 } from './strikes';
 
 const HANGS_MS = 10_000;
@@ -131,6 +136,18 @@ const FAULTS: Fault<Chatters>[] = [
     seconds: 35,
   },
   {
+    name: 'PostgreSQL takes no writes for 10 s',
+    strike: readOnly,
+    silence: { whole: 2_000 },
+    seconds: 35,
+  },
+  {
+    name: "PostgreSQL's disk is full for 10 s",
+    strike: databaseDiskFull,
+    silence: { whole: 2_000 },
+    seconds: 35,
+  },
+  {
     name: 'restart of Redis',
     strike: async ({ redis }) => {
       await redis.stop();
@@ -164,6 +181,29 @@ const FAULTS: Fault<Chatters>[] = [
     silence: { afterBack: 10_000 },
     seconds: 45,
     acknowledgedMeanwhile: 500,
+  },
+  {
+    name: 'a network that loses 5 % and is slow, in pieces',
+    strike: badNetwork({ delayMs: 40, jitterMs: 60, sliceBytes: 700, loss: 0.05 }, 15_000),
+    silence: { whole: 5_000 },
+    seconds: 40,
+    proxied: true,
+    acknowledgedMeanwhile: 100,
+  },
+  {
+    name: 'a network that stalls',
+    strike: stalls(15_000),
+    silence: { whole: 5_000 },
+    seconds: 40,
+    proxied: true,
+    acknowledgedMeanwhile: 100,
+  },
+  {
+    name: 'people whose network is gone without a word',
+    strike: vanish,
+    silence: { whole: 5_000 },
+    seconds: 75,
+    proxied: true,
   },
 ];
 

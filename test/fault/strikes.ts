@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TIMINGS } from '@tidings/common/contracts/limits';
+import { Client } from 'pg';
 import type { NodeHandle, Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
-import { signalTree } from '../support/process-tree';
+import { isRunning, processTree, signalTree } from '../support/process-tree';
+import type { DirectionFaults } from '../support/tcp-proxy';
 import { downFor, type Chatters, type Fault } from './fault';
 
 /** What is done to parts of a stack. None of it needs more rights than whoever started the stack has. */
@@ -17,12 +20,18 @@ const DIES_WITHIN_MS = 60_000;
 const DIES_UNDER_LOAD_MS = 4_000;
 const HEAPS_MIB = [64, 56, 48, 40, 32, 24, 16];
 const LOOK_MS = 50;
+/** Chunks that a bad network loses at least. */
+const LOST = 50;
+const STALL_MS = 1_500;
+/** Two heartbeats, and some time on a busy machine. */
+const FOUND_MS = 2 * TIMINGS.heartbeatSeconds * 1_000 + 10_000;
 /** How much a file may grow yet on a disk that is nearly full, bytes. */
 const LEFT_BYTES = 4_096;
 /** How much memory a process may take yet, bytes. */
 const LEFT_MEMORY = 4 * 2 ** 20;
 /** Sends that have to be on their way while nothing may be acknowledged. */
 const UNDER_WAY = 150;
+const NO_LIMIT = 'unlimited';
 
 /**
  * Sets the soft limit of a process, as its own user; the hard one stays, so that it can be put back.
@@ -156,6 +165,66 @@ async function endsAgain(kafka: Stack['kafka']): Promise<number> {
   return count;
 }
 
+/**
+ * No table of PostgreSQL can grow any more, nor, soon after, its journal: statements fail, then the server,
+ * which recovers only when there is space.
+ */
+export const databaseDiskFull: Strike = async ({ postgres, databaseUrl }) => {
+  const bytes = await asSuperuser(databaseUrl, async (sql) => {
+    // the journal goes on at the begin of a file: the tables are full before
+    await sql.query('SELECT pg_switch_wal()');
+    const { rows } = await sql.query<{ bytes: string }>(
+      `SELECT max(pg_relation_size(oid)) AS bytes FROM pg_class WHERE relname ~ '^messages_\\d+$'`,
+    );
+    return Number(rows[0]!.bytes);
+  });
+  limitTree(postgres.pid, bytes);
+  try {
+    await downFor(HANGS_MS);
+  } finally {
+    limitTree(postgres.pid, NO_LIMIT);
+  }
+  expect(readFileSync(postgres.logPath, 'utf8')).toMatch(/: File too large/);
+  await postgres.restart();
+};
+
+/** The parent first: what it starts from then on has the same limit. */
+function limitTree(root: number, soft: string | number): void {
+  for (const pid of processTree(root)) {
+    try {
+      limit(pid, 'fsize', soft);
+    } catch (error) {
+      if (isRunning(pid)) throw error;
+    }
+  }
+}
+
+/** Every transaction that writes is refused. */
+export const readOnly: Strike = async ({ databaseUrl }) => {
+  const set = (statement: string) =>
+    asSuperuser(databaseUrl, async (sql) => {
+      await sql.query(statement);
+      await sql.query('SELECT pg_reload_conf()');
+    });
+  await set('ALTER SYSTEM SET default_transaction_read_only = on');
+  try {
+    await downFor(HANGS_MS);
+  } finally {
+    await set('ALTER SYSTEM RESET default_transaction_read_only');
+  }
+};
+
+async function asSuperuser<R>(databaseUrl: string, work: (sql: Client) => Promise<R>): Promise<R> {
+  const options = '-c default_transaction_read_only=off';
+  const sql = new Client({ connectionString: databaseUrl, options });
+  await sql.connect();
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
 async function ended(part: Pick<NodeHandle, 'isAlive'>, withinMs = DIES_WITHIN_MS): Promise<void> {
   await eventually(() => expect(part.isAlive()).toBe(false), withinMs, LOOK_MS);
 }
@@ -173,3 +242,34 @@ function virtualBytes(pid: number): number {
 }
 
 const PAGE_BYTES = 4_096;
+
+/** Everything that goes over the network comes late, in pieces and in fits and starts. */
+export const badNetwork =
+  (faults: Partial<DirectionFaults>, forMs: number): Strike =>
+  async (_stack, { network }) => {
+    const before = network!.lost;
+    network!.becomes(faults);
+    await downFor(forMs);
+    network!.heal();
+    if (faults.loss !== undefined) expect(network!.lost - before).toBeGreaterThan(LOST);
+  };
+
+/** Nothing goes through for a moment, again and again, and everything that waited comes at once. */
+export const stalls =
+  (forMs: number): Strike =>
+  async (_stack, { network }) => {
+    const end = performance.now() + forMs;
+    while (performance.now() < end) {
+      network!.becomes({ blackhole: true });
+      await downFor(STALL_MS);
+      network!.heal();
+      await downFor(STALL_MS);
+    }
+  };
+
+/** Everybody at one gateway loses their network without a word; the server has to find out by itself. */
+export const vanish: Strike = async (_stack, { network }) => {
+  const [proxy] = network!.toGateways;
+  expect(proxy!.vanishAll()).toBeGreaterThan(0);
+  await eventually(() => expect(proxy!.stillOpen).toBe(0), FOUND_MS, LOOK_MS);
+};

@@ -7,7 +7,21 @@ export interface DirectionFaults {
   jitterMs: number;
   /** Bytes are held back, as in a network partition; they arrive after `heal`. */
   blackhole: boolean;
+  /** Chunks arrive in pieces of so many bytes at most, each with a jitter of its own; 0: whole. */
+  sliceBytes: number;
+  /**
+   * Probability that a chunk is lost. TCP sends it again: it and all behind it come later, by {@link RESENT_MS},
+   * twice that when it is lost once more, and so on.
+   */
+  loss: number;
+  /** A narrow link: so many bytes a second, and the sender is made to wait; 0: no bound. */
+  bytesPerSecond: number;
 }
+
+/** TCP's smallest wait for an acknowledgement before it sends again on Linux, milliseconds. */
+const RESENT_MS = 200;
+/** What a narrow link keeps for its receiver, bytes; its sender waits with the rest. */
+const LINK_BUFFER = 16 * 1024;
 
 /** Faults that cut connections, as probabilities per chunk that a client sends (about a request). */
 export interface CutFaults {
@@ -28,7 +42,14 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-const NO_FAULTS: DirectionFaults = { delayMs: 0, jitterMs: 0, blackhole: false };
+const NO_FAULTS: DirectionFaults = {
+  delayMs: 0,
+  jitterMs: 0,
+  blackhole: false,
+  sliceBytes: 0,
+  loss: 0,
+  bytesPerSecond: 0,
+};
 
 /** One direction of a connection: applies the faults in force when a chunk arrives. */
 class Flow {
@@ -36,24 +57,56 @@ class Flow {
   private held: Buffer[] = [];
   private closed = false;
 
+  /** Bytes on the link. */
+  private waiting = 0;
+
   constructor(
+    private readonly from: Socket,
     private readonly to: Socket,
     private readonly faults: DirectionFaults,
     private readonly random: () => number,
+    private readonly lost: () => void,
   ) {}
 
   send(chunk: Buffer): void {
-    if (this.faults.blackhole) {
+    const { blackhole, sliceBytes } = this.faults;
+    if (blackhole) {
       this.held.push(chunk);
       return;
     }
-    const { delayMs, jitterMs } = this.faults;
-    if (delayMs === 0 && jitterMs === 0 && this.due <= Date.now()) {
+    const bytes = sliceBytes > 0 ? sliceBytes : chunk.length;
+    for (let at = 0; at < chunk.length; at += bytes) this.sendOne(chunk.subarray(at, at + bytes));
+  }
+
+  private sendOne(chunk: Buffer): void {
+    const { delayMs, jitterMs, loss, bytesPerSecond } = this.faults;
+    const quick = delayMs === 0 && jitterMs === 0 && loss === 0 && bytesPerSecond === 0;
+    if (quick && this.due <= Date.now()) {
       this.write(chunk);
       return;
     }
-    this.due = Math.max(this.due, Date.now() + delayMs + this.random() * jitterMs);
-    setTimeout(() => this.write(chunk), this.due - Date.now()).unref();
+    const link = bytesPerSecond > 0 ? (1_000 * chunk.length) / bytesPerSecond : 0;
+    const arrives = Date.now() + delayMs + this.random() * jitterMs + this.resent();
+    this.due = Math.max(this.due + link, arrives);
+    this.waiting += chunk.length;
+    if (bytesPerSecond > 0 && this.waiting > LINK_BUFFER) this.from.pause();
+    setTimeout(() => this.arrived(chunk), this.due - Date.now()).unref();
+  }
+
+  private arrived(chunk: Buffer): void {
+    this.waiting -= chunk.length;
+    if (this.waiting <= LINK_BUFFER && this.from.isPaused()) this.from.resume();
+    this.write(chunk);
+  }
+
+  /** How much later it comes because it was lost, milliseconds. */
+  private resent(): number {
+    let ms = 0;
+    for (let wait = RESENT_MS; this.random() < this.faults.loss; wait *= 2) {
+      ms += wait;
+      this.lost();
+    }
+    return ms;
   }
 
   release(): void {
@@ -88,7 +141,10 @@ export class TcpProxy {
   readonly cuts: CutFaults = { beforeRequest: 0, afterRequest: 0 };
   /** Connections cut so far by `cuts`. */
   cutCount = 0;
+  /** Chunks lost so far, and sent again. */
+  lostCount = 0;
   private readonly pairs = new Set<Pair>();
+  private readonly halfOpen = new Set<Socket>();
   private refusing = false;
 
   private constructor(
@@ -132,6 +188,27 @@ export class TcpProxy {
     for (const pair of this.pairs) this.cut(pair);
   }
 
+  /**
+   * Every client is gone without a word, as a phone is that loses its network: its own end is over, the
+   * server's stays open, and hears nothing any more. How many there were.
+   */
+  vanishAll(): number {
+    const pairs = [...this.pairs];
+    for (const pair of pairs) {
+      this.pairs.delete(pair);
+      for (const flow of pair.flows) flow.close();
+      pair.client.destroy();
+      this.halfOpen.add(pair.server);
+      pair.server.on('close', () => this.halfOpen.delete(pair.server));
+    }
+    return pairs.length;
+  }
+
+  /** Connections whose client has vanished, and which the server has not given up yet. */
+  get stillOpen(): number {
+    return this.halfOpen.size;
+  }
+
   /** New connections are reset at once, and open ones now. */
   refuse(): void {
     this.refusing = true;
@@ -155,6 +232,7 @@ export class TcpProxy {
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.listener.close(resolve));
     this.resetAll();
+    for (const socket of this.halfOpen) socket.destroy();
     await closed;
   }
 
@@ -164,8 +242,9 @@ export class TcpProxy {
       return;
     }
     const server = connect({ ...this.target, noDelay: true });
-    const up = new Flow(server, this.toServer, this.random);
-    const down = new Flow(client, this.toClient, this.random);
+    const lost = (): void => void this.lostCount++;
+    const up = new Flow(client, server, this.toServer, this.random, lost);
+    const down = new Flow(server, client, this.toClient, this.random, lost);
     const pair: Pair = { client, server, flows: [up, down] };
     this.pairs.add(pair);
     let doomed = false;

@@ -1,4 +1,5 @@
 import type { Message } from '@tidings/common/contracts/content';
+import type { Presence } from '@tidings/common/contracts/http';
 import {
   type ChangingOperation,
   type HistoryEvent,
@@ -99,8 +100,22 @@ export class Diary {
     this.writer.record({ k: 'obs', f: 'receipt', ...whose, c, x: this.nameOf(userId), seq, r, s });
   }
 
-  unread(whose: Whose, c: string, n: number): void {
-    this.writer.record({ k: 'obs', f: 'unread', ...whose, c, n });
+  /** `inv`: when the request began whose answer says so; left out: a device counts, or all is at rest. */
+  unread(whose: Whose, c: string, n: number, inv?: number): void {
+    this.writer.record({ k: 'obs', f: 'unread', ...whose, c, n, inv });
+  }
+
+  /** What somebody is told of others. */
+  presence(whose: Whose, items: readonly Presence[], inv: number): void {
+    for (const { userId, status: v, lastSeenAt } of items) {
+      const n = lastSeenAt === null ? undefined : onThisClock(lastSeenAt);
+      this.writer.record({ k: 'obs', f: 'presence', ...whose, x: this.nameOf(userId), v, n, inv });
+    }
+  }
+
+  /** A connection begins to be opened, is open, is over. */
+  socket(whose: Whose, s: string, v: 'opening' | 'open' | 'over'): void {
+    this.writer.record({ k: 'info', f: 'socket', ...whose, s, v });
   }
 
   note(f: 'fault' | 'phase', words: string, whose?: Whose): void {
@@ -121,11 +136,19 @@ export class Diary {
     if (version !== '0') seen.ver = version;
     if (rest.replyTo !== undefined) seen.re = rest.replyTo;
     if (rest.expiresAt !== undefined) {
-      seen.e = monotonicNs() + (Date.parse(rest.expiresAt) - Date.now()) * 1e6;
+      seen.e = onThisClock(rest.expiresAt);
     }
     return seen;
   }
 }
+
+/** A time of the server on the clock of the history, nanoseconds; the same for the same time. */
+function onThisClock(at: string): number {
+  return (Date.parse(at) - EPOCH_MS) * 1e6;
+}
+
+/** Unix milliseconds at which the monotonic clock was 0. */
+const EPOCH_MS = Date.now() - monotonicNs() / 1e6;
 
 const isSaid = ({ content }: Message): boolean => content.kind !== 'event';
 

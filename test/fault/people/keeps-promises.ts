@@ -1,4 +1,5 @@
 import { judge } from '../../../tools/load/checks/judge';
+import { seededRandom } from '../../../tools/load/random';
 import { delays, longestSilence, normalAfter, quantile } from '../../../tools/load/silence';
 import { eventually } from '../../support/eventually';
 import { downFor, type Chatters, type Fault } from '../fault';
@@ -6,6 +7,7 @@ import { reportFault } from '../fault-run';
 import { Probe } from '../probe';
 import { lookAtRest, settle } from './at-rest';
 import type { Cast } from './cast';
+import { Curious } from './curious';
 import { peopleRun, type PeopleRun } from './people-run';
 import { type ByService, Watch } from './watch';
 
@@ -16,6 +18,8 @@ const FAULT_AT_MS = 12_000;
 const WARM_UP_MS = 5_000;
 /** So often at least: less shows nothing. */
 const LEAST = { send: 600, edit: 20, delete: 10, add: 30, remove: 2, block: 1 };
+/** Of those who ask what is unread, and who is there: fewer show nothing. */
+const LEAST_ANSWERS = 30;
 /** Consumers have nothing left to read so soon after the last send, milliseconds. */
 const READ_ALL_MS = 30_000;
 /** A p99 of up to this is as usual, however good it was before, milliseconds. */
@@ -24,6 +28,8 @@ const USUAL_MS = 250;
 const NORMAL_MS = 20_000;
 /** Handles of all instances of a service that there may be more than before the fault. */
 const MORE_HANDLES = 24;
+/** So long connections are kept open at most that nobody uses, milliseconds. */
+const IDLE_MS = 20_000;
 /** Resident set of any process, MiB. */
 const MOST_MIB = 450;
 /** All who are connected are online so soon after a fault, milliseconds. */
@@ -69,11 +75,15 @@ const ms = (fromNs: number, toNs: number): number => Math.round((toNs - fromNs) 
  * fault strikes, all is judged.
  */
 export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
-  const { name, strike, elsewhere, silence, seconds = SECONDS, held = 0 } = fault;
-  const run = peopleRun(name, { services: { gateway: 2, session: 2, storage: 2, presence: 2 } });
+  const { name, strike, elsewhere, silence, held = 0 } = fault;
+  const { seconds = SECONDS, perSecond = PER_SECOND } = fault;
+  const services = { gateway: 2, session: 2, storage: 2, presence: 2 };
+  const run = peopleRun(name, { services, proxied: fault.proxied });
   let watch: Watch | undefined;
   let probe: Probe | undefined;
+  let curious: Curious | undefined;
   afterAll(async () => {
+    await curious?.end();
     await probe?.stop();
     await watch?.end();
   });
@@ -82,9 +92,10 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
     const { stack, cast, doings, hostile, diary } = run;
     watch = new Watch(stack);
     probe = new Probe(cast.circles.map(({ id, core }) => ({ id, reader: core[0]!.user })));
+    curious = new Curious(cast, diary, seededRandom(run.seed));
     await hostile.begin(seconds * 1_000);
     const began = diary.now() + WARM_UP_MS * 1e6;
-    const doing = doings.run(PER_SECOND, seconds);
+    const doing = doings.run(perSecond, seconds);
     await downFor(FAULT_AT_MS);
     const handles = watch.handles();
     const pids = Object.values(stack.nodes).map(({ pid }) => pid);
@@ -102,9 +113,19 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
     await doings.ended();
     await settle(cast);
     const settled = diary.now();
-    const handlesAfter = watch.handles();
+    // connections that are kept for a next call are closed when none comes
+    const handlesAfter = await eventually(
+      () => {
+        const now = watch!.handles();
+        expect(grown(handles, now)).toEqual([]);
+        return now;
+      },
+      IDLE_MS,
+      500,
+    ).catch(() => watch!.handles());
     const residentMiB = watch.residentMiB();
     await hostile.end();
+    await curious.end();
     await probe.stop();
     await watch.end();
     await everybodyIsPresent(cast);
@@ -121,7 +142,7 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
     const restarted = Object.values(stack.nodes).some(({ pid }, n) => pid !== pids[n]);
     const report = reportFault(name, {
       seed: run.seed,
-      perSecond: PER_SECOND,
+      perSecond,
       verdict: judgement.valid,
       violations: judgement.counts,
       operations: judgement.operations,
@@ -142,11 +163,14 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
       handles: { before: handles, after: handlesAfter },
       peakMiB: watch.peakMiB,
       residentMiB,
+      curious: curious.answers,
       hostile: { frames: hostile.frames, reads: hostile.statuses, ...hostile.answers },
     });
 
     expect(judgement.violations).toEqual([]);
     expect(judgement.tooFew).toEqual([]);
+    expect(curious.answers.unread).toBeGreaterThan(LEAST_ANSWERS);
+    expect(curious.answers.presence).toBeGreaterThan(LEAST_ANSWERS);
     const { before, during, after } = report.silenceMs;
     // the fault was visible
     const longest = Math.max(during, after);
@@ -166,7 +190,7 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
   };
 }
 
-function chattingOf({ cast, diary }: PeopleRun): Chatters {
+function chattingOf({ cast, diary, network, seed }: PeopleRun): Chatters {
   const sends = (kind: 'invoke' | 'ok') => () =>
     diary.events.filter(({ k, f }) => k === kind && f === 'send').map(({ cid }) => cid!);
   return {
@@ -175,6 +199,9 @@ function chattingOf({ cast, diary }: PeopleRun): Chatters {
     },
     begun: sends('invoke'),
     acknowledged: sends('ok'),
+    random: seededRandom(seed),
+    note: (words) => diary.note('fault', words),
+    network,
   };
 }
 

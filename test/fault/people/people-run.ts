@@ -7,6 +7,7 @@ import { Cast } from './cast';
 import { Diary } from './diary';
 import { Doings } from './doings';
 import { Hostile } from './hostile';
+import { Network } from './network';
 
 export const RESULTS = join(__dirname, '../../../.data/faults');
 /** What a failure printed, to have the same people do the same again. */
@@ -20,19 +21,29 @@ export interface PeopleRun {
   readonly doings: Doings;
   readonly hostile: Hostile;
   readonly diary: Diary;
+  /** Only where it was asked for. */
+  readonly network?: Network;
+}
+
+interface PeopleOptions extends Partial<StackOptions> {
+  /** Proxies stand between the parts. */
+  proxied?: boolean;
 }
 
 /** Announces a run. Its parts are there when the tests run, not before. `name`: its history is kept under it. */
-export function peopleRun(name: string, options: Partial<StackOptions>): PeopleRun {
+export function peopleRun(name: string, { proxied = false, ...options }: PeopleOptions): PeopleRun {
   const run: { -readonly [K in keyof PeopleRun]?: PeopleRun[K] } = { seed: SEED };
   let stop: (() => Promise<void>) | undefined;
   beforeAll(async () => {
     console.log(`seed ${SEED}: PROPERTY_SEED=${SEED} has the same people do the same`);
     mkdirSync(RESULTS, { recursive: true });
-    const started = await startTestStack(options);
+    const network = proxied ? await Network.start(SEED) : undefined;
+    run.network = network;
+    const started = await startTestStack({ ...options, ...network?.options() });
     ({ stop } = started);
     const { stack } = started;
-    const bases = stack.gatewayUrls;
+    await network?.join(stack);
+    const bases = network?.bases ?? stack.gatewayUrls;
     const random = seededRandom(SEED);
     const diary = new Diary(join(RESULTS, `${name.replace(/[^a-zA-Z0-9]+/g, '-')}.jsonl`));
     const cast = new Cast(bases, diary, random);
@@ -45,6 +56,7 @@ export function peopleRun(name: string, options: Partial<StackOptions>): PeopleR
     await run.hostile?.end();
     await run.cast?.leave();
     await stop?.();
+    await run.network?.stop();
     run.diary?.close();
   }, 120_000);
   return run as PeopleRun;

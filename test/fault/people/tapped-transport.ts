@@ -48,8 +48,14 @@ export class TappedTransport implements Transport {
       this.whose,
       `${this.whose.d} ${this.connections++}`,
     );
+    const over = (): void => this.diary.socket(this.whose, connection.name, 'over');
+    this.diary.socket(this.whose, connection.name, 'opening');
     const socket = this.inner.open(url, protocols, {
       ...handlers,
+      closed: (code, reason) => {
+        over();
+        handlers.closed(code, reason);
+      },
       frame: (text) => {
         connection.came(JSON.parse(text) as Frame);
         handlers.frame(text);
@@ -60,6 +66,14 @@ export class TappedTransport implements Transport {
       send: (text) => {
         if (TOLD.test(text)) this.went(connection, JSON.parse(text) as Frame);
         socket.send(text);
+      },
+      close: (code) => {
+        over();
+        socket.close(code);
+      },
+      abandon: () => {
+        over();
+        socket.abandon();
       },
     };
     return this.socket;
@@ -82,7 +96,7 @@ class Connection {
   constructor(
     private readonly diary: Diary,
     private readonly whose: Whose,
-    private readonly name: string,
+    readonly name: string,
   ) {}
 
   went(frame: Frame): void {
@@ -96,6 +110,7 @@ class Connection {
 
   came(frame: Frame): void {
     const { diary, whose, name: s } = this;
+    if (frame.type === 'welcome') diary.socket(whose, s, 'open');
     if (frame.type === 'synced') return this.synced(frame);
     const c = frame['conversationId'];
     if (!diary.knows(c)) return;
@@ -122,6 +137,7 @@ class Connection {
       if (!diary.knows(c)) continue;
       // what is delayed says itself that it may be older
       if (messages.length > 0 && !delayed) diary.saw('answer', whose, c, messages, { inv });
+      if (one.unread !== undefined && !delayed) diary.unread(whose, c, one.unread, inv);
       for (const { userId, ...marks } of receipts) diary.receipt(whose, c, userId, marks);
     }
   }
