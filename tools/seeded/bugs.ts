@@ -6,11 +6,11 @@ export const BUGS: readonly SeededBug[] = [
     name: 'acknowledge-before-append',
     promise: 'a message is acknowledged when the log has it',
     file: 'apps/gateway/src/send/message-log.ts',
-    find: `    const accepted = this.parts.writer.append(
+    find: `    const accepted = writer.append(
       record,`,
     replace: `    reply.sent('1', sentAtMs);
     reply = { logged() {}, held() {}, sent() {}, refused() {}, unknown() {} } as SendReply;
-    const accepted = this.parts.writer.append(
+    const accepted = writer.append(
       record,`,
     check: {
       spec: 'test/e2e/held.e2e-spec.ts',
