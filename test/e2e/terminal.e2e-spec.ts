@@ -187,7 +187,7 @@ describe('the terminal client, as its window shows it', () => {
           expect(rows.map((row) => row.slice(-`${word} 0 anyway`.length)).sort()).toEqual(
             WAYS.map((_, n) => `${word} ${n} anyway`),
           );
-        });
+        }, 60_000);
       });
     },
     120_000,

@@ -181,11 +181,14 @@ export class Seat {
   }
 
   /**
-   * Whether the text behind a command that opened no chat is given back, for nobody knows to whom.
-   * If not, it was entered behind the refusal, and is in the chat that is still open.
+   * Whether the text behind a command that opened no chat is given back, or waits for another Enter: nobody
+   * knows to whom it was written. If not, it was entered in spite of that, and is in the chat that is still open.
    */
   private async gaveBack({ tag }: Round): Promise<boolean> {
-    const back = new RegExp(`not sent, no chat was opened: ${tag} two$`, 'm');
+    const back = new RegExp(
+      `not sent, no chat was opened: ${tag} two$|opened nothing: Enter sends`,
+      'm',
+    );
     const sent = new RegExp(`you [✓✔]+ {2}${tag} two$`, 'm');
     await this.shown(new RegExp(`${back.source}|${sent.source}`, 'm'));
     if (!back.test(this.window.screen)) return false;
