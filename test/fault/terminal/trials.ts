@@ -207,9 +207,10 @@ export const TRIALS: readonly Trial[] = [
     type: says('/history'),
     done: () => /✓+ {2}.* two$/m,
     inEffect: async ({ window }) => {
-      window.type(KEYS.pageUp.repeat(2));
+      // to the top, however much the rounds before have said
+      window.type(KEYS.pageUp.repeat(6));
       await window.shows(/old line [1-7]\d$/m);
-      window.type(KEYS.pageDown.repeat(4));
+      window.type(KEYS.pageDown.repeat(8));
     },
   },
   { command: '/devices', type: says('/devices'), done: () => / · this one · / },
