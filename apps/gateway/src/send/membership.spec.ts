@@ -1,3 +1,4 @@
+import { eventually } from '../../../../test/support/eventually';
 import { TidingsError } from '@tidings/common/contracts/errors';
 import type { ConversationRouting } from '@tidings/common/contracts/internal';
 import { Membership } from './membership';
@@ -224,9 +225,9 @@ describe('Redis’ copy of a conversation in use', () => {
     await useAt(1);
     expect(filled).toHaveLength(1);
     for (let minute = 2; minute < 31; minute++) await useAt(minute);
-    expect(filled).toHaveLength(1);
+    await eventually(() => expect(filled).toHaveLength(1));
     await useAt(31);
-    expect(filled).toHaveLength(2);
+    await eventually(() => expect(filled).toHaveLength(2));
 
     sources.storage = 'away';
     for (let minute = 60; minute < 70; minute += 0.5) await useAt(minute);
