@@ -9,13 +9,14 @@ const only = (name, from, allowed) => ({
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    only('contracts-import-only-zod', '^libs/common/src/contracts/', [
-      '^libs/common/src/contracts/',
+    only('protocol-imports-only-zod', '^libs/protocol/', ['^libs/protocol/', 'node_modules/zod']),
+    only('log-events-import-the-protocol', '^libs/common/src/log-events/', [
+      '^libs/(protocol|common/src/log-events)/',
       'node_modules/zod',
     ]),
-    only('domain-imports-only-contracts', '^apps/[^/]+/src/domain/', [
+    only('domain-imports-only-the-languages', '^apps/[^/]+/src/domain/', [
       '^apps/[^/]+/src/domain/',
-      '^libs/common/src/(contracts|collections)/',
+      '^libs/(protocol/|common/src/(log-events/|collections/|rpc/calls\\.ts))',
     ]),
     only('collections-import-nothing', '^libs/common/src/collections/', [
       '^libs/common/src/collections/',
@@ -34,16 +35,16 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
-      name: 'sdk-imports-only-contracts',
+      name: 'sdk-imports-only-the-protocol',
       severity: 'error',
       from: { path: '^clients/sdk/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^(apps|clients/(?!sdk)|tools|test|libs/common/src/(?!contracts))' },
+      to: { path: '^(apps|clients/(?!sdk)|tools|test|libs/common)' },
     },
     {
       name: 'clients-import-only-the-sdk',
       severity: 'error',
       from: { path: '^clients/(?!sdk)' },
-      to: { path: '^(apps|tools|test|libs/common/src/(?!contracts))' },
+      to: { path: '^(apps|tools|test|libs/common)' },
     },
     {
       name: 'nothing-imports-tests-or-tools',
@@ -56,7 +57,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(apps|libs|clients|tools)/',
-        pathNot: ['^libs/common/src/kafka/', '^tools/load/baseline', '\\.spec\\.ts$'],
+        pathNot: ['^libs/common/src/kafka/wire/', '^tools/load/baseline', '\\.spec\\.ts$'],
       },
       to: { path: 'node_modules/kafkajs' },
     },
@@ -70,7 +71,7 @@ module.exports = {
       name: 'browser-code-stays-browser-safe',
       severity: 'error',
       from: {
-        path: '^(libs/common/src/contracts|clients/sdk/src/(?!node))',
+        path: '^(libs/protocol|clients/sdk/src/(?!node))',
         pathNot: '\\.spec\\.ts$',
       },
       to: { dependencyTypes: ['core'] },

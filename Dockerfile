@@ -2,6 +2,7 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY libs/protocol/package.json libs/protocol/
 COPY clients/sdk/package.json clients/sdk/
 COPY clients/cli/package.json clients/cli/
 RUN npm ci --no-audit --no-fund
@@ -18,6 +19,7 @@ RUN install -d -o node -g node /data
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build --chown=root:root /app/node_modules node_modules
+COPY --from=build --chown=root:root /app/libs/protocol/package.json libs/protocol/
 COPY --from=build --chown=root:root /app/clients clients
 COPY --from=build --chown=root:root /app/dist dist
 # What V8 has compiled is kept for the next start.

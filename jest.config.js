@@ -18,7 +18,7 @@ const base = {
     '/node_modules/(?!(@nestjs|file-type|strtok3|token-types|uint8array-extras|@borewit|@tokenizer|load-esm)/)',
   ],
   moduleNameMapper: {
-    '^@tidings/common/(.*?)(\\.js)?$': '<rootDir>/libs/common/src/$1',
+    '^@tidings/(protocol|common)/(.*?)(\\.js)?$': '<rootDir>/libs/$1/src/$2',
     '^@tidings/sdk$': '<rootDir>/clients/sdk/src/index.ts',
     '^@tidings/sdk/node$': '<rootDir>/clients/sdk/src/node/index.ts',
   },

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CALL_BOUNDS, FRAME_PLACES } from '@tidings/common/contracts/bounds';
-import { clientFrame } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { CALL_BOUNDS, FRAME_PLACES } from '@tidings/protocol/bounds';
+import { clientFrame } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
 import { limitsPage } from '../../tools/limits/page';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../../docs', file), 'utf8');

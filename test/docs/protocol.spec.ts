@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
-import { CALL_BOUNDS } from '@tidings/common/contracts/bounds';
-import { BLOCK_TABLE } from '@tidings/common/contracts/blocks';
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { DIGEST_VECTORS } from '@tidings/common/contracts/digest';
-import { ERRORS } from '@tidings/common/contracts/errors';
-import { clientFrame, serverFrame } from '@tidings/common/contracts/frames';
+import { CALL_BOUNDS } from '@tidings/protocol/bounds';
+import { BLOCK_TABLE } from '@tidings/protocol/blocks';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { DIGEST_VECTORS } from '@tidings/protocol/digest';
+import { ERRORS } from '@tidings/protocol/errors';
+import { clientFrame, serverFrame } from '@tidings/protocol/frames';
 import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
@@ -37,7 +37,7 @@ function registered(): string[] {
   });
 }
 
-describe('docs/PROTOCOL.md agrees with the contracts', () => {
+describe('docs/PROTOCOL.md agrees with the schemas', () => {
   it('lists every error code and no other, and marks the retryable ones', () => {
     const text = paragraph('**Error codes**');
     const listed = [...text.matchAll(/`([a-z_]+)`(\*?)/g)].map((m) => [m[1]!, m[2] === '*']);

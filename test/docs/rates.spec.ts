@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientFrame } from '@tidings/common/contracts/frames';
-import { CALL_RATES, FRAME_RATES, RATES } from '@tidings/common/contracts/limits';
+import { clientFrame } from '@tidings/protocol/frames';
+import { CALL_RATES, FRAME_RATES, RATES } from '@tidings/protocol/limits';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
 const table = page.slice(

@@ -40,7 +40,6 @@ describe('settings that make something go wrong on purpose', () => {
 
   it('are these and no other', () => {
     expect(forTests.map(({ name }) => name).sort()).toEqual([
-      'SEED_PASSWORD',
       'TEST_CLOCK_OFFSET_MS',
       'TEST_FAILPOINT',
     ]);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import type { Block, Contact, Device, Presence } from '@tidings/common/contracts/http';
+import type { Block, Contact, Device, Presence } from '@tidings/protocol/http';
 import { nodeClient } from '@tidings/sdk/node';
 import type { AccountEvent } from '@tidings/sdk';
 import type { Stack } from '../../tools/stack/stack';

@@ -1,5 +1,5 @@
-import type { Tokens } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Tokens } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -5,8 +5,8 @@ import {
   type BlockAct,
   type BlockEffect,
   type BlockSide,
-} from '@tidings/common/contracts/blocks';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
+} from '@tidings/protocol/blocks';
+import type { SyncedBody } from '@tidings/protocol/frames';
 import type {
   Contact,
   Conversation,
@@ -15,8 +15,8 @@ import type {
   Presence,
   Receipt,
   User,
-} from '@tidings/common/contracts/http';
-import type { Trace } from '@tidings/common/contracts/trace';
+} from '@tidings/protocol/http';
+import type { Trace } from '@tidings/protocol/trace';
 import type { Stack } from '../../tools/stack/stack';
 import { type Answer, ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

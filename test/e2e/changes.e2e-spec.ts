@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import type { Message } from '@tidings/common/contracts/content';
-import { digestText } from '@tidings/common/contracts/digest';
-import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Message } from '@tidings/protocol/content';
+import { digestText } from '@tidings/protocol/digest';
+import type { Conversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import type { Contact, Conversation, Page, Presence, User } from '@tidings/common/contracts/http';
+import type { Contact, Conversation, Page, Presence, User } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -1,6 +1,6 @@
-import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Conversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

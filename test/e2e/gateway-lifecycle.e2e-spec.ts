@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import { KEYS } from '@tidings/common/redis/keys';
 import { childEnvironment, entryFile } from '../../tools/stack/service-node';
 import { projectRoot } from '../../tools/stack/paths';

@@ -1,5 +1,5 @@
-import type { ChangedConversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { ChangedConversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import { nodeClient } from '@tidings/sdk/node';
 import type { Stack } from '../../tools/stack/stack';

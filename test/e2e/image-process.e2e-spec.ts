@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { imageProcessOf, underWay } from '../support/image-process';

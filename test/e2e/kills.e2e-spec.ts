@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConnectionsAnswer, Page, Presence } from '@tidings/common/contracts/http';
+import type { ConnectionsAnswer, Page, Presence } from '@tidings/protocol/http';
 import type { NodeHandle } from '../../tools/stack/service-node';
 import type { Stack } from '../../tools/stack/stack';
 import { FaultHistory } from '../fault/fault-history';

@@ -1,7 +1,7 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
-import type { Conversation, Page } from '@tidings/common/contracts/http';
-import { LIMITS, RATES } from '@tidings/common/contracts/limits';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedBody } from '@tidings/protocol/frames';
+import type { Conversation, Page } from '@tidings/protocol/http';
+import { LIMITS, RATES } from '@tidings/protocol/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

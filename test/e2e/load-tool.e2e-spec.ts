@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { createKafka } from '@tidings/common/kafka/client';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { releaseLock, takeLock } from '../../tools/stack/lock';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import { digestText } from '@tidings/common/contracts/digest';
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
-import type { Conversation, HistoryPage, MediaUrlAnswer } from '@tidings/common/contracts/http';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { digestText } from '@tidings/protocol/digest';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedBody } from '@tidings/protocol/frames';
+import type { Conversation, HistoryPage, MediaUrlAnswer } from '@tidings/protocol/http';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';

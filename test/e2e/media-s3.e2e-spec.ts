@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { uuidv7 } from 'uuidv7';
-import type { MediaUrlAnswer } from '@tidings/common/contracts/http';
+import type { MediaUrlAnswer } from '@tidings/protocol/http';
 import { S3_BUCKET, startS3Server } from '../../tools/stack/s3-server';
 import type { ServerHandle } from '../../tools/stack/server-handle';
 import type { Stack } from '../../tools/stack/stack';

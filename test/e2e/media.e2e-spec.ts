@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { startTestStack } from '../support/test-stack';

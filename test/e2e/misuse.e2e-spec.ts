@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { Conversation, Member, Page } from '@tidings/common/contracts/http';
+import type { Conversation, Member, Page } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DevicesAnswer, LoginAnswer, Problem } from '@tidings/common/contracts/http';
+import type { DevicesAnswer, LoginAnswer, Problem } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Problem } from '@tidings/common/contracts/http';
-import { RATES, type UserRateName } from '@tidings/common/contracts/limits';
+import type { Problem } from '@tidings/protocol/http';
+import { RATES, type UserRateName } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend, type Answer } from '../support/chat-user';

@@ -1,6 +1,6 @@
-import type { Conversation, Me, Page, Receipt } from '@tidings/common/contracts/http';
-import type { SyncedBody } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Conversation, Me, Page, Receipt } from '@tidings/protocol/http';
+import type { SyncedBody } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
 import { nodeClient } from '@tidings/sdk/node';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation, Page } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation, Page } from '@tidings/protocol/http';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

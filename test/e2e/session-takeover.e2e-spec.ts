@@ -1,5 +1,5 @@
-import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { createKafka } from '@tidings/common/kafka/client';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';

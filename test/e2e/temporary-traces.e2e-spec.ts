@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join, relative, sep } from 'node:path';
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { createKafka } from '@tidings/common/kafka/client';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
+import { TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
 import type { RedisClient } from '@tidings/common/redis/client';
 import { Client } from 'pg';
 import sharp from 'sharp';

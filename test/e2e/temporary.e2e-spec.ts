@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import type { ChangedConversation, Conversation, Page } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Message } from '@tidings/protocol/content';
+import type { ChangedConversation, Conversation, Page } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';
@@ -10,6 +10,13 @@ import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
 import { startTestStack } from '../support/test-stack';
 import { answerTo, pushOf } from '../support/sends';
+import type { TestSocket } from '../support/test-socket';
+
+/** What a sender is told of a message, and what is pushed of it. */
+interface Told {
+  messageId: string;
+  expiresAt?: string;
+}
 
 /** The documented grace after a change, and what a gateway may need to ask on a busy machine. */
 const GRACE_MS = 2_000;
@@ -143,9 +150,18 @@ describe('the lifetime of messages', () => {
     const { id } = await ann.direct(bob);
     const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
     const put = (user: ChatUser, messageId: string) =>
-      user.http('PUT', `/v1/conversations/${id}/messages/${messageId}`, {
+      user.http<Told>('PUT', `/v1/conversations/${id}/messages/${messageId}`, {
         content: { kind: 'text', text: 'by HTTP' },
       });
+    const told = new Map<string, (string | undefined)[]>();
+    const tell = ({ messageId, expiresAt }: Told): void => {
+      told.set(messageId, [...(told.get(messageId) ?? []), expiresAt]);
+    };
+    const send = async (socket: TestSocket, frame: ReturnType<typeof textSend>): Promise<void> => {
+      const answer = await answerTo(socket, frame);
+      expect(answer.type).toBe('sent');
+      tell(answer as unknown as Told);
+    };
     const everyWay = async (): Promise<string[]> => {
       const frames = [
         textSend({ conversationId: id }, 'by id'),
@@ -153,15 +169,23 @@ describe('the lifetime of messages', () => {
         { ...textSend({ conversationId: id }, 'perhaps again'), retry: true },
         textSend({ conversationId: id }, 'an id without a time', randomUUID()),
       ];
-      for (const frame of frames) expect((await answerTo(a, frame)).type).toBe('sent');
+      for (const frame of frames) await send(a, frame);
+      // again: from the gateway's memory, and from storage's
+      await send(a, frames[0]!);
+      await send(a, { ...frames[1]!, retry: true });
       const other = textSend({ conversationId: id }, 'from the other gateway');
-      expect((await answerTo(b, other)).type).toBe('sent');
+      await send(b, other);
       const putId = uuidv7();
-      expect((await put(bob, putId)).status).toBe(200);
+      const answer = await put(bob, putId);
+      expect(answer.status).toBe(200);
+      tell(answer.body);
       return [...frames.map((f) => f.messageId), other.messageId, putId];
     };
     const lives = async (ids: readonly string[], after: number) => {
       const frames = await Promise.all(ids.map((messageId) => pushOf(b, messageId)));
+      for (const { messageId, expiresAt } of frames as unknown as Told[]) {
+        expect(new Set(told.get(messageId))).toEqual(new Set([expiresAt]));
+      }
       const late = frames.filter((f) => Date.parse(f['sentAt'] as string) > after + GRACE_MS);
       expect(late.length).toBeGreaterThan(0);
       return new Set(

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import { projectRoot } from '../../tools/stack/paths';
 import { isFree } from '../../tools/stack/ports';
 import { type Servers, startServers } from '../../tools/stack/servers';

@@ -1,6 +1,6 @@
-import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import type { Trace } from '@tidings/common/contracts/trace';
+import type { Conversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
+import type { Trace } from '@tidings/protocol/trace';
 import { nodeClient } from '@tidings/sdk/node';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';

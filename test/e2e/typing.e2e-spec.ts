@@ -1,9 +1,9 @@
 import { Client } from 'pg';
-import type { Conversation } from '@tidings/common/contracts/http';
-import { LIMITS, RATES } from '@tidings/common/contracts/limits';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { TYPING } from '@tidings/common/contracts/typing';
-import { createKafka } from '@tidings/common/kafka/client';
+import type { Conversation } from '@tidings/protocol/http';
+import { LIMITS, RATES } from '@tidings/protocol/limits';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { TYPING } from '@tidings/protocol/typing';
+import { createKafka } from '@tidings/common/kafka/wire/client';
 import { nodeClient } from '@tidings/sdk/node';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';

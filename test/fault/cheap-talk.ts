@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Message } from '@tidings/protocol/content';
+import { comparePositions } from '@tidings/protocol/positions';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import type { Frame, TestSocket } from '../support/test-socket';

@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import { checkHistory, type HistoryReport } from '../../tools/load/check';
 import { type HistoryEntry, HistoryWriter, monotonicNs } from '../../tools/load/history';
 import { longestSilence } from '../../tools/load/silence';

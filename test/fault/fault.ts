@@ -3,7 +3,7 @@ import type { Stack } from '../../tools/stack/stack';
 import type { Network } from './people/network';
 
 /** What a fault may have to know of those who chat meanwhile. */
-export interface Chatting {
+interface Chatting {
   /** Messages of which a gateway has said that it holds them. */
   readonly heldIds: ReadonlySet<string>;
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { uuidv7 } from 'uuidv7';
 import WebSocket from 'ws';
-import { clientFrame, SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
+import { clientFrame, SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
 import { type Random, randomBelow, seededRandom } from '../../tools/load/random';
 import { mutated, mutatedText, mutations, textMutations } from '../inputs/mutations';
 import { validInputs } from '../inputs/valid-inputs';

@@ -1,4 +1,4 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import { eventually } from '../support/eventually';
 import type { FaultHistory } from './fault-history';
 import type { Talk, Workload } from './workload';

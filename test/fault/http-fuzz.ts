@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { uuidv7 } from 'uuidv7';
 import type { z } from 'zod';
-import { syncRequest } from '@tidings/common/contracts/frames';
+import { syncRequest } from '@tidings/protocol/frames';
 import {
   addMembersBody,
   connectionsBody,
@@ -21,8 +21,8 @@ import {
   registerBody,
   signedMediaQuery,
   usersQuery,
-} from '@tidings/common/contracts/http';
-import { CALL_RATES } from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/http';
+import { CALL_RATES } from '@tidings/protocol/limits';
 import { type Random, randomBelow, seededRandom } from '../../tools/load/random';
 import {
   HOSTILE,

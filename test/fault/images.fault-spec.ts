@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { cpuTimes } from '../../tools/load/processes';
 import { ChatUser } from '../support/chat-user';

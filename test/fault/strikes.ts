@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TIMINGS } from '@tidings/common/contracts/limits';
+import { TIMINGS } from '@tidings/protocol/limits';
 import { Client } from 'pg';
 import type { NodeHandle, Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
@@ -271,5 +271,5 @@ export const stalls =
 export const vanish: Strike = async (_stack, { network }) => {
   const [proxy] = network!.toGateways;
   expect(proxy!.vanishAll()).toBeGreaterThan(0);
-  await eventually(() => expect(proxy!.stillOpen).toBe(0), FOUND_MS, LOOK_MS);
+  await eventually(() => expect(proxy!.stillOpen).toEqual([]), FOUND_MS, LOOK_MS);
 };

@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import type { TidingsClient } from '@tidings/sdk';
 import { nodeClient } from '@tidings/sdk/node';
 import { ChatUser } from '../support/chat-user';

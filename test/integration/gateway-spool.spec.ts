@@ -1,9 +1,9 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { messageRecord } from '../../apps/gateway/src/send/message-record';
 import { DrainJudge } from '../../apps/gateway/src/spool/drain-judge';

@@ -1,6 +1,6 @@
-import { deadLetterTopic } from '@tidings/common/contracts/topics';
-import { DEAD_LETTER_HEADERS } from '@tidings/common/kafka/dead-letters';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { deadLetterTopic } from '@tidings/common/log-events/topics';
+import { DEAD_LETTER_HEADERS } from '@tidings/common/kafka/consumer/dead-letters';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { Collector, ConsumerRig } from '../support/consumer-rig';
 import { eventually } from '../support/eventually';

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { BatchFrom } from '@tidings/common/kafka/batch-from';
-import { createKafka } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import { BatchFrom } from '@tidings/common/kafka/consumer/batch-from';
+import { createKafka } from '@tidings/common/kafka/wire/client';
+import { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { Collector, ConsumerRig } from '../support/consumer-rig';
 import { eventually } from '../support/eventually';

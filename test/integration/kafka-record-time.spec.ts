@@ -1,7 +1,7 @@
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { type AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { type AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { testTopic } from '../support/kafka-topic';
 

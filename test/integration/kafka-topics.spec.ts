@@ -1,8 +1,8 @@
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/topics';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/wire/topics';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { eventually } from '../support/eventually';
 import { testTopic } from '../support/kafka-topic';

@@ -1,6 +1,6 @@
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
-import { type AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
+import { type AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { eventually } from '../support/eventually';
 import { readTopic, testTopic } from '../support/kafka-topic';

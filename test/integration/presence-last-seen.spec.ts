@@ -1,11 +1,11 @@
 import 'reflect-metadata';
-import { EVENT_TYPES, type ConnectionOpened } from '@tidings/common/contracts/events';
-import { PRESENCE_RPC } from '@tidings/common/contracts/internal';
-import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { EVENT_TYPES, type ConnectionOpened } from '@tidings/common/log-events/events';
+import { PRESENCE_RPC } from '@tidings/common/rpc/calls';
+import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { Routes } from '@tidings/common/redis/routes';
@@ -13,7 +13,7 @@ import { loadEnv } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { Lifecycle } from '@tidings/common/runtime/lifecycle';
 import { Metrics } from '@tidings/common/runtime/metrics';
-import { RpcClient } from '@tidings/common/runtime/rpc-client';
+import { RpcClient } from '@tidings/common/rpc/rpc-client';
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { Presence } from '../../apps/presence/src/presence';
@@ -236,6 +236,35 @@ describe('presence', () => {
     await eventually(() =>
       running.every((one) => Object.keys(one.readiness.problems()).length === 0),
     );
+  }, 120_000);
+
+  it('shows nobody as away whose gateway comes back to an emptied Redis', async () => {
+    const userId = randomUUID();
+    const routes = new Routes(redis);
+    const lease = new GatewayLease(redis);
+    const place = { userId, deviceId: randomUUID(), gatewayId: 'gateway-3', connectionId: 'c' };
+    const connects = async (bootId: string, generation: string): Promise<void> => {
+      await redisReady(redis, 10_000);
+      await lease.claim('gateway-3', bootId, 60_000);
+      await routes.put({ ...place, bootId, generation });
+    };
+    await connects('boot-1', '1');
+    const shown = new Set<string>();
+    const look = (): Promise<string> => {
+      const status = get(userId).then(([one]) => one!.status);
+      return status.catch((error: { code: string }) => error.code).then((s) => (shown.add(s), s));
+    };
+    expect(await look()).toBe('online');
+    await servers.redis.kill();
+    await servers.redis.restartEmpty();
+    // as long as a gateway may take that found out late
+    const back = new Promise((resolve) => setTimeout(resolve, 2_000)).then(() =>
+      connects('boot-2', '2'),
+    );
+    await eventually(async () => (await look()) === 'unavailable');
+    await eventually(async () => (await look()) === 'online');
+    await back;
+    expect(shown).toEqual(new Set(['online', 'unavailable']));
   }, 120_000);
 
   it('says so while Redis is away, and goes on with one instance', async () => {

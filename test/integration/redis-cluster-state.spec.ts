@@ -1,4 +1,4 @@
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import type { RedisClient } from '@tidings/common/redis/client';
 import { GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
 import { KEYS } from '@tidings/common/redis/keys';
@@ -6,7 +6,7 @@ import { GatewayLease } from '@tidings/common/redis/lease';
 import { MemberCache } from '@tidings/common/redis/members';
 import { PeerDirectory } from '@tidings/common/redis/peer-directory';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
-import { clusterMac } from '@tidings/common/runtime/credentials';
+import { clusterMac } from '@tidings/common/rpc/credentials';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../support/eventually';
 import { RedisRig } from './redis-harness';

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
-import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { serverFrame } from '@tidings/common/contracts/frames';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { serverFrame } from '@tidings/protocol/frames';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { KEYS } from '@tidings/common/redis/keys';
 import { loadEnv } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { KEYS } from '@tidings/common/redis/keys';
 import { uuidv7 } from 'uuidv7';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { uuidv7 } from 'uuidv7';
 import { Database } from '../../apps/storage/src/database/database';
 import { LogState } from '../../apps/storage/src/log/log-state';

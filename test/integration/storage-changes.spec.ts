@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import { digestText } from '@tidings/common/contracts/digest';
-import type { MessageSent } from '@tidings/common/contracts/events';
-import type { SyncedConversation } from '@tidings/common/contracts/frames';
+import type { Message } from '@tidings/protocol/content';
+import { digestText } from '@tidings/protocol/digest';
+import type { MessageSent } from '@tidings/common/log-events/events';
+import type { SyncedConversation } from '@tidings/protocol/frames';
 import { uuidv7 } from 'uuidv7';
 import {
   changeOf,
-  codeOf,
   eventually,
   messageOf,
   newUser,
@@ -17,6 +16,8 @@ import {
 } from './storage-support';
 
 const PATIENT = { timeoutMs: 30_000 };
+/** What somebody learns of a message who sees nothing of its conversation. */
+const OUTSIDE = { message: null, visible: false, role: null, change: null, previous: null };
 
 describe('storage: changed messages as they are served', () => {
   let fixture: StorageFixture;
@@ -284,7 +285,57 @@ describe('storage: changed messages as they are served', () => {
     );
     expect(far.applied).toBe(false);
     const eve = await newUser(one.rpc, 'eve');
-    expect(await codeOf(get(first!.message, eve.id, changeId))).toBe('no_such_conversation');
+    const hers = await get(first!.message, eve.id, changeId);
+    expect(hers).toEqual({ ...OUTSIDE, applied: true });
+    const elsewhere = messageOf(`${id}x`, ann.id, 'never');
+    expect(await get(elsewhere, eve.id, changeId)).toEqual({ ...OUTSIDE, applied: true });
+  });
+
+  it('tells somebody who was removed what became of their own changes, and nothing else', async () => {
+    const asked = { userId: ann.id, requestId: uuidv7(), title: 'A group', userIds: [bob.id] };
+    const made = await one.rpc.call('conversations.group', asked, PATIENT);
+    const { id } = made.conversation;
+    const messages = ['mine', 'mine, too'].map((text) =>
+      messageOf(id, bob.id, text, { meta: { text } }),
+    );
+    const places = await fixture.append(messages);
+    const [mine, other] = messages as [MessageSent, MessageSent];
+    const edit = changeOf(mine, places[0]!, 'better');
+    const foreign = changeOf(other, places[1]!, null, { userId: ann.id });
+    const [at] = await fixture.appendChanges([edit, foreign]);
+    const removal = { userId: ann.id, conversationId: id, memberId: bob.id };
+    await one.rpc.call('members.remove', removal, PATIENT);
+    // storage is behind what was appended: that is no answer yet, and no refusal
+    const far = String(BigInt(at!) + 1_000n);
+    expect(await get(mine, bob.id, uuidv7(), far)).toEqual({ ...OUTSIDE, applied: false });
+    const answer = await get(mine, bob.id, edit.changeId, at);
+    expect(answer).toEqual({
+      message: {
+        conversationId: id,
+        messageId: mine.messageId,
+        senderId: bob.id,
+        position: places[0]!,
+        sentAt: mine.sentAt,
+        version: at,
+        content: { kind: 'deleted' },
+        deleted: true,
+      },
+      visible: false,
+      role: null,
+      change: { position: at, messageId: mine.messageId, userId: bob.id, hash: edit.changeHash },
+      previous: null,
+      applied: true,
+    });
+    // what others have done to it since is not his to know
+    const [last] = await fixture.appendChanges([
+      changeOf(mine, places[0]!, null, { userId: ann.id }),
+    ]);
+    const later = await get(mine, bob.id, edit.changeId, last);
+    expect(later).toEqual({ ...answer, change: { ...answer.change, hash: null } });
+    // nor what others have done at all, nor his message without a change of his
+    expect(await get(other, bob.id, foreign.changeId)).toEqual({ ...OUTSIDE, applied: true });
+    expect(await get(mine, bob.id, uuidv7())).toEqual({ ...OUTSIDE, applied: true });
+    expect(await get(other, bob.id, edit.changeId)).toMatchObject({ message: null });
   });
 
   it('counts changes in the chain that routing asks for', async () => {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { conversation as conversationSchema } from '@tidings/common/contracts/http';
+import { conversation as conversationSchema } from '@tidings/protocol/http';
 import { KEYS } from '@tidings/common/redis/keys';
 import { uuidv7 } from 'uuidv7';
 import {

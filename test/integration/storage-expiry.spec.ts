@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import { digestText } from '@tidings/common/contracts/digest';
-import type { MessageSent } from '@tidings/common/contracts/events';
-import type { SyncRequest } from '@tidings/common/contracts/frames';
+import type { Message } from '@tidings/protocol/content';
+import { digestText } from '@tidings/protocol/digest';
+import type { MessageSent } from '@tidings/common/log-events/events';
+import type { SyncRequest } from '@tidings/protocol/frames';
 import { MemberCache } from '@tidings/common/redis/members';
 import { uuidv7 } from 'uuidv7';
 import { Database } from '../../apps/storage/src/database/database';

@@ -1,4 +1,4 @@
-import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import type { RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import {
   eventually,
   newUser,

@@ -1,5 +1,5 @@
-import { changedConversation } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { changedConversation } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import {
   add,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { DIGEST_LENGTH, digestText } from '@tidings/common/contracts/digest';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import { DIGEST_LENGTH, digestText } from '@tidings/protocol/digest';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/protocol/frames';
 import { Database, type Sql } from '../../apps/storage/src/database/database';
 import { loadLogState } from '../../apps/storage/src/log/log-state';
 import { Progress } from '../../apps/storage/src/log/progress';
@@ -302,6 +302,21 @@ describe('storage: what syncs counted is kept', () => {
     expect(compared).toMatchObject([{ state: 'same' }]);
   }
 
+  /** Prints what a wrong digest was made from: the rows, what is kept, and the database's time. */
+  async function showKept(id: string): Promise<void> {
+    const kept = await fixture.rows(
+      `SELECT last_position, digest_position, digest_from, digest_since, digest_until, now()
+        FROM conversations WHERE id = $1`,
+      [id],
+    );
+    const rows = await fixture.rows(
+      `SELECT position, version, expires_at, content IS NULL AS empty, deleted FROM messages
+        WHERE conversation_id = $1 ORDER BY position DESC LIMIT ${2 * DIGEST_LENGTH}`,
+      [id],
+    );
+    process.stderr.write(`${JSON.stringify({ at: new Date(), kept, rows })}\n`);
+  }
+
   /**
    * Expects of an answer what the rows say. Asks again only when they said something else before it than
    * behind it, because a message expired meanwhile; a wrong answer is never asked for twice.
@@ -316,6 +331,7 @@ describe('storage: what syncs counted is kept', () => {
       const answer = await ask();
       const after = await reference(id, user.id, null);
       if (before.digest !== after.digest || before.unread !== after.unread) continue;
+      if (answer.digest !== before.digest) await showKept(id);
       expect({ digest: answer.digest, unread: answer.unread }).toEqual(before);
       return answer;
     }

@@ -1,8 +1,8 @@
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
-import type { HistoryPage } from '@tidings/common/contracts/http';
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { LogRecord as KafkaRecord } from '@tidings/common/kafka/record';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
+import type { HistoryPage } from '@tidings/protocol/http';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { LogRecord as KafkaRecord } from '@tidings/common/log-events/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Database } from '../../apps/storage/src/database/database';
 import { ADD, OUTBOX, REMOVE } from '../../apps/storage/src/conversations/groups.sql';

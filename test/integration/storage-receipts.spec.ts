@@ -1,8 +1,8 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import type { Receipt } from '@tidings/common/contracts/http';
-import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import type { Receipt } from '@tidings/protocol/http';
+import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { uuidv7 } from 'uuidv7';
 import {
   codeOf,

@@ -1,12 +1,12 @@
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../apps/storage/src/database/data-source';
 import { migrate } from '../../apps/storage/src/database/schema';
-import { seed } from '../../apps/storage/src/seed/seed-users';
 import { toolEnv } from '../../apps/storage/src/storage.env';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seed } from '../../tools/seed/seed-users';
 import { type Servers, startServers } from '../../tools/stack/servers';
 
 describe('storage: schema', () => {

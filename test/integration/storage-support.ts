@@ -1,23 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
-import { contentHashText } from '@tidings/common/contracts/content';
+import { contentHashText } from '@tidings/protocol/content';
 import {
   EVENT_TYPES,
   type MessageChanged,
   type MessageSent,
-} from '@tidings/common/contracts/events';
-import { syncedBody, type SyncedBody } from '@tidings/common/contracts/frames';
-import { type RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+} from '@tidings/common/log-events/events';
+import { syncedBody, type SyncedBody } from '@tidings/protocol/frames';
+import { type RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { Readiness } from '@tidings/common/runtime/health';
 import { Lifecycle } from '@tidings/common/runtime/lifecycle';
 import { createLogger, type Logger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
-import { RpcClient } from '@tidings/common/runtime/rpc-client';
+import { RpcClient } from '@tidings/common/rpc/rpc-client';
 import { uuidv7 } from 'uuidv7';
 import { prepare } from '../../apps/storage/src/prepare';
 import { Storage } from '../../apps/storage/src/storage';

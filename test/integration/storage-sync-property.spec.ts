@@ -1,6 +1,6 @@
 import './small-sync-limits';
 import fc from 'fast-check';
-import type { SyncRequest } from '@tidings/common/contracts/frames';
+import type { SyncRequest } from '@tidings/protocol/frames';
 import { Database } from '../../apps/storage/src/database/database';
 import { WriterMetrics } from '../../apps/storage/src/messages/writer-metrics';
 import { checkRest, runs, take } from '../../clients/sdk/testing/model-steps';

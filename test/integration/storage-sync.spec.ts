@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { digestText } from '@tidings/common/contracts/digest';
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { digestText } from '@tidings/protocol/digest';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
+import { comparePositions } from '@tidings/protocol/positions';
 import {
   messageOf,
   newUser,

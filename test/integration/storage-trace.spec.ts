@@ -1,7 +1,7 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import type { StoredTrace } from '@tidings/common/contracts/trace';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import type { StoredTrace } from '@tidings/protocol/trace';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
 import {
   codeOf,

@@ -1,7 +1,7 @@
-import { conversationRouting } from '@tidings/common/contracts/internal';
-import type { MessageSent } from '@tidings/common/contracts/events';
-import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { conversationRouting } from '@tidings/common/rpc/calls';
+import type { MessageSent } from '@tidings/common/log-events/events';
+import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { uuidv7 } from 'uuidv7';
 import { Database } from '../../apps/storage/src/database/database';
 import { LogState } from '../../apps/storage/src/log/log-state';
@@ -294,7 +294,7 @@ describe('storage: the batch writer', () => {
     ]);
     const { senderId, contentHash, sentAt } = message;
     expect(answer.items).toEqual([
-      { applied: true, first: { position, senderId, contentHash, sentAt } },
+      { applied: true, first: { position, senderId, contentHash, sentAt, expiresAt: null } },
       { applied: true, first: null },
       { applied: true, first: null },
     ]);

@@ -101,6 +101,7 @@ export class TinyStore {
 
   /** Takes a `message`, `changed` or `conversation` frame; other frames say nothing to it. */
   push(frame: TinyFrame): void {
+    if (frame['hidden'] === true) return;
     if (frame.type === 'message' || frame.type === 'changed') this.pushed(frame, frame);
     if (frame.type !== 'conversation') return;
     const content = { kind: 'event', event: frame['change'] };

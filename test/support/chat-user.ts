@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
-import type { Conversation, LoginAnswer, Problem } from '@tidings/common/contracts/http';
-import type { Message } from '@tidings/common/contracts/content';
+import type { Conversation, LoginAnswer, Problem } from '@tidings/protocol/http';
+import type { Message } from '@tidings/protocol/content';
 import { openSocket, type TestSocket } from './test-socket';
 
 /** An HTTP answer as tests look at it. */

@@ -1,9 +1,16 @@
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/client';
-import { type LogConsumerOptions, LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
-import type { HandleOutcome, LogBatch, LogHandler } from '@tidings/common/kafka/log-handler';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
+import {
+  type LogConsumerOptions,
+  LogConsumerStrategy,
+} from '@tidings/common/kafka/consumer/log-consumer';
+import type {
+  HandleOutcome,
+  LogBatch,
+  LogHandler,
+} from '@tidings/common/kafka/consumer/log-handler';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { testTopic } from './kafka-topic';
 
 type Decide = (batch: LogBatch) => HandleOutcome | Promise<HandleOutcome>;

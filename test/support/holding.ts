@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import type { Message } from '@tidings/protocol/content';
+import { comparePositions, maxPosition } from '@tidings/protocol/positions';
 import type { Frame, TestSocket } from './test-socket';
 
 /** One entry; `version` and `deleted` as in `Message`. */

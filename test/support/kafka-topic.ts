@@ -1,8 +1,8 @@
-import type { TopicSpec } from '@tidings/common/contracts/topics';
-import type { KafkaClient } from '@tidings/common/kafka/client';
-import type { LogRecord } from '@tidings/common/kafka/record';
-import { decodeRecord } from '@tidings/common/kafka/record';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
+import type { TopicSpec } from '@tidings/common/log-events/topics';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
+import type { LogRecord } from '@tidings/common/log-events/record';
+import { decodeRecord } from '@tidings/common/log-events/record';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 
 /** Settings of a topic for a test: one replica, no other wishes. */
 export function testTopic(name: string, partitions: number, config = {}): TopicSpec {

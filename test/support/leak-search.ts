@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KafkaClient } from '@tidings/common/kafka/client';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import type { Client } from 'pg';
 import { readTopic } from './kafka-topic';

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { ChangedConversation, Conversation } from '@tidings/common/contracts/http';
+import type { ChangedConversation, Conversation } from '@tidings/protocol/http';
 import { textSend, type Answer, type ChatUser } from './chat-user';
 import type { Frame, TestSocket } from './test-socket';
 

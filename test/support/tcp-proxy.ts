@@ -56,7 +56,8 @@ class Flow {
   private due = 0;
   private held: Buffer[] = [];
   private closed = false;
-
+  /** On the link, in the order of sending: timers of different lengths do not keep it. */
+  private readonly link: Buffer[] = [];
   /** Bytes on the link. */
   private waiting = 0;
 
@@ -81,19 +82,21 @@ class Flow {
   private sendOne(chunk: Buffer): void {
     const { delayMs, jitterMs, loss, bytesPerSecond } = this.faults;
     const quick = delayMs === 0 && jitterMs === 0 && loss === 0 && bytesPerSecond === 0;
-    if (quick && this.due <= Date.now()) {
+    if (quick && this.link.length === 0) {
       this.write(chunk);
       return;
     }
-    const link = bytesPerSecond > 0 ? (1_000 * chunk.length) / bytesPerSecond : 0;
+    const takes = bytesPerSecond > 0 ? (1_000 * chunk.length) / bytesPerSecond : 0;
     const arrives = Date.now() + delayMs + this.random() * jitterMs + this.resent();
-    this.due = Math.max(this.due + link, arrives);
+    this.due = Math.max(this.due + takes, arrives);
+    this.link.push(chunk);
     this.waiting += chunk.length;
     if (bytesPerSecond > 0 && this.waiting > LINK_BUFFER) this.from.pause();
-    setTimeout(() => this.arrived(chunk), this.due - Date.now()).unref();
+    setTimeout(() => this.arrived(), this.due - Date.now()).unref();
   }
 
-  private arrived(chunk: Buffer): void {
+  private arrived(): void {
+    const chunk = this.link.shift()!;
     this.waiting -= chunk.length;
     if (this.waiting <= LINK_BUFFER && this.from.isPaused()) this.from.resume();
     this.write(chunk);
@@ -129,7 +132,12 @@ interface Pair {
   client: Socket;
   server: Socket;
   flows: Flow[];
+  /** How the client's last chunk began. */
+  last: string;
 }
+
+/** Of a chunk so much is kept to tell what it was. */
+const KEPT_BYTES = 60;
 
 /**
  * A TCP proxy on loopback that injects faults, repeatable by seed. Change `toServer`, `toClient` and
@@ -144,7 +152,8 @@ export class TcpProxy {
   /** Chunks lost so far, and sent again. */
   lostCount = 0;
   private readonly pairs = new Set<Pair>();
-  private readonly halfOpen = new Set<Socket>();
+  /** Of each whose client has vanished: how its client's last chunk began. */
+  private readonly halfOpen = new Map<Socket, string>();
   private refusing = false;
 
   private constructor(
@@ -198,15 +207,15 @@ export class TcpProxy {
       this.pairs.delete(pair);
       for (const flow of pair.flows) flow.close();
       pair.client.destroy();
-      this.halfOpen.add(pair.server);
+      this.halfOpen.set(pair.server, pair.last);
       pair.server.on('close', () => this.halfOpen.delete(pair.server));
     }
     return pairs.length;
   }
 
-  /** Connections whose client has vanished, and which the server has not given up yet. */
-  get stillOpen(): number {
-    return this.halfOpen.size;
+  /** Of connections whose client has vanished, and which the server has not given up yet: what came last. */
+  get stillOpen(): string[] {
+    return [...this.halfOpen.values()];
   }
 
   /** New connections are reset at once, and open ones now. */
@@ -232,7 +241,7 @@ export class TcpProxy {
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.listener.close(resolve));
     this.resetAll();
-    for (const socket of this.halfOpen) socket.destroy();
+    for (const socket of this.halfOpen.keys()) socket.destroy();
     await closed;
   }
 
@@ -245,10 +254,11 @@ export class TcpProxy {
     const lost = (): void => void this.lostCount++;
     const up = new Flow(client, server, this.toServer, this.random, lost);
     const down = new Flow(server, client, this.toClient, this.random, lost);
-    const pair: Pair = { client, server, flows: [up, down] };
+    const pair: Pair = { client, server, flows: [up, down], last: '' };
     this.pairs.add(pair);
     let doomed = false;
     client.on('data', (chunk) => {
+      pair.last = chunk.toString('latin1', 0, KEPT_BYTES);
       if (this.random() < this.cuts.beforeRequest) return this.cutCounted(pair);
       if (this.random() < this.cuts.afterRequest) doomed = true;
       up.send(chunk);

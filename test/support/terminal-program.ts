@@ -5,7 +5,7 @@ import { Terminal } from '@xterm/headless';
 import { projectRoot } from '../../tools/stack/paths';
 import { eventually } from './eventually';
 
-export const ESC = '\u001b';
+const ESC = '\u001b';
 export const KEYS = {
   enter: '\r',
   tab: '\t',

@@ -1,5 +1,5 @@
 import WebSocket from 'ws';
-import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
 
 /** A frame as it came; tests look at its fields. */
 export type Frame = { type: string } & Record<string, unknown>;

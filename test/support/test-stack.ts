@@ -8,7 +8,7 @@ import { startStack, type Stack, type StackOptions } from '../../tools/stack/sta
 export const TEST_DIST = process.env[TEST_DIST_VARIABLE];
 
 /** Limits off: tests send faster than people do. */
-export const LIMITS_OFF = {
+const LIMITS_OFF = {
   RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',

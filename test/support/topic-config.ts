@@ -1,5 +1,5 @@
-import { topicSpecs } from '@tidings/common/contracts/topics';
-import type { KafkaClient } from '@tidings/common/kafka/client';
+import { topicSpecs } from '@tidings/common/log-events/topics';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
 import { ConfigResourceTypes } from 'kafkajs';
 
 /** Settings of one of the project's topics: those that it is made with, and these instead of some of them. */

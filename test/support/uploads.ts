@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { MediaAnswer } from '@tidings/common/contracts/http';
+import type { MediaAnswer } from '@tidings/protocol/http';
 import type { ChatUser } from './chat-user';
 
 export type Bytes = Uint8Array | ReadableStream<Uint8Array>;

@@ -29,7 +29,14 @@ export interface Figure {
 /** Runs of every figure. */
 export const RUNS = 3;
 
-const SERVICES = ['apps/gateway', 'apps/presence', 'apps/session', 'apps/storage', 'libs/common'];
+const SERVICES = [
+  'apps/gateway',
+  'apps/presence',
+  'apps/session',
+  'apps/storage',
+  'libs/common',
+  'libs/protocol',
+];
 /** How services are started, the packages, and what measures. */
 const AROUND = ['package.json', 'tools/load/generator', 'tools/stack/service-flags.ts'];
 const PRODUCT = [...SERVICES, ...AROUND];

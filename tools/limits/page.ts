@@ -14,8 +14,8 @@ import { MOST_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
 import { MOST_READS } from '../../apps/gateway/src/trace/trace.service';
 import { WAITING_MAX, WAITING_PER_CALLER } from '../../apps/storage/src/domain/turns';
 import { SENDER_SHARE } from '../../apps/gateway/src/spool/holding.parts';
-import { CALL_BOUNDS, FRAME_PLACES, type Place } from '@tidings/common/contracts/bounds';
-import { clientFrame, serverFrame } from '@tidings/common/contracts/frames';
+import { CALL_BOUNDS, FRAME_PLACES, type Place } from '@tidings/protocol/bounds';
+import { clientFrame, serverFrame } from '@tidings/protocol/frames';
 import {
   CALL_RATES,
   FRAME_RATES,
@@ -23,7 +23,7 @@ import {
   RATES,
   TIMINGS,
   type RateName,
-} from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/limits';
 
 const KIB = 1024;
 const MIB = KIB * KIB;
@@ -133,7 +133,7 @@ export function limitsPage(): string {
   const places = Object.entries(PLACES).map(([name, cells]) => [name, ...cells]);
   return `# Limits
 
-What each call and frame may cost. Written by \`npm run docs\` from \`contracts/bounds.ts\`, \`contracts/limits.ts\` and
+What each call and frame may cost. Written by \`npm run docs\` from \`bounds.ts\`, \`limits.ts\` of \`libs/protocol\` and
 where the work is done; \`test/docs/limits.spec.ts\` compares.
 
 A body or frame above its bound is refused before it is read to its end (413; a frame closes with 1009). A list that would be

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { StackError } from '../stack/paths';
 import { NUMBER_DIGITS } from './generator/frames';
 import { type Bounds, wholeNumber } from './option-values';

@@ -1,4 +1,4 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { HistoryEntry, HistoryEvent } from './history';
 
 /** What can be wrong with a history. */
@@ -13,7 +13,7 @@ export type HistoryErrorType =
   | 'different_copies';
 
 /** One error with the smallest facts that show it. */
-export interface HistoryError {
+interface HistoryError {
   type: HistoryErrorType;
   what: string;
 }

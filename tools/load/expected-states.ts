@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DIGEST_LENGTH } from '@tidings/common/contracts/digest';
+import { DIGEST_LENGTH } from '@tidings/protocol/digest';
 import type { Client } from 'pg';
 import { StackError } from '../stack/paths';
 import type { ExpectedState } from './generator/connects-protocol';

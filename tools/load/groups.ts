@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import { callApi, inParallel, patiently } from './api';
 import type { ConversationPlan, DevicePlan } from './generator/protocol';
 import type { Target } from './target';

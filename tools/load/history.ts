@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
  * How an operation stands: begun; done; certainly not done; unknown; or something that was seen
  * (Jepsen's vocabulary). `fail` only for an answer that is documented as "not stored".
  */
-export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
+type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
 
 /**
  * What the event is about.
@@ -24,7 +24,7 @@ export type EventKind = 'invoke' | 'ok' | 'fail' | 'info' | 'obs';
  * Said by the harness: `conversation`: which kind it is; `socket`: a device's connection begins to be
  * opened, is open, or is over; `fault`, `phase`: marks of the run.
  */
-export type EventOperation =
+type EventOperation =
   | ChangingOperation
   | 'received'
   | 'read'

@@ -12,7 +12,7 @@ const CONNECT_CONCURRENCY = 64;
 const SETTLE_MS = 3000;
 
 /** One gateway's memory at the two numbers of connections. */
-export interface IdleFigure {
+interface IdleFigure {
   gateway: string;
   connections: [number, number];
   residentBytes: [number, number];

@@ -17,7 +17,7 @@ export interface ListedError<T extends string> {
   count: number;
   examples: string[];
 }
-export type LedgerError = ListedError<LedgerErrorType>;
+type LedgerError = ListedError<LedgerErrorType>;
 
 /** Verdict over one run. */
 export interface LedgerReport {

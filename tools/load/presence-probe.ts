@@ -1,8 +1,8 @@
-import type { Presence } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { createKafka } from '@tidings/common/kafka/client';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+import type { Presence } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { callApi } from './api';
 import type { DevicePlan } from './generator/protocol';
 import type { Target } from './target';

@@ -1,5 +1,5 @@
-import type { ConnectionsAnswer, Conversation } from '@tidings/common/contracts/http';
-import { TOPICS } from '@tidings/common/contracts/topics';
+import type { ConnectionsAnswer, Conversation } from '@tidings/protocol/http';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import { StackError } from '../stack/paths';
 import { callApi, inParallel, patiently } from './api';
 import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';

@@ -134,7 +134,7 @@ function micros(us: number | undefined): string {
 }
 
 /** CPU µs per message of everything but the generator, as far as it is known. */
-export function serversUs(run: Pick<RunReport, 'cpuUsPerMessage'>): number {
+function serversUs(run: Pick<RunReport, 'cpuUsPerMessage'>): number {
   return Object.entries(run.cpuUsPerMessage)
     .filter(([name, us]) => name !== GENERATOR && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { uuid } from '@tidings/common/contracts/ids';
+import { uuid } from '@tidings/protocol/ids';
 import { StackError, projectRoot } from '../stack/paths';
 import { runProgram } from '../stack/run-program';
-import { childEnvironment, entryFile } from '../stack/service-node';
+import { childEnvironment } from '../stack/service-node';
 import type { Target } from './target';
 
 /** The servers that they are made in. */
@@ -19,8 +18,7 @@ export type SeededUser = z.infer<typeof seeded>[number];
 const SEED_TIMEOUT_MS = 300_000;
 
 /**
- * Makes sure that the load's users exist, by storage's own `seed` command: rows without hashing a
- * password each.
+ * Makes sure that the load's users exist, by rows, without hashing a password each.
  * @throws StackError with what the command printed.
  */
 export function seedUsers(
@@ -32,8 +30,8 @@ export function seedUsers(
 }
 
 /**
- * Makes sure that users exist who have `each` conversations of at least `messages` messages, by
- * storage's own commands; the histories go through the log.
+ * Makes sure that users exist who have `each` conversations of at least `messages` messages; the
+ * histories go through the log.
  * @throws StackError with what a command printed.
  */
 export function seedTalkers(
@@ -46,7 +44,7 @@ export function seedTalkers(
     // other numbers, other users: those of another measurement have other conversations
     const users = await usersInto(target, { count, prefix: `talk${count}x${each}`, file }, abort);
     const sizes = ['--each', each, '--messages', messages, '--text', textBytes].map(String);
-    await storageTool(target, ['seed-conversations', '--users', file, ...sizes], abort);
+    await seedTool(target, ['conversations', '--users', file, ...sizes], abort);
     return users;
   });
 }
@@ -65,25 +63,23 @@ async function usersInto(
   { count, prefix, file }: { count: number; prefix: string; file: string },
   abort: AbortSignal,
 ): Promise<SeededUser[]> {
-  const args = ['seed', '--users', String(count), '--prefix', prefix, '--out', file];
-  await storageTool(target, args, abort);
+  const args = ['users', '--users', String(count), '--prefix', prefix, '--out', file];
+  await seedTool(target, args, abort);
   return seeded.parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
-async function storageTool(target: Servers, args: string[], abort: AbortSignal): Promise<void> {
-  const entry = entryFile(join(projectRoot(), 'dist'), 'storage');
-  const result = await runProgram(process.execPath, [entry, ...args], {
+async function seedTool(target: Servers, args: string[], abort: AbortSignal): Promise<void> {
+  const program = join(projectRoot(), 'dist', 'tools', 'seed', 'main.js');
+  const result = await runProgram(process.execPath, [program, ...args], {
     env: childEnvironment({
       NODE_ID: 'load-seed',
       KAFKA_BROKERS: target.brokers,
       REDIS_URL: target.redisUrl,
       DATABASE_URL: target.databaseUrl,
-      // nobody logs in with it: the tokens are signed here
-      SEED_PASSWORD: randomBytes(24).toString('base64url'),
     }),
     timeoutMs: SEED_TIMEOUT_MS,
     abort,
   });
   if (result.code === 0) return;
-  throw new StackError(`Storage's "${args[0]}" failed:\n${result.output.trimEnd()}`);
+  throw new StackError(`Seeding ${args[0]} failed:\n${result.output.trimEnd()}`);
 }

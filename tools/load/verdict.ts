@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ErrorCode } from '@tidings/protocol/errors';
 import type { GeneratorResult, ReceiptsResult } from './generator/protocol';
 
 /** PASSED: measured and correct. VOID: the generator was the bottleneck, nothing is known. */

@@ -1,9 +1,9 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { StackError } from '../stack/paths';
 import { wholeNumber } from './option-values';
 
 /** What is measured: messages between pairs or in groups, with and without receipts, or connects. */
-export const WORKLOADS = ['pairs', 'groups', 'receipts', 'connects', 'sync-http'] as const;
+const WORKLOADS = ['pairs', 'groups', 'receipts', 'connects', 'sync-http'] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 /** The workload and its own options. */

@@ -8,7 +8,7 @@ export const BUGS: readonly SeededBug[] = [
     file: 'apps/gateway/src/send/message-log.ts',
     find: `    const accepted = writer.append(
       record,`,
-    replace: `    reply.sent('1', sentAtMs);
+    replace: `    reply.sent({ position: '1', sentAtMs, expiresAtMs });
     reply = { logged() {}, held() {}, sent() {}, refused() {}, unknown() {} } as SendReply;
     const accepted = writer.append(
       record,`,
@@ -22,7 +22,7 @@ export const BUGS: readonly SeededBug[] = [
   {
     name: 'drop-unknown-outcome',
     promise: 'an append whose outcome nobody knows is made again',
-    file: 'libs/common/src/kafka/batch-sender.ts',
+    file: 'libs/common/src/kafka/writer/batch-sender.ts',
     find: 'queue.putBack(unknown);',
     replace: 'if (unknown) queue.appended(this.options.clock()); else queue.putBack(false);',
     check: {

@@ -41,7 +41,7 @@ export function settingsPage(): string {
 function titleOf({ services }: Setting): string {
   const long = services.filter((service) => service !== 'storage tools');
   if (long.length === SERVICES.length) return 'Every service';
-  if (long.length === 0) return "Storage's tools: `main.js prepare`, `main.js seed`";
+  if (long.length === 0) return "Storage's tool: `main.js prepare`";
   const title = long.join(' and ');
   return title.charAt(0).toUpperCase() + title.slice(1);
 }

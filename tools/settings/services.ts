@@ -5,7 +5,7 @@ import { presenceEnv } from '../../apps/presence/src/presence.env';
 import { sessionEnv } from '../../apps/session/src/session.env';
 import { storageEnv, toolEnv } from '../../apps/storage/src/storage.env';
 
-/** What each process reads from its environment; `storage tools` are `main.js prepare` and `main.js seed`. */
+/** What each process reads from its environment; `storage tools` are `main.js prepare`. */
 export const SCHEMAS = {
   gateway: gatewayEnv,
   session: sessionEnv,

@@ -153,7 +153,7 @@ function openLog(path: string): number {
 }
 
 /** The last lines of a log file, for an error message. */
-export function tailOf(path: string, lines: number): string {
+function tailOf(path: string, lines: number): string {
   try {
     return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
   } catch {

@@ -61,12 +61,6 @@ export async function ensureServers(
   return binariesIn(home);
 }
 
-/** Whether the servers are there already, complete. */
-export function serversPresent(): boolean {
-  const home = join(serversDir(), folderName(pomVersions(), platformOf()));
-  return existsSync(home) && firstDamage(home) === undefined;
-}
-
 function folderName({ packages }: PomVersions, platform: Platform): string {
   const { kafka, redis, postgres } = packages;
   return `kafka-${kafka}_redis-${redis}_postgres-${postgres}_${platform.postgres}`;

@@ -10,7 +10,7 @@ export interface ShownRecord {
 }
 
 /** What the console consumer prints between the fields of a record, and what stands for null. */
-export const SEPARATOR = '\t';
+const SEPARATOR = '\t';
 
 /** Formatter settings that make the console consumer print all fields of a record in one line. */
 export const FORMATTER_PROPERTIES: readonly string[] = [

@@ -89,7 +89,7 @@ export function kafkaProperties(options: KafkaOptions): string {
 }
 
 /** JVM options for the broker. */
-export function kafkaJvmFlags(smallHeap: boolean): string[] {
+function kafkaJvmFlags(smallHeap: boolean): string[] {
   return smallHeap
     ? ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
     : ['-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'];

@@ -26,7 +26,7 @@ const PROBE_TIMEOUT_MS = 2000;
 const NAME = 'tidings';
 
 /** Command line of postgres: loopback TCP only. */
-export function postgresArguments(options: PostgresOptions, data: string): string[] {
+function postgresArguments(options: PostgresOptions, data: string): string[] {
   const settings: Record<string, string | number> = {
     listen_addresses: '127.0.0.1',
     port: options.port,
@@ -145,7 +145,7 @@ async function query(url: string, text: string): Promise<number> {
 }
 
 /** Whether `SELECT 1` works at this address. */
-export async function answersSelect(url: string): Promise<boolean> {
+async function answersSelect(url: string): Promise<boolean> {
   try {
     return (await query(url, 'SELECT 1')) === 1;
   } catch {

@@ -27,7 +27,7 @@ function ask(
 }
 
 /** Kafka's ApiVersions request, version 0 (Kafka protocol guide, "ApiVersions API"), with its length in front. */
-export function apiVersionsRequest(correlationId: number): Buffer {
+function apiVersionsRequest(correlationId: number): Buffer {
   const request = Buffer.alloc(14);
   request.writeInt32BE(10, 0);
   request.writeInt16BE(18, 4);

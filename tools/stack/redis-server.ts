@@ -68,7 +68,7 @@ function dataOf(options: RedisOptions): string {
 }
 
 /** Command line of redis-server: loopback only, append-only file unless told otherwise, never evicts. */
-export function redisArguments(options: RedisOptions): string[] {
+function redisArguments(options: RedisOptions): string[] {
   return [
     configOf(options),
     '--port',

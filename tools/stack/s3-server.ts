@@ -19,7 +19,7 @@ export const S3_BUCKET = 'media';
  * The server's jar, downloaded by Maven at the first call (60 MB).
  * @throws StackError with one sentence when the download fails.
  */
-export async function ensureS3Server(): Promise<string> {
+async function ensureS3Server(): Promise<string> {
   const pom = readFileSync(join(projectRoot(), 'tools', 'stack', 'pom.xml'), 'utf8');
   const version = /<s3mock\.version>([^<]+)</.exec(pom)?.[1];
   if (version === undefined) throw new StackError('tools/stack/pom.xml has no s3mock.version.');

@@ -2,8 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { RunningStack } from './running-stack';
 import type { Stack, StackOptions } from './stack-types';
 
-export type { RedisHandle } from './redis-server';
-export type { ProcessHandle, ServerHandle } from './server-handle';
+export type { ProcessHandle } from './server-handle';
 export type { NodeHandle } from './service-node';
 export type { Stack, StackOptions } from './stack-types';
 

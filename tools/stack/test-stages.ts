@@ -38,7 +38,7 @@ function jest(project: string, timeoutMinutes: number, extra: string[] = []): Te
 const LONGEST_FIRST = '--testSequencer=<rootDir>/tools/stack/longest-first.cjs';
 
 /** All stages in their order: what is quick and what breaks most come first. */
-export const STAGES: readonly TestStage[] = [
+const STAGES: readonly TestStage[] = [
   {
     name: 'lint',
     title: 'lint',
@@ -48,6 +48,8 @@ export const STAGES: readonly TestStage[] = [
     commands: [
       { program: 'eslint', args: ['.'] },
       { program: 'prettier', args: ['--check', '.'] },
+      // exports, files and packages that nobody uses
+      { program: 'knip', args: ['--no-progress'] },
     ],
   },
   {

@@ -1,6 +1,6 @@
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
-import type { CallWatch } from '@tidings/common/runtime/call-watch';
+import type { CallWatch } from '@tidings/common/rpc/call-watch';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from './gateway.env';
 import { PresenceClient, StorageClient } from './service-clients';

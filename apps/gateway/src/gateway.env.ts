@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { RATES, TIMINGS, type Rates } from '@tidings/common/contracts/limits';
+import { RATES, TIMINGS, type Rates } from '@tidings/protocol/limits';
 import { mediaEnv } from '@tidings/common/media/media-env';
 import {
   commonEnv,
@@ -153,7 +153,7 @@ export const gatewayEnv = z.object({
   }),
   ADDRESS_CONNECTIONS: z.coerce.number().int().min(0).default(1_000).meta({
     description:
-      'Connections that one address may have open, sockets included (of IPv6: one /64); 0: no limit. Counts nobody in `SHARED_ADDRESSES`, and nobody behind `TRUST_PROXY`: the proxy has to bound those.',
+      'Connections that one address may have open, sockets included (of IPv6: one /64); 0: no limit. Counts nobody in `SHARED_ADDRESSES`. Behind `TRUST_PROXY`, whose connections serve many clients, it counts the sockets and the calls under way of each client.',
   }),
   MEDIA_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })

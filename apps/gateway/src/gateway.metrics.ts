@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { WriterHooks } from '@tidings/common/kafka/log-writer';
+import type { WriterHooks } from '@tidings/common/kafka/writer/log-writer';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { HashCalls } from './auth/hash-calls';
 import type { InboxDelivery } from './deliver/inbox-delivery';

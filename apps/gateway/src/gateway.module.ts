@@ -3,7 +3,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { ThrottlerModule } from '@nestjs/throttler';
-import { TIMINGS } from '@tidings/common/contracts/limits';
+import { TIMINGS } from '@tidings/protocol/limits';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';

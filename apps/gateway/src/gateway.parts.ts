@@ -1,7 +1,7 @@
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { GatewayDirectory } from '@tidings/common/redis/directory';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { GatewayLease } from '@tidings/common/redis/lease';
@@ -11,9 +11,9 @@ import { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
-import { clusterMac } from '@tidings/common/runtime/credentials';
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import { clusterMac } from '@tidings/common/rpc/credentials';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { ErrorCode } from '@tidings/protocol/errors';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { Logger } from '@tidings/common/runtime/logger';
@@ -135,14 +135,14 @@ export function makeStores({ env, backends, gatewayId, metrics, clock, logger }:
 }
 
 /** What goes to Kafka and what is asked there. */
-export function makeLogs({ env, backends, positions, metrics, gatewayId, logger }: Context) {
+export function makeLogs({ env, backends, positions, metrics, gatewayId, defects }: Context) {
   const { kafka } = backends;
   const common = {
     kafka,
     partitions: env.KAFKA_PARTITIONS,
     source: gatewayId,
     epoch: positions.epoch,
-    onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
+    onError: (error: unknown) => defects.note('answer', error),
   };
   const watermarks = new Watermarks(kafka, TOPICS.messages);
   /** Told when a partition takes no records; set by whoever holds them then. */

@@ -1,5 +1,5 @@
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import { Watermarks } from '@tidings/common/kafka/watermarks';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { SocketTickets } from './auth/socket-tickets';
 import { ChangeHandler } from './change/change.handler';
@@ -11,8 +11,11 @@ import { PresenceEvents } from './directory/presence-events';
 import { RouteKeeper } from './directory/route-keeper';
 import { ratesInForce, type GatewayEnv } from './gateway.env';
 import type { SharedParts } from './gateway.module';
+import { ClientAddresses } from './http/client-addresses';
 import { OpenCallsGuard } from './http/open-calls.guard';
+import { OpenConnections } from './http/open-connections';
 import { RefusalPace } from './http/refusal-pace';
+import { SharedAddresses } from './http/shared-addresses';
 import { costsOf } from './rates/user-rate.guard';
 import type { UserRates } from './rates/user-rates';
 import { ReceiptHandler } from './receipts/receipt.handler';
@@ -67,6 +70,8 @@ export interface Gateway {
   boot: BootKeeper;
   routeKeeper: RouteKeeper;
   heartbeat: Heartbeat;
+  addresses: ClientAddresses;
+  connections: OpenConnections;
   sockets: SocketServer;
   delayed: DelayedSyncs;
   drain: Drain;
@@ -138,6 +143,14 @@ function connect(
     rates: ratesInForce(env),
     wallClock,
   });
+  const addresses = new ClientAddresses(env.TRUST_PROXY);
+  const connections = new OpenConnections({
+    inAll: env.MAX_CONNECTIONS + env.MAX_HTTP_CONNECTIONS,
+    perAddress: env.ADDRESS_CONNECTIONS,
+    addresses,
+    shared: new SharedAddresses(env.SHARED_ADDRESSES),
+    refused: (reason) => context.metrics.bounded.inc({ reason }),
+  });
   const security = new SecurityLog(logger);
   const tickets = new SocketTickets(gatewayId, stores.tickets, stores.gate, security);
   const sockets = new SocketServer({
@@ -146,7 +159,8 @@ function connect(
       await stores.rates.require(owner, SOCKET_COSTS);
       return owner;
     },
-    behindProxy: env.TRUST_PROXY !== undefined,
+    addresses,
+    connections,
     allowedOrigins: env.ALLOWED_ORIGINS,
     maxConnections: env.MAX_CONNECTIONS,
     ...socketLimits(env),
@@ -199,6 +213,8 @@ function connect(
     receipts: sends.receipts,
     typing,
     holding: sends.holding,
+    addresses,
+    connections,
     sockets,
     delayed,
     rates: stores.rates,

@@ -1,5 +1,5 @@
-import { PRESENCE_RPC, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { RpcClient, type RpcClientOptions } from '@tidings/common/runtime/rpc-client';
+import { PRESENCE_RPC, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { RpcClient, type RpcClientOptions } from '@tidings/common/rpc/rpc-client';
 
 /** Storage answers a change of a conversation within 4.5 s; the rest is for its way. Milliseconds. */
 export const CHANGE_CALL = { timeoutMs: 5_000 };

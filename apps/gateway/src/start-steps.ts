@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { topicSpecs } from '@tidings/common/contracts/topics';
-import { checkTopics } from '@tidings/common/kafka/topics';
+import { topicSpecs } from '@tidings/common/log-events/topics';
+import { checkTopics } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
 import { containServer } from '@tidings/common/runtime/contained-server';
-import { CallWatch } from '@tidings/common/runtime/call-watch';
+import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -19,8 +19,6 @@ import type { GatewayEnv } from './gateway.env';
 import { GatewayMetrics } from './gateway.metrics';
 import { GatewayModule } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
-import { boundConnections } from './http/open-connections';
-import { SharedAddresses } from './http/shared-addresses';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
 import { openSpool, type Spool } from './spool/holding.parts';
@@ -212,22 +210,16 @@ export class StartSteps {
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
         this.app = app;
-        const { ALLOWED_ORIGINS: allowedOrigins, TRUST_PROXY: trustProxy } = env;
         configureHttp(app, {
-          allowedOrigins,
-          trustProxy,
+          allowedOrigins: env.ALLOWED_ORIGINS,
+          addresses: gateway.addresses,
+          connections: gateway.connections,
           answers: this.answers,
           bounded: (reason) => this.metrics.bounded.inc({ reason }),
         });
         if (!this.admin) this.mountHealth(app);
         gateway.sockets.attach(serverOf(app));
-        boundConnections(serverOf(app), {
-          inAll: env.MAX_CONNECTIONS + env.MAX_HTTP_CONNECTIONS,
-          // behind a proxy everybody has its address
-          perAddress: trustProxy === undefined ? env.ADDRESS_CONNECTIONS : 0,
-          shared: new SharedAddresses(env.SHARED_ADDRESSES),
-          refused: (reason) => this.metrics.bounded.inc({ reason }),
-        });
+        gateway.connections.bound(serverOf(app));
         await listen(app, env.PORT, env.HOST);
         containServer(serverOf(app), this.defects);
       },

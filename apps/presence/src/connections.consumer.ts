@@ -1,8 +1,8 @@
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { BatchFrom } from '@tidings/common/kafka/batch-from';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { BatchFrom } from '@tidings/common/kafka/consumer/batch-from';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import { Tracker } from './tracker';
 
 /** The batches of connections that opened and closed. */

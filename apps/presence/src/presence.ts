@@ -1,11 +1,11 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { PRESENCE_RPC } from '@tidings/common/contracts/internal';
-import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { calmTrouble } from '@tidings/common/kafka/calm-log';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy } from '@tidings/common/kafka/log-consumer';
-import { checkTopics } from '@tidings/common/kafka/topics';
+import { PRESENCE_RPC } from '@tidings/common/rpc/calls';
+import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { calmTrouble } from '@tidings/common/kafka/wire/calm-log';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
+import { checkTopics } from '@tidings/common/kafka/wire/topics';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { Peers } from '@tidings/common/peers/peers';
@@ -16,7 +16,7 @@ import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
-import { mountRpc } from '@tidings/common/runtime/rpc-server';
+import { mountRpc } from '@tidings/common/rpc/rpc-server';
 import type { DataSource } from 'typeorm';
 import { migrate, presenceDataSource } from './data-source';
 import { DatabaseWatch } from './database-watch';
@@ -25,6 +25,7 @@ import type { PresenceEnv } from './presence.env';
 import { PresenceMetrics } from './presence.metrics';
 import { PresenceModule } from './presence.module';
 import { PresenceService } from './presence.service';
+import { RedisReturn } from './redis-return';
 import { Tracker } from './tracker';
 
 /** How long the start waits for Redis, in milliseconds. */
@@ -47,6 +48,7 @@ export interface PresenceOptions {
 export class Presence {
   private readonly kafka: KafkaClient;
   private readonly redis: RedisClient;
+  private readonly redisReturn: RedisReturn;
   private readonly database: DataSource;
   private readonly repository: LastSeenRepository;
   private readonly watch: DatabaseWatch;
@@ -66,6 +68,7 @@ export class Presence {
       log: (level, message, extra) => logger[level](extra, message),
     });
     this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
+    this.redisReturn = new RedisReturn(this.redis, () => performance.now());
     this.database = presenceDataSource({
       url: env.DATABASE_URL,
       name: env.NODE_ID,
@@ -165,6 +168,7 @@ export class Presence {
       new Routes(this.redis),
       new GatewayLease(this.redis),
       this.repository,
+      this.redisReturn,
       this.figures,
       logger,
     );

@@ -1,5 +1,5 @@
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';

@@ -1,11 +1,14 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { calmTrouble } from '@tidings/common/kafka/calm-log';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy, type LogConsumerOptions } from '@tidings/common/kafka/log-consumer';
-import { checkTopics } from '@tidings/common/kafka/topics';
+import { TidingsError } from '@tidings/protocol/errors';
+import { STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { calmTrouble } from '@tidings/common/kafka/wire/calm-log';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import {
+  LogConsumerStrategy,
+  type LogConsumerOptions,
+} from '@tidings/common/kafka/consumer/log-consumer';
+import { checkTopics } from '@tidings/common/kafka/wire/topics';
 import { Peers } from '@tidings/common/peers/peers';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { InboxWriter } from '@tidings/common/redis/inbox';
@@ -15,13 +18,13 @@ import { Routes } from '@tidings/common/redis/routes';
 import { WindowCopies } from '@tidings/common/redis/window-copies';
 import { containServer } from '@tidings/common/runtime/contained-server';
 import { Defects } from '@tidings/common/runtime/defects';
-import { CallWatch } from '@tidings/common/runtime/call-watch';
+import { CallWatch } from '@tidings/common/rpc/call-watch';
 import type { Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { StartTimeline } from '@tidings/common/runtime/start-timeline';
-import { RpcClient } from '@tidings/common/runtime/rpc-client';
+import { RpcClient } from '@tidings/common/rpc/rpc-client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ReceiptRouter } from './receipts/receipt-router';
 import { ReceiptSource } from './receipts/receipt-source';

@@ -1,4 +1,4 @@
-import type { ConversationChange } from '@tidings/common/contracts/content';
+import type { ConversationChange } from '@tidings/protocol/content';
 import type { ChangeEntry, ConversationEntry, MessageEntry } from '../src/domain/entry';
 
 /** Position of offset 0 in these samples. */

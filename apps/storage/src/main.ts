@@ -6,16 +6,13 @@ import { Metrics } from '@tidings/common/runtime/metrics';
 import { runService } from '@tidings/common/runtime/run';
 import { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { prepare } from './prepare';
-import { conversationsPlan, seedConversations } from './seed/seed-conversations';
-import { seed } from './seed/seed-users';
 import { Storage } from './storage';
 import { storageEnv, toolEnv } from './storage.env';
 
 /**
- * `main.js`: the service; `main.js prepare`: schema and topics; `main.js seed …`: users for load tests;
- * `main.js seed-conversations …`: what they have said.
+ * `main.js`: the service; `main.js prepare`: schema and topics.
  */
-const [command, ...args] = process.argv.slice(2);
+const [command] = process.argv.slice(2);
 
 function serve(): void {
   const env = loadEnvOrExit(storageEnv);
@@ -38,13 +35,8 @@ async function runTool(): Promise<void> {
   const env = loadEnvOrExit(toolEnv);
   const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   try {
-    if (command === 'prepare') await prepare(env, logger);
-    else if (command === 'seed') await seed(env, args, logger);
-    else if (command === 'seed-conversations') {
-      await seedConversations(env, conversationsPlan(args), logger);
-    } else {
-      throw new Error(`unknown command ${command}: prepare, seed, seed-conversations are known`);
-    }
+    if (command !== 'prepare') throw new Error(`unknown command ${command}: prepare is known`);
+    await prepare(env, logger);
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     process.exitCode = 1;

@@ -1,6 +1,6 @@
-import { TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { createKafka } from '@tidings/common/kafka/client';
-import { ensureTopics } from '@tidings/common/kafka/topics';
+import { TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
+import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { Database } from './database/database';
 import { migrate, waitForDatabase } from './database/schema';

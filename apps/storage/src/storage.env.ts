@@ -33,7 +33,7 @@ export const storageEnv = commonEnv.extend({
 });
 export type StorageEnv = z.output<typeof storageEnv>;
 
-/** What `main.js prepare` and `main.js seed` need: no listener, no secrets of the cluster. */
+/** What `main.js prepare` needs: no listener, no secrets of the cluster. */
 export const toolEnv = z.object({
   ...kafkaEnv.shape,
   ...databaseEnv.shape,
@@ -41,12 +41,6 @@ export const toolEnv = z.object({
   LOG_LEVEL: commonEnv.shape.LOG_LEVEL,
   NODE_ID: commonEnv.shape.NODE_ID.default('storage-tool').meta({
     ...commonEnv.shape.NODE_ID.meta(),
-  }),
-  SEED_PASSWORD: z.string().optional().meta({
-    description: 'Password of the users that `seed` makes.',
-    unset: 'a random one: nobody can log in as them',
-    secret: 'password',
-    testsOnly: true,
   }),
 });
 export type ToolEnv = z.output<typeof toolEnv>;

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { AccountNews } from '@tidings/common/redis/account-news';
 import { MemberCache } from '@tidings/common/redis/members';
 import type { Logger } from '@tidings/common/runtime/logger';

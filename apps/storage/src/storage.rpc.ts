@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
-import type { RpcHandlers } from '@tidings/common/runtime/rpc-server';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { RpcHandlers } from '@tidings/common/rpc/rpc-server';
 import { AccountsService } from './accounts/accounts.service';
 import { DevicesService } from './accounts/devices.service';
 import { PasswordService } from './accounts/password.service';

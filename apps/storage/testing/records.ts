@@ -1,6 +1,6 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
+import type { LogRecord } from '@tidings/common/log-events/record';
 
 const SENDER = '01890a5d-ac96-774b-bcce-b302099a8057';
 export const PARTITIONS = 4;

@@ -6,7 +6,7 @@ import {
   type TidingsClient,
   type User,
 } from '@tidings/sdk';
-import type { FailedLogins } from '@tidings/common/contracts/http';
+import type { FailedLogins } from '@tidings/protocol/http';
 import { written } from '../testing/written';
 import { AccountCommands } from './account-commands';
 import { People } from './people';

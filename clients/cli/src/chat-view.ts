@@ -10,6 +10,7 @@ import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
 import { goneText, partialText } from './pipe-display';
 import { readSentence } from './read-notes';
 import { Remarks } from './remarks';
+import { whyNotSent } from './outgoing-lines';
 import { safeLine } from './safe-text';
 import type { Terminal, View } from './screen';
 import { rowsOf } from './width';
@@ -35,6 +36,8 @@ export class ChatView implements Display, View {
   private about = '';
   private loading = false;
   private remarks: Remark[] = [];
+  /** Why messages came back to the input, in the open chat: said again when that closes. */
+  private returned: string[] = [];
   /** Sent, but what the server adds (to an image, say) is not here yet. */
   private readonly settling = new Map<string, Outgoing>();
   private readonly toldAbsent = new Set<string>();
@@ -77,6 +80,7 @@ export class ChatView implements Display, View {
 
   entered(room: OpenRoom): void {
     this.remarks = [];
+    this.returned = [];
     this.about = '';
     this.loading = true;
     room.shownFrom = this.floor.texts(room).slice(-this.floor.screen.rows)[0]?.position;
@@ -95,6 +99,7 @@ export class ChatView implements Display, View {
 
   closed(): void {
     this.remarks = [];
+    if (this.returned.length > 0) this.lobby.add(this.returned.splice(0));
     this.floor.screen.show(this);
   }
 
@@ -168,12 +173,11 @@ export class ChatView implements Display, View {
     const open = room();
     const id = open?.conversationId;
     const words: string[] = [];
-    if (this.connection.offline) words.push('offline — what you type is kept and sent later');
-    else if (client.state !== 'online') words.push('connecting …');
     const changes = client.pendingChanges;
-    if (this.connection.offline && changes > 0) {
-      words.push(changes === 1 ? '1 change waits' : `${changes} changes wait`);
-    }
+    const waits = changes === 1 ? '1 change waits, ' : `${changes} changes wait, `;
+    if (this.connection.offline) {
+      words.push(`offline — ${changes > 0 ? waits : ''}what you type is kept and sent later`);
+    } else if (client.state !== 'online') words.push('connecting …');
     const last = open && !open.user ? this.floor.lastOwn() : undefined;
     const read = last && readSentence(this.floor.transcript.progress(last));
     if (read) words.push(read);
@@ -316,8 +320,12 @@ export class ChatView implements Display, View {
     }
     const text = outgoing ? `: ${safeLine(outgoingText(outgoing))}` : '';
     const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
-    screen.print(screen.style.bad(`${TICKS.failed} ${what} — ${codeSentence(code, detail)}`));
-    if (outgoing && !isVoid && outgoing.text !== '') screen.giveBack(outgoing.text);
+    const why = whyNotSent(outgoing, { code, detail }, this.floor.rooms);
+    const line = screen.style.bad(`${TICKS.failed} ${what} — ${why}`);
+    screen.print(line);
+    if (!outgoing || isVoid || outgoing.text === '') return;
+    screen.giveBack(outgoing.text);
+    if (this.floor.room()) this.returned.push(line);
   }
 
   private held(): void {

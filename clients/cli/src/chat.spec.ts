@@ -312,6 +312,25 @@ describe('a chat on the screen', () => {
     await bench.shows(HEADER, '  no messages yet');
   });
 
+  it('says why text comes back to the input, also when the group is gone from the screen', async () => {
+    const members = [member(ME), member(PEER)];
+    open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ conversationId: CONVERSATION });
+    bench.chat.write('too late');
+    await settle();
+    const { messageId: ref } = bench.transport.last.frames<{ messageId: string }>('send').at(-1)!;
+    const refusal = { type: 'error', code: 'no_such_conversation', detail: '', retryable: false };
+    bench.transport.last.receive({ ...refusal, ref });
+    const why = '✗ not sent: too late — You are no longer in Books.';
+    await soon(() => expect(bench.window.at(-1)).toBe(why));
+    expect(bench.prompt).toBe('Books> too late');
+    bench.rooms.forget(CONVERSATION);
+    bench.chat.close();
+    await soon(() => expect(bench.prompt).toBe('tidings> too late'));
+    expect(bench.window.at(-1)).toBe(why);
+  });
+
   it('leaves the group when one is removed from it, and knows its name ever after', async () => {
     const members = [member(ME), member(PEER)];
     open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });

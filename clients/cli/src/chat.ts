@@ -65,7 +65,8 @@ export class Chat {
       this.firstMessages = Math.max(FIRST_MESSAGES, screen.rows);
       screen.frame(() => ({
         prompt: `${this.promptName()}> `,
-        left: [...busy(), ...view.left()],
+        // whether there is a server matters more than what waits for its answer
+        left: [...view.left(), ...busy()],
         right: view.unread(),
       }));
       screen.on({

@@ -11,19 +11,32 @@ import { Tasks } from './tasks';
 
 const GROUPS = ['one', 'two'].map((id) => ({ id, kind: 'group', title: id, unread: 0 }));
 
-/** Types lines and gives what becomes of each number: opened, sent, or said. */
-async function typed(lines: string[], open: boolean): Promise<string[]> {
+/** What a pipe's lines have done, and the program that took them. */
+async function piped(
+  lines: string[],
+  open: boolean,
+): Promise<{ done: string[]; commands: Commands }> {
   const done: string[] = [];
   const client = {
     on: () => undefined,
     lifetime: () => null,
     conversation: () => undefined,
-    api: { conversations: () => Promise.resolve({ items: GROUPS }) },
+    api: {
+      conversations: () => Promise.resolve({ items: GROUPS }),
+      users: () => Promise.resolve({ items: [] }),
+    },
   } as unknown as TidingsClient;
+  const world: { current: object | null } = { current: open ? {} : null };
   const chat = {
-    current: open ? {} : null,
-    open: (door: { conversationId: string }) => done.push(`opens ${door.conversationId}`),
-    write: (text: string) => done.push(`sends ${text}`) > 0,
+    get current() {
+      return world.current;
+    },
+    open: (door: { conversationId: string }) => {
+      world.current = {};
+      done.push(`opens ${door.conversationId}`);
+    },
+    close: () => (world.current = null),
+    write: (text: string) => world.current !== null && done.push(`sends ${text}`) > 0,
     status: (text: string) => done.push(text),
   } as unknown as Chat;
   const people = new People(client);
@@ -39,8 +52,37 @@ async function typed(lines: string[], open: boolean): Promise<string[]> {
   const parts = { client, screen, people, rooms, chat, tasks, files: {} as Files, logOut };
   const commands = new Commands(parts);
   for (const text of lines) await commands.handle({ text, literal: false });
-  return done;
+  return { done, commands };
 }
+
+/** Types lines and gives what becomes of each: opened, sent, or said. */
+async function typed(lines: string[], open: boolean): Promise<string[]> {
+  return (await piped(lines, open)).done;
+}
+
+describe('a script whose /chat or /group failed', () => {
+  it.each(['/chat nobody', '/chat', '/group', '/group walkers @nobody'])(
+    'has no chat open behind %s, until another one is; it ends with a failure',
+    async (line) => {
+      const lines = ['/conversations', 'one', line, 'two', '/chat 2', 'three'];
+      const { done, commands } = await piped(lines, true);
+      const name = line.split(' ')[0]!;
+      expect(done.filter((text) => /sent|opens|opened|sends/.test(text))).toEqual([
+        'sends one',
+        `${name} opened nothing: what follows is not sent until a chat is open`,
+        'not sent: two',
+        'opens two',
+        'sends three',
+      ]);
+      expect(commands.astray).toBe(true);
+    },
+  );
+
+  it('ends well when each line had somewhere to go', async () => {
+    const { commands } = await piped(['/conversations', '/chat 1', 'one'], true);
+    expect(commands.astray).toBe(false);
+  });
+});
 
 describe('a line behind a /chat that failed', () => {
   /** Types lines at a terminal, each when what the one before did is over. */
@@ -114,7 +156,8 @@ describe('a line behind a /chat that failed', () => {
 
 describe('a number', () => {
   it('opens what it stands for in the last list, while no chat is open', async () => {
-    expect(await typed(['/conversations', '2', ' 1 '], false)).toEqual(['opens two', 'opens one']);
+    expect(await typed(['/conversations', '2'], false)).toEqual(['opens two']);
+    expect(await typed(['/conversations', ' 1 '], false)).toEqual(['opens one']);
   });
 
   it('is a message in an open chat, where /chat chooses', async () => {

@@ -37,7 +37,7 @@ const NUMBER = /^\d+$/;
 /** Commands that show a list whose numbers open chats. */
 const LISTING = /^\/(contacts|conversations|people|add(?!\s*@))\b/;
 /** Commands that say whom the next line goes to: lines wait for them. */
-const OPENING = /^\/(chat|group)\s/;
+const OPENING = /^\/(chat|group)(?=\s|$)/;
 /** Commands that may ask: what looks like an answer is none of the messages then. */
 const ASKING = /^\/(delete|leave|group|password)\b/;
 const ANSWER = /^(y|yes|n|no)$/i;
@@ -63,6 +63,8 @@ export class Commands {
   private openings = 0;
   /** The command that was the last to open a chat and could not; null: none, or something was typed since. */
   private unopened: string | null = null;
+  /** In a pipe: a chat could not be opened, or a message had none to go to. */
+  private strayed = false;
   /** Commands under way that may have a question yet. */
   private readonly asking = new Set<Asked>();
   /** Messages that wait for that. */
@@ -93,6 +95,11 @@ export class Commands {
     await this.deps.tasks.run({ line: '/conversations' }, async () => {
       if (!(await this.lists.conversations())) await this.lists.contacts();
     });
+  }
+
+  /** Whether a script got something where it did not want it: nowhere. */
+  get astray(): boolean {
+    return this.strayed;
   }
 
   /** Messages that were typed and wait for a chat to be opened. */
@@ -137,14 +144,22 @@ export class Commands {
       this.held.push(text);
       return;
     }
-    const { screen, chat } = this.deps;
+    const { chat } = this.deps;
     if (this.doubtful(text)) return;
     try {
-      if (!chat.write(text)) screen.giveBack(text);
+      if (!chat.write(text)) this.unsent(text);
     } catch (error) {
       this.failed(error);
-      screen.giveBack(text);
+      this.unsent(text);
     }
+  }
+
+  /** A message that went nowhere: back to the person; a script is told. */
+  private unsent(text: string): void {
+    const { screen, chat } = this.deps;
+    if (isTerminal(screen)) return void screen.giveBack(text);
+    this.strayed = true;
+    chat.status(`not sent: ${safeLine(text)}`);
   }
 
   /**
@@ -242,6 +257,7 @@ export class Commands {
 
   /** It is clear whom the next lines go to; those that waited for it go out, or back. */
   private opened(command: string, succeeded: boolean): void {
+    if (!succeeded && !isTerminal(this.deps.screen)) this.shut(command);
     if (--this.openings > 0) return;
     const held = this.held.splice(0);
     this.unopened = succeeded || held.length > 0 ? null : command;
@@ -250,6 +266,17 @@ export class Commands {
     const { chat, screen } = this.deps;
     for (const text of held) chat.status(`not sent, no chat was opened: ${safeLine(text)}`);
     screen.giveBack(held.join('\n'));
+  }
+
+  /**
+   * A script does not look: what it says next was not meant for the chat that is still open. That one is
+   * closed.
+   */
+  private shut(command: string): void {
+    const { chat } = this.deps;
+    this.strayed = true;
+    if (chat.current) chat.close();
+    chat.status(`${command} opened nothing: what follows is not sent until a chat is open`);
   }
 
   private async carryOut(line: string, signal: AbortSignal): Promise<void> {

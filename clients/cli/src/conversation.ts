@@ -24,6 +24,8 @@ const QUIT_MS = { online: 5_000, offline: 300 };
 const END_MS = 700;
 /** How long to listen yet for what the server remarks on the last messages. */
 const REMARKS_MS = 300;
+/** Exit status of a script whose messages did not all have a chat to go to. */
+const ASTRAY = 1;
 /** Commands that are kept like messages once they have been asked for. */
 const KEPT = /^\/(edit|delete)\b/;
 /** How long what is written to the disk at the end may take. */
@@ -103,7 +105,8 @@ export async function converse(
     const end = await takeLines(screen, commands, [gone, ended]);
     leaving = true;
     redraw();
-    return await leave(end, { screen, client, tasks, gone });
+    const status = await leave(end, { screen, client, tasks, gone });
+    return status === 0 && commands.astray ? ASTRAY : status;
   } finally {
     tellUnsent(screen, client, [...tasks.unfinished(), ...commands.waiting]);
     tasks.end();

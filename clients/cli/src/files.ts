@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import type { Message, Outgoing, Recipient, TidingsClient } from '@tidings/sdk';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { bytesText } from './message-lines';
 import { downloadFolder, targetOf } from './paths';
 import { safeLine } from './safe-text';

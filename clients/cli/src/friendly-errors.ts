@@ -5,7 +5,7 @@ import {
   StoppedError,
   TidingsError,
 } from '@tidings/sdk';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { lifetimeText } from './lifetime-text';
 import { bytesText } from './message-lines';
 import { safeLine } from './safe-text';
@@ -25,7 +25,6 @@ const SENTENCES: Partial<Record<string, string>> = {
   not_found: 'There is no such person or message (any more).',
   group_full: `The group is full: at most ${LIMITS.groupMembers} members.`,
   content_expired: 'This message has disappeared.',
-  version_conflict: 'Somebody else changed it at the same time. Please try again.',
   unauthorized: 'You are not logged in any more.',
   refresh_expired: 'Your login has ended. Please log in again.',
   refresh_reused: 'Your login was used elsewhere and is ended. Please log in again.',

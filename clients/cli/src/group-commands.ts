@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Member, MemberRole, TidingsClient, User } from '@tidings/sdk';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { Chat } from './chat';
 import { confirmed } from './confirm';
 import { lifetimeText, readLifetime } from './lifetime-text';

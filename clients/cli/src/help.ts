@@ -6,6 +6,7 @@ export const HELP = [
   '  /people [PREFIX]    look for people whose names begin so',
   '  /chat NAME          open a chat: a person, or the title of a group',
   '  /chat N             open number N of the last list; while none is open: N',
+  '                      in a pipe, nothing is sent behind one that failed',
   '  /history            earlier messages; /clear clears window and scrollback',
   'Writing',
   '  TEXT                goes to the open chat; //text begins with a /',

@@ -3,8 +3,21 @@ import type { ChatFloor } from './chat-floor';
 import type { ConnectionNotes } from './connection-notes';
 import { codeSentence } from './friendly-errors';
 import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
+import type { Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import { UnderWay } from './under-way';
+
+/** Why a message was not sent, for people. */
+export function whyNotSent(
+  outgoing: Outgoing | undefined,
+  { code, detail }: Pick<ClientEvents['failed'], 'code' | 'detail'>,
+  rooms: Pick<Rooms, 'title'>,
+): string {
+  const { conversationId } = outgoing?.record ?? {};
+  const group = conversationId === undefined ? undefined : rooms.title(conversationId);
+  if (group === undefined || code !== 'no_such_conversation') return codeSentence(code, detail);
+  return `You are no longer in ${group}.`;
+}
 
 /** Prints what becomes of own messages: waiting, held, sent, not sent; and who is not there. */
 export class OutgoingLines {
@@ -86,7 +99,8 @@ export class OutgoingLines {
     }
     const text = outgoing ? `: ${outgoingText(outgoing)}` : '';
     const what = isVoid ? 'a message shown as sent is void' : `not sent${text}`;
-    const line = `${TICKS.failed} ${what} — ${codeSentence(code, detail)}`;
+    const why = whyNotSent(outgoing, { code, detail }, this.floor.rooms);
+    const line = `${TICKS.failed} ${what} — ${why}`;
     this.done(outgoing, () => [style.bad(line)]);
   }
 

@@ -92,6 +92,13 @@ export class Rooms {
     return title === undefined ? 'another chat' : safeLine(title);
   }
 
+  /** The title of a group, also of one that this user was in; undefined: unknown, or a direct chat. */
+  title(conversationId: string): string | undefined {
+    const room = this.known.get(conversationId);
+    const title = room ? room.title : this.former.get(conversationId);
+    return title === undefined || room?.userId !== undefined ? undefined : safeLine(title);
+  }
+
   /** The group of this title, the one met last. */
   group(title: string): KnownRoom | undefined {
     const wanted = title.trim().toLowerCase();

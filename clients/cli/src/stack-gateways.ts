@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where `npm start` says what it runs (`TIDINGS_DATA_DIR` moves it). */
-export function stackFile(env: Record<string, string | undefined> = process.env): string {
+function stackFile(env: Record<string, string | undefined> = process.env): string {
   return join(env['TIDINGS_DATA_DIR'] ?? '.data', 'stack.json');
 }
 

@@ -1,4 +1,4 @@
-import type { Block, Contact, Device, Me, Page, User } from '@tidings/common/contracts/http';
+import type { Block, Contact, Device, Me, Page, User } from '@tidings/protocol/http';
 import type { PageOptions, TidingsApi } from './api';
 
 /** The parts of an account that are kept here. */

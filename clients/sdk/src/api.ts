@@ -1,8 +1,8 @@
-import type { Content, MemberRole, Message } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Extras } from '@tidings/common/contracts/extras';
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
-import { CONVERSATION_HEADER } from '@tidings/common/contracts/http';
+import type { Content, MemberRole, Message } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Extras } from '@tidings/protocol/extras';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
+import { CONVERSATION_HEADER } from '@tidings/protocol/http';
 import type {
   Block,
   ChangedConversation,
@@ -27,8 +27,8 @@ import type {
   ReceiptsBody,
   RegisterBody,
   User,
-} from '@tidings/common/contracts/http';
-import type { Trace } from '@tidings/common/contracts/trace';
+} from '@tidings/protocol/http';
+import type { Trace } from '@tidings/protocol/trace';
 import type { HttpCall, HttpClient, UploadData, UploadOptions } from './http';
 import type { TokenKeeper } from './tokens';
 

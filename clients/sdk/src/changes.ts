@@ -1,6 +1,6 @@
-import type { Content, Message } from '@tidings/common/contracts/content';
-import { isErrorCode, TidingsError } from '@tidings/common/contracts/errors';
-import type { ChangeFrame, ErrorFrame } from '@tidings/common/contracts/frames';
+import type { Content, Message } from '@tidings/protocol/content';
+import { isErrorCode, TidingsError } from '@tidings/protocol/errors';
+import type { ChangeFrame, ErrorFrame } from '@tidings/protocol/frames';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { OutboxFullError, StoppedError } from './errors';

@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation, GatewayAddress } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation, GatewayAddress } from '@tidings/protocol/http';
 import type { AccountEvent } from './account';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';

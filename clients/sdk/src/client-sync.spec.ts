@@ -1,5 +1,5 @@
-import type { SyncRequest } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { SyncRequest } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ClientBench, pushed } from '../testing/client-bench';
 import { settle } from '../testing/fake-clock';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../testing/factories';

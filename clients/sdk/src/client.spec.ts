@@ -1,6 +1,6 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { uuidV7Time } from '@tidings/common/contracts/ids';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { LIMITS } from '@tidings/protocol/limits';
+import { uuidV7Time } from '@tidings/protocol/ids';
 import { ClientBench } from '../testing/client-bench';
 import { settle } from '../testing/fake-clock';
 import { CONVERSATION, id, ME, message, PEER, served } from '../testing/factories';
@@ -94,6 +94,20 @@ describe('client', () => {
     const tooLarge = () =>
       bench.client.send({ to: PEER, text: 'x', meta: 'y'.repeat(LIMITS.metaBytes - 1) });
     expect(tooLarge).toThrow(expect.objectContaining({ code: 'payload_too_large' }));
+  });
+
+  it('an answer about a change of somebody who has left makes no member of them', async () => {
+    await bench.online();
+    bench.answer({ conversations: [served('new', 9, [message(9)])] });
+    const edit = bench.client.edit({ conversationId: CONVERSATION, messageId: id(9), text: 'new' });
+    await settle();
+    const [{ changeId } = {}] = bench.socket.frames<{ changeId: string }>('edit');
+    bench.client.conversation(CONVERSATION)!.leave('10');
+    const after = message(9, { version: '12', content: { kind: 'text', text: 'new' } });
+    bench.socket.receive({ type: 'changed', ...after, changeId, previous: null, hidden: true });
+    expect(await edit).toEqual(after);
+    expect(bench.client.conversation(CONVERSATION)!.gone).toBe(true);
+    expect(bench.client.pendingChanges).toBe(0);
   });
 
   it('edits and deletes, and settles with what comes back', async () => {

@@ -1,6 +1,6 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { Content, Message } from '@tidings/common/contracts/content';
-import type { LoginBody, RegisterBody, User } from '@tidings/common/contracts/http';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { Content, Message } from '@tidings/protocol/content';
+import type { LoginBody, RegisterBody, User } from '@tidings/protocol/http';
 import { Account } from './account';
 import { TidingsApi } from './api';
 import type { ClientEvents, ClientState } from './client-events';

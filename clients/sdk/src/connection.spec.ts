@@ -1,6 +1,6 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConnectionsAnswer } from '@tidings/common/contracts/http';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConnectionsAnswer } from '@tidings/protocol/http';
 import { FakeClock, settle } from '../testing/fake-clock';
 import { FakeTransport } from '../testing/fake-transport';
 import { welcome } from '../testing/factories';

@@ -1,7 +1,7 @@
-import { CLOSE_CODES, shouldReconnect } from '@tidings/common/contracts/close-codes';
-import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
-import type { ConnectionsAnswer, GatewayAddress } from '@tidings/common/contracts/http';
-import { TIMINGS } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES, shouldReconnect } from '@tidings/protocol/close-codes';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
+import type { ConnectionsAnswer, GatewayAddress } from '@tidings/protocol/http';
+import { TIMINGS } from '@tidings/protocol/limits';
 import { fullJitter, type BackoffBounds } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { readFrame, type IncomingFrame } from './frames';

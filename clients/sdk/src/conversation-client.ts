@@ -1,4 +1,4 @@
-import type { MemberRole, Message } from '@tidings/common/contracts/content';
+import type { MemberRole, Message } from '@tidings/protocol/content';
 import type {
   ChangedConversation,
   Conversation,
@@ -8,8 +8,8 @@ import type {
   Member,
   Page,
   Receipt,
-} from '@tidings/common/contracts/http';
-import type { Trace } from '@tidings/common/contracts/trace';
+} from '@tidings/protocol/http';
+import type { Trace } from '@tidings/protocol/trace';
 import type { HistoryOptions, PageOptions, TidingsApi } from './api';
 import type { ClientEvents } from './client-events';
 import type { ConversationModel } from './conversation-model';

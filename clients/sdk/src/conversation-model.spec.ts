@@ -1,5 +1,5 @@
 import { ConversationModel } from './conversation-model';
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import { CONVERSATION, id, message, served } from '../testing/factories';
 
 const positions = (messages: Message[]): number[] => messages.map((m) => Number(m.position));

@@ -1,7 +1,7 @@
-import { DIGEST_LENGTH, type DigestEntry } from '@tidings/common/contracts/digest';
-import type { HistoryMode, Message } from '@tidings/common/contracts/content';
-import type { SyncedConversation } from '@tidings/common/contracts/frames';
-import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import { DIGEST_LENGTH, type DigestEntry } from '@tidings/protocol/digest';
+import type { HistoryMode, Message } from '@tidings/protocol/content';
+import type { SyncedConversation } from '@tidings/protocol/frames';
+import { comparePositions, maxPosition } from '@tidings/protocol/positions';
 import { Spans } from './spans';
 import { Timeline, type MergeResult } from './timeline';
 

@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation } from '@tidings/protocol/http';
 
 /** Most conversations that are kept fresh; the one that was asked for least recently is let go. */
 const KEPT = 200;

@@ -1,3 +1,4 @@
+import type { SentFrame } from '@tidings/protocol/frames';
 import {
   CONVERSATION,
   id,
@@ -239,7 +240,7 @@ describe('messages whose time is over', () => {
     expect(bench.client.unread(CONVERSATION)).toBe(11);
   });
 
-  it('disappear from the own device though `sent` named no end', async () => {
+  it('disappear from the own device by the end that comes with their push', async () => {
     await bench.online();
     bench.answer(served('new', 1, [message(1)]));
     const { messageId } = bench.client.send({ conversationId: CONVERSATION, text: 'own' });
@@ -258,17 +259,18 @@ describe('messages whose time is over', () => {
   });
 
   describe('of this device, whose push has not come', () => {
-    let place: { messageId: string; conversationId: string; position: string; sentAt: string };
+    let place: Omit<SentFrame, 'type'>;
     beforeEach(async () => {
       await bench.online();
       bench.answer(served('new', 1, [message(1)]));
       bench.event(2, 1, { kind: 'ttl', messageTtlSeconds: 60 });
       const { messageId } = bench.client.send({ conversationId: CONVERSATION, text: 'own' });
       const sentAt = inMs(0);
-      place = { messageId, conversationId: CONVERSATION, position: '3', sentAt };
+      const expiresAt = inMs(60_000);
+      place = { messageId, conversationId: CONVERSATION, position: '3', sentAt, expiresAt };
     });
 
-    it('disappear by the lifetime of their chat: none comes of what is over', () => {
+    it('disappear by the end that `sent` names: no push comes of what is over', () => {
       bench.socket.receive({ type: 'sent', ...place });
       expect(bench.shown).toEqual([1, 2, 3]);
       bench.clock.advance(60_000);
@@ -276,14 +278,12 @@ describe('messages whose time is over', () => {
     });
 
     it('are not shown when they are acknowledged after their end', () => {
-      bench.socket.receive({ type: 'sent', ...place, sentAt: inMs(-60_000) });
+      bench.socket.receive({ type: 'sent', ...place, sentAt: inMs(-60_000), expiresAt: inMs(0) });
       expect(bench.shown).toEqual([1, 2]);
     });
 
-    it('stay when it comes, and names no end', () => {
-      bench.socket.receive({ type: 'sent', ...place });
-      const content = { kind: 'text', text: 'own' };
-      bench.push(3, 2, { messageId: place.messageId, senderId: ME, content });
+    it('stay when `sent` names none, whatever their chat has now', () => {
+      bench.socket.receive({ type: 'sent', ...place, expiresAt: undefined });
       bench.clock.advance(60_000);
       expect(bench.shown).toEqual([1, 2, 3]);
     });

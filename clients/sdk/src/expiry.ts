@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import type { Cancel, Clock } from './clock';
 import { DueTimes } from './due-times';
 import type { OutboxRecord } from './outbox-store';

@@ -1,6 +1,6 @@
-import type { MessageContent } from '@tidings/common/contracts/content';
-import type { ServerFrame } from '@tidings/common/contracts/frames';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { MessageContent } from '@tidings/protocol/content';
+import type { ServerFrame } from '@tidings/protocol/frames';
+import type { Receipt } from '@tidings/protocol/http';
 
 /** A frame as the client takes it. */
 export type IncomingFrame = ServerFrame;

@@ -1,4 +1,4 @@
-import type { GatewayAddress } from '@tidings/common/contracts/http';
+import type { GatewayAddress } from '@tidings/protocol/http';
 
 /** How many gateways the directory is asked to avoid at most. */
 const MAX_AVOIDED = 16;

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '../../../test/support/eventually';
+import { serverClosed } from '../../../test/support/server-closed';
 import { HttpClient } from './http';
 
 describe('a call that came too soon, on a real server', () => {
@@ -25,7 +26,7 @@ describe('a call that came too soon, on a real server', () => {
 
   afterAll(() => {
     server.closeAllConnections();
-    server.close();
+    return serverClosed(server);
   });
 
   const refuse = (times: number, after?: string): void => {

@@ -3,7 +3,7 @@ import {
   TidingsError,
   type ErrorCode,
   type FieldError,
-} from '@tidings/common/contracts/errors';
+} from '@tidings/protocol/errors';
 import { InvalidCallError, NetworkError } from './errors';
 
 /** What can be uploaded; a stream can be sent only once. */

@@ -55,22 +55,22 @@ export { systemClock, type Cancel, type Clock, type Random } from './clock';
 export { browserTransport, type BrowserSocket, type BrowserSocketClass } from './browser-transport';
 export type { SocketHandlers, Transport, TransportSocket } from './transport';
 export { readFrame, type IncomingFrame } from './frames';
-export type { ChangedFrame } from '@tidings/common/contracts/frames';
+export type { ChangedFrame } from '@tidings/protocol/frames';
 export { stateDigest, subtleSha256, type Hash } from './sha256';
 export {
   TidingsError,
   isErrorCode,
   type ErrorCode,
   type FieldError,
-} from '@tidings/common/contracts/errors';
-export type { Extras } from '@tidings/common/contracts/extras';
+} from '@tidings/protocol/errors';
+export type { Extras } from '@tidings/protocol/extras';
 export type {
   Content,
   ConversationChange,
   MemberRole,
   Message,
   MessageContent,
-} from '@tidings/common/contracts/content';
+} from '@tidings/protocol/content';
 export type {
   Block,
   ChangedConversation,
@@ -89,6 +89,6 @@ export type {
   Privacy,
   Receipt,
   User,
-} from '@tidings/common/contracts/http';
-export type { Trace, TraceMark } from '@tidings/common/contracts/trace';
-export { comparePositions } from '@tidings/common/contracts/positions';
+} from '@tidings/protocol/http';
+export type { Trace, TraceMark } from '@tidings/protocol/trace';
+export { comparePositions } from '@tidings/protocol/positions';

@@ -1,14 +1,14 @@
 import { StoreError } from './errors';
 
 /** The part of the Indexed Database API 3.0 (W3C) that is used here; the browser's types need the DOM. */
-export interface IdbRequest<T = unknown> {
+interface IdbRequest<T = unknown> {
   readonly result: T;
   readonly error: unknown;
   onsuccess: (() => void) | null;
   onerror: ((event: { preventDefault(): void }) => void) | null;
 }
 
-export interface IdbOpenRequest extends IdbRequest<IdbDatabase> {
+interface IdbOpenRequest extends IdbRequest<IdbDatabase> {
   onupgradeneeded: (() => void) | null;
   onblocked: (() => void) | null;
 }

@@ -1,4 +1,4 @@
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import { CONVERSATION, message } from '../testing/factories';
 import { Lifetimes } from './lifetimes';
 

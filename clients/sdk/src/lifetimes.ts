@@ -1,6 +1,6 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { Conversation } from '@tidings/common/contracts/http';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Message } from '@tidings/protocol/content';
+import type { Conversation } from '@tidings/protocol/http';
+import { comparePositions } from '@tidings/protocol/positions';
 
 /** What says how long messages live, and at which position of the conversation it said so. */
 interface Known {

@@ -3,9 +3,9 @@ import {
   type Content,
   type Message,
   type MessageContent,
-} from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Conversation } from '@tidings/common/contracts/http';
+} from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Conversation } from '@tidings/protocol/http';
 import { V7Generator } from 'uuidv7';
 import { Changes } from './changes';
 import { Connection, type WelcomeFrame } from './connection';
@@ -334,7 +334,7 @@ export class Live {
         this.typing.ended(frame.conversationId, frame.senderId);
         return this.look(frame.conversationId, this.replica.push(frame));
       case 'changed':
-        this.look(frame.conversationId, this.replica.push(frame));
+        if (!frame.hidden) this.look(frame.conversationId, this.replica.push(frame));
         return this.changes.changed(frame.changeId, bareMessage(frame));
       case 'conversation':
         return this.look(frame.conversationId, this.replica.pushConversation(frame));
@@ -372,14 +372,7 @@ export class Live {
     this.sending.confirmed(messageId, frame);
     // What the server adds to an image or a file comes with its push.
     if (!own || !isWhole(own.content)) return;
-    this.replica.sent(frame, { ...own, content: own.content }, this.endOf(frame));
-  }
-
-  /** When a message ends, as far as this device knows: a push says it, but none comes when it is over. */
-  private endOf({ conversationId, sentAt }: { conversationId: string; sentAt: string }) {
-    const seconds = this.lifetimes.of(conversationId);
-    if (seconds === null) return undefined;
-    return new Date(Date.parse(sentAt) + seconds * 1000).toISOString();
+    this.replica.sent(frame, { ...own, content: own.content });
   }
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {

@@ -1,6 +1,6 @@
-import type { MarkFrame } from '@tidings/common/contracts/frames';
-import { comparePositions } from '@tidings/common/contracts/positions';
-import { mergeMarks, NO_MARKS, type Marks } from '@tidings/common/contracts/receipt-marks';
+import type { MarkFrame } from '@tidings/protocol/frames';
+import { comparePositions } from '@tidings/protocol/positions';
+import { mergeMarks, NO_MARKS, type Marks } from '@tidings/protocol/receipt-marks';
 import type { Cancel, Clock } from './clock';
 
 /** Marks that are raised within this time leave together. */

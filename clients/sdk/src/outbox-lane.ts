@@ -21,11 +21,11 @@ export interface OutboxEntry {
 }
 
 /** How long an answer may take before a message is sent again, in milliseconds. */
-export const ANSWER_MS = 10_000;
+const ANSWER_MS = 10_000;
 /** How long a gateway may hold a message before it is sent again. */
-export const HELD_MS = 60_000;
+const HELD_MS = 60_000;
 /** No wait for an answer grows beyond this. */
-export const LONGEST_WAIT_MS = 300_000;
+const LONGEST_WAIT_MS = 300_000;
 
 /**
  * The messages of one conversation, oldest first. Those before `next` are on the wire, the others

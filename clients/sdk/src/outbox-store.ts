@@ -1,5 +1,5 @@
-import type { Content } from '@tidings/common/contracts/content';
-import type { Extras } from '@tidings/common/contracts/extras';
+import type { Content } from '@tidings/protocol/content';
+import type { Extras } from '@tidings/protocol/extras';
 
 /** A message that waits to be sent, as it is kept. */
 export interface OutboxRecord extends Extras {

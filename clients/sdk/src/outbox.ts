@@ -1,5 +1,5 @@
-import type { ErrorFrame, SentFrame } from '@tidings/common/contracts/frames';
-import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import type { ErrorFrame, SentFrame } from '@tidings/protocol/frames';
+import { LIMITS, TIMINGS } from '@tidings/protocol/limits';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { OutboxFullError } from './errors';

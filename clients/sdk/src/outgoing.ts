@@ -1,4 +1,4 @@
-import { contentText, type Content } from '@tidings/common/contracts/content';
+import { contentText, type Content } from '@tidings/protocol/content';
 import type { OutboxEntry, OutgoingState } from './outbox-lane';
 import type { OutboxRecord } from './outbox-store';
 import type { Place } from './outbox';

@@ -1,12 +1,7 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { Receipt } from '@tidings/common/contracts/http';
-import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
-import {
-  coversMarks,
-  mergeMarks,
-  NO_MARKS,
-  type Marks,
-} from '@tidings/common/contracts/receipt-marks';
+import type { Message } from '@tidings/protocol/content';
+import type { Receipt } from '@tidings/protocol/http';
+import { comparePositions, maxPosition } from '@tidings/protocol/positions';
+import { coversMarks, mergeMarks, NO_MARKS, type Marks } from '@tidings/protocol/receipt-marks';
 
 /** A member's marks rose; positions. A `read` that privacy hides stays where it was, or "0". */
 export interface ReceiptNews extends Receipt {

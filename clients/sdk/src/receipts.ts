@@ -1,12 +1,8 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type {
-  ErrorFrame,
-  ReceiptFrame,
-  SyncedConversation,
-} from '@tidings/common/contracts/frames';
-import type { Conversation, Receipt } from '@tidings/common/contracts/http';
-import { comparePositions } from '@tidings/common/contracts/positions';
-import { NO_MARKS, type Marks } from '@tidings/common/contracts/receipt-marks';
+import type { Message } from '@tidings/protocol/content';
+import type { ErrorFrame, ReceiptFrame, SyncedConversation } from '@tidings/protocol/frames';
+import type { Conversation, Receipt } from '@tidings/protocol/http';
+import { comparePositions } from '@tidings/protocol/positions';
+import { NO_MARKS, type Marks } from '@tidings/protocol/receipt-marks';
 import type { ClientEvents } from './client-events';
 import type { Clock } from './clock';
 import type { ConversationModel } from './conversation-model';

@@ -1,12 +1,12 @@
-import type { ConversationChange, Message } from '@tidings/common/contracts/content';
-import { extrasOf, type Extras } from '@tidings/common/contracts/extras';
+import type { ConversationChange, Message } from '@tidings/protocol/content';
+import { extrasOf, type Extras } from '@tidings/protocol/extras';
 import type {
   ChangedFrame,
   ConversationFrame,
   MessageFrame,
   SentFrame,
   SyncedConversation,
-} from '@tidings/common/contracts/frames';
+} from '@tidings/protocol/frames';
 import { ConversationModel, type Change } from './conversation-model';
 
 /** How a message came to this client. */
@@ -152,9 +152,9 @@ export class Replica {
     this.report(model.page(items, asked, more), 'history');
   }
 
-  /** Takes the place of an own message; `expiresAt`: its end, as far as it is known. */
-  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras, expiresAt?: string): void {
-    const { messageId, conversationId, position, sentAt } = sent;
+  /** Takes the place of an own message. Its end comes with it: no push does when it is over. */
+  sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras): void {
+    const { messageId, conversationId, position, sentAt, expiresAt } = sent;
     const model = this.models.get(conversationId);
     if (!model) return;
     const senderId = this.userId;

@@ -1,5 +1,5 @@
-import { extrasOf } from '@tidings/common/contracts/extras';
-import type { SendFrame } from '@tidings/common/contracts/frames';
+import { extrasOf } from '@tidings/protocol/extras';
+import type { SendFrame } from '@tidings/protocol/frames';
 import type { OutboxRecord } from './outbox-store';
 
 /** The `send` frame of a message; `retry`: it may have been on the wire before. */

@@ -3,11 +3,11 @@ import {
   contentProblem,
   contentText,
   type Content,
-} from '@tidings/common/contracts/content';
-import { TidingsError, type ErrorCode, type FieldError } from '@tidings/common/contracts/errors';
-import { extrasProblem, extrasShape, type Extras } from '@tidings/common/contracts/extras';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { isStorable, utf8Bytes } from '@tidings/common/contracts/text';
+} from '@tidings/protocol/content';
+import { TidingsError, type ErrorCode, type FieldError } from '@tidings/protocol/errors';
+import { extrasProblem, extrasShape, type Extras } from '@tidings/protocol/extras';
+import { LIMITS } from '@tidings/protocol/limits';
+import { isStorable, utf8Bytes } from '@tidings/protocol/text';
 import { z } from 'zod';
 import { InvalidCallError, type CallProblem } from './errors';
 

@@ -1,9 +1,9 @@
-import type { Content } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { extrasOf, type Extras } from '@tidings/common/contracts/extras';
-import type { ErrorFrame } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import type { Content } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import { extrasOf, type Extras } from '@tidings/protocol/extras';
+import type { ErrorFrame } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
+import { utf8Bytes } from '@tidings/protocol/text';
 import type { ClientEvents } from './client-events';
 import type { Clock, Random } from './clock';
 import { Outbox, type Place, type SendLimits, type StateDetail } from './outbox';

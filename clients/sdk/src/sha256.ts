@@ -1,5 +1,5 @@
-import { base64url } from '@tidings/common/contracts/ids';
-import { digestText, type DigestEntry } from '@tidings/common/contracts/digest';
+import { base64url } from '@tidings/protocol/ids';
+import { digestText, type DigestEntry } from '@tidings/protocol/digest';
 
 /** SHA-256; a browser's is asynchronous. */
 export type Hash = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;

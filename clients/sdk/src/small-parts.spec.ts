@@ -1,6 +1,6 @@
 import { WebSocketServer, type WebSocket as ServerSocket } from 'ws';
 import type { AddressInfo } from 'node:net';
-import { DIGEST_VECTORS } from '@tidings/common/contracts/digest';
+import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { FakeClock } from '../testing/fake-clock';
 import { fullJitter } from './backoff';
 import { browserTransport, type BrowserSocket } from './browser-transport';

@@ -1,4 +1,4 @@
-import { comparePositions, maxPosition } from '@tidings/common/contracts/positions';
+import { comparePositions, maxPosition } from '@tidings/protocol/positions';
 
 /** Positions from `from` to `to`, both included. */
 export interface Span {

@@ -3,9 +3,9 @@ import type {
   SyncedBody,
   SyncedConversation,
   SyncRequest,
-} from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { maxPosition } from '@tidings/common/contracts/positions';
+} from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
+import { maxPosition } from '@tidings/protocol/positions';
 import { fullJitter } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import type { ConversationModel } from './conversation-model';

@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import type { Message } from '@tidings/protocol/content';
+import { comparePositions } from '@tidings/protocol/positions';
 
 /** What merging a message did: first seen, a new place or version, or nothing. */
 export type MergeResult = 'new' | 'changed' | 'same';

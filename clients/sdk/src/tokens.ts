@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { LoginAnswer, Tokens, User } from '@tidings/common/contracts/http';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { LoginAnswer, Tokens, User } from '@tidings/protocol/http';
 import type { Clock } from './clock';
 import { StoppedError } from './errors';
 import type { HttpClient } from './http';

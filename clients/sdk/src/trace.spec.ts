@@ -1,4 +1,4 @@
-import type { Trace } from '@tidings/common/contracts/trace';
+import type { Trace } from '@tidings/protocol/trace';
 import { wholeTrace } from './trace';
 
 const part = (users: string[], cursor?: string): Trace => ({

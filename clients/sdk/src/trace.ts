@@ -1,4 +1,4 @@
-import type { Trace } from '@tidings/common/contracts/trace';
+import type { Trace } from '@tidings/protocol/trace';
 import type { TidingsApi } from './api';
 
 /** The way of an own message, with all its receivers; see TidingsClient.trace. */

@@ -1,4 +1,4 @@
-import { TYPING } from '@tidings/common/contracts/typing';
+import { TYPING } from '@tidings/protocol/typing';
 import { CONVERSATION, ME, PEER } from '../testing/factories';
 import { FakeClock } from '../testing/fake-clock';
 import { MOST_SHOWN, Typing, type TypingNews } from './typing';

@@ -1,4 +1,4 @@
-import { TYPING, type TypingFrame, type TypingPushFrame } from '@tidings/common/contracts/typing';
+import { TYPING, type TypingFrame, type TypingPushFrame } from '@tidings/protocol/typing';
 import type { Cancel, Clock } from './clock';
 
 /** Users who are shown as writing at the same time, over all conversations; of more nothing is said. */

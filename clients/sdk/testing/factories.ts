@@ -1,6 +1,6 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedConversation } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedConversation } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { WelcomeFrame } from '../src/connection';
 import type { OutboxRecord } from '../src/outbox-store';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Receipt } from '@tidings/protocol/http';
 import { TidingsClient } from '../src/client';
 import type { Clock } from '../src/clock';
 import { ME } from './factories';

@@ -1,10 +1,5 @@
-import { isEditable, isSentContent } from '@tidings/common/contracts/content';
-import type {
-  ChangeFrame,
-  MarkFrame,
-  SendFrame,
-  SyncRequest,
-} from '@tidings/common/contracts/frames';
+import { isEditable, isSentContent } from '@tidings/protocol/content';
+import type { ChangeFrame, MarkFrame, SendFrame, SyncRequest } from '@tidings/protocol/frames';
 import { ME, welcome } from './factories';
 import { FakeTransport, type FakeSocket } from './fake-transport';
 import type { LogListener, LogRecord, ModelLog } from './model-log';

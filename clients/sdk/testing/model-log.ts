@@ -1,5 +1,5 @@
-import type { ConversationChange, HistoryMode, Message } from '@tidings/common/contracts/content';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { ConversationChange, HistoryMode, Message } from '@tidings/protocol/content';
+import type { Receipt } from '@tidings/protocol/http';
 import { id, ME, PEER, THIRD } from './factories';
 
 /** One record of the log: a first append, a later copy of one, a change of one, or an event. */

@@ -7,7 +7,7 @@ import { CONVERSATIONS } from './model-log';
 import type { ModelWorld } from './model-world';
 
 /** One step of a run: what the world does next. */
-export interface Step {
+interface Step {
   name: string;
   run: (world: ModelWorld) => void | Promise<void>;
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '@tidings/common/contracts/content';
-import { type DigestEntry, digestText, DIGEST_LENGTH } from '@tidings/common/contracts/digest';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
-import { base64url } from '@tidings/common/contracts/ids';
+import type { Message } from '@tidings/protocol/content';
+import { type DigestEntry, digestText, DIGEST_LENGTH } from '@tidings/protocol/digest';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/protocol/frames';
+import { base64url } from '@tidings/protocol/ids';
 import { ME } from './factories';
 import type { ModelLog } from './model-log';
 

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 
 /** The value of a logged-in user's frame that once ended a gateway: as long as a position, of letters. */
 export const LETTERS = 'aaaaaaaaaaaaaaaaaaa';

@@ -1,7 +1,7 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/contracts/topics';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/client';
-import { LogOffsets } from '@tidings/common/kafka/log-offsets';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { FIRST_BASE, FIRST_EPOCH, LogState } from '../../../apps/storage/src/log/log-state';
 import { decodeEntry } from '../../../apps/storage/src/messages/record-decoder';
 import type { Stack } from '../../../tools/stack/stack';

@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { ChangedConversation, Member, Page } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { ChangedConversation, Member, Page } from '@tidings/protocol/http';
 import type { Stack } from '../../../tools/stack/stack';
 import type { Answer, ChatUser } from '../../support/chat-user';
 import type { Frame, TestSocket } from '../../support/test-socket';

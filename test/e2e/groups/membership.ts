@@ -1,4 +1,4 @@
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import { eventually } from '../../support/eventually';
 import { Holding } from '../../support/holding';
 import { addTo, makeGroup, removeFrom, say } from '../../support/talk';

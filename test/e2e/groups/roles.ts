@@ -1,4 +1,4 @@
-import type { Conversation, Page } from '@tidings/common/contracts/http';
+import type { Conversation, Page } from '@tidings/protocol/http';
 import { uuidv7 } from 'uuidv7';
 import type { Answer, ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { Conversation, MediaUrlAnswer } from '@tidings/common/contracts/http';
+import type { Conversation, MediaUrlAnswer } from '@tidings/protocol/http';
 import { ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';
 import { smallPng, upload } from '../../support/uploads';

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import type { Conversation } from '@tidings/common/contracts/http';
+import type { Conversation } from '@tidings/protocol/http';
 import type { Stack } from '../../../tools/stack/stack';
 import type { ChatUser } from '../../support/chat-user';
 import { sendAndWait } from '../../support/talk';

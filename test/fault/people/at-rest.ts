@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { AT_REST } from '../../../tools/load/checks/run-record';
 import { eventually } from '../../support/eventually';
 import type { Cast, Circle } from './cast';

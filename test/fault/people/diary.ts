@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { Presence } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { Presence } from '@tidings/protocol/http';
 import {
   type ChangingOperation,
   type HistoryEvent,

@@ -29,6 +29,7 @@ const WORDS = ['hello', 'ça va ?', '你好', 'שלום', 'e\u0301t\u00e9', '�
 /** People who do what people do, as a seed decides. */
 export class Doings {
   private count = 0;
+  private stopped = false;
   /** Under way. */
   private readonly open = new Set<Promise<unknown>>();
   /** What is being changed: one change at a time, so that it is clear what follows. */
@@ -51,9 +52,9 @@ export class Doings {
     const began = performance.now();
     const first = this.count;
     const total = first + perSecond * seconds;
-    while (this.count < total) {
+    while (this.count < total && !this.stopped) {
       const due = first + Math.floor(((performance.now() - began) / 1_000) * perSecond);
-      while (this.count < Math.min(due, total)) this.one();
+      while (this.count < Math.min(due, total) && !this.stopped) this.one();
       await downFor(TICK_MS);
     }
   }
@@ -61,6 +62,11 @@ export class Doings {
   /** Everything that was begun has ended. */
   async ended(): Promise<void> {
     await Promise.all(this.open);
+  }
+
+  /** Nobody begins anything any more. */
+  stop(): void {
+    this.stopped = true;
   }
 
   private one(): void {

@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import { ChatUser } from '../../support/chat-user';
 import { downFor } from '../fault';
 import { FrameFuzz } from '../frame-fuzz';

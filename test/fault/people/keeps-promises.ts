@@ -78,15 +78,16 @@ export function keepsPromises(fault: Fault<Chatters>): () => Promise<void> {
   const { name, strike, elsewhere, silence, held = 0 } = fault;
   const { seconds = SECONDS, perSecond = PER_SECOND } = fault;
   const services = { gateway: 2, session: 2, storage: 2, presence: 2 };
-  const run = peopleRun(name, { services, proxied: fault.proxied });
   let watch: Watch | undefined;
   let probe: Probe | undefined;
   let curious: Curious | undefined;
+  // before the people leave: hooks run in this order
   afterAll(async () => {
     await curious?.end();
     await probe?.stop();
     await watch?.end();
   });
+  const run = peopleRun(name, { services, proxied: fault.proxied });
 
   return async () => {
     const { stack, cast, doings, hostile, diary } = run;

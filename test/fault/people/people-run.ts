@@ -9,7 +9,7 @@ import { Doings } from './doings';
 import { Hostile } from './hostile';
 import { Network } from './network';
 
-export const RESULTS = join(__dirname, '../../../.data/faults');
+const RESULTS = join(__dirname, '../../../.data/faults');
 /** What a failure printed, to have the same people do the same again. */
 const SEED = Number(process.env['PROPERTY_SEED'] ?? Date.now() % 2 ** 31);
 
@@ -53,8 +53,11 @@ export function peopleRun(name: string, { proxied = false, ...options }: PeopleO
     run.hostile = new Hostile(bases, diary, cast, SEED);
   }, 300_000);
   afterAll(async () => {
+    // after a failure people are in the middle of something: what ends here must not hide it
+    run.doings?.stop();
     await run.hostile?.end();
     await run.cast?.leave();
+    await run.doings?.ended().catch(() => undefined);
     await stop?.();
     await run.network?.stop();
     run.diary?.close();

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { uuidv7 } from 'uuidv7';
-import type { Content, Message } from '@tidings/common/contracts/content';
+import type { Content, Message } from '@tidings/protocol/content';
 import type { TidingsClient } from '@tidings/sdk';
 import { nodeClient } from '@tidings/sdk/node';
 import type { HistoryEvent } from '../../../tools/load/history';
@@ -103,7 +103,8 @@ export class Device {
           this.diary.end(op, 'ok');
           return true;
         }
-        if (isFinal(error) || performance.now() > end) {
+        const over = performance.now() > end || this.client.state === 'stopped';
+        if (isFinal(error) || over) {
           this.diary.end(op, isFinal(error) ? 'fail' : 'info', { v: code });
           return false;
         }
@@ -201,6 +202,6 @@ function isFinal(error: unknown): boolean {
   return error instanceof TidingsError && error.status < 500 && error.status !== 429;
 }
 
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   return (error as { code?: string }).code ?? String(error);
 }

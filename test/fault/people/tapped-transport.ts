@@ -1,6 +1,6 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedConversation } from '@tidings/common/contracts/frames';
-import type { Receipt } from '@tidings/common/contracts/http';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedConversation } from '@tidings/protocol/frames';
+import type { Receipt } from '@tidings/protocol/http';
 import { wsTransport } from '@tidings/sdk/node';
 import type { Frame } from '../../support/test-socket';
 import type { Diary, Whose } from './diary';

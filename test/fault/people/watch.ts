@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
-import { createKafka } from '@tidings/common/kafka/client';
-import { viewGroups } from '@tidings/common/kafka/cluster-view';
+import { createKafka } from '@tidings/common/kafka/wire/client';
+import { type GroupView, viewGroups } from '@tidings/common/kafka/wire/cluster-view';
 import { residentBytes } from '../../../tools/load/processes';
 import type { Stack } from '../../../tools/stack/stack';
 import { downFor } from '../fault';
@@ -57,8 +57,12 @@ export class Watch {
   async lagZero(withinMs: number): Promise<number> {
     const began = performance.now();
     for (;;) {
-      if ((await lagOf(this.stack)) === 0) return Math.round(performance.now() - began);
-      if (performance.now() - began > withinMs) throw new Error('consumers stay behind');
+      const behind = await behindIn(this.stack);
+      if (behind.length === 0) return Math.round(performance.now() - began);
+      if (performance.now() - began > withinMs) {
+        const words = behind.map((one) => `${one.group} ${one.state} ${one.members}: ${one.lag}`);
+        throw new Error(`consumers stay behind: ${words.join(', ')}`);
+      }
       await downFor(SAMPLE_MS);
     }
   }
@@ -96,7 +100,13 @@ export class Watch {
 }
 
 async function lagOf(stack: Stack): Promise<number> {
+  const groups = await behindIn(stack);
+  return groups.reduce((sum, { lag }) => sum + Number(lag), 0);
+}
+
+/** Groups that have something left to read. */
+async function behindIn(stack: Stack): Promise<GroupView[]> {
   const kafka = createKafka({ brokers: stack.brokers.split(','), clientId: 'watch' });
   const groups = await viewGroups(kafka);
-  return groups.reduce((sum, { lag }) => sum + Number(lag ?? 0), 0);
+  return groups.filter(({ lag }) => lag !== null && lag > 0n);
 }

@@ -1,4 +1,4 @@
-import type { Message } from '@tidings/common/contracts/content';
+import type { Message } from '@tidings/protocol/content';
 import type { ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';
 import type { TerminalPeople } from '../../support/terminal-people';

@@ -8,7 +8,7 @@ import type { Round, Seat, Trial } from './seat';
 /** Of the file that is sent and saved. */
 export const FILE_BYTES = 1_000_000;
 /** Messages of a chat that do not fit into its window. */
-export const OLD_LINES = 100;
+const OLD_LINES = 100;
 /** How many seconds the round's lifetime has; each round another one. */
 const lifetimeOf = (round: Round): number => (60 + round.number) * 60;
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { Partitioners, type Producer, type TopicMessages } from 'kafkajs';
 import { WebSocket, WebSocketServer } from 'ws';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import {
   type ProcessStart,
   type Started,

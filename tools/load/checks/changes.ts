@@ -1,4 +1,4 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { Operation, RunRecord, Sighting } from './run-record';
 import type { Violations } from './violations';
 

@@ -1,6 +1,9 @@
 import type { SeenMessage } from '../history';
-import type { RunRecord, Sighting } from './run-record';
+import type { Operation, RunRecord, Sighting } from './run-record';
 import type { Violations } from './violations';
+
+/** Clocks are compared so well, nanoseconds. */
+const CLOCK_SLACK_NS = 0.25e9;
 
 /** I2: whatever is seen was sent there, by this sender, with this content, and not refused. */
 export function checkContents(record: RunRecord, violations: Violations): void {
@@ -42,6 +45,12 @@ class Look {
     }
   }
 
+  /** Not refused; or of a message that was over by then: that is `not_found`, whatever was done to it before. */
+  private mayBeDone({ outcome, refused, cid, ret }: Operation): boolean {
+    const over = (this.record.ends.get(cid) ?? Infinity) <= ret + CLOCK_SLACK_NS;
+    return outcome !== 'fail' || (refused?.code === 'not_found' && over);
+  }
+
   /** A message shows what was sent, or what an edit made of it that was begun before. */
   private content(sent: string, events: (number | null)[]): void {
     const { v, cid } = this.message;
@@ -50,7 +59,7 @@ class Look {
     const fits = changes.filter((op) =>
       v === null ? op.f === 'delete' : op.f === 'edit' && op.v === v,
     );
-    if (fits.some(({ outcome, inv }) => outcome !== 'fail' && inv <= this.sighting.t)) return;
+    if (fits.some((op) => op.inv <= this.sighting.t && this.mayBeDone(op))) return;
     const what = v === null ? 'is deleted' : `says ${JSON.stringify(v.slice(0, 80))}`;
     const said = `${this.where} ${what}, which nobody did`;
     this.violations.add('other_content', said, [...events, ...fits.map(({ began }) => began)]);

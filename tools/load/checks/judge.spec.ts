@@ -37,8 +37,71 @@ const ordinary: Tell = (s) => {
   s.tell({ k: 'obs', f: 'unread', u: 'ann', d: 'ann', c: 'g', n: 0 });
 };
 
+/** Ann's device gives a message up, which lies in the log behind her next one nevertheless. */
+function givenUp(s: Parameters<Tell>[0]): void {
+  const one = s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm1', v: 'x' });
+  const { f, u, d, c, cid, i: op } = one;
+  const two = s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm2', v: 'y' });
+  s.tell({ k: 'info', f, u, d, c, cid, op, v: 'content_expired' });
+  s.end(two, 'ok', '11');
+  const late = { cid: 'm1', seq: '12', u: 'ann', v: 'x', e: s.now + 16e9 };
+  s.rests().sees('page', 'bob', 'g', [
+    { cid: 'm2', seq: '11', u: 'ann', v: 'y', e: s.now + 16e9 },
+    late,
+  ]);
+}
+
 const GOOD: [string, Tell][] = [
   ['an ordinary chat', ordinary],
+  [
+    'what is unread of what stays, though its own device took it for temporary',
+    (s) => {
+      const one = s.said('ann', 'g', 'm1', '11');
+      s.sees('emit', 'ann', 'g', [{ ...one, e: s.now + 5e9 }]);
+      s.wait(30).unread('bob', 'g', 1);
+    },
+  ],
+  [
+    'a try that comes late, of what its sender was told is refused',
+    (s) => {
+      const one = s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm1', v: 'x' });
+      const { f, u, d, c, cid, i: op } = one;
+      s.tell({ k: 'info', f, u, d, c, cid, op, v: 'no_such_conversation' });
+      const two = s.said('ann', 'g', 'm2', '11');
+      const three = s.said('ann', 'g', 'm3', '13');
+      const late = { cid: 'm1', seq: '12', u: 'ann', v: 'x' };
+      s.rests().sees('page', 'bob', 'g', [two, late, three]);
+    },
+  ],
+  [
+    'an edit whose message was over when somebody asked what had become of it',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      const ends = { ...s.said('ann', 'g', 'm1', '11'), e: s.now + 20e9 };
+      const edit = s.begin({ f: 'edit', u: 'ann', c: 'g', cid: 'm1', v: 'better' });
+      s.sees('frame', 'bob', 'g', [{ ...ends, ver: '12', v: 'better' }]);
+      const { f, u, d, c, cid, i: op } = edit;
+      s.wait(30).tell({ k: 'fail', f, u, d, c, cid, op, v: 'not_found' });
+    },
+  ],
+  [
+    'what its device took for over while its lifetime was taken away, behind what was said then',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      const change = s.begin({ f: 'lifetime', u: 'bob', c: 'g', v: 'none' });
+      givenUp(s);
+      s.end(change, 'ok');
+    },
+  ],
+  [
+    'a history that two read about the end of a message',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      const ends = { ...s.said('ann', 'g', 'm1', '11'), e: s.now + 20e9 };
+      s.wait(13).rests().sees('page', 'ann', 'g', [ends]);
+      s.wait(2).sees('page', 'bob', 'g', []);
+    },
+  ],
   [
     'what is unread, between what is certain and what is possible',
     (s) => {
@@ -332,6 +395,14 @@ const BAD: [ViolationType, string, Tell][] = [
       const two = s.begin({ f: 'send', u: 'ann', c: 'g', cid: 'm2', v: 'y' });
       s.end(two, 'ok', '11');
       s.end(one, 'ok', '12');
+    },
+  ],
+  [
+    'sending_order',
+    'of what its device took for over, and what was said then',
+    (s) => {
+      s.done({ f: 'lifetime', u: 'ann', c: 'g', v: '20' });
+      givenUp(s);
     },
   ],
   [

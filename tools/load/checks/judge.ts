@@ -14,7 +14,7 @@ import { checkUnreadMeanwhile } from './unread-meanwhile';
 import { type Violation, type ViolationType, Violations } from './violations';
 
 /** How often something was done, by how it ended. */
-export type Tally = Record<'ok' | 'fail' | 'info', number>;
+type Tally = Record<'ok' | 'fail' | 'info', number>;
 
 /** Outcome of all checks. `unknown`: too little happened for a verdict. */
 export interface Judgement {

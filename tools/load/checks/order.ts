@@ -1,6 +1,9 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import { listOf, type Operation, type RunRecord } from './run-record';
 import type { Violations } from './violations';
+
+/** What a client gives up by itself keeps its place. */
+const GIVEN_UP = 'content_expired';
 
 /** A place in the log, and the event that told it. */
 interface Place {
@@ -70,9 +73,10 @@ function placesOf(record: RunRecord): Map<string, string> {
 function sendingOrder(record: RunRecord, violations: Violations): void {
   const places = placesOf(record);
   const last = new Map<string, Place>();
-  for (const { f, d, c, cid, began } of record.operations) {
+  for (const operation of record.operations) {
+    const { f, d, c, cid, began } = operation;
     const seq = places.get(cid);
-    if (f !== 'send' || seq === undefined) continue;
+    if (f !== 'send' || seq === undefined || isGivenUp(record, operation)) continue;
     const before = last.get(`${d} ${c}`);
     if (before && comparePositions(seq, before.seq) <= 0) {
       const what = `${d} sent ${cid} (${seq}) to ${c} after ${before.what} (${before.seq})`;
@@ -80,6 +84,15 @@ function sendingOrder(record: RunRecord, violations: Violations): void {
     }
     last.set(`${d} ${c}`, { seq, what: cid, event: began });
   }
+}
+
+/**
+ * Its sender has heard that it was refused, and what they say then does not wait for a try on its way. So too
+ * when their device took it for over, and perhaps it was not: its lifetime was being changed.
+ */
+function isGivenUp(record: RunRecord, { c, inv, outcome, refused }: Operation): boolean {
+  if (outcome !== 'info' || refused === null) return false;
+  return refused.code !== GIVEN_UP || record.lifetime(c).during(inv, refused.t).size > 1;
 }
 
 /** A sweep in time: at its begin an operation notes the highest place that was answered so far. */

@@ -18,6 +18,8 @@ export interface Operation {
   inv: number;
   ret: number;
   outcome: 'ok' | 'fail' | 'info';
+  /** Why it was refused; with `info` one try of it: another one may be carried out yet. */
+  refused: { code: string; t: number } | null;
   /** its place in the log, when the answer told it */
   seq: string | null;
   /** indices of both events */
@@ -43,6 +45,8 @@ export class RunRecord {
   readonly sends = new Map<string, Operation>();
   /** message id → its edits and deletions, in the order in which they were begun */
   readonly changes = new Map<string, Operation[]>();
+  /** message id → when its life is over, as the server told it; the device of its sender may have to guess */
+  readonly ends = new Map<string, number>();
   /** conversation → `direct`, `joined` or `all` */
   readonly kinds = new Map<string, string>();
   /** conversation → who may delete what others wrote */
@@ -61,6 +65,7 @@ export class RunRecord {
       if (event.f === 'conversation') this.describe(event);
       if (event.k === 'obs' && event.m && event.c !== undefined) {
         this.sightings.push(event as Sighting);
+        this.noteEnds(event as Sighting);
       }
       if (!CHANGING.has(event.f)) continue;
       if (event.k === 'invoke') byBegin.set(event.i, this.begin(event));
@@ -110,6 +115,11 @@ export class RunRecord {
     return [...last.values()];
   }
 
+  private noteEnds({ f, m }: Sighting): void {
+    if (f === 'emit' || f === 'final') return;
+    for (const { cid, e } of m) if (e !== undefined) this.ends.set(cid, e);
+  }
+
   private describe({ c = '', v, x }: HistoryEvent): void {
     this.kinds.set(c, String(v));
     if (x !== undefined) this.owners.set(c, x);
@@ -130,6 +140,7 @@ export class RunRecord {
       began: i,
       v: typeof event.v === 'string' ? event.v : '',
       outcome: 'info',
+      refused: null,
       seq: null,
       ended: null,
     };
@@ -160,8 +171,9 @@ export class RunRecord {
 const OUT = new PossibleStates<boolean>(false, []);
 const KEPT = new PossibleStates<string>('none', []);
 
-function end(operation: Operation | undefined, { k, t, i, seq }: HistoryEvent): void {
+function end(operation: Operation | undefined, { k, t, i, seq, v }: HistoryEvent): void {
   if (!operation || operation.outcome !== 'info') return;
+  if (k !== 'ok' && typeof v === 'string') operation.refused = { code: v, t };
   if (k !== 'ok' && k !== 'fail') return;
   operation.outcome = k;
   operation.ret = t;

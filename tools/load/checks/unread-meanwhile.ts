@@ -1,4 +1,4 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { HistoryEvent } from '../history';
 import { listOf, type Operation, type RunRecord } from './run-record';
 import type { Violations } from './violations';
@@ -105,19 +105,13 @@ function shownAtRequests(events: readonly HistoryEvent[]): Map<number, string> {
 
 function messagesOf(record: RunRecord): Map<string, Sent[]> {
   const seqs = new Map<string, string>();
-  const ends = new Map<string, number>();
-  for (const { m } of record.sightings) {
-    for (const { cid, seq, e } of m) {
-      seqs.set(cid, seq);
-      if (e !== undefined) ends.set(cid, e);
-    }
-  }
+  for (const { m } of record.sightings) for (const { cid, seq } of m) seqs.set(cid, seq);
   const messages = new Map<string, Sent[]>();
   for (const operation of record.sends.values()) {
     const { c, cid } = operation;
     const deletions = (record.changes.get(cid) ?? []).filter(({ f }) => f === 'delete');
     const seq = operation.seq ?? seqs.get(cid);
-    listOf(messages, c).push({ operation, seq, end: ends.get(cid), deletions });
+    listOf(messages, c).push({ operation, seq, end: record.ends.get(cid), deletions });
   }
   return messages;
 }

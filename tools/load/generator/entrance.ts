@@ -1,5 +1,5 @@
-import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
-import type { ConnectionsAnswer } from '@tidings/common/contracts/http';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
+import type { ConnectionsAnswer } from '@tidings/protocol/http';
 import { callApi, patiently } from '../api';
 import type { DevicePlan, Entrance } from './protocol';
 import type { SocketTarget } from './raw-socket';

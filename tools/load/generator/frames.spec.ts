@@ -1,5 +1,5 @@
-import { parseClientFrame } from '@tidings/common/contracts/frames';
-import { uuid } from '@tidings/common/contracts/ids';
+import { parseClientFrame } from '@tidings/protocol/frames';
+import { uuid } from '@tidings/protocol/ids';
 import { seededRandom } from '../random';
 import { clientHeaderBytes } from './frame-codec';
 import { FrameScanner, KINDS } from './frame-scan';

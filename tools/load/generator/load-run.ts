@@ -1,4 +1,4 @@
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { monotonicMs } from '../clock';
 import { Ledger } from '../ledger';
 import { type Random, seededRandom } from '../random';

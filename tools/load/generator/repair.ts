@@ -1,5 +1,5 @@
-import type { HistoryPage } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { HistoryPage } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import { callApi } from '../api';
 import type { LoadRun } from './load-run';
 import type { DevicePlan, RunPlan } from './protocol';

@@ -1,5 +1,5 @@
-import type { Message } from '@tidings/common/contracts/content';
-import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedBody, SyncedConversation } from '@tidings/protocol/frames';
 import type { SyncErrorType, SyncKind } from './connects-protocol';
 import { checkAnswer, digestOf, heldAfter } from './sync-check';
 

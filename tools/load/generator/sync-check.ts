@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { DIGEST_LENGTH, digestText } from '@tidings/common/contracts/digest';
-import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/common/contracts/frames';
+import { DIGEST_LENGTH, digestText } from '@tidings/protocol/digest';
+import type { SyncedBody, SyncedConversation, SyncRequest } from '@tidings/protocol/frames';
 import type { ExpectedState, SyncErrorType, SyncKind } from './connects-protocol';
 
 /** What a device holds after a sync: the request that asks for nothing new. */

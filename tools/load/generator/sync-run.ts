@@ -1,4 +1,4 @@
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
 import { callApi, inParallel } from '../api';
 import { monotonicMs } from '../clock';
 import { ErrorList } from '../ledger-report';

@@ -1,4 +1,4 @@
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
 import { monotonicMs } from '../clock';
 import { wayIn } from './entrance';
 import { encodeClientFrame } from './frame-codec';

@@ -1,11 +1,11 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { uuid } from '@tidings/common/contracts/ids';
-import { parsedJson } from '@tidings/common/contracts/json';
-import type { Tokens } from '@tidings/common/contracts/http';
-import type { RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { TIMINGS } from '@tidings/common/contracts/limits';
+import { uuid } from '@tidings/protocol/ids';
+import { parsedJson } from '@tidings/protocol/json';
+import type { Tokens } from '@tidings/protocol/http';
+import type { RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { TIMINGS } from '@tidings/protocol/limits';
 import { z } from 'zod';
 
 export const ISSUER = 'tidings';

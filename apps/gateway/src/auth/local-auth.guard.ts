@@ -1,8 +1,8 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import type { Request } from 'express';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { loginBody } from '@tidings/common/contracts/http';
+import { TidingsError } from '@tidings/protocol/errors';
+import { loginBody } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 
 const BODY = new ZodPipe(loginBody);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import type { Request } from 'express';
-import { loginBody } from '@tidings/common/contracts/http';
+import { loginBody } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Strategy } from 'passport-local';
 import { StorageClient } from '../service-clients';

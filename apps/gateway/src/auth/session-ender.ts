@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { DeviceSession } from '@tidings/common/contracts/internal';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { DeviceSession } from '@tidings/common/rpc/calls';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { SessionGate } from './session-gate';
 
 type Storage = number | 'not_found' | 'away';

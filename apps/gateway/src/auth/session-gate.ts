@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { DeviceSessions } from '@tidings/common/redis/sessions';
 import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import type { TicketGrant } from '@tidings/common/redis/tickets';
 import { SocketTickets } from './socket-tickets';

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { Tickets, type TicketGrant } from '@tidings/common/redis/tickets';
 import type { SecurityLog } from '@tidings/common/runtime/security-log';

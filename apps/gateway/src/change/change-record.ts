@@ -1,7 +1,7 @@
-import { changeHashText, type Message } from '@tidings/common/contracts/content';
-import { EVENT_TYPES, type MessageChanged } from '@tidings/common/contracts/events';
-import { extrasOf } from '@tidings/common/contracts/extras';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import { changeHashText, type Message } from '@tidings/protocol/content';
+import { EVENT_TYPES, type MessageChanged } from '@tidings/common/log-events/events';
+import { extrasOf } from '@tidings/protocol/extras';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import type { ChangeRequest } from '../domain/change-rules';
 import { shortHash } from '../send/message-record';
 

@@ -1,5 +1,5 @@
-import type { ChangeFrame } from '@tidings/common/contracts/frames';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import type { ChangeFrame } from '@tidings/protocol/frames';
+import { TidingsError } from '@tidings/protocol/errors';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { rateLimited } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';

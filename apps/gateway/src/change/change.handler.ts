@@ -1,6 +1,6 @@
-import { isEditable } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ChangeFrame } from '@tidings/common/contracts/frames';
+import { isEditable } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ChangeFrame } from '@tidings/protocol/frames';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { ChangeRequest } from '../domain/change-rules';
 import type { SendCounts } from '../send/send-counts';

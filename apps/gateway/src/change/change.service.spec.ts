@@ -1,7 +1,7 @@
-import type { Message } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { EVENT_TYPES, messageChanged } from '@tidings/common/contracts/events';
-import type { ChangeTarget } from '@tidings/common/contracts/internal';
+import type { Message } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import { EVENT_TYPES, messageChanged } from '@tidings/common/log-events/events';
+import type { ChangeTarget } from '@tidings/common/rpc/calls';
 import type { ChangeRequest } from '../domain/change-rules';
 import { FakeWriter } from '../testing/fake-writer';
 import { changeHashOf } from './change-record';
@@ -31,12 +31,15 @@ const EDIT: ChangeRequest = {
 const DELETE = { ...EDIT, content: null };
 const FOUND: ChangeTarget = {
   message: MESSAGE,
+  visible: true,
   role: 'member',
   change: null,
   previous: null,
   applied: true,
 };
-const NOTHING = { ...FOUND, message: null };
+const NOTHING = { ...FOUND, message: null, visible: false };
+/** To somebody who is no member. */
+const OUTSIDE = { ...NOTHING, role: null };
 const DELETED: Message = { ...MESSAGE, content: { kind: 'deleted' }, deleted: true, version: '20' };
 
 /** What storage knows when the change is in the log at 20. */
@@ -134,7 +137,14 @@ describe('ChangeService', () => {
   });
 
   it.each<[string, Reply[], ChangeRequest, string, (string | undefined)[]]>([
-    ['an outsider', ['no_such_conversation'], EDIT, 'no_such_conversation', [undefined]],
+    ['an outsider', [OUTSIDE], EDIT, 'no_such_conversation', [undefined, '41']],
+    [
+      'an outsider, and storage behind the barrier',
+      [OUTSIDE, { ...OUTSIDE, applied: false }],
+      EDIT,
+      'unavailable',
+      [undefined, '41'],
+    ],
     ['no message, also behind the barrier', [NOTHING], EDIT, 'not_found', [undefined, '41']],
     [
       'no message, and storage behind the barrier',
@@ -179,6 +189,42 @@ describe('ChangeService', () => {
     expect(await run(EDIT)).toMatchObject({ version: '20' });
     expect(calls.map((c) => c.next)).toEqual([undefined, '41', '1']);
   });
+
+  it.each<[string, ChangeRequest, Partial<Message>]>([
+    ['an edit', EDIT, { content: EDIT.content! }],
+    ['a deletion', DELETE, { content: { kind: 'deleted' }, deleted: true }],
+  ])(
+    '%s by somebody who has left since is answered with what they sent',
+    async (_what, request, sent) => {
+      const { conversationId, messageId, senderId, position, sentAt, expiresAt } = MESSAGE;
+      const place = { conversationId, messageId, senderId, position, sentAt, expiresAt };
+      const bare: Message = {
+        ...place,
+        version: '20',
+        content: { kind: 'deleted' },
+        deleted: true,
+      };
+      const left = { message: bare, visible: false, role: null, previous: null };
+      const late = { ...OUTSIDE, applied: false };
+      const { run, writer, calls } = setUp(FOUND, late, logged(request, left));
+      const answer = await run(request);
+      const about = { type: 'changed', changeId: id(3), previous: null, hidden: true };
+      expect(answer).toEqual({ ...place, version: '20', ...sent, ...about });
+      expect(writer.appends).toHaveLength(1);
+      expect(calls.map((c) => c.next)).toEqual([undefined, '1', '1']);
+      const again = setUp(OUTSIDE, logged(request, left));
+      expect(await again.run(request)).toEqual(answer);
+      expect(again.writer.appends).toEqual([]);
+      // under the same id something else: it is as if nothing were there
+      const other = logged({ ...request, messageId: id(8) }, left);
+      for (const wrong of [
+        other,
+        { ...other, change: { ...logged(request).change!, hash: 'x' } },
+      ]) {
+        expect(await setUp(OUTSIDE, wrong).run(request)).toBe('no_such_conversation');
+      }
+    },
+  );
 
   it('says nothing when storage cannot tell what became of it', async () => {
     const { run } = setUp(FOUND, { ...FOUND, applied: false }, 'unavailable');

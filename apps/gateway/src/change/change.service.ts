@@ -1,8 +1,8 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ChangedFrame } from '@tidings/common/contracts/frames';
-import type { ChangeTarget } from '@tidings/common/contracts/internal';
-import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ChangedFrame } from '@tidings/protocol/frames';
+import type { ChangeTarget } from '@tidings/common/rpc/calls';
+import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { changeProblem, type ChangeRequest } from '../domain/change-rules';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
@@ -20,6 +20,13 @@ const APPLY_WAIT_MS = 250;
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 250;
 const BUSY_RETRY_MS = 1_000;
+
+/** Why a change is not in the log, as an error code. */
+const REFUSALS = {
+  too_large: 'payload_too_large',
+  unencodable: 'internal',
+  stopped: 'unavailable',
+} as const;
 
 export interface ChangeServiceParts {
   storage: Pick<StorageClient, 'call'>;
@@ -58,10 +65,13 @@ export class ChangeService {
     const result = await this.append(changeRecord(request, target.message, isoTime(wallClock())));
     if (result === null) return null;
     if (result.ok) return this.confirm(request, result.offset + 1n);
-    throw new TidingsError(result.reason === 'too_large' ? 'payload_too_large' : 'unavailable');
+    throw new TidingsError(REFUSALS[result.reason]);
   }
 
-  /** A message that storage does not know may have come into the log just now: once more. */
+  /**
+   * A message that storage does not know may have come into the log just now, and so may a change by
+   * somebody who is no member any more: once more.
+   */
   private async look(request: ChangeRequest): Promise<ChangeTarget> {
     const first = await this.ask(request);
     if (first.message ?? first.change) return first;
@@ -70,7 +80,8 @@ export class ChangeService {
     if (next === null) throw new TidingsError('unavailable');
     const second = await this.ask(request, next, BARRIER_WAIT_MS);
     if (second.message ?? second.change) return second;
-    throw new TidingsError(second.applied ? 'not_found' : 'unavailable');
+    if (!second.applied) throw new TidingsError('unavailable');
+    throw new TidingsError(second.role === null ? 'no_such_conversation' : 'not_found');
   }
 
   private ask(request: ChangeRequest, next?: string, waitMs = 0): Promise<ChangeTarget> {
@@ -116,18 +127,26 @@ export class ChangeService {
   }
 }
 
-/** The answer about a change id that is in the log: its first record counts. */
+/**
+ * The answer about a change id that is in the log: its first record counts. Whoever made it is told so,
+ * also when they see the message no more: then what they asked for, and nothing that came behind it.
+ */
 function answerOf(request: ChangeRequest, target: ChangeTarget): ChangedFrame {
-  const { change, message, previous } = target;
+  const { change, message, previous, visible } = target;
   const { changeId, messageId, userId, content } = request;
-  if (!change || change.userId !== userId || change.messageId !== messageId) {
-    throw new TidingsError('message_id_conflict');
-  }
-  if (change.hash !== null && change.hash !== changeHashOf(request)) {
-    throw new TidingsError('message_id_conflict');
-  }
+  const same =
+    change?.userId === userId &&
+    change.messageId === messageId &&
+    (change.hash === null || change.hash === changeHashOf(request));
+  // who has left is told what became of what they asked for, and of nothing else
+  if (!same) throw new TidingsError(visible ? 'message_id_conflict' : 'no_such_conversation');
   if (!message) throw new TidingsError('not_found');
   const about = { type: 'changed', changeId, previous } as const;
+  if (!visible) {
+    const { deleted, ...place } = message;
+    const asked = content === null ? { content: message.content, deleted } : { content };
+    return { ...place, ...about, ...asked, hidden: true };
+  }
   if (message.deleted || content === null) return { ...message, ...about };
   return { ...message, ...about, content, version: change.position };
 }

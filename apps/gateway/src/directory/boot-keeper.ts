@@ -5,7 +5,7 @@ import type { GatewayLease } from '@tidings/common/redis/lease';
 import type { Logger } from '@tidings/common/runtime/logger';
 
 /** Life of a lease without renewal, and how often it is renewed, milliseconds. */
-export const LEASE_MS = 6_000;
+const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 const TRIM_MS = 1_000;
 const RETRY_MS = 300;

@@ -1,4 +1,4 @@
-import type { TidingsError } from '@tidings/common/contracts/errors';
+import type { TidingsError } from '@tidings/protocol/errors';
 import type { Route } from '@tidings/common/redis/routes';
 import { DevicePresence } from './device-presence';
 

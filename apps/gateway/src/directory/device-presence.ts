@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { GatewayLease } from '@tidings/common/redis/lease';
 import type { Routes } from '@tidings/common/redis/routes';
 

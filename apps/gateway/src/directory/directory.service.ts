@@ -1,10 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type {
-  ConnectionsAnswer,
-  ConnectionsBody,
-  GatewayAddress,
-} from '@tidings/common/contracts/http';
-import { TIMINGS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConnectionsAnswer, ConnectionsBody, GatewayAddress } from '@tidings/protocol/http';
+import { TIMINGS } from '@tidings/protocol/limits';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { choose, type GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
 import type { Tickets } from '@tidings/common/redis/tickets';

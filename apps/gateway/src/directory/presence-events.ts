@@ -1,5 +1,5 @@
-import { EVENT_TYPES, type ConnectionClosed } from '@tidings/common/contracts/events';
-import type { LogWriter } from '@tidings/common/kafka/log-writer';
+import { EVENT_TYPES, type ConnectionClosed } from '@tidings/common/log-events/events';
+import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
 import type { Connection } from '../socket/connection';
 import { isoTime } from '../socket/iso-time';

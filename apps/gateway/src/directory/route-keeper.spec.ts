@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { DeviceSessions } from '@tidings/common/redis/sessions';
 import { createLogger } from '@tidings/common/runtime/logger';

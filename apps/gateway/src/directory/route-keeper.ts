@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { DeviceSessions } from '@tidings/common/redis/sessions';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Logger } from '@tidings/common/runtime/logger';

@@ -1,4 +1,4 @@
-import type { EditableContent, Message } from '@tidings/common/contracts/content';
+import type { EditableContent, Message } from '@tidings/protocol/content';
 import { changeProblem } from './change-rules';
 
 const text: EditableContent = { kind: 'text', text: 'x' };

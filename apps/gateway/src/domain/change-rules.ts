@@ -1,6 +1,6 @@
-import type { EditableContent } from '@tidings/common/contracts/content';
-import type { ErrorCode } from '@tidings/common/contracts/errors';
-import type { ChangeTarget } from '@tidings/common/contracts/internal';
+import type { EditableContent } from '@tidings/protocol/content';
+import type { ErrorCode } from '@tidings/protocol/errors';
+import type { ChangeTarget } from '@tidings/common/rpc/calls';
 
 /** A change as a client asks for it. */
 export interface ChangeRequest {
@@ -24,6 +24,7 @@ export function changeProblem(
   if (!message || message.deleted) return 'not_found';
   if (message.content.kind === 'event') return 'not_allowed';
   const own = message.senderId === userId;
-  if (content === null) return own || role !== 'member' ? null : 'not_allowed';
+  const leads = role === 'owner' || role === 'admin';
+  if (content === null) return own || leads ? null : 'not_allowed';
   return own && content.kind === message.content.kind ? null : 'not_allowed';
 }

@@ -1,4 +1,4 @@
-import type { Presence } from '@tidings/common/contracts/http';
+import type { Presence } from '@tidings/protocol/http';
 import { hidePresence } from './hidden-presence';
 
 const at = '2026-11-22T08:00:00.000Z';

@@ -1,4 +1,4 @@
-import type { Presence } from '@tidings/common/contracts/http';
+import type { Presence } from '@tidings/protocol/http';
 
 /** Presence as a viewer may see it: who hides is away and was never seen. */
 export function hidePresence(items: readonly Presence[], hiding: readonly string[]): Presence[] {

@@ -1,6 +1,5 @@
 /** Formats that are taken as images, by their MIME types. */
-export const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'] as const;
-export type ImageType = (typeof IMAGE_TYPES)[number];
+export type ImageType = 'image/jpeg' | 'image/png' | 'image/webp' | 'image/gif';
 
 /** What any file is that says nothing about itself. */
 export const UNKNOWN_TYPE = 'application/octet-stream';

@@ -1,4 +1,4 @@
-import { uuidV7Time } from '@tidings/common/contracts/ids';
+import { uuidV7Time } from '@tidings/protocol/ids';
 
 /** How far the time in a message id may be from the gateway's clock, in milliseconds. */
 export const FRESH_MS = 60_000;

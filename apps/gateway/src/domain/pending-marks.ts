@@ -1,4 +1,4 @@
-import { mergeMarks, type Marks } from '@tidings/common/contracts/receipt-marks';
+import { mergeMarks, type Marks } from '@tidings/protocol/receipt-marks';
 
 /** Watermarks that one device has raised in one conversation. */
 export interface DeviceMarks extends Marks {

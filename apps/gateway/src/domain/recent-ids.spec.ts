@@ -31,6 +31,7 @@ describe('RecentIds', () => {
       same: true,
       position: '9007199254740993',
       sentAtMs: MESSAGE.sentAtMs,
+      expiresAtMs: MESSAGE.expiresAtMs,
     });
     expect(recent.known('c', M, { ...MESSAGE, senderId: uuid(98) }, SENT_AT)).toMatchObject({
       same: false,

@@ -19,6 +19,8 @@ export interface KnownId {
   position: string;
   /** Unix milliseconds. */
   sentAtMs: number;
+  /** When its life ends, Unix milliseconds; null: never. */
+  expiresAtMs: number | null;
 }
 
 /** How long an appended id is remembered, unless there are too many, in milliseconds. */
@@ -67,6 +69,7 @@ export class RecentIds<W> {
       same: appended.isSame(slot, { author: senderId, hash: contentHash }, nowMs),
       position: String(appended.position(slot)),
       sentAtMs: appended.tag(slot),
+      expiresAtMs: appended.endsAtMs(slot),
     };
   }
 

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { Slots } from './slots';
 
 const refused = (take: () => unknown): string | null => {
@@ -27,9 +27,9 @@ describe('Slots', () => {
 
   it('has a limit per address, whoever the users are; an unknown address has none', () => {
     const slots = new Slots('uploads', { all: 9, perUser: 9, perAddress: 2 });
-    for (const userId of ['a', 'b']) slots.take({ userId, address: '::1' });
-    expect(refused(() => slots.take({ userId: 'c', address: '::1' }))).toBe('busy');
-    slots.take({ userId: 'c', address: '::2' });
+    for (const userId of ['a', 'b']) slots.take({ userId, network: '::1' });
+    expect(refused(() => slots.take({ userId: 'c', network: '::1' }))).toBe('busy');
+    slots.take({ userId: 'c', network: '::2' });
     for (let i = 0; i < 3; i++) slots.take({ userId: 'd' });
   });
 

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 
 const RETRY_MS = 2_000;
 
@@ -13,8 +13,8 @@ export interface SlotLimits {
 /** Who takes a slot. */
 export interface Holder {
   userId: string;
-  /** IP address; left out: not known. */
-  address?: string | undefined;
+  /** What counts as one address, `clientNetwork`; left out: not known, or shared by many. */
+  network?: string | undefined;
 }
 
 /** A place that is held. */
@@ -48,10 +48,10 @@ export class Slots {
   ) {}
 
   /** Takes a slot. Throws `busy` when there is none. */
-  take({ userId, address }: Holder): Slot {
+  take({ userId, network }: Holder): Slot {
     const { all, perUser, perAddress = Infinity } = this.limits;
     const ofUser = this.count((one) => one.userId === userId);
-    const sameAddress = (one: Held): boolean => address !== undefined && one.address === address;
+    const sameAddress = (one: Held): boolean => network !== undefined && one.network === network;
     if (
       ofUser >= perUser ||
       (this.count(sameAddress) >= perAddress && !this.takeAway(sameAddress)) ||
@@ -60,7 +60,7 @@ export class Slots {
       const detail = `Too many ${this.what} run at the moment`;
       throw new TidingsError('busy', { detail, retryAfterMs: RETRY_MS });
     }
-    const mine: Held = { userId, address, yields: null };
+    const mine: Held = { userId, network, yields: null };
     this.held.add(mine);
     return {
       free: () => void this.held.delete(mine),

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ErrorCode } from '@tidings/protocol/errors';
 
 /** Most conversations of one connection that may be refused at a time. */
 const MOST_KEYS = 1_000;

@@ -1,4 +1,4 @@
-import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/common/contracts/frames';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
 
 /** What a client offers in `Sec-WebSocket-Protocol`. */
 export interface Offer {

@@ -1,4 +1,4 @@
-import { TYPING } from '@tidings/common/contracts/typing';
+import { TYPING } from '@tidings/protocol/typing';
 import { MOST_CONVERSATIONS, REPEAT_MS, TypingState } from './typing-state';
 
 /** A state that has told of these conversations at 0. */

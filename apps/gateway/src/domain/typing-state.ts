@@ -1,4 +1,4 @@
-import { TYPING } from '@tidings/common/contracts/typing';
+import { TYPING } from '@tidings/protocol/typing';
 
 /** A repetition sooner than this says nothing new, in milliseconds. */
 export const REPEAT_MS = TYPING.repeatMs - 1_000;

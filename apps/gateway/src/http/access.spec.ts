@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ask, LOGIN, OTHER_ID, startLoggedIn, USER } from '../testing/asking';
 import { DEVICE_ID, startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
 

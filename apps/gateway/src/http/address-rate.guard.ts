@@ -5,7 +5,8 @@ import {
   type ThrottlerOptions,
   type ThrottlerStorage,
 } from '@nestjs/throttler';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
+import { clientNetwork } from '@tidings/common/runtime/client-network';
 import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
 import { RefusalPace } from './refusal-pace';
@@ -32,7 +33,7 @@ interface Window {
  * Requests per address in windows of a minute. Bounded, and without a timer per request as the
  * throttler's own storage has it.
  */
-export class AddressHits implements ThrottlerStorage {
+class AddressHits implements ThrottlerStorage {
   private readonly windows = new LRUCache<string, Window>({ max: MOST_ADDRESSES });
 
   constructor(private readonly clock: () => number = () => performance.now()) {}
@@ -85,12 +86,16 @@ export class AddressRateGuard extends ThrottlerGuard {
     return Promise.resolve(this.shared.has(context.switchToHttp().getRequest<Request>().ip));
   }
 
+  protected override getTracker({ ip }: { ip?: string }): Promise<string> {
+    return Promise.resolve(clientNetwork(ip));
+  }
+
   protected override async throwThrottlingException(
     context: ExecutionContext,
     detail: { timeToBlockExpire: number },
   ): Promise<void> {
-    const { ip = '' } = context.switchToHttp().getRequest<Request>();
-    await this.refusals.turn(ip, context);
+    const { ip } = context.switchToHttp().getRequest<Request>();
+    await this.refusals.turn(clientNetwork(ip), context);
     throw new TidingsError('rate_limited', { retryAfterMs: detail.timeToBlockExpire * 1000 });
   }
 }

@@ -1,5 +1,5 @@
 import type { Express, NextFunction, Request, Response } from 'express';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { sendProblem } from '@tidings/common/runtime/problem.filter';
 
 /** What is read of a layer of Express' router (package `router`, lib/layer.js). */
@@ -9,7 +9,7 @@ interface Layer {
 }
 
 /** Methods that endpoints take on a path, upper case, in order; none: the path is not known. */
-export function allowedMethods(layers: readonly Layer[], path: string): string[] {
+function allowedMethods(layers: readonly Layer[], path: string): string[] {
   const methods = new Set<string>();
   for (const layer of layers) {
     if (!layer.route || !matches(layer, path)) continue;

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Ip, Post, UseGuards } from '@nestjs/common';
-import { refreshBody, type LoginAnswer, type Tokens } from '@tidings/common/contracts/http';
+import { refreshBody, type LoginAnswer, type Tokens } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { AccessTokens, type LoginGrant } from '../auth/access-tokens';

@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ask, GROUP, LOGIN, OTHER_ID, startLoggedIn } from '../testing/asking';
 import { USER_ID, type FakeGateway } from '../testing/fake-gateway';
 

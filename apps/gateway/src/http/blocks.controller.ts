@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
-import { pageQuery, type Block, type Page } from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { pageQuery, type Block, type Page } from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';

@@ -1,4 +1,4 @@
-import { CALL_BOUNDS } from '@tidings/common/contracts/bounds';
+import { CALL_BOUNDS } from '@tidings/protocol/bounds';
 import { ask, startLoggedIn } from '../testing/asking';
 import type { FakeGateway } from '../testing/fake-gateway';
 

@@ -3,7 +3,7 @@ import {
   connectionsBody,
   type ConnectionsAnswer,
   type ConnectionsBody,
-} from '@tidings/common/contracts/http';
+} from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { DirectoryService } from '../directory/directory.service';

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpStatus, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import {
   conversationBody,
   conversationPatch,
@@ -10,9 +10,9 @@ import {
   type ConversationBody,
   type ConversationPatch,
   type Page,
-} from '@tidings/common/contracts/http';
-import { conversationId } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/http';
+import { conversationId } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';

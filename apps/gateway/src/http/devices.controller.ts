@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Ip, Param } from '@nestjs/common';
-import type { DevicesAnswer } from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
+import type { DevicesAnswer } from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { SessionEnder } from '../auth/session-ender';

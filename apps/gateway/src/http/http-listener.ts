@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { bodyLimit } from '@tidings/common/contracts/bounds';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { bodyLimit } from '@tidings/protocol/bounds';
+import { TidingsError } from '@tidings/protocol/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { Express, NextFunction, Request, Response } from 'express';
@@ -12,6 +12,8 @@ import helmet from 'helmet';
 import { SOCKET_PATH } from '../socket/socket-server';
 import { refuseMethods } from './allowed-methods';
 import { answerBrokenRequests } from './broken-requests';
+import type { ClientAddresses } from './client-addresses';
+import type { OpenConnections } from './open-connections';
 import { boundBody, boundClients, type BoundReason } from './slow-clients';
 import { UpgradableRequest } from './upgradable-request';
 
@@ -55,8 +57,10 @@ export class BoundedExpressAdapter extends ExpressAdapter {
 export interface HttpOptions {
   /** Origins of web pages that may call this gateway, beside its own. */
   allowedOrigins: readonly string[];
-  /** Express' `trust proxy`: hops, or addresses and networks. */
-  trustProxy?: number | string[];
+  /** Tell the address of each request, `request.ip`. */
+  addresses: ClientAddresses;
+  /** What one address may have open behind a proxy. */
+  connections?: OpenConnections;
   /** Takes answers that blame the server. */
   answers: ErrorAnswers;
   /** Takes each request or connection that was ended for being slow or one too many. */
@@ -67,7 +71,6 @@ export interface HttpOptions {
 export function configureHttp(app: NestExpressApplication, options: HttpOptions): void {
   app.set('query parser', 'simple');
   app.set('etag', false);
-  if (options.trustProxy !== undefined) app.set('trust proxy', options.trustProxy);
   // Before whatever may refuse a request: a page on another origin is to read why.
   app.enableCors({
     origin: [...options.allowedOrigins],
@@ -75,7 +78,7 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_SECONDS,
   });
-  const { bounded = () => undefined } = options;
+  const { addresses, connections, bounded = () => undefined } = options;
   const parse = (request: Request, response: Response, next: NextFunction): void => {
     if (isUpload(request)) return next();
     boundBody(request, response, bounded);
@@ -83,7 +86,7 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
     const parseJson = jsonParser(bodyLimit(request.method, request.path));
     parseJson(request, response, (error?: unknown) => !response.headersSent && next(error));
   };
-  app.use(identify, boundClients(bounded), helmet(), parse);
+  app.use(identify, placed(addresses, connections), boundClients(bounded), helmet(), parse);
   app.use(SOCKET_PATH, (request: Request & { id?: string }, response: Response) => {
     const detail = 'This path speaks WebSocket';
     response.setHeader('Upgrade', 'websocket');
@@ -122,6 +125,23 @@ function identify(
   response.setHeader('X-Request-Id', request.id);
   response.setHeader('Cache-Control', 'no-store');
   next();
+}
+
+/**
+ * Gives each request its `ip`, for good: Express would read it again from a connection that may have
+ * ended. A client behind a proxy that has too much open is refused.
+ */
+function placed(addresses: ClientAddresses, connections: OpenConnections | undefined) {
+  return (request: Request & { id?: string }, response: Response, next: NextFunction): void => {
+    Object.defineProperty(request, 'ip', { value: addresses.of(request), enumerable: true });
+    try {
+      connections?.takeFor(request, response);
+    } catch (error) {
+      sendProblem(response, error as TidingsError, request.id ?? '');
+      return;
+    }
+    next();
+  };
 }
 
 const parsers = new Map<number, ReturnType<typeof json>>();

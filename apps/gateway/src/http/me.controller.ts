@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Patch } from '@nestjs/common';
-import { patchMeBody, type Me, type PatchMeBody } from '@tidings/common/contracts/http';
+import { patchMeBody, type Me, type PatchMeBody } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { AccountNews } from '@tidings/common/redis/account-news';

@@ -5,8 +5,8 @@ import {
   type MediaUrlAnswer,
   type MediaVariant,
   type SignedMediaQuery,
-} from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
+} from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { Request, Response } from 'express';
 import { Open } from '../auth/jwt-auth.guard';

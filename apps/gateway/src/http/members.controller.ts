@@ -6,9 +6,9 @@ import {
   type ChangedConversation,
   type Member,
   type Page,
-} from '@tidings/common/contracts/http';
-import { conversationId, uuid } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/http';
+import { conversationId, uuid } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';

@@ -1,12 +1,13 @@
 import { Body, Controller, Get, HttpStatus, Param, Put, Query, Res } from '@nestjs/common';
-import { extrasOf } from '@tidings/common/contracts/extras';
-import { historyQuery, putMessageBody, type HistoryPage } from '@tidings/common/contracts/http';
-import { conversationId, uuid } from '@tidings/common/contracts/ids';
+import { extrasOf } from '@tidings/protocol/extras';
+import { historyQuery, putMessageBody, type HistoryPage } from '@tidings/protocol/http';
+import { conversationId, uuid } from '@tidings/protocol/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { Response } from 'express';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { HttpSendService, type HeldBody, type SentBody } from '../send/http-send.service';
+import { HttpSendService, type HeldBody } from '../send/http-send.service';
+import type { SentBody } from '../send/send-reply';
 import { HistoryService } from '../sync/history.service';
 
 const CONVERSATION_ID = new ZodPipe(conversationId);

@@ -1,5 +1,5 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { Response } from 'express';
 import type { Principal } from '../auth/principal';
 import type { BoundReason } from './slow-clients';

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { eventually } from '../../../../test/support/eventually';
-import { boundConnections, type OpenConnectionsOptions } from './open-connections';
+import { serverClosed } from '../../../../test/support/server-closed';
+import { ClientAddresses } from './client-addresses';
+import { OpenConnections, type OpenConnectionsOptions } from './open-connections';
 
 const clients: Socket[] = [];
 let server: Server;
@@ -10,13 +12,15 @@ let server: Server;
 async function listening(options: Partial<OpenConnectionsOptions>) {
   const refused: string[] = [];
   server = createServer((_request, response) => response.end('well'));
-  boundConnections(server, {
+  const connections = new OpenConnections({
     inAll: 100,
     perAddress: 100,
+    addresses: new ClientAddresses(),
     shared: { has: () => false },
     refused: (reason) => void refused.push(reason),
     ...options,
   });
+  connections.bound(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return refused;
@@ -40,10 +44,10 @@ async function call(socket: Socket): Promise<string> {
   return data.toString();
 }
 
-afterEach(() => {
+afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();
   server.closeAllConnections();
-  server.close();
+  await serverClosed(server);
 });
 
 describe('open connections', () => {

@@ -1,7 +1,9 @@
-import type { Server } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { clientNetwork } from '@tidings/common/runtime/client-network';
+import type { ClientAddresses } from './client-addresses';
 import type { SharedAddresses } from './shared-addresses';
 import { answerRaw } from './broken-requests';
 import type { BoundReason } from './slow-clients';
@@ -16,42 +18,73 @@ export interface OpenConnectionsOptions {
   inAll: number;
   /** Of one address (IPv6: of one /64); 0: no limit. */
   perAddress: number;
+  addresses: ClientAddresses;
   /** Addresses that many clients share. */
   shared: Pick<SharedAddresses, 'has'>;
   refused(reason: BoundReason): void;
 }
 
 /**
- * Bounds the connections that are open, whatever they are for: one client cannot take the places of
- * others before its first request is read. `inAll` is enforced by Node, before the connection is ours.
+ * Bounds what one address may have open, whatever it is for: one client cannot take the places of
+ * others before its first request is read. Whoever connects itself is counted by its connections. A
+ * proxy uses each of its connections for many clients, so that behind one the sockets of a client
+ * count, and its calls under way.
  */
-export function boundConnections(server: Server, options: OpenConnectionsOptions): void {
-  const { inAll, perAddress, shared, refused } = options;
-  const open = new Map<string, number>();
-  server.maxConnections = inAll;
-  server.on('drop', () => refused('connections'));
-  if (perAddress === 0) return;
-  server.on('connection', (socket: Socket) => {
-    const { remoteAddress } = socket;
-    if (shared.has(remoteAddress)) return;
-    const network = clientNetwork(remoteAddress);
-    const count = (open.get(network) ?? 0) + 1;
-    open.set(network, count);
-    socket.once('close', () => {
-      const left = (open.get(network) ?? 1) - 1;
-      if (left > 0) open.set(network, left);
-      else open.delete(network);
+export class OpenConnections {
+  private readonly open = new Map<string, number>();
+
+  constructor(private readonly options: OpenConnectionsOptions) {}
+
+  /** Bounds a server's connections. `inAll` is enforced by Node, before the connection is ours. */
+  bound(server: Server): void {
+    const { inAll, addresses, refused } = this.options;
+    server.maxConnections = inAll;
+    server.on('drop', () => refused('connections'));
+    server.on('connection', (socket: Socket) => {
+      const { remoteAddress } = socket;
+      if (addresses.isProxy(remoteAddress) || this.take(remoteAddress, socket)) return;
+      refuse(socket);
     });
-    if (count <= perAddress) return;
+  }
+
+  /**
+   * Takes a place for a request that came through a proxy, until `holder` (its answer, or its socket
+   * after an upgrade) closes. Throws `busy`.
+   */
+  takeFor(request: IncomingMessage, holder: EventEmitter): void {
+    const { addresses } = this.options;
+    // the connection of any other has its place
+    if (!addresses.isProxy(request.socket.remoteAddress)) return;
+    if (!this.take(addresses.of(request), holder)) throw refusal();
+  }
+
+  /** Counts for an address until the holder closes; false: it is one too many. */
+  private take(address: string | undefined, holder: EventEmitter): boolean {
+    const { perAddress, shared, refused } = this.options;
+    if (perAddress === 0 || shared.has(address)) return true;
+    const network = clientNetwork(address);
+    const count = (this.open.get(network) ?? 0) + 1;
+    this.open.set(network, count);
+    holder.once('close', () => this.free(network));
+    if (count <= perAddress) return true;
     refused('address_connections');
-    refuse(socket);
-  });
+    return false;
+  }
+
+  private free(network: string): void {
+    const left = (this.open.get(network) ?? 1) - 1;
+    if (left > 0) this.open.set(network, left);
+    else this.open.delete(network);
+  }
+}
+
+function refusal(): TidingsError {
+  const detail = 'Too many connections from this address';
+  return new TidingsError('busy', { detail, retryAfterMs: RETRY_AFTER_MS });
 }
 
 function refuse(socket: Socket): void {
   socket.on('error', () => undefined);
-  const detail = 'Too many connections from this address';
-  const error = new TidingsError('busy', { detail, retryAfterMs: RETRY_AFTER_MS });
   socket.setTimeout(LINGER_MS, () => socket.destroy());
-  socket.end(answerRaw(error), () => socket.destroy());
+  socket.end(answerRaw(refusal()), () => socket.destroy());
 }

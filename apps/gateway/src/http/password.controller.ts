@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
-import { passwordBody, type PasswordBody } from '@tidings/common/contracts/http';
+import { passwordBody, type PasswordBody } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { HashCalls } from '../auth/hash-calls';
 import { Caller, type Principal } from '../auth/principal';

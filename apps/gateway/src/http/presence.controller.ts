@@ -1,5 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { presenceQuery, type Presence } from '@tidings/common/contracts/http';
+import { presenceQuery, type Presence } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';

@@ -1,7 +1,7 @@
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
 import { ModulesContainer } from '@nestjs/core';
-import { CALL_RATES, type RateName } from '@tidings/common/contracts/limits';
+import { CALL_RATES, type RateName } from '@tidings/protocol/limits';
 import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
 import { hasAuthRate } from './address-rate.guard';
 

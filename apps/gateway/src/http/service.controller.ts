@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
-import { FEATURES } from '@tidings/common/contracts/frames';
-import { announcedLimits, type Rates } from '@tidings/common/contracts/limits';
+import { FEATURES } from '@tidings/protocol/frames';
+import { announcedLimits, type Rates } from '@tidings/protocol/limits';
 import { Open } from '../auth/jwt-auth.guard';
 import type { UserDirectoryMode } from './user-directory';
 

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import express, { type Request, type Response } from 'express';
 import { eventually } from '../../../../test/support/eventually';
+import { serverClosed } from '../../../../test/support/server-closed';
 import { boundBody, boundClients, OPEN_PER_CONNECTION, SLOW_CLIENTS } from './slow-clients';
 
 /** An answer that no buffer of a system takes. */
@@ -32,7 +33,7 @@ describe('slow clients', () => {
 
   afterEach(() => {
     server.closeAllConnections();
-    server.close();
+    return serverClosed(server);
   });
 
   function open(text: string): { socket: Socket; seen: () => string; closed: Promise<unknown> } {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { NextFunction, Request, Response } from 'express';
 

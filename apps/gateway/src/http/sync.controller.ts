@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { syncRequest, type SyncedBody, type SyncRequest } from '@tidings/common/contracts/frames';
+import { syncRequest, type SyncedBody, type SyncRequest } from '@tidings/protocol/frames';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { SyncService } from '../sync/sync.service';

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { conversationId, uuid } from '@tidings/common/contracts/ids';
-import { traceQuery, type Trace, type TraceQuery } from '@tidings/common/contracts/trace';
+import { conversationId, uuid } from '@tidings/protocol/ids';
+import { traceQuery, type Trace, type TraceQuery } from '@tidings/protocol/trace';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
 import { TraceService } from '../trace/trace.service';

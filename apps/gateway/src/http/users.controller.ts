@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, Ip, Param, Post, Query } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import {
   registerBody,
   usersQuery,
   type Page,
   type RegisterBody,
   type User,
-} from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { HashCalls } from '../auth/hash-calls';

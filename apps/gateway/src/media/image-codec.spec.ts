@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ErrorCode } from '@tidings/protocol/errors';
 import sharp from 'sharp';
 import { bombGif, bombPng, photo } from '../../../../test/support/pictures';
 import type { ImageType } from '../domain/media-type';

@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import { LIMITS } from '@tidings/protocol/limits';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import type { ImageType } from '../domain/media-type';
 

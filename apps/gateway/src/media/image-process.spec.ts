@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ErrorCode } from '@tidings/protocol/errors';
 import { eventually } from '../../../../test/support/eventually';
 import { ImageProcess } from './image-process';
 

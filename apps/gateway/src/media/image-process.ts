@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { isErrorCode, TidingsError } from '@tidings/common/contracts/errors';
+import { isErrorCode, TidingsError } from '@tidings/protocol/errors';
 import { z } from 'zod';
 import type { ImageType } from '../domain/media-type';
 import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';

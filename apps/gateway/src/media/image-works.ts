@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { FairTurns } from '@tidings/common/runtime/fair-turns';
 import type { ImageType } from '../domain/media-type';
 import { PixelBudget } from './pixel-budget';

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Content, SentContent } from '@tidings/common/contracts/content';
-import type { ReadableMedia } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Content, SentContent } from '@tidings/protocol/content';
+import type { ReadableMedia } from '@tidings/common/rpc/calls';
 import { isComplete, type AdmittedMessage, type CompleteMessage } from '../send/message-log';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';

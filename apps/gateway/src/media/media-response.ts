@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { MediaVariant } from '@tidings/common/contracts/http';
-import type { MediaRecord } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { MediaVariant } from '@tidings/protocol/http';
+import type { MediaRecord } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import type { Request, Response } from 'express';
 import { matchesEtag, readRange, type RangeAnswer } from '../domain/byte-range';
@@ -63,16 +63,16 @@ export class MediaResponder {
     }
     response.setHeader('Content-Length', end - start + 1);
     if (request.method === 'HEAD') response.end();
-    else await this.stream(key, range, { request, response }, userId);
+    else await this.stream(key, range, response, userId);
   }
 
   private async stream(
     key: string,
     range: RangeAnswer,
-    { request, response }: { request: Request; response: Response },
+    response: Response,
     userId: string,
   ): Promise<void> {
-    const slot = this.slot({ userId, address: request.ip }, response);
+    const slot = this.slot({ userId }, response);
     const watch = new ReaderWatch(response, slot, this.windowMs);
     try {
       const part = typeof range === 'object' ? range : undefined;

@@ -1,5 +1,5 @@
-import type { SignedMediaQuery } from '@tidings/common/contracts/http';
-import { signedMediaQuery } from '@tidings/common/contracts/http';
+import type { SignedMediaQuery } from '@tidings/protocol/http';
+import { signedMediaQuery } from '@tidings/protocol/http';
 import { MediaUrls } from './media-urls';
 
 const MEDIA = '01890a5d-ac96-474b-bcce-b302099a8001';

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { MediaVariant, SignedMediaQuery } from '@tidings/common/contracts/http';
-import { clusterMac, sameMac } from '@tidings/common/runtime/credentials';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { MediaVariant, SignedMediaQuery } from '@tidings/protocol/http';
+import { clusterMac, sameMac } from '@tidings/common/rpc/credentials';
 import { secondsLeft } from '../domain/seconds-left';
 
 export interface MediaUrlOptions {

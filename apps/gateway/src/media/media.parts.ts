@@ -2,6 +2,7 @@ import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from '../gateway.env';
+import { SharedAddresses } from '../http/shared-addresses';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
@@ -64,7 +65,9 @@ export class MediaParts {
     this.images = new ImageWorks(this.imageProcess, () => performance.now());
     const { images } = this;
     const slots = this.slots.uploads;
-    this.uploads = new UploadService({ driver, images, slots, membership, storage, count });
+    const shared = new SharedAddresses(env.SHARED_ADDRESSES);
+    const parts = { driver, images, slots, shared, membership, storage, count };
+    this.uploads = new UploadService(parts);
   }
 
   /** Removes what a crash left of uploads in the making. Without a place for them chat goes on. */

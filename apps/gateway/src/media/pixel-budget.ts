@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { LRUCache } from 'lru-cache';
 
 /** Users who are remembered; whoever is forgotten begins anew. */

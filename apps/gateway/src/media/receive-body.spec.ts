@@ -5,9 +5,10 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import { LIMITS } from '@tidings/protocol/limits';
 import { eventually } from '../../../../test/support/eventually';
+import { serverClosed } from '../../../../test/support/server-closed';
 import type { Slot } from '../domain/slots';
 import { receiveBody, type Received } from './receive-body';
 
@@ -38,9 +39,9 @@ beforeEach(async () => {
   await once(server, 'listening');
 });
 
-afterEach(() => {
+afterEach(async () => {
   server.closeAllConnections();
-  server.close();
+  await serverClosed(server);
   rmSync(dir, { recursive: true });
 });
 
@@ -90,16 +91,22 @@ describe('receiveBody', () => {
 
   it.each([
     ['stands still', 0, 'invalid_request 408'],
-    ['drips', 1, 'invalid_request 408'],
-    ['keeps to the least throughput', LIMITS.uploadBytesPerSecond / 10, 'ended'],
-  ])('a body that %s', async (_, bytes, expected) => {
-    windowMs = 400;
+    ['drips', 0.001, 'invalid_request 408'],
+    ['keeps to the least throughput', 1.3, 'ended'],
+  ])('a body that %s', async (_, share, expected) => {
+    windowMs = 1_200;
     const socket = raw('Content-Length: 1000000\r\n\r\n1234');
     socket.on('error', () => undefined);
     await once(server, 'request');
-    // A third more than needed: timers come late.
-    const drip = setInterval(() => bytes > 0 && socket.write(Buffer.alloc(bytes, 'x')), 75);
-    const ended = new Promise((resolve) => setTimeout(resolve, 4 * windowMs, 'ended'));
+    // By the time that has gone: a timer that comes late brings more.
+    let before = performance.now();
+    const drip = setInterval(() => {
+      const now = performance.now();
+      const bytes = Math.ceil(((now - before) / 1_000) * share * LIMITS.uploadBytesPerSecond);
+      before = now;
+      if (share > 0) socket.write(Buffer.alloc(bytes, 'x'));
+    }, 75);
+    const ended = new Promise((resolve) => setTimeout(resolve, 2.5 * windowMs, 'ended'));
     expect(await Promise.race([outcome, ended])).toBe(expected);
     clearInterval(drip);
     socket.destroy();

@@ -4,11 +4,12 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { CONVERSATION_HEADER, type MediaAnswer } from '@tidings/common/contracts/http';
-import { conversationId } from '@tidings/common/contracts/ids';
-import type { MediaFacts } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import { CONVERSATION_HEADER, type MediaAnswer } from '@tidings/protocol/http';
+import { conversationId } from '@tidings/protocol/ids';
+import type { MediaFacts } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
+import { clientNetwork } from '@tidings/common/runtime/client-network';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import {
   declaredType,
@@ -17,6 +18,7 @@ import {
   UNKNOWN_TYPE,
   type ImageType,
 } from '../domain/media-type';
+import type { SharedAddresses } from '../http/shared-addresses';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import type { Holder, Slot, Slots } from '../domain/slots';
@@ -27,6 +29,8 @@ export interface UploadParts {
   driver: MediaDriver;
   images: Pick<ImageWorks, 'clean'>;
   slots: Slots;
+  /** Addresses that many clients share: they have no number of their own. */
+  shared: Pick<SharedAddresses, 'has'>;
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
   storage: Pick<StorageClient, 'call'>;
   /** Takes the error code of each refused upload, or `ok`. */
@@ -51,7 +55,9 @@ export class UploadService {
    */
   async take(request: IncomingMessage & { ip?: string }, userId: string): Promise<MediaAnswer> {
     try {
-      const answer = await this.admit(request, { userId, address: request.ip });
+      const { ip } = request;
+      const network = this.parts.shared.has(ip) ? undefined : clientNetwork(ip);
+      const answer = await this.admit(request, { userId, network });
       this.parts.count('ok');
       return answer;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { RATES, type Rate, type RateName, type Rates } from '@tidings/common/contracts/limits';
+import { RATES, type Rate, type RateName, type Rates } from '@tidings/protocol/limits';
 
 const OFF = 'off';
 const CHANGE = /^([A-Za-z]+)=(\d{1,9})\/(\d{1,9})$/;

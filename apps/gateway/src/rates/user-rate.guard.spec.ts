@@ -1,5 +1,5 @@
 import type { Express } from 'express';
-import { CALL_RATES, LIMITS, RATES, type RateName } from '@tidings/common/contracts/limits';
+import { CALL_RATES, LIMITS, RATES, type RateName } from '@tidings/protocol/limits';
 import { ask, GRANT, GROUP, LOGIN, OTHER_ID, startLoggedIn } from '../testing/asking';
 import { startFakeGateway, USER_ID, type FakeGateway } from '../testing/fake-gateway';
 import { RefusalPace } from '../http/refusal-pace';

@@ -5,14 +5,14 @@ import {
   RATES,
   type RateName,
   type UserRateName,
-} from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/limits';
 import type { Request } from 'express';
 import type { Principal } from '../auth/principal';
 import { RefusalPace } from '../http/refusal-pace';
 import { UserRates } from './user-rates';
 
 /** A call as {@link CALL_RATES} names it. */
-export function callOf({ method, route }: Pick<Request, 'method' | 'route'>): string {
+function callOf({ method, route }: Pick<Request, 'method' | 'route'>): string {
   const { path } = route as { path: string };
   return `${method === 'HEAD' ? 'GET' : method} ${path}`;
 }

@@ -1,4 +1,4 @@
-import { RATES, type Rates } from '@tidings/common/contracts/limits';
+import { RATES, type Rates } from '@tidings/protocol/limits';
 import type { BucketOwner, TokenOrder } from '@tidings/common/redis/rate-buckets';
 import { OwnCounts } from './own-counts';
 import { readRates } from './rate-settings';

@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Rate, Rates, UserRateName } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Rate, Rates, UserRateName } from '@tidings/protocol/limits';
 import type {
   BucketOwner,
   Grant,
@@ -10,7 +10,7 @@ import { Budget } from './budget';
 import { OwnCounts } from './own-counts';
 
 /** Tokens that a gateway takes from a shared bucket at a time. */
-export const LEASE = 10;
+const LEASE = 10;
 /** For how long a Redis that did not answer is not asked again, milliseconds. */
 const AWAY_MS = 1_000;
 /** Budgets that are as new are forgotten this often, milliseconds. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ReceiptsBody } from '@tidings/common/contracts/http';
-import { mergeMarks } from '@tidings/common/contracts/receipt-marks';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ReceiptsBody } from '@tidings/protocol/http';
+import { mergeMarks } from '@tidings/protocol/receipt-marks';
 import type { Principal } from '../auth/principal';
 import { ReceiptJudge } from './receipt-judge';
 import { ReceiptLog } from './receipt-log';

@@ -1,4 +1,4 @@
-import type { Barrier } from '@tidings/common/contracts/internal';
+import type { Barrier } from '@tidings/common/rpc/calls';
 import { LogPositions } from '../send/log-positions';
 import { LogEnds } from './log-ends';
 

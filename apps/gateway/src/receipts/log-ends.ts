@@ -1,4 +1,4 @@
-import { comparePositions } from '@tidings/common/contracts/positions';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { LogPositions } from '../send/log-positions';
 import type { ReadBarrier } from '../sync/read-barrier';
 

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { maxPosition } from '@tidings/common/contracts/positions';
-import { mergeMarks, type Marks } from '@tidings/common/contracts/receipt-marks';
+import { TidingsError } from '@tidings/protocol/errors';
+import { maxPosition } from '@tidings/protocol/positions';
+import { mergeMarks, type Marks } from '@tidings/protocol/receipt-marks';
 import type { Membership } from '../send/membership';
 import type { LogEnds } from './log-ends';
 

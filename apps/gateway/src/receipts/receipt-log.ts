@@ -1,6 +1,6 @@
-import { EVENT_TYPES, type ReceiptMarked } from '@tidings/common/contracts/events';
-import type { Marks } from '@tidings/common/contracts/receipt-marks';
-import type { LogWriter } from '@tidings/common/kafka/log-writer';
+import { EVENT_TYPES, type ReceiptMarked } from '@tidings/common/log-events/events';
+import type { Marks } from '@tidings/protocol/receipt-marks';
+import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
 import { type DeviceMarks, PendingMarks } from '../domain/pending-marks';
 import { isoTime } from '../socket/iso-time';

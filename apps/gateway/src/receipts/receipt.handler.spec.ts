@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { MarkFrame } from '@tidings/common/contracts/frames';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { MarkFrame } from '@tidings/protocol/frames';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { MarkFrame } from '@tidings/common/contracts/frames';
-import { mergeMarks } from '@tidings/common/contracts/receipt-marks';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { MarkFrame } from '@tidings/protocol/frames';
+import { mergeMarks } from '@tidings/protocol/receipt-marks';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { ReceiptFrames } from '../socket/frame-router';

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';
 import type { Doer, UserRates } from '../rates/user-rates';

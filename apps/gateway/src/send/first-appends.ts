@@ -1,4 +1,4 @@
-import type { FirstAppend, RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import type { FirstAppend, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import type { StorageClient } from '../service-clients';
 import { CallBatch } from './call-batch';
 

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { contentProblem, PROBLEM_DETAILS } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { extrasProblem } from '@tidings/common/contracts/extras';
+import { contentProblem, PROBLEM_DETAILS } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import { extrasProblem } from '@tidings/protocol/extras';
 import { MediaParts } from '../media/media.parts';
-import { isoTime } from '../socket/iso-time';
 import { FirstAppends } from './first-appends';
 import { Membership, type SendTerms } from './membership';
 import {
@@ -15,14 +14,7 @@ import {
 } from './message-log';
 import { contentHashOf } from './message-record';
 import { SendCounts } from './send-counts';
-
-/** Body of the answer: a `sent` frame without its type. */
-export interface SentBody {
-  messageId: string;
-  conversationId: string;
-  position: string;
-  sentAt: string;
-}
+import { sentBody, type SentBody, type SentPlace } from './send-reply';
 
 /** Body of the answer when the message is held on this gateway's disk: a `held` frame's. */
 export interface HeldBody {
@@ -123,10 +115,9 @@ class HttpReply implements SendReply {
     this.resolve({ messageId: this.message.messageId });
   }
 
-  sent(position: string, sentAtMs: number): void {
+  sent(place: SentPlace): void {
     clearTimeout(this.timer);
-    const { messageId, conversationId } = this.message;
-    this.resolve({ messageId, conversationId, position, sentAt: isoTime(sentAtMs) });
+    this.resolve(sentBody(this.message, place));
   }
 
   refused(error: TidingsError): void {

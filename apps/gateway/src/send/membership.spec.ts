@@ -1,6 +1,6 @@
 import { eventually } from '../../../../test/support/eventually';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { Membership } from './membership';
 
 type Source = 'member' | 'blocked' | 'outsider' | 'gone' | 'nothing' | 'away';
@@ -223,7 +223,7 @@ describe('Redis’ copy of a conversation in use', () => {
     await useAt(0);
     expect(filled).toEqual([]);
     await useAt(1);
-    expect(filled).toHaveLength(1);
+    await eventually(() => expect(filled).toHaveLength(1));
     for (let minute = 2; minute < 31; minute++) await useAt(minute);
     await eventually(() => expect(filled).toHaveLength(1));
     await useAt(31);
@@ -236,6 +236,6 @@ describe('Redis’ copy of a conversation in use', () => {
     expect(asked.filter((who) => who === 'storage').length).toBeLessThanOrEqual(2 + 10);
     sources.storage = 'member';
     await useAt(71);
-    expect(filled).toHaveLength(3);
+    await eventually(() => expect(filled).toHaveLength(3));
   });
 });

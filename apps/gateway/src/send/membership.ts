@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { TTL } from '@tidings/common/redis/keys';
 import type { MemberCache } from '@tidings/common/redis/members';
 import { within } from '@tidings/common/runtime/lifecycle';

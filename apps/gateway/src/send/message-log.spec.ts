@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { FakeWriter } from '../testing/fake-writer';
 import { HeldMessages } from '../spool/held-messages';
 import type { SendDone } from '../spool/spool-lane';
@@ -26,7 +26,10 @@ function recorder(log: string[]): SendReply {
   return {
     logged: () => log.push('logged'),
     held: () => log.push('held'),
-    sent: (position, at) => log.push(`sent ${position} ${at}`),
+    sent: ({ position, sentAtMs, expiresAtMs }) => {
+      const end = expiresAtMs === null ? '' : ` until ${expiresAtMs}`;
+      log.push(`sent ${position} ${sentAtMs}${end}`);
+    },
     refused: (error) => log.push(error.code),
     unknown: () => log.push('unknown'),
   };
@@ -64,6 +67,7 @@ function firstAppend(over: Partial<FirstAppend> = {}): FirstAppend {
     senderId: SENDER,
     contentHash: 'hash',
     sentAt: new Date(3).toISOString(),
+    expiresAt: null,
     ...over,
   };
 }
@@ -134,7 +138,7 @@ describe('MessageLog', () => {
 
   it.each([
     { when: 'while it lives', ms: 10_004, other: 'message_id_conflict' },
-    { when: 'when it has expired', ms: 10_005, other: 'sent 1000 5' },
+    { when: 'when it has expired', ms: 10_005, other: 'sent 1000 5 until 10005' },
   ])('$when, other content under its id: $other', ({ ms, other }) => {
     const { log, writer, now, outcomes, reply } = setUp();
     log.append(MESSAGE, reply, { ...ONCE, ttlSeconds: 10 });
@@ -143,7 +147,8 @@ describe('MessageLog', () => {
     log.join(MESSAGE, reply);
     log.join({ ...MESSAGE, contentHash: 'other' }, reply);
     log.join({ ...MESSAGE, senderId: MESSAGE.messageId }, reply);
-    expect(outcomes.slice(1)).toEqual(['sent 1000 5', other, 'message_id_conflict']);
+    const sent = 'sent 1000 5 until 10005';
+    expect(outcomes).toEqual([sent, sent, other, 'message_id_conflict']);
   });
 
   it('answers a second send of the id from the first, before and after its append', () => {
@@ -178,16 +183,17 @@ describe('MessageLog', () => {
     { name: 'marked by the sender', options: AGAIN, unknown: false },
     { name: 'whose outcome was unknown', options: ONCE, unknown: true },
   ])('asks storage for an append $name, and answers the first position', async (a) => {
-    const { log, writer, outcomes, reply, asked } = setUp(firstAppend());
+    const first = firstAppend({ expiresAt: new Date(9).toISOString() });
+    const { log, writer, outcomes, reply, asked } = setUp(first);
     log.append(MESSAGE, reply, a.options);
     log.join(MESSAGE, reply);
     writer.flush({ unknown: a.unknown });
     expect(outcomes).toEqual(['logged']);
     await settle();
     expect(asked).toEqual([`${MESSAGE.messageId} after 0`]);
-    expect(outcomes).toEqual(['logged', 'sent 7 3', 'sent 7 3']);
+    expect(outcomes).toEqual(['logged', 'sent 7 3 until 9', 'sent 7 3 until 9']);
     log.join(MESSAGE, reply);
-    expect(outcomes.at(-1)).toBe('sent 7 3');
+    expect(outcomes.at(-1)).toBe('sent 7 3 until 9');
   });
 
   it('refuses when storage knows the id from elsewhere', async () => {

@@ -1,8 +1,8 @@
-import { isSentContent, type Content, type SentContent } from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { mayBeSameHash } from '@tidings/common/contracts/events';
-import type { Extras } from '@tidings/common/contracts/extras';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { isSentContent, type Content, type SentContent } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import { mayBeSameHash } from '@tidings/common/log-events/events';
+import type { Extras } from '@tidings/protocol/extras';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { RecentIds, type RecentId } from '../domain/recent-ids';
 import { isoTime } from '../socket/iso-time';
 import type { DrainedMessage } from '../spool/drainer';
@@ -14,7 +14,7 @@ import type { FirstAppends } from './first-appends';
 import type { LogPositions } from './log-positions';
 import { messageRecord } from './message-record';
 import type { QueueShares } from './queue-shares';
-import type { SendReply } from './send-reply';
+import { placeOf, type SendReply } from './send-reply';
 
 export type { SendReply } from './send-reply';
 
@@ -75,6 +75,7 @@ const REFUSALS = {
   too_large: 'payload_too_large',
   full: 'spool_full',
   not_stored: 'unavailable',
+  unencodable: 'internal',
   stopped: 'unavailable',
 } as const;
 
@@ -117,7 +118,7 @@ export class MessageLog {
     const now = this.parts.wallClock();
     const known = this.recent.known(conversationId, messageId, message, now);
     if (!known) return false;
-    if (known.same) reply.sent(known.position, known.sentAtMs);
+    if (known.same) reply.sent(known);
     else reply.refused(new TidingsError('message_id_conflict'));
     return true;
   }
@@ -183,7 +184,7 @@ export class MessageLog {
       if (outcome instanceof TidingsError) waiter.refused(outcome);
       else if (!isSameMessage(outcome, message)) {
         waiter.refused(new TidingsError('message_id_conflict'));
-      } else waiter.sent(outcome.position, Date.parse(outcome.sentAt));
+      } else waiter.sent(placeOf(outcome));
     }
   }
 
@@ -253,7 +254,9 @@ export class MessageLog {
       this.confirming -= 1;
     }
     if (first !== null && isSameMessage(first, message)) {
-      entry.sentAtMs = Date.parse(first.sentAt);
+      const { sentAtMs, expiresAtMs } = placeOf(first);
+      entry.sentAtMs = sentAtMs;
+      entry.expiresAtMs = expiresAtMs;
       if (placeOnly && first.contentHash === null) {
         const expired = new TidingsError('content_expired');
         this.tellAll(entry, reply, (one) => one.refused(expired));
@@ -275,7 +278,8 @@ export class MessageLog {
   ): void {
     const now = this.parts.clock();
     this.recent.settle(conversationId, messageId, entry, { position, now });
-    this.tellAll(entry, reply, (one) => one.sent(position, entry.sentAtMs));
+    const { sentAtMs, expiresAtMs } = entry;
+    this.tellAll(entry, reply, (one) => one.sent({ position, sentAtMs, expiresAtMs }));
   }
 
   private tellAll(

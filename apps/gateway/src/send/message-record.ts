@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { contentHashText, type Content } from '@tidings/common/contracts/content';
-import { EVENT_TYPES, type MessageSent } from '@tidings/common/contracts/events';
-import { type Extras, extrasFields } from '@tidings/common/contracts/extras';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import { contentHashText, type Content } from '@tidings/protocol/content';
+import { EVENT_TYPES, type MessageSent } from '@tidings/common/log-events/events';
+import { type Extras, extrasFields } from '@tidings/protocol/extras';
+import type { OutRecord } from '@tidings/common/log-events/record';
 
 const HASH_BYTES = 16;
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tidings/common/contracts/errors';
+import type { ErrorCode } from '@tidings/protocol/errors';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 
 /** Counts sends; accepted ones as a plain number that is handed to the metrics now and then. */

@@ -1,5 +1,5 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { LIMITS } from '@tidings/protocol/limits';
 import { rateLimited } from '../rates/user-rates';
 import { messageId, send, setUp } from '../testing/send-rig';
 

@@ -36,7 +36,7 @@ describe('a send that shows an upload', () => {
   it('is answered by what its id was first, without a look at the upload', async () => {
     const senderId = fakeConnection().connection.userId;
     const contentHash = contentHashOf(image);
-    const first = { position: '9', sentAt: new Date(NOW).toISOString(), senderId };
+    const first = { position: '9', sentAt: new Date(NOW).toISOString(), expiresAt: null, senderId };
     const { handle, writer, answers, completed } = setUp({
       known: false,
       membership: 'blocked',

@@ -1,4 +1,4 @@
-import type { SendFrame } from '@tidings/common/contracts/frames';
+import type { SendFrame } from '@tidings/protocol/frames';
 import { fakeConnection } from '../testing/fake-connection';
 import type { FakeWriter } from '../testing/fake-writer';
 import { messageId, NOW, send, setUp, TO, type World } from '../testing/send-rig';
@@ -45,6 +45,7 @@ describe('a send that may not be the first', () => {
       senderId: fakeConnection().connection.userId,
       contentHash: contentHashOf(send(1).content),
       sentAt: new Date(7).toISOString(),
+      expiresAt: null,
     };
     const { handle, writer, frames, world } = setUp({ first });
     await handle(send(1, { retry: true }));
@@ -64,6 +65,7 @@ describe('a send that may not be the first', () => {
       senderId: fakeConnection().connection.userId,
       contentHash: contentHashOf(send(1).content),
       sentAt: new Date(7).toISOString(),
+      expiresAt: null,
     };
     const world = { known: false, membership: 'blocked', first: appended ? first : null } as const;
     const { handle, writer, answers, connection } = setUp(world);
@@ -93,6 +95,7 @@ describe('a send that may not be the first', () => {
       senderId: fakeConnection().connection.userId,
       contentHash: contentHashOf(send(1).content),
       sentAt: new Date(7).toISOString(),
+      expiresAt: null,
     };
     await handle(send(1, { retry: true }));
     const positions = frames.map((frame) => (JSON.parse(frame) as { position: string }).position);
@@ -148,6 +151,7 @@ describe('a send that is held', () => {
       senderId: connection.userId,
       contentHash: null,
       sentAt: new Date(7).toISOString(),
+      expiresAt: null,
     };
     handler.parts.log.drained([
       { message: spooledMessage(writer.appends[0]!.record)!, offset: 0n },

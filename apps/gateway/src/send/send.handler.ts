@@ -1,9 +1,9 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { extrasOf } from '@tidings/common/contracts/extras';
-import type { SendFrame } from '@tidings/common/contracts/frames';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { TidingsError } from '@tidings/protocol/errors';
+import { extrasOf } from '@tidings/protocol/extras';
+import type { SendFrame } from '@tidings/protocol/frames';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { isFresh } from '../domain/message-age';
 import { conversationKey, directKey, StickyRefusals } from '../domain/sticky-refusals';
@@ -11,7 +11,6 @@ import type { MediaAccess } from '../media/media-access';
 import type { Connection } from '../socket/connection';
 import type { SendFrames } from '../socket/frame-router';
 import type { PreparedSend } from '../socket/inbound-frame';
-import { isoTime } from '../socket/iso-time';
 import { heldFrameText, sentFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
@@ -27,6 +26,7 @@ import {
   type SendReply,
 } from './message-log';
 import type { SendCounts } from './send-counts';
+import { placeOf, sentBody, type SentPlace } from './send-reply';
 
 /** A client asks again after 10 s without an answer. */
 const CONFIRM_MS = 10_000;
@@ -153,7 +153,7 @@ export class SendHandler implements SendFrames {
     if (first === null) {
       if (!this.parts.log.join(send.message, send)) await this.appendAgain(send);
     } else if (isSameMessage(first, send.message)) {
-      send.sent(first.position, Date.parse(first.sentAt));
+      send.sent(placeOf(first));
     } else send.refused(new TidingsError('message_id_conflict'));
   }
 
@@ -241,13 +241,11 @@ class SocketSend implements SendReply {
     this.handler.parts.writes.send(this.connection, heldFrameText(this.message.messageId));
   }
 
-  sent(position: string, sentAtMs: number): void {
+  sent(place: SentPlace): void {
     this.logged();
     const { writes, counts } = this.handler.parts;
-    const { messageId, conversationId } = this.message;
     counts.accepted += 1;
-    const sent = { messageId, conversationId, position, sentAt: isoTime(sentAtMs) };
-    writes.send(this.connection, sentFrameText(sent));
+    writes.send(this.connection, sentFrameText(sentBody(this.message, place)));
   }
 
   refused(error: TidingsError): void {

@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { CloseReason, PresenceEvents } from '../directory/presence-events';
 import type { Connection } from './connection';

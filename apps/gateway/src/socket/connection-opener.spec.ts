@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { RATES } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import { RATES } from '@tidings/protocol/limits';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { fakeConnection } from '../testing/fake-connection';
 import { ConnectionOpener, type ConnectionOpenerParts } from './connection-opener';

@@ -1,6 +1,6 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Rates } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Rates } from '@tidings/protocol/limits';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Tickets } from '@tidings/common/redis/tickets';
 import type { Logger } from '@tidings/common/runtime/logger';

@@ -1,5 +1,5 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { GatewayAddress } from '@tidings/common/contracts/http';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { GatewayAddress } from '@tidings/protocol/http';
 import type { Connection } from './connection';
 import type { ConnectionTable } from './connection-table';
 import { goodbyeFrameText } from './server-frames';

@@ -1,6 +1,6 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { TidingsError } from '@tidings/common/contracts/errors';
-import type { SendFrame } from '@tidings/common/contracts/frames';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { TidingsError } from '@tidings/protocol/errors';
+import type { SendFrame } from '@tidings/protocol/frames';
 import { fakeConnection } from '../testing/fake-connection';
 import type { Connection } from './connection';
 import { FrameRouter, type FrameRouterParts } from './frame-router';

@@ -1,13 +1,13 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { TidingsError } from '@tidings/common/contracts/errors';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { TidingsError } from '@tidings/protocol/errors';
 import {
   parseClientFrame,
   type ChangeFrame,
   type MarkFrame,
   type SendFrame,
-} from '@tidings/common/contracts/frames';
-import { FRAME_RATES, type UserRateName } from '@tidings/common/contracts/limits';
-import type { TypingFrame } from '@tidings/common/contracts/typing';
+} from '@tidings/protocol/frames';
+import { FRAME_RATES, type UserRateName } from '@tidings/protocol/limits';
+import type { TypingFrame } from '@tidings/protocol/typing';
 import { rateLimited, type UserRates } from '../rates/user-rates';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
@@ -18,7 +18,7 @@ import type { WriteQueue } from './write-queue';
 const MOST_WAITING = 64;
 
 /** Answers a frame that came too soon. */
-export interface LimitedFrames<F> {
+interface LimitedFrames<F> {
   limited(connection: Connection, frame: F, error: TidingsError): void;
 }
 

@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { fakeConnection } from '../testing/fake-connection';
 import { Heartbeat } from './heartbeat';
 

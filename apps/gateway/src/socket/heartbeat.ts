@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { heartbeatStep, SILENT_HEARTBEATS } from '../domain/liveness';
 import { TimerWheel } from '../domain/timer-wheel';
 import type { Connection } from './connection';

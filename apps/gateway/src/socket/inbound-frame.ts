@@ -4,9 +4,9 @@ import type {
   FrameRefusal,
   MarkFrame,
   SendFrame,
-} from '@tidings/common/contracts/frames';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
-import type { TypingFrame } from '@tidings/common/contracts/typing';
+} from '@tidings/protocol/frames';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
+import type { TypingFrame } from '@tidings/protocol/typing';
 
 export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
 

@@ -1,7 +1,7 @@
-import { FEATURES, type FrameRefusal } from '@tidings/common/contracts/frames';
-import { ERRORS, type TidingsError } from '@tidings/common/contracts/errors';
-import type { GatewayAddress } from '@tidings/common/contracts/http';
-import { announcedLimits, type Rates } from '@tidings/common/contracts/limits';
+import { FEATURES, type FrameRefusal, type SentFrame } from '@tidings/protocol/frames';
+import { ERRORS, type TidingsError } from '@tidings/protocol/errors';
+import type { GatewayAddress } from '@tidings/protocol/http';
+import { announcedLimits, type Rates } from '@tidings/protocol/limits';
 import { isoTime } from './iso-time';
 
 /** What an `error` frame says beside the error itself. */
@@ -31,14 +31,10 @@ export function refusalFrameText(refusal: FrameRefusal): string {
 }
 
 /** A `sent` frame; ids and position need no escaping. */
-export function sentFrameText(sent: {
-  messageId: string;
-  conversationId: string;
-  position: string;
-  sentAt: string;
-}): string {
-  const { messageId, conversationId, position, sentAt } = sent;
-  return `{"type":"sent","messageId":"${messageId}","conversationId":"${conversationId}","position":"${position}","sentAt":"${sentAt}"}`;
+export function sentFrameText(sent: Omit<SentFrame, 'type'>): string {
+  const { messageId, conversationId, position, sentAt, expiresAt } = sent;
+  const end = expiresAt === undefined ? '' : `,"expiresAt":"${expiresAt}"`;
+  return `{"type":"sent","messageId":"${messageId}","conversationId":"${conversationId}","position":"${position}","sentAt":"${sentAt}"${end}}`;
 }
 
 /** A `held` frame: the message is on this gateway's disk. */

@@ -1,10 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { TidingsError } from '@tidings/protocol/errors';
+import { LIMITS } from '@tidings/protocol/limits';
 import { WebSocket } from 'ws';
+import { serverClosed } from '../../../../test/support/server-closed';
+import { ClientAddresses } from '../http/client-addresses';
 import type { Connection, Owner } from './connection';
 import { ConnectionTable } from './connection-table';
 import type { FrameRouter } from './frame-router';
@@ -48,6 +50,8 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
         ? Promise.reject(new TidingsError('unauthorized'))
         : Promise.resolve(OWNER);
     },
+    addresses: new ClientAddresses(),
+    connections: { takeFor: () => undefined },
     allowedOrigins: ['https://app.example'],
     maxConnections: 1,
     frames: { perSecond: 1, burst: 5 },
@@ -116,7 +120,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const connection of fixture.opened) connection.socket.terminate();
   fixture.server.closeAllConnections();
-  await new Promise((resolve) => fixture.server.close(resolve));
+  await serverClosed(fixture.server);
 });
 
 describe('the upgrade', () => {
@@ -156,7 +160,7 @@ describe('the upgrade', () => {
   ])('answers $status when the ticket is $code', async ({ code, status }) => {
     const other = await setUp({ takeTicket: () => Promise.reject(new TidingsError(code)) });
     expect((await statusOf(other.url, PROTOCOLS)).status).toBe(status);
-    other.server.close();
+    await serverClosed(other.server);
   });
 
   it('notes what threw before there was a socket, and answers or cuts', async () => {
@@ -175,7 +179,7 @@ describe('the upgrade', () => {
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toContain('socket hang up');
     expect(judged.failures).toEqual([[false, defect]]);
-    for (const { server } of [ticket, judged]) server.close();
+    for (const { server } of [ticket, judged]) await serverClosed(server);
   });
 
   it('answers 503 and when to come back while full or draining', async () => {
@@ -187,7 +191,7 @@ describe('the upgrade', () => {
     expect((await statusOf(draining.url, PROTOCOLS)).status).toBe(503);
     // an operator sees them
     expect([fixture.refusals.at(-1), draining.refusals]).toEqual(['busy', ['busy']]);
-    draining.server.close();
+    await serverClosed(draining.server);
   });
 });
 
@@ -235,7 +239,7 @@ describe('a socket', () => {
     expect((await closed)[0]).toBe(CLOSE_CODES.internalError);
     expect(other.failures).toEqual([[true, new Error('a defect')]]);
     expect((await statusOf(other.url, PROTOCOLS)).status).toBe(401);
-    other.server.close();
+    await serverClosed(other.server);
   });
 
   it('is closed for a flood of pings', async () => {

@@ -1,14 +1,16 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { ERRORS, TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
-import { SUBPROTOCOL } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { ERRORS, TidingsError, type ErrorCode } from '@tidings/protocol/errors';
+import { SUBPROTOCOL } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { WebSocketServer, type RawData, type Server as SocketAcceptor, type WebSocket } from 'ws';
 import { isAllowedOrigin } from '../domain/origins';
 import { readOffer } from '../domain/subprotocols';
 import type { Rate } from '../domain/token-bucket';
+import type { ClientAddresses } from '../http/client-addresses';
+import type { OpenConnections } from '../http/open-connections';
 import { ClientSocket, Connection, type Owner } from './connection';
 import type { ConnectionTable } from './connection-table';
 import type { FrameRouter } from './frame-router';
@@ -17,16 +19,16 @@ import type { FrameRouter } from './frame-router';
 export const SOCKET_PATH = '/v1/ws';
 /** A refused client should come back after this time, seconds. */
 const RETRY_AFTER_SECONDS = 2;
-/** Of a proxy's list of addresses so much is logged. */
-const MOST_ADDRESS_CHARS = 200;
 /** Fragments that one frame may consist of. */
 const MOST_FRAGMENTS = 1_024;
 
 export interface SocketServerParts {
   /** Takes a ticket that came from an address; throws `unauthorized` or `unavailable`. */
   takeTicket: (ticket: string, address: string | undefined) => Promise<Owner>;
-  /** Behind a proxy that is trusted, the address is what the proxy says. */
-  behindProxy?: boolean;
+  /** Tell the address of an upgrade. */
+  addresses: ClientAddresses;
+  /** What one address may have open. */
+  connections: Pick<OpenConnections, 'takeFor'>;
   allowedOrigins: readonly string[];
   maxConnections: number;
   /** Frames of one socket; above it the socket is closed. */
@@ -96,7 +98,7 @@ export class SocketServer {
       this.refuse(socket, new TidingsError(refusal ?? 'unauthorized'));
       return;
     }
-    const owner = await this.ownerOf(ticket, request);
+    const owner = await this.ownerOf(ticket, request, socket);
     if (owner instanceof TidingsError) this.refuse(socket, owner);
     else if (!socket.destroyed) this.accept(request, socket, head, owner);
   }
@@ -107,10 +109,16 @@ export class SocketServer {
   }
 
   /** Whose ticket it is; an error when it is refused. */
-  private async ownerOf(ticket: string, request: IncomingMessage): Promise<Owner | TidingsError> {
+  private async ownerOf(
+    ticket: string,
+    request: IncomingMessage,
+    socket: Socket,
+  ): Promise<Owner | TidingsError> {
+    const { addresses, connections, takeTicket } = this.parts;
     this.upgrading += 1;
     try {
-      return await this.parts.takeTicket(ticket, this.addressOf(request));
+      connections.takeFor(request, socket);
+      return await takeTicket(ticket, addresses.of(request));
     } catch (error) {
       const refusal = toTidingsError(error);
       if (refusal.code === 'internal') this.parts.failed(null, error);
@@ -132,12 +140,6 @@ export class SocketServer {
     if (!offer.version) return 'invalid_request';
     const full = this.parts.table.size + this.upgrading >= this.parts.maxConnections;
     return this.draining || full ? 'busy' : null;
-  }
-
-  private addressOf({ headers, socket }: IncomingMessage): string | undefined {
-    const forwarded = this.parts.behindProxy ? headers['x-forwarded-for'] : undefined;
-    if (forwarded === undefined) return socket.remoteAddress;
-    return String(forwarded).slice(0, MOST_ADDRESS_CHARS);
   }
 
   private accept(request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): void {

@@ -1,5 +1,5 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { TidingsError } from '@tidings/protocol/errors';
 import { fakeConnection } from '../testing/fake-connection';
 import { textFrame } from './text-frame';
 import { MOST_BUFFERED_BYTES, WriteQueue } from './write-queue';

@@ -1,5 +1,5 @@
-import { CLOSE_CODES } from '@tidings/common/contracts/close-codes';
-import type { TidingsError } from '@tidings/common/contracts/errors';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { TidingsError } from '@tidings/protocol/errors';
 import { WebSocket } from 'ws';
 import type { Connection } from './connection';
 import { errorFrameText, type ErrorEcho } from './server-frames';

@@ -1,8 +1,8 @@
-import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 
 /** What became of one record of an attempt. */
-export type Appended = { offset: bigint } | { reason: 'too_large' };
+export type Appended = { offset: bigint } | { reason: 'too_large' | 'unencodable' };
 
 /** Records of a spool on their way to the log, in order. */
 export class DrainAttempt {
@@ -49,8 +49,9 @@ export class DrainAttempt {
   /** The writer answers in the order of the records. */
   private answered(result: AppendResult): void {
     if (this.over) return;
-    if (!result.ok && result.reason === 'stopped') return this.giveUp();
-    this.answers.push(result.ok ? { offset: result.offset } : { reason: 'too_large' });
+    if (result.ok) this.answers.push({ offset: result.offset });
+    else if (result.reason === 'stopped') return this.giveUp();
+    else this.answers.push({ reason: result.reason });
     if (this.complete) this.end();
   }
 }

@@ -1,5 +1,5 @@
-import { TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { TidingsError, type ErrorCode } from '@tidings/protocol/errors';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { FIRST_SENT_AT, heldId, heldRecord, SENDER } from '../testing/held-records';
 import { DrainJudge } from './drain-judge';
 import { spooledMessage, type SpooledMessage } from './spooled-message';
@@ -9,6 +9,7 @@ const FIRST: FirstAppend = {
   senderId: SENDER,
   contentHash: null,
   sentAt: '2026-01-01T00:00:00.000Z',
+  expiresAt: null,
 };
 
 function message(n: number, over: Partial<SpooledMessage> = {}): SpooledMessage {

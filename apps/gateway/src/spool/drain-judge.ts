@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { FirstAppends } from '../send/first-appends';
 import type { Membership } from '../send/membership';

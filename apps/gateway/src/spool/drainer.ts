@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Appended } from './drain-attempt';
 import type { DrainJudge, Verdict } from './drain-judge';
@@ -16,7 +16,7 @@ export interface DrainedMessage {
 }
 
 /** Tells the senders what became of messages that have left the spool. */
-export interface DrainAnswers {
+interface DrainAnswers {
   /** They are in the log, in this order. */
   drained(appended: readonly DrainedMessage[]): void;
   /** Storage knew the id already. */
@@ -37,6 +37,8 @@ export interface Judged {
   verdict: Verdict;
 }
 
+/** Why the log does not take an entry, as an error code. */
+const REFUSALS = { too_large: 'payload_too_large', unencodable: 'internal' } as const;
 const UNKNOWN: Verdict = { refused: new TidingsError('invalid_request') };
 
 /** Decides what of a spool goes to the log, and tells what became of it. */
@@ -68,7 +70,7 @@ export class Drainer {
         if (!answer) break;
         const { placeOnly } = verdict;
         if ('offset' in answer) appended.push({ message: message!, ...answer, placeOnly });
-        else this.refuse(message, record, new TidingsError('payload_too_large'));
+        else this.refuse(message, record, new TidingsError(REFUSALS[answer.reason]));
       } else if ('known' in verdict) {
         this.parts.answers.known(message!, verdict.known);
       } else {

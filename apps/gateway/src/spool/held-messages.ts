@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { mayBeSameHash } from '@tidings/common/contracts/events';
+import { TidingsError } from '@tidings/protocol/errors';
+import { mayBeSameHash } from '@tidings/common/log-events/events';
 import type { SendReply } from '../send/send-reply';
 
 /** A message in the spool. */

@@ -1,5 +1,5 @@
-import type { LogWriter } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Drainer } from './drainer';
 import { SpoolLane, type SendDone } from './spool-lane';

@@ -1,4 +1,4 @@
-import type { LogWriter } from '@tidings/common/kafka/log-writer';
+import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { dataDir, type GatewayEnv } from '../gateway.env';
 import type { MessageLog } from '../send/message-log';

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import { cutSegment } from './segment-cut';
 import { recoverSegment, type Damage } from './segment-recovery';
 import { SegmentWriter, type Segment } from './segment-writer';

@@ -1,4 +1,4 @@
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import type { Segment } from './segment-writer';
 import { readPart, replaceFile } from './spool-files';
 import { encodeEntry, scanEntries } from './spool-format';
@@ -33,7 +33,7 @@ export async function cutSegment(
  * Leaves of each entry that has expired at `now` (Unix milliseconds) its place only, so that all keep
  * their sequence numbers, and their senders' order. `from`: index of the first entry that is not done with.
  */
-export function cutExpired(data: Buffer, from: number, now: number): CutSegment {
+function cutExpired(data: Buffer, from: number, now: number): CutSegment {
   const parts: Buffer[] = [];
   const result: CutSegment = { data, offset: 0, cut: [], expiresAt: Infinity };
   let start = 0;

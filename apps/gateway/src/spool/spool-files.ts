@@ -1,6 +1,6 @@
 import { open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32c } from '@tidings/common/kafka/crc32c';
+import { crc32c } from '@tidings/common/kafka/wire/crc32c';
 
 const CURSOR = 'cursor';
 const SEGMENT = /^(\d{16})\.spool$/;

@@ -1,5 +1,5 @@
-import { crc32c } from '@tidings/common/kafka/crc32c';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import { crc32c } from '@tidings/common/kafka/wire/crc32c';
+import type { OutRecord } from '@tidings/common/log-events/record';
 
 /**
  * An entry of a spool file, little endian: CRC-32C (of all that follows), length of the payload,

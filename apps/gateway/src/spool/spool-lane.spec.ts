@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { eventually } from '../../../../test/support/eventually';
 import { FakeLog } from '../testing/fake-log';
 import { FIRST_SENT_AT, heldId, heldRecord } from '../testing/held-records';
@@ -222,7 +222,7 @@ describe('a partition that stalls', () => {
 
   it('leaves out what its sender may not send any more, and what storage has already', async () => {
     const { log, world, events } = await holding();
-    const first = { position: '7', senderId: 's', contentHash: null, sentAt: '' };
+    const first = { position: '7', senderId: 's', contentHash: null, sentAt: '', expiresAt: null };
     world.verdicts.set(heldId(1), { refused: new TidingsError('no_such_conversation') });
     world.verdicts.set(heldId(2), { known: first });
     await eventually(() => expect(log.queued).toBe(1));

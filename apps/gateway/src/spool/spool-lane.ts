@@ -1,5 +1,5 @@
-import type { AppendResult, LogWriter } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import { DrainAttempt } from './drain-attempt';
 import type { Drainer, Judged } from './drainer';
 import type { PartitionSpool } from './partition-spool';

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { PartitionSpool } from './partition-spool';
 import { SpoolBudget } from './spool-budget';

@@ -3,8 +3,8 @@ import {
   messageSent,
   NO_CONTENT_HASH,
   type MessageSent,
-} from '@tidings/common/contracts/events';
-import type { OutRecord } from '@tidings/common/kafka/record';
+} from '@tidings/common/log-events/events';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import { messageRecord } from '../send/message-record';
 
 /** What a message in a spool is judged by. */

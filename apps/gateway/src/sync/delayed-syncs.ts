@@ -1,4 +1,4 @@
-import type { Barrier } from '@tidings/common/contracts/internal';
+import type { Barrier } from '@tidings/common/rpc/calls';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { StorageClient } from '../service-clients';
 import type { Connection } from '../socket/connection';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { HistoryPage, historyQuery } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { HistoryPage, historyQuery } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { z } from 'zod';
 import { StorageClient } from '../service-clients';
 import { ReadBarrier } from './read-barrier';

@@ -1,5 +1,5 @@
-import type { Barrier } from '@tidings/common/contracts/internal';
-import type { Watermarks } from '@tidings/common/kafka/watermarks';
+import type { Barrier } from '@tidings/common/rpc/calls';
+import type { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 
 /** The read barrier in the form in which storage takes it. */
 export class ReadBarrier {

@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';
 import type { DelayedSyncs } from './delayed-syncs';

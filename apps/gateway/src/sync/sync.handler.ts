@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { Connection } from '../socket/connection';
 import type { SyncFrames } from '../socket/frame-router';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
-import type { RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
+import type { RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import { StorageClient } from '../service-clients';
 import { ReadBarrier } from './read-barrier';

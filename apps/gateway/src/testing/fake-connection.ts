@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { Connection, type ClientSocket, type Owner } from '../socket/connection';
 
 /** The parts of a TCP socket that the gateway touches. */
-export class FakeRaw extends EventEmitter {
+class FakeRaw extends EventEmitter {
   /** Payloads of the text frames that were written. */
   readonly frames: string[] = [];
   writableLength = 0;
@@ -33,7 +33,7 @@ export class FakeRaw extends EventEmitter {
 }
 
 /** The parts of a WebSocket that the gateway touches. */
-export class FakeSocket {
+class FakeSocket {
   readonly readyState = WebSocket.OPEN;
   readonly calls: string[] = [];
   closed: { code: number; reason: string } | null = null;

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { TidingsError, type ErrorCode } from '@tidings/common/contracts/errors';
+import { TidingsError, type ErrorCode } from '@tidings/protocol/errors';
 import { loadEnv } from '@tidings/common/runtime/env';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { createLogger } from '@tidings/common/runtime/logger';
@@ -10,6 +10,7 @@ import { HashCalls } from '../auth/hash-calls';
 import { SessionGate } from '../auth/session-gate';
 import { gatewayEnv } from '../gateway.env';
 import { GatewayModule, type SharedParts } from '../gateway.module';
+import { ClientAddresses } from '../http/client-addresses';
 import { BoundedExpressAdapter, configureHttp, listen } from '../http/http-listener';
 import { UserRates } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';
@@ -20,7 +21,7 @@ export const DEVICE_ID = '01890a5d-ac96-774b-bcce-b302099a8002';
 export const GENERATION = 4;
 
 /** One call that reached storage or presence. */
-export interface RecordedCall {
+interface RecordedCall {
   name: string;
   input: unknown;
 }
@@ -94,7 +95,7 @@ export async function startFakeGateway(
   );
   configureHttp(app, {
     allowedOrigins: env.ALLOWED_ORIGINS,
-    trustProxy: env.TRUST_PROXY,
+    addresses: new ClientAddresses(env.TRUST_PROXY),
     answers: new ErrorAnswers(logger, metrics),
   });
   await listen(app, 0, '127.0.0.1');

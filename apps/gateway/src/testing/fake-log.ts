@@ -1,5 +1,5 @@
-import type { AppendDone, LogWriter, Pending } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { AppendDone, LogWriter, Pending } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 
 /** A log of one partition and its writer; while it is away, records wait. */
 export class FakeLog implements Pick<LogWriter, 'append' | 'takeWaiting' | 'partitionOf' | 'stop'> {

@@ -1,5 +1,5 @@
-import type { AppendDone, LogWriter } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { AppendDone, LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 
 interface Append {
   record: OutRecord;

@@ -1,4 +1,4 @@
-import type { OutRecord } from '@tidings/common/kafka/record';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import { messageRecord } from '../send/message-record';
 
 export const CONVERSATION = 'c0nversati0n';

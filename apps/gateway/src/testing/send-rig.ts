@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { SendFrame } from '@tidings/common/contracts/frames';
-import type { FirstAppend } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { SendFrame } from '@tidings/protocol/frames';
+import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import type { DirectConversations } from '../send/direct-conversations';
 import type { FirstAppends } from '../send/first-appends';

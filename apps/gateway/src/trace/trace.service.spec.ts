@@ -1,5 +1,5 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { StoredTrace } from '@tidings/common/contracts/trace';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { StoredTrace } from '@tidings/protocol/trace';
 import { LogPositions } from '../send/log-positions';
 import { TraceService } from './trace.service';
 

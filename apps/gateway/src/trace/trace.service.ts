@@ -1,10 +1,10 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import type { StoredTrace, Trace, TraceQuery } from '@tidings/common/contracts/trace';
-import type { LogOffsets } from '@tidings/common/kafka/log-offsets';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { TidingsError } from '@tidings/protocol/errors';
+import { LIMITS } from '@tidings/protocol/limits';
+import type { StoredTrace, Trace, TraceQuery } from '@tidings/protocol/trace';
+import type { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import type { RoutedMarks } from '@tidings/common/redis/routed-marks';
-import { TOPICS } from '@tidings/common/contracts/topics';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { LogPositions } from '../send/log-positions';
 import type { StorageClient } from '../service-clients';

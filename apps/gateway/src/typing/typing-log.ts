@@ -1,6 +1,6 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import type { TypingChanged } from '@tidings/common/contracts/typing';
-import type { LogWriter } from '@tidings/common/kafka/log-writer';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import type { TypingChanged } from '@tidings/common/log-events/events';
+import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
 import { isoTime } from '../socket/iso-time';
 import type { TypingMetrics } from './typing.metrics';

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { FakeWriter } from '../testing/fake-writer';
 import { fakeConnection } from '../testing/fake-connection';

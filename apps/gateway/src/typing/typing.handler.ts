@@ -1,4 +1,4 @@
-import type { TypingFrame } from '@tidings/common/contracts/typing';
+import type { TypingFrame } from '@tidings/protocol/typing';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { TypingState } from '../domain/typing-state';
 import type { Membership } from '../send/membership';

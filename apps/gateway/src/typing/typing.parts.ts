@@ -1,7 +1,7 @@
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { KafkaClient } from '@tidings/common/kafka/client';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
-import type { Logger } from '@tidings/common/runtime/logger';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import type { Defects } from '@tidings/common/runtime/defects';
 import type { Membership } from '../send/membership';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
@@ -17,7 +17,7 @@ export interface TypingPartsOptions {
   epoch: number;
   membership: Membership;
   metrics: TypingMetrics;
-  logger: Logger;
+  defects: Pick<Defects, 'note'>;
   clock: () => number;
   wallClock: () => number;
 }
@@ -28,7 +28,7 @@ export class TypingParts {
   private readonly writer: LogWriter;
 
   constructor(options: TypingPartsOptions) {
-    const { kafka, partitions, gatewayId, epoch, metrics, logger } = options;
+    const { kafka, partitions, gatewayId, epoch, metrics, defects } = options;
     this.writer = new LogWriter({
       kafka,
       partitions,
@@ -36,7 +36,7 @@ export class TypingParts {
       source: gatewayId,
       limits: QUEUE,
       topic: TOPICS.signals,
-      onError: (error: unknown) => logger.error({ err: error }, 'an append callback failed'),
+      onError: (error: unknown) => defects.note('answer', error),
       onStalled: (partition) => log.stalled(partition),
     });
     const log: TypingLog = new TypingLog({ ...options, writer: this.writer });

@@ -1,4 +1,4 @@
-import type { ConnectionClosed, ConnectionOpened } from '@tidings/common/contracts/events';
+import type { ConnectionClosed, ConnectionOpened } from '@tidings/common/log-events/events';
 
 /** A device's connection came or went. */
 export type ConnectionEvent =

@@ -1,4 +1,4 @@
-import type { Presence } from '@tidings/common/contracts/http';
+import type { Presence } from '@tidings/protocol/http';
 import type { Clocks } from './clocks';
 
 /** Where a device is connected, as far as presence cares. */

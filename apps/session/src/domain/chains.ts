@@ -1,7 +1,7 @@
 import { Generations } from './generations';
 
 /** Most conversations that one partition's chains remember. */
-export const CHAINED_CONVERSATIONS = 50_000;
+const CHAINED_CONVERSATIONS = 50_000;
 
 /**
  * The last position of each conversation, as far as this assignment has read its partition. What it

@@ -1,4 +1,4 @@
-import { NO_CONTENT_HASH } from '@tidings/common/contracts/events';
+import { NO_CONTENT_HASH } from '@tidings/common/log-events/events';
 import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
 import type { ChangeEntry, LogEntry, MessageEntry } from './entry';

@@ -1,4 +1,4 @@
-import { mayBeSameHash } from '@tidings/common/contracts/events';
+import { mayBeSameHash } from '@tidings/common/log-events/events';
 import {
   authorOf,
   type ChangeEntry,

@@ -2,7 +2,7 @@ import type {
   ConversationChanged,
   MessageChanged,
   MessageSent,
-} from '@tidings/common/contracts/events';
+} from '@tidings/common/log-events/events';
 
 interface Place {
   /** Kafka offset. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { serverFrame } from '@tidings/common/contracts/frames';
+import { serverFrame } from '@tidings/protocol/frames';
 import { changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { encodeConflict, encodePending, encodePush } from './frames';
 

@@ -1,7 +1,7 @@
-import { ERRORS, type ErrorCode } from '@tidings/common/contracts/errors';
-import type { MessageChanged, MessageSent } from '@tidings/common/contracts/events';
-import { extrasFields } from '@tidings/common/contracts/extras';
-import type { ErrorFrame, MessageFrame, ServerFrame } from '@tidings/common/contracts/frames';
+import { ERRORS, type ErrorCode } from '@tidings/protocol/errors';
+import type { MessageChanged, MessageSent } from '@tidings/common/log-events/events';
+import { extrasFields } from '@tidings/protocol/extras';
+import type { ErrorFrame, MessageFrame, ServerFrame } from '@tidings/protocol/frames';
 import {
   type ChangeEntry,
   type ConversationEntry,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ConversationChange } from '@tidings/common/contracts/content';
+import type { ConversationChange } from '@tidings/protocol/content';
 import { BASE, changeAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
 import type { LogEntry } from './entry';

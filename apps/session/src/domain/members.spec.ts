@@ -1,5 +1,5 @@
-import type { ConversationChange } from '@tidings/common/contracts/content';
-import type { ConversationChanged } from '@tidings/common/contracts/events';
+import type { ConversationChange } from '@tidings/protocol/content';
+import type { ConversationChanged } from '@tidings/common/log-events/events';
 import { BASE, changeAt, uuid } from '../../test/entries';
 import {
   afterChange,

@@ -1,11 +1,12 @@
-import type { ConversationChange } from '@tidings/common/contracts/content';
-import type { ConversationChanged, ConversationKind } from '@tidings/common/contracts/events';
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import type { ConversationChange } from '@tidings/protocol/content';
+import type { ConversationChanged } from '@tidings/common/log-events/events';
+import type { ConversationKind } from '@tidings/protocol/content';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import type { ConversationEntry } from './entry';
 import { Generations } from './generations';
 
 /** Most conversations whose members one partition remembers. */
-export const CACHED_MEMBERSHIPS = 50_000;
+const CACHED_MEMBERSHIPS = 50_000;
 
 /** A member's interval of positions (from, until]; `until` null: still a member. */
 export interface Member {

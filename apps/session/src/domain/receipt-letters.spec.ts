@@ -1,4 +1,4 @@
-import { serverFrame } from '@tidings/common/contracts/frames';
+import { serverFrame } from '@tidings/protocol/frames';
 import { fanOutLetters, type Address } from './fan-out';
 import { receiptLetters } from './receipt-letters';
 

@@ -1,6 +1,6 @@
-import type { ReceiptFrame } from '@tidings/common/contracts/frames';
-import type { ReceiptView } from '@tidings/common/contracts/internal';
-import { comparePositions } from '@tidings/common/contracts/positions';
+import type { ReceiptFrame } from '@tidings/protocol/frames';
+import type { ReceiptView } from '@tidings/common/rpc/calls';
+import { comparePositions } from '@tidings/protocol/positions';
 import type { Letter } from './fan-out';
 
 /** Whose marks rose; `deviceId`: the device that raised them, null for several. */

@@ -1,5 +1,5 @@
 import { IdWindow, type IdRun } from '@tidings/common/collections/id-window';
-import { NO_CONTENT_HASH } from '@tidings/common/contracts/events';
+import { NO_CONTENT_HASH } from '@tidings/common/log-events/events';
 import { authorOf, fingerprint, type ChangeEntry, type LogEntry } from './entry';
 
 /** How far back the window reaches, by the broker's record time, in milliseconds. */

@@ -1,5 +1,5 @@
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
 import { typingLetter } from './typing-letter';
 
 const signal = { conversationId: 'c', userId: 'ann', active: true, at: '' };

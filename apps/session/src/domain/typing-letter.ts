@@ -1,6 +1,7 @@
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import type { TypingChanged, TypingPushFrame } from '@tidings/common/contracts/typing';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
+import type { TypingChanged } from '@tidings/common/log-events/events';
+import type { TypingPushFrame } from '@tidings/protocol/typing';
 import type { Letter } from './fan-out';
 
 /**

@@ -1,7 +1,7 @@
-import type { ReceiptView } from '@tidings/common/contracts/internal';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
-import { readReceipts, type MemberMarks } from '@tidings/common/kafka/receipt-batch';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import type { ReceiptView } from '@tidings/common/rpc/calls';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import { readReceipts, type MemberMarks } from '@tidings/common/log-events/receipt-batch';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationRouting, ReceiptView } from '@tidings/common/contracts/internal';
-import type { MemberMarks } from '@tidings/common/kafka/receipt-batch';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConversationRouting, ReceiptView } from '@tidings/common/rpc/calls';
+import type { MemberMarks } from '@tidings/common/log-events/receipt-batch';
 import { ReceiptSource } from './receipt-source';
 
 const marks = (fields: Partial<MemberMarks> = {}): MemberMarks => ({

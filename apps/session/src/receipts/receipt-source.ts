@@ -1,8 +1,8 @@
-import type { ReceiptView, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import type { MemberMarks } from '@tidings/common/kafka/receipt-batch';
-import { coversMarks, mergeMarks } from '@tidings/common/contracts/receipt-marks';
+import type { ReceiptView, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { MemberMarks } from '@tidings/common/log-events/receipt-batch';
+import { coversMarks, mergeMarks } from '@tidings/protocol/receipt-marks';
 import type { MemberCache } from '@tidings/common/redis/members';
-import type { RpcClient } from '@tidings/common/runtime/rpc-client';
+import type { RpcClient } from '@tidings/common/rpc/rpc-client';
 import { LRUCache } from 'lru-cache';
 
 /** Longest wait for storage, and how long it is left alone after a failure, in milliseconds. */

@@ -1,5 +1,5 @@
-import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
-import type { RpcClient } from '@tidings/common/runtime/rpc-client';
+import type { STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { RpcClient } from '@tidings/common/rpc/rpc-client';
 import type { Missing, StorageAnswer } from '../domain/draft';
 import { membershipOf } from '../domain/members';
 import type { PartitionState } from '../domain/partition-state';

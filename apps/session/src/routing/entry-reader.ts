@@ -1,6 +1,6 @@
-import { EVENT_SCHEMAS, EVENT_TYPES } from '@tidings/common/contracts/events';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import { EVENT_SCHEMAS, EVENT_TYPES } from '@tidings/common/log-events/events';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import type { LogEntry } from '../domain/entry';
 
 /** A record that can never be routed, and why. */

@@ -1,7 +1,7 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { LogBatch } from '@tidings/common/kafka/log-handler';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { pino } from 'pino';
@@ -94,7 +94,6 @@ function setup() {
       metrics: new RoutingMetrics(new Metrics({ service: 'session', node: 'test' })),
       logger: pino({ level: 'silent' }),
     },
-    () => 0.5,
   );
   const assign = (committed: bigint | null = null) =>
     router.assigned(0, { committed, low: 0n, high: 1_000n });
@@ -185,7 +184,7 @@ describe('Router', () => {
     const outcomes = [];
     for (let n = 0; n < 6; n++) outcomes.push(await router.handle(batch(first, second)));
     expect(outcomes.map((o) => 'retryAfterMs' in o && o.retryAfterMs)).toEqual([
-      75, 150, 300, 600, 750, 750,
+      100, 200, 400, 800, 1_000, 1_000,
     ]);
     inboxes.failing = false;
     await expect(router.handle(batch(first, second))).resolves.toEqual({ done: true });
@@ -205,7 +204,7 @@ describe('Router', () => {
     const hung = router.handle(batch(created, first));
     await jest.advanceTimersByTimeAsync(2_000);
     jest.useRealTimers();
-    await expect(hung).resolves.toEqual({ retryAfterMs: 75 });
+    await expect(hung).resolves.toEqual({ retryAfterMs: 100 });
     inboxes.hanging = null;
     await router.handle(batch(created, first, second));
     release();
@@ -266,7 +265,7 @@ describe('Router', () => {
       await jest.advanceTimersByTimeAsync(30_000);
       await expect(assign(1n)).resolves.toEqual({ seek: 0n });
       // nobody knows the members now: not even a copy of them is there
-      await expect(router.handle(batch(first))).resolves.toEqual({ retryAfterMs: 75 });
+      await expect(router.handle(batch(first))).resolves.toEqual({ retryAfterMs: 100 });
       const other = await revoked();
       const shorter = { committed: 0n, low: 0n, high: 0n };
       await expect(other.router.assigned(0, shorter)).resolves.toEqual({ seek: 0n });

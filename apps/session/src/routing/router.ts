@@ -1,4 +1,8 @@
-import type { AssignmentContext, HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import type {
+  AssignmentContext,
+  HandleOutcome,
+  LogBatch,
+} from '@tidings/common/kafka/consumer/log-handler';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
@@ -16,7 +20,7 @@ import type { WindowOffsets } from './window-offsets';
 
 /** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
 const BATCH_MS = 2_000;
-/** First and longest pause before a batch is tried again, in milliseconds; full jitter above half. */
+/** First and longest pause before a batch is tried again, in milliseconds. */
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 1_000;
 /** How long the state of a partition is kept after its assignment has ended, in milliseconds. */
@@ -77,7 +81,6 @@ export class Router {
   constructor(
     private readonly log: LogState,
     private readonly parts: RouterParts,
-    private readonly random: () => number = Math.random,
   ) {}
 
   /**
@@ -158,7 +161,7 @@ export class Router {
       if (assigned.failures++ === 0) {
         this.parts.logger.warn({ err: error, partition: batch.partition, reason }, 'put off');
       }
-      return { retryAfterMs: this.pause(assigned.failures) };
+      return { retryAfterMs: ceilingOf(assigned.failures) };
     }
   }
 
@@ -239,11 +242,11 @@ export class Router {
       'records of another epoch or an unknown type are not routed',
     );
   }
+}
 
-  private pause(failures: number): number {
-    const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures - 1, 8));
-    return Math.ceil(ceiling * (0.5 + this.random() / 2));
-  }
+/** The longest pause after so many failures in a row; the consumer takes a random part of it. */
+function ceilingOf(failures: number): number {
+  return Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures - 1, 8));
 }
 
 /** The records that a step threw over. */

@@ -1,5 +1,5 @@
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { LogOffsets } from '@tidings/common/kafka/log-offsets';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { WINDOW_MS } from '../domain/recent-ids';
 
 const TIMEOUT_MS = 5_000;

@@ -1,6 +1,7 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { TYPING, typingChanged, type TypingChanged } from '@tidings/common/contracts/typing';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { typingChanged, type TypingChanged } from '@tidings/common/log-events/events';
+import { TYPING } from '@tidings/protocol/typing';
+import type { LogRecord } from '@tidings/common/log-events/record';
 
 /** What a batch says of who writes. */
 export interface TypingBatch {

@@ -1,8 +1,8 @@
-import { EVENT_TYPES } from '@tidings/common/contracts/events';
-import { TOPICS } from '@tidings/common/contracts/topics';
-import { TYPING } from '@tidings/common/contracts/typing';
-import type { LogBatch } from '@tidings/common/kafka/log-handler';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import { TYPING } from '@tidings/protocol/typing';
+import type { LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { pino } from 'pino';

@@ -1,6 +1,6 @@
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
-import type { TypingChanged } from '@tidings/common/contracts/typing';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
+import type { TypingChanged } from '@tidings/common/log-events/events';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import type { MemberCache } from '@tidings/common/redis/members';
 import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Me, PatchMeBody, RegisterBody, User } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Me, PatchMeBody, RegisterBody, User } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
+import { utf8Bytes } from '@tidings/protocol/text';
 import { SecurityLog, type SecuritySubject } from '@tidings/common/runtime/security-log';
 import { passwordProblem } from '../domain/password-rules';
 import { emailKey, usernameKey, UsernameProblem } from '../domain/username';

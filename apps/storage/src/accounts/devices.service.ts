@@ -1,11 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type {
-  DeviceSession,
-  RpcInput,
-  RpcOutput,
-  STORAGE_RPC,
-} from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { DeviceSession, RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DevicesRepository, type DeviceRow } from './devices.repository';
 import { SessionAnnouncer } from './session-announcer';

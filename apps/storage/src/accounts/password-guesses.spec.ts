@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { GuessRates, GuessStore } from '@tidings/common/redis/guesses';
 import { OwnGuesses } from './own-guesses';
 import { attemptOf, type GuessOutcome, PasswordGuesses } from './password-guesses';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { Attempt, GuessStore, TakenGuess } from '@tidings/common/redis/guesses';
 import { clientNetwork } from '@tidings/common/runtime/client-network';
 import type { Flow } from '@tidings/common/runtime/fair-queue';

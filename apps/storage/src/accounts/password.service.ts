@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { DeviceSession, RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { DeviceSession, RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
+import { utf8Bytes } from '@tidings/protocol/text';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { passwordProblem } from '../domain/password-rules';
 import { AccountsRepository } from './accounts.repository';

@@ -1,9 +1,9 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { DeviceSession, RpcInput, RpcOutput } from '@tidings/common/contracts/internal';
-import type { STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { LIMITS, TIMINGS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { DeviceSession, RpcInput, RpcOutput } from '@tidings/common/rpc/calls';
+import type { STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { LIMITS, TIMINGS } from '@tidings/protocol/limits';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { Sql } from '../database/database';
 import { judgeRefresh } from '../domain/refresh-rotation';

@@ -1,4 +1,4 @@
-import type { Privacy } from '@tidings/common/contracts/http';
+import type { Privacy } from '@tidings/protocol/http';
 import { Check, Column, Entity, PrimaryColumn, Unique } from 'typeorm';
 
 /** A person with an account. */

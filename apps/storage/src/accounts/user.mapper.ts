@@ -1,4 +1,4 @@
-import type { Me, PatchMeBody, Privacy, User } from '@tidings/common/contracts/http';
+import type { Me, PatchMeBody, Privacy, User } from '@tidings/protocol/http';
 import type { UserEntity } from './user.entity';
 
 /** A user as others see it: nothing but this list of fields leaves the service. */

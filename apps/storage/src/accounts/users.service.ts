@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Page, User } from '@tidings/common/contracts/http';
-import type { RpcInput, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Page, User } from '@tidings/protocol/http';
+import type { RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
 import { usernamePrefix } from '../domain/username';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { AccountsRepository } from './accounts.repository';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Block, Page } from '@tidings/common/contracts/http';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Block, Page } from '@tidings/protocol/http';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { MemberCache } from '@tidings/common/redis/members';
 import { AccountsRepository } from '../accounts/accounts.repository';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { blockEffect } from '@tidings/common/contracts/blocks';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Contact, Page, User } from '@tidings/common/contracts/http';
+import { blockEffect } from '@tidings/protocol/blocks';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Contact, Page, User } from '@tidings/protocol/http';
 import { AccountsRepository } from '../accounts/accounts.repository';
 import type { UserEntity } from '../accounts/user.entity';
 import { toUser } from '../accounts/user.mapper';

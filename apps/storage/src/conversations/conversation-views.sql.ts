@@ -1,5 +1,5 @@
-import { DIGEST_LENGTH } from '@tidings/common/contracts/digest';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { DIGEST_LENGTH } from '@tidings/protocol/digest';
+import { LIMITS } from '@tidings/protocol/limits';
 import { pageWithin } from '../database/pages.sql';
 import { messageBytes, messageColumns } from '../messages/message.mapper';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from './kept-state.sql';
@@ -145,7 +145,7 @@ export function readMark(
  * Scalar: members as JSON, one more than are shown when there are too many, with their marks as the
  * member `m` may see them.
  */
-export function membersJson(c: string, m: string): string {
+function membersJson(c: string, m: string): string {
   return `(SELECT json_agg(json_build_object('userId', x.user_id, 'role', x.role,
         'delivered', ${deliveredMark('x', c, `${m}.user_id`)},
         'read', ${readMark('x', c, m, showsRead('x.user_id'))}) ORDER BY x.user_id)

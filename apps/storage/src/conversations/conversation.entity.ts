@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
-import type { HistoryMode } from '@tidings/common/contracts/content';
-import type { ConversationKind } from '@tidings/common/contracts/events';
+import type { HistoryMode } from '@tidings/protocol/content';
+import type { ConversationKind } from '@tidings/protocol/content';
 
 /** A conversation. Positions are bigints as decimal strings. */
 @Entity('conversations')

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { HistoryMode } from '@tidings/common/contracts/content';
-import type { Conversation, Member } from '@tidings/common/contracts/http';
-import type { ConversationKind } from '@tidings/common/contracts/events';
-import type { ConversationRouting, Interval } from '@tidings/common/contracts/internal';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { HistoryMode } from '@tidings/protocol/content';
+import type { Conversation, Member } from '@tidings/protocol/http';
+import type { ConversationKind } from '@tidings/protocol/content';
+import type { ConversationRouting, Interval } from '@tidings/common/rpc/calls';
+import { LIMITS } from '@tidings/protocol/limits';
 import { Database, type Sql } from '../database/database';
 import { stateDigest } from '../domain/state-digest';
 import { type MessageRow, sha256, toMessage } from '../messages/message.mapper';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { requireUnblocked } from '@tidings/common/contracts/blocks';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Conversation, Page } from '@tidings/common/contracts/http';
-import type { ConversationRouting } from '@tidings/common/contracts/internal';
+import { requireUnblocked } from '@tidings/protocol/blocks';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Conversation, Page } from '@tidings/protocol/http';
+import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { AccountsRepository } from '../accounts/accounts.repository';
 import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';

@@ -1,13 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  ConversationChange,
-  HistoryMode,
-  MemberRole,
-} from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationChanged, ConversationKind } from '@tidings/common/contracts/events';
-import type { Member } from '@tidings/common/contracts/http';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { ConversationChange, HistoryMode, MemberRole } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConversationChanged } from '@tidings/common/log-events/events';
+import type { ConversationKind } from '@tidings/protocol/content';
+import type { Member } from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import { Database, type Sql } from '../database/database';
 import type { GroupChange, GroupState, Heir, Person, Standing } from '../domain/group-rules';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { MemberRole } from '@tidings/common/contracts/content';
-import { type BlockAct, requireUnblocked } from '@tidings/common/contracts/blocks';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import type { MemberRole } from '@tidings/protocol/content';
+import { type BlockAct, requireUnblocked } from '@tidings/protocol/blocks';
+import { TidingsError } from '@tidings/protocol/errors';
 import type {
   ChangedConversation,
   Conversation,
@@ -10,9 +10,9 @@ import type {
   GroupBody,
   Member,
   Page,
-} from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+} from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { BlocksRepository } from '../blocks/blocks.repository';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import {

@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { deliveredMark, isComing, isMember, readMark, showsRead } from './conversation-views.sql';
 
 /** $1 user ids, each once: how many of them exist. */

@@ -1,4 +1,4 @@
-import type { MemberRole } from '@tidings/common/contracts/content';
+import type { MemberRole } from '@tidings/protocol/content';
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A member sees positions in (from, until]. Positions are bigints as decimal strings. */

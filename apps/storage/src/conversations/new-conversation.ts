@@ -1,7 +1,8 @@
-import type { HistoryMode } from '@tidings/common/contracts/content';
-import type { ConversationChanged, ConversationKind } from '@tidings/common/contracts/events';
-import { makeConversationId } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { HistoryMode } from '@tidings/protocol/content';
+import type { ConversationChanged } from '@tidings/common/log-events/events';
+import type { ConversationKind } from '@tidings/protocol/content';
+import { makeConversationId } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import { sha256 } from '../messages/message.mapper';
 import type { NewConversation } from './conversations.repository';

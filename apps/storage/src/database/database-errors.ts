@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 
 /** SQLSTATE classes (PostgreSQL, appendix A) that tell of the server's state, not of the statement. */
 const TRANSIENT_CLASSES = [
@@ -17,11 +17,6 @@ export function isTransient(error: unknown): boolean {
   const state = sqlState(error);
   // Without SQLSTATE the failure is the connection's or the pool's: nothing was said about the data.
   return state === null || TRANSIENT_CLASSES.includes(state.slice(0, 2));
-}
-
-/** Whether a value violates this unique constraint. */
-export function violates(error: unknown, constraint: string): boolean {
-  return sqlState(error) === '23505' && driverError(error).constraint === constraint;
 }
 
 /** A failed statement as our error when the database is away; every other error as it is. */

@@ -1,9 +1,9 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 
 /** Room in an answer for what stands beside the items: brackets, `more` or `cursor`. */
 const PAGE_ROOM = 2 * 1024;
 /** Bytes of the items of one page. */
-export const PAGE_BYTES = LIMITS.answerBytes - PAGE_ROOM;
+const PAGE_BYTES = LIMITS.answerBytes - PAGE_ROOM;
 
 /**
  * SQL: the first rows of a page that fit into an answer together ({@link PAGE_BYTES}), the very first

@@ -4,7 +4,7 @@ import { isTransient } from './database-errors';
 import { openDataSource } from './data-source';
 
 /** The database's schema is not the one of this release. */
-export class SchemaError extends Error {
+class SchemaError extends Error {
   constructor() {
     super("the database's schema is not current: run the prepare command (main.js prepare) first");
     this.name = 'SchemaError';

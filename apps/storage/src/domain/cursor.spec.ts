@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { decodeCursor, encodeCursor } from './cursor';
 
 describe('cursor', () => {

@@ -1,6 +1,6 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { base64url } from '@tidings/common/contracts/ids';
-import { isStorable } from '@tidings/common/contracts/text';
+import { TidingsError } from '@tidings/protocol/errors';
+import { base64url } from '@tidings/protocol/ids';
+import { isStorable } from '@tidings/protocol/text';
 
 /** A list's cursor: the sort key of the last item, opaque to clients. */
 export function encodeCursor(key: readonly string[]): string {

@@ -1,6 +1,6 @@
-import type { MemberRole } from '@tidings/common/contracts/content';
-import type { TidingsError } from '@tidings/common/contracts/errors';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { MemberRole } from '@tidings/protocol/content';
+import type { TidingsError } from '@tidings/protocol/errors';
+import { LIMITS } from '@tidings/protocol/limits';
 import {
   addMembers,
   type GroupChange,

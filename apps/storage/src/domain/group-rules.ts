@@ -1,11 +1,7 @@
-import type {
-  ConversationChange,
-  HistoryMode,
-  MemberRole,
-} from '@tidings/common/contracts/content';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { ConversationKind } from '@tidings/common/contracts/events';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { ConversationChange, HistoryMode, MemberRole } from '@tidings/protocol/content';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { ConversationKind } from '@tidings/protocol/content';
+import { LIMITS } from '@tidings/protocol/limits';
 
 /**
  * Where somebody stands in a conversation. `joining` and `leaving`: the change is decided, its
@@ -50,17 +46,17 @@ export class Unsettled extends Error {
 const NOTHING: GroupChange = { changes: [] };
 
 /** Whether a member of this role may do this with a member of that role. */
-export function mayRemove(actor: MemberRole, target: MemberRole): boolean {
+function mayRemove(actor: MemberRole, target: MemberRole): boolean {
   return actor !== 'member' && target !== 'owner';
 }
 
 /** Whether a member of this role may change title and lifetime, and add members. */
-export function mayManage(actor: MemberRole): boolean {
+function mayManage(actor: MemberRole): boolean {
   return actor !== 'member';
 }
 
 /** Whether a member of this role may set the role of somebody else. */
-export function maySetRoles(actor: MemberRole): boolean {
+function maySetRoles(actor: MemberRole): boolean {
   return actor === 'owner';
 }
 

@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { COMMON_PASSWORDS, isCommonPassword } from './common-passwords';
 import { passwordProblem } from './password-rules';
 

@@ -1,5 +1,5 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import { LIMITS } from '@tidings/protocol/limits';
+import { utf8Bytes } from '@tidings/protocol/text';
 import { isCommonPassword } from './common-passwords';
 
 /** What is wrong with a new password. */

@@ -1,5 +1,5 @@
-import { base64url, type Sha256 } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { base64url, type Sha256 } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 
 /** What a `since` stands for: everything below these offsets is held by the client. */
 export interface Since {

@@ -1,6 +1,6 @@
-import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { utf8Bytes } from '@tidings/common/contracts/text';
+import type { SyncedBody, SyncedConversation } from '@tidings/protocol/frames';
+import { LIMITS } from '@tidings/protocol/limits';
+import { utf8Bytes } from '@tidings/protocol/text';
 import {
   answerLength,
   BODY_BYTES,

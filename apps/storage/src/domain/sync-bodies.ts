@@ -1,13 +1,13 @@
-import type { SyncedBody, SyncedConversation } from '@tidings/common/contracts/frames';
-import { SYNC_ANSWER_BYTES } from '@tidings/common/contracts/bounds';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { SyncedBody, SyncedConversation } from '@tidings/protocol/frames';
+import { SYNC_ANSWER_BYTES } from '@tidings/protocol/bounds';
+import { LIMITS } from '@tidings/protocol/limits';
 
 /** Room in a frame for what stands beside the conversations: type, ref, since. */
 const FRAME_ROOM = LIMITS.sinceChars + 4 * 1024;
 /** Bytes of conversations in one frame. */
 export const BODY_BYTES = LIMITS.serverFrameBytes - FRAME_ROOM;
 /** Bytes of one conversation: it is never spread over frames. */
-export const CONVERSATION_BYTES = BODY_BYTES - 1024;
+const CONVERSATION_BYTES = BODY_BYTES - 1024;
 /** What parts of an answer may have, in bytes; tests make them small. */
 export const PARTS = {
   /** Conversations of one whole answer; what comes behind goes into the next. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { CARRIED_MAX } from './since';
 import { continuationOf, cutToBudget } from './sync-parts';
 import { type Planned, syncTask } from './sync-plan';

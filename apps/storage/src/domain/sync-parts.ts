@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { CARRIED_MAX, type Carried, type Continuation, PREFIX_CHARS } from './since';
 import type { Candidate, Planned, SyncTask } from './sync-plan';
 

@@ -1,6 +1,6 @@
-import type { SyncRequest } from '@tidings/common/contracts/frames';
-import type { Sha256 } from '@tidings/common/contracts/ids';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import type { SyncRequest } from '@tidings/protocol/frames';
+import type { Sha256 } from '@tidings/protocol/ids';
+import { LIMITS } from '@tidings/protocol/limits';
 import { digestEntry, type Digested, stateDigest } from './state-digest';
 import { PREFIX_CHARS, type Since, type SyncMode } from './since';
 
@@ -22,7 +22,7 @@ export interface SyncTask {
 }
 
 /** What the client holds of a conversation. */
-export interface Listed {
+interface Listed {
   /** Its `have`; null: new to it. */
   have: bigint | null;
   digest: string | null;

@@ -1,4 +1,4 @@
-import { TidingsError } from '@tidings/common/contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 
 /** Most callers that wait for their turn with one key, and of these one caller's own. */
 export const WAITING_MAX = 100;

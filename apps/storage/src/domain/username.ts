@@ -1,5 +1,5 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
-import { isStorable } from '@tidings/common/contracts/text';
+import { LIMITS } from '@tidings/protocol/limits';
+import { isStorable } from '@tidings/protocol/text';
 
 /** Why a user name is refused; for people. */
 export class UsernameProblem extends Error {

@@ -1,6 +1,6 @@
-import { TOPICS } from '@tidings/common/contracts/topics';
-import type { PartitionBounds } from '@tidings/common/kafka/log-offsets';
-import { partitionOf } from '@tidings/common/kafka/partitioner';
+import { TOPICS } from '@tidings/common/log-events/topics';
+import type { PartitionBounds } from '@tidings/common/kafka/offsets/log-offsets';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import type { Sql } from '../database/database';
 
 /** The log and the database do not belong together; the message says what to do. */

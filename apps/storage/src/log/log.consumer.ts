@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
-import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { BatchFrom } from '@tidings/common/kafka/batch-from';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { BatchFrom } from '@tidings/common/kafka/consumer/batch-from';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import { BatchWriter } from '../messages/batch-writer';
 
 /** Takes the batches of the conversation log. */

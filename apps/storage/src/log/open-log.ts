@@ -1,8 +1,8 @@
-import { GROUPS } from '@tidings/common/contracts/topics';
-import { calmTrouble } from '@tidings/common/kafka/calm-log';
-import type { KafkaClient } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
-import { LogWriter } from '@tidings/common/kafka/log-writer';
+import { GROUPS } from '@tidings/common/log-events/topics';
+import { calmTrouble } from '@tidings/common/kafka/wire/calm-log';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/consumer/log-consumer';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
@@ -80,7 +80,7 @@ export class OpenLog {
       topic: log.topic,
       source: nodeId,
       epoch: log.epoch,
-      onError: (error) => logger.error({ err: error }, 'the log writer failed'),
+      onError: (error) => options.defects.note('answer', error),
     });
     await writer.start();
     return new OpenLog(log, progress, writer, batches, strategy);

@@ -1,4 +1,4 @@
-import type { Watermarks } from '@tidings/common/kafka/watermarks';
+import type { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import type { Progress } from '../log/progress';
 
 /** How long a leader's duty waits for the log, in milliseconds. */

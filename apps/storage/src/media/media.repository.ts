@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { MediaFacts, MediaRecord, ReadableMedia } from '@tidings/common/contracts/internal';
+import type { MediaFacts, MediaRecord, ReadableMedia } from '@tidings/common/rpc/calls';
 import { isAlive, isMember } from '../conversations/conversation-views.sql';
 import { Database } from '../database/database';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { MediaRepository } from './media.repository';

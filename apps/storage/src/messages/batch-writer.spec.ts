@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import type { Sql } from '../database/database';

@@ -3,8 +3,8 @@ import type {
   HandleOutcome,
   LogBatch,
   PartitionLifecycle,
-} from '@tidings/common/kafka/log-handler';
-import type { LogRecord } from '@tidings/common/kafka/record';
+} from '@tidings/common/kafka/consumer/log-handler';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { blamesItems, UnusableItem } from '@tidings/common/runtime/one-by-one';

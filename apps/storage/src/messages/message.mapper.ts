@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Message, MessageContent } from '@tidings/common/contracts/content';
-import type { Extras } from '@tidings/common/contracts/extras';
-import type { Sha256 } from '@tidings/common/contracts/ids';
+import type { Message, MessageContent } from '@tidings/protocol/content';
+import type { Extras } from '@tidings/protocol/extras';
+import type { Sha256 } from '@tidings/protocol/ids';
 
 /** A row of `messages`, as the queries of this service select it ({@link messageColumns}). */
 export interface MessageRow {
@@ -37,7 +37,7 @@ export function messageColumns(t: string): string {
 }
 
 /** Bytes of {@link toMessage} as JSON, beside content and extras: field names, ids, positions, times. */
-export const MESSAGE_FRAME_BYTES = 420;
+const MESSAGE_FRAME_BYTES = 420;
 
 /**
  * SQL scalar: bytes of {@link toMessage} of a row of the table or alias `t` as JSON, at most; 0 of a

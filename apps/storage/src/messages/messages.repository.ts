@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Message } from '@tidings/common/contracts/content';
-import type { ChangeTarget, FirstAppend } from '@tidings/common/contracts/internal';
+import type { Message } from '@tidings/protocol/content';
+import type { ChangeTarget, FirstAppend } from '@tidings/common/rpc/calls';
 import { isAlive, isMember, positionBelow } from '../conversations/conversation-views.sql';
 import { Database } from '../database/database';
 import { pageWithin } from '../database/pages.sql';
@@ -71,25 +71,27 @@ export class MessagesRepository {
     return { items: after === null ? items.reverse() : items, more };
   }
 
-  /** What a change of a message meets, and how far its partition is applied; null for outsiders. */
+  /** What a change of a message meets, and how far its partition is applied. */
   async changeTarget(
-    topic: string,
+    { topic, partition }: { topic: string; partition: number },
     wanted: { userId: string; conversationId: string; messageId: string; changeId: string },
-  ): Promise<(Omit<ChangeTarget, 'applied'> & { appliedTo: bigint }) | null> {
+  ): Promise<Omit<ChangeTarget, 'applied'> & { appliedTo: bigint }> {
     const { userId, conversationId, messageId, changeId } = wanted;
-    const values = [userId, conversationId, messageId, changeId, topic];
+    const values = [userId, conversationId, messageId, changeId, topic, partition];
     const [row] = await this.database.rows<ChangeTargetRow>(CHANGE_TARGET, values);
-    if (!row) return null;
-    const { change_position: position } = row;
+    const { visible } = row!;
+    const known = visible || row!.user_id === userId;
+    const position = known ? row!.change_position : null;
     return {
-      message: row.message_id === null ? null : toMessage({ ...row, message_id: row.message_id }),
-      role: row.role,
+      message: messageOf(row!),
+      visible,
+      role: row!.role,
       change:
         position === null
           ? null
-          : { position, messageId: row.of_message, userId: row.user_id, hash: row.hash },
-      previous: row.previous,
-      appliedTo: BigInt(row.applied),
+          : { position, messageId: row!.of_message, userId: row!.user_id, hash: row!.hash },
+      previous: visible ? row!.previous : null,
+      appliedTo: BigInt(row!.applied ?? 0),
     };
   }
 
@@ -104,7 +106,7 @@ export class MessagesRepository {
     const rows = await this.database.rows<FirstRow>(
       {
         name: 'messages-first',
-        text: `SELECT x.position, x.sender_id, x.sent_at,
+        text: `SELECT x.position, x.sender_id, x.sent_at, x.expires_at,
                  CASE WHEN x.expires_at <= now() THEN NULL ELSE x.content_hash END AS content_hash,
                  ARRAY(SELECT next::text FROM log_progress WHERE topic = $3 ORDER BY partition) AS applied
                FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, n)
@@ -117,35 +119,48 @@ export class MessagesRepository {
 }
 
 /**
- * $1 user, $2 conversation, $3 message, $4 change, $5 topic; no row for outsiders. Without a message
- * that the user sees, the changes of others are not there either.
+ * $1 user, $2 conversation, $3 message, $4 change, $5 topic, $6 partition; one row. Of messages that
+ * the user does not see, only what they changed under this id is there.
  */
 const CHANGE_TARGET = {
   name: 'change-target',
   text: `SELECT m.role, ${messageColumns('x')}, h.position AS change_position,
+      COALESCE(x.position > m.from_position, false) AS visible,
       h.message_id AS of_message, h.user_id, h.hash,
-      (SELECT next FROM log_progress WHERE topic = $5 AND partition = c.partition) AS applied,
+      (SELECT next FROM log_progress WHERE topic = $5 AND partition = $6) AS applied,
       CASE WHEN h.position IS NOT NULL THEN
-        ${positionBelow('c.id', 'CASE WHEN x.deleted THEN x.version ELSE h.position END')}
+        ${positionBelow('$2', 'CASE WHEN x.deleted THEN x.version ELSE h.position END')}
       END AS previous
-    FROM members m JOIN conversations c ON c.id = m.conversation_id
-    LEFT JOIN messages x ON x.conversation_id = m.conversation_id AND x.message_id = $3
-      AND x.position > m.from_position AND ${isAlive('x', 'now()')}
-    LEFT JOIN changes h ON h.conversation_id = m.conversation_id AND h.change_id = $4
-      AND (x.message_id IS NOT NULL OR h.user_id = $1)
-    WHERE m.user_id = $1 AND m.conversation_id = $2 AND ${isMember('m')}
-      AND c.created_position IS NOT NULL`,
+    FROM (SELECT 1) one
+    LEFT JOIN (SELECT p.role, p.from_position
+      FROM members p JOIN conversations c ON c.id = p.conversation_id
+      WHERE p.user_id = $1 AND p.conversation_id = $2 AND ${isMember('p')}
+        AND c.created_position IS NOT NULL) m ON true
+    LEFT JOIN changes h ON h.conversation_id = $2 AND h.change_id = $4
+    LEFT JOIN messages x ON x.conversation_id = $2 AND x.message_id = $3 AND ${isAlive('x', 'now()')}
+      AND (x.position > m.from_position OR (h.user_id = $1 AND h.message_id = $3))`,
 };
 
 interface ChangeTargetRow extends Omit<MessageRow, 'message_id'> {
   message_id: string | null;
   role: ChangeTarget['role'];
+  visible: boolean;
   change_position: string | null;
   of_message: string;
   user_id: string;
   hash: string | null;
-  applied: string;
+  /** Null: nothing is applied yet. */
+  applied: string | null;
   previous: string | null;
+}
+
+/** The message; of one that the user does not see what he may know: it has a place, a sender and an end. */
+function messageOf({ message_id: id, visible, ...row }: ChangeTargetRow): Message | null {
+  if (id === null) return null;
+  const whole = { ...row, message_id: id };
+  if (visible) return toMessage(whole);
+  const version = row.change_position!;
+  return toMessage({ ...whole, version, content: null, extras: null, deleted: true });
 }
 
 function toFirst(row: FirstRow): FirstAppend | null {
@@ -155,6 +170,7 @@ function toFirst(row: FirstRow): FirstAppend | null {
     senderId: row.sender_id,
     contentHash: row.content_hash,
     sentAt: row.sent_at.toISOString(),
+    expiresAt: row.expires_at?.toISOString() ?? null,
   };
 }
 
@@ -166,5 +182,6 @@ interface FirstRow {
   sender_id: string;
   content_hash: string | null;
   sent_at: Date;
+  expires_at: Date | null;
   applied: string[];
 }

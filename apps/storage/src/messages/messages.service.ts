@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { STORAGE_RPC, RpcInput, RpcOutput } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { STORAGE_RPC, RpcInput, RpcOutput } from '@tidings/common/rpc/calls';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { MessagesRepository } from './messages.repository';
@@ -57,15 +57,14 @@ export class MessagesService {
     };
   }
 
-  /** A message and the state of a change of it. Throws `no_such_conversation`, for outsiders too. */
+  /** A message and the state of a change of it, as far as this user may know them. */
   async get(input: RpcInput<Rpc, 'messages.get'>): Promise<RpcOutput<Rpc, 'messages.get'>> {
     const { conversationId, next, waitMs } = input;
     const partition = this.log.partitionOf(conversationId);
     const target = next === undefined ? null : { partition, next: BigInt(next) };
     if (target) await this.progress.wait([target], waitMs ?? 0);
-    const found = await this.messages.changeTarget(this.log.topic, input);
-    if (!found) throw new TidingsError('no_such_conversation');
-    const { appliedTo, ...answer } = found;
+    const topic = { topic: this.log.topic, partition };
+    const { appliedTo, ...answer } = await this.messages.changeTarget(topic, input);
     return { ...answer, applied: !target || appliedTo >= target.next };
   }
 

@@ -4,16 +4,16 @@ import {
   type deletedContent,
   type MessageContent,
   type SentContent,
-} from '@tidings/common/contracts/content';
+} from '@tidings/protocol/content';
 import {
   conversationChanged,
   EVENT_TYPES,
   messageChanged,
   messageSent,
-} from '@tidings/common/contracts/events';
-import { extrasOf } from '@tidings/common/contracts/extras';
-import { isStorable } from '@tidings/common/contracts/text';
-import type { LogRecord } from '@tidings/common/kafka/record';
+} from '@tidings/common/log-events/events';
+import { extrasOf } from '@tidings/protocol/extras';
+import { isStorable } from '@tidings/protocol/text';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import type { LogState } from '../log/log-state';
 
 /** One entry of a conversation's history, as a row of `messages`. */

@@ -37,7 +37,7 @@ const INDEXES = [
  * Without partition pruning: PostgreSQL 18.0 crashes when a statement whose plan prunes partitions as it runs
  * meets a row that another transaction has just changed. Only changes and events look into partitions here.
  */
-export const APPLY_LOG_BATCHES = `CREATE OR REPLACE FUNCTION apply_log_batches(
+const APPLY_LOG_BATCHES = `CREATE OR REPLACE FUNCTION apply_log_batches(
   batch_topic text, batch_epoch integer,
   batch_partitions smallint[], first_offsets bigint[], next_offsets bigint[],
   conversation_ids text[], message_ids uuid[], positions bigint[], sender_ids uuid[],

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { EVENT_TYPES, type ConversationChanged } from '@tidings/common/contracts/events';
-import { LogWriter, type AppendResult } from '@tidings/common/kafka/log-writer';
-import type { OutRecord } from '@tidings/common/kafka/record';
+import { TidingsError } from '@tidings/protocol/errors';
+import { EVENT_TYPES, type ConversationChanged } from '@tidings/common/log-events/events';
+import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
+import type { OutRecord } from '@tidings/common/log-events/record';
 import { MemberCache } from '@tidings/common/redis/members';
 import { ConversationsRepository } from '../conversations/conversations.repository';
 import type { Sql } from '../database/database';

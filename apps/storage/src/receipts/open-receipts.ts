@@ -1,7 +1,7 @@
-import { GROUPS, TOPICS } from '@tidings/common/contracts/topics';
-import { calmTrouble } from '@tidings/common/kafka/calm-log';
-import type { KafkaClient } from '@tidings/common/kafka/client';
-import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/log-consumer';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { calmTrouble } from '@tidings/common/kafka/wire/calm-log';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
+import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/consumer/log-consumer';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';

@@ -1,6 +1,6 @@
-import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/log-handler';
-import { readReceipts } from '@tidings/common/kafka/receipt-batch';
-import type { LogRecord } from '@tidings/common/kafka/record';
+import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
+import { readReceipts } from '@tidings/common/log-events/receipt-batch';
+import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { applyOneByOne } from '@tidings/common/runtime/one-by-one';

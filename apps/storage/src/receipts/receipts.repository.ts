@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { Receipt } from '@tidings/common/contracts/http';
-import type { ReceiptView } from '@tidings/common/contracts/internal';
+import type { Receipt } from '@tidings/protocol/http';
+import type { ReceiptView } from '@tidings/common/rpc/calls';
 import { valuesOf } from '@tidings/common/runtime/one-by-one';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { Sql } from '../database/database';
 import { Database } from '../database/database';
 import { LIST, RAISE, VIEW } from './receipts.sql';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import type { Page, Receipt } from '@tidings/common/contracts/http';
-import { uuid } from '@tidings/common/contracts/ids';
-import type { ReceiptView } from '@tidings/common/contracts/internal';
+import { TidingsError } from '@tidings/protocol/errors';
+import type { Page, Receipt } from '@tidings/protocol/http';
+import { uuid } from '@tidings/protocol/ids';
+import type { ReceiptView } from '@tidings/common/rpc/calls';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { type MarkRow, ReceiptsRepository } from './receipts.repository';

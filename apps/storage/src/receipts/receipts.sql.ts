@@ -1,4 +1,4 @@
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import {
   deliveredMark,
   hidesMarks,

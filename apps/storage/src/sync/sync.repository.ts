@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
 import { newestLimit } from '../domain/sync-plan';
@@ -33,7 +33,7 @@ export interface Measures extends Measured {
 }
 
 /** What is told of a conversation without counting. */
-export interface Kept {
+interface Kept {
   /** Null: not kept. */
   digest: string | null;
   /** Whether that digest held at the time for comparing, too. */

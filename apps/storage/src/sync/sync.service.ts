@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { SyncedBody, SyncRequest } from '@tidings/common/contracts/frames';
-import type { Barrier } from '@tidings/common/contracts/internal';
+import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
+import type { Barrier } from '@tidings/common/rpc/calls';
 import type { Sql } from '../database/database';
 import { decodeSince, encodeSince, type Since } from '../domain/since';
 import { stateDigest } from '../domain/state-digest';
@@ -31,7 +31,7 @@ import { type Counted, StateKeeper } from './state-keeper';
 import { type Measures, type ServedMessages, SyncRepository } from './sync.repository';
 
 /** How long a sync waits for its read barrier, in milliseconds. */
-export const BARRIER_WITHIN_MS = 2_000;
+const BARRIER_WITHIN_MS = 2_000;
 /** How far a client's estimate of the server's time may be off, in milliseconds. */
 const AS_OF_LIMIT_MS = 5 * 60_000;
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { TidingsError } from '@tidings/common/contracts/errors';
-import { uuid } from '@tidings/common/contracts/ids';
-import type { RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/contracts/internal';
-import type { StoredTrace } from '@tidings/common/contracts/trace';
+import { TidingsError } from '@tidings/protocol/errors';
+import { uuid } from '@tidings/protocol/ids';
+import type { RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { StoredTrace } from '@tidings/protocol/trace';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';

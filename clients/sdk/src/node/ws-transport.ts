@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { LIMITS } from '@tidings/common/contracts/limits';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { SocketHandlers, Transport, TransportSocket } from '../transport';
 
 /** How long opening a socket may take, until the connection gives the attempt up anyway. */

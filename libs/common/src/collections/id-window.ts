@@ -191,6 +191,12 @@ export class IdWindow {
     return this.tags[slot]!;
   }
 
+  /** When the entry's life ends, Unix milliseconds; null: never. */
+  endsAtMs(slot: number): number | null {
+    const end = this.ends[slot]!;
+    return end === Number.POSITIVE_INFINITY ? null : end;
+  }
+
   /** Whether an entry is of this author and content; `nowMs`: by the clock of its end. */
   isSame(
     slot: number,

@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { KafkaClient } from '../kafka/client';
-import { leaveGroups, type GroupMemberId, type MemberStore } from '../kafka/leave-predecessor';
+import type { KafkaClient } from '../kafka/wire/client';
+import {
+  leaveGroups,
+  type GroupMemberId,
+  type MemberStore,
+} from '../kafka/consumer/leave-predecessor';
 import type { RedisClient } from '../redis/client';
 import { PeerDirectory, type PeerMember } from '../redis/peer-directory';
 import type { Logger } from '../runtime/logger';

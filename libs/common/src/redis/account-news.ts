@@ -1,4 +1,4 @@
-import type { AccountPart } from '../contracts/frames';
+import type { AccountPart } from '@tidings/protocol/frames';
 import type { Logger } from '../runtime/logger';
 import type { InboxEntry, InboxWriter } from './inbox';
 import { encodeInbox } from './inbox-codec';

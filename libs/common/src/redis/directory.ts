@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { parsedJson } from '../contracts/json';
+import { parsedJson } from '@tidings/protocol/json';
 import { settled, together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';

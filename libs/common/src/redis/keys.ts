@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * Every Redis key of the product: name, value, time to live (seconds). Everything here can be
  * rebuilt. Keys that one script touches share a `{tag}`, so that they live in one slot of a Redis
@@ -9,7 +11,7 @@
 export const TTL = {
   /** A route without renewal; gateways renew every 30 s. */
   routes: 90,
-  /** A resume ticket after its route's end (protocol: 120 s). */
+  /** A resume ticket after its route's end, as PROTOCOL.md promises. */
   resumeAfterRoute: 120,
   ticket: 30,
   /** Only a clock that was set back needs it. */
@@ -81,7 +83,9 @@ export const KEYS = {
   knownNetworks: (account: string) => `{l:${id(account)}}:networks`,
 } as const;
 
-const ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** Patterns of what stands in keys and values, to be joined. */
+export const PATTERNS = { id: '[A-Za-z0-9._-]{1,128}', generation: '0|[1-9][0-9]{0,15}' };
+const ID = new RegExp(`^(?:${PATTERNS.id})$`);
 
 /** An id that would break out of its place in a key or value; always a defect of the caller. */
 export class InvalidRedisId extends Error {
@@ -98,9 +102,12 @@ export function id(value: string): string {
   return value;
 }
 
-const GENERATION = /^(0|[1-9][0-9]{0,15})$/;
+const GENERATION = new RegExp(`^(?:${PATTERNS.generation})$`);
 
-/** Passes connection generations (decimal µs, at most 16 digits); throws `InvalidRedisId`. */
+/** A connection generation as it lies in Redis: decimal µs, at most 16 digits. */
+export const connectionGeneration = z.string().regex(GENERATION);
+
+/** Passes what {@link connectionGeneration} takes; throws `InvalidRedisId`. */
 export function generation(value: string): string {
   if (!GENERATION.test(value)) throw new InvalidRedisId(value);
   return value;

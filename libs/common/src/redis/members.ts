@@ -1,5 +1,5 @@
-import { parsedJson } from '../contracts/json';
-import { conversationRouting, type ConversationRouting } from '../contracts/internal';
+import { parsedJson } from '@tidings/protocol/json';
+import { conversationRouting, type ConversationRouting } from '../rpc/calls';
 import { together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 import { putMembers } from './scripts/put-members.script';

@@ -1,5 +1,5 @@
 import type { RedisClient } from './client';
-import { generation, id, KEYS, TTL } from './keys';
+import { generation, id, KEYS, PATTERNS, TTL } from './keys';
 import { lookupRoutes } from './scripts/lookup-routes.script';
 import { putRoutes } from './scripts/put-route.script';
 import { removeRoute } from './scripts/remove-route.script';
@@ -135,8 +135,9 @@ export function encodeRoute(route: Route): string {
 }
 
 /** Ids of {@link id} and a generation, as `encodeRoute` joins them. */
-const ROUTE =
-  /^([A-Za-z0-9._-]{1,128})\|([A-Za-z0-9._-]{1,128})\|([A-Za-z0-9._-]{1,128})\|([0-9]{1,16})$/;
+const ROUTE = new RegExp(
+  `^(${PATTERNS.id})\\|(${PATTERNS.id})\\|(${PATTERNS.id})\\|(${PATTERNS.generation})$`,
+);
 type RouteParts = [
   text: string,
   gateway: string,

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { uuid } from '../contracts/ids';
-import { parsedJson } from '../contracts/json';
+import { uuid } from '@tidings/protocol/ids';
+import { parsedJson } from '@tidings/protocol/json';
 import { settled, type RedisClient } from './client';
-import { generation, id, InvalidRedisId, KEYS, TTL } from './keys';
+import { connectionGeneration, generation, id, InvalidRedisId, KEYS, TTL } from './keys';
 import { nextGeneration } from './scripts/next-generation.script';
 import { putResume } from './scripts/put-resume.script';
 import { takeResume } from './scripts/take-resume.script';
@@ -16,7 +16,7 @@ const ticketGrant = z.object({
   /** Generation of the device's session when it was issued: void when it has been raised since. */
   sessionGeneration: z.number().int(),
   /** Generation of the connection to be made, decimal µs. */
-  connectionGeneration: z.string().regex(/^[0-9]{1,19}$/),
+  connectionGeneration,
   /** The gateways that may take it; empty: any. */
   gatewayIds: z.array(z.string()),
 });

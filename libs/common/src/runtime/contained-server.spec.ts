@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
+import { serverClosed } from '../../../../test/support/server-closed';
 import { containServer } from './contained-server';
 import { Defects } from './defects';
 import { Metrics } from './metrics';
@@ -44,7 +45,7 @@ describe('an HTTP server whose listener throws', () => {
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
 
-  afterAll(() => server.close());
+  afterAll(() => serverClosed(server));
 
   const counted = async (place: string): Promise<number> => {
     const values = (await metrics.registry.getSingleMetric('tidings_defects_total')!.get()).values;

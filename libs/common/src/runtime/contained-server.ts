@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { TidingsError } from '../contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { Defects } from './defects';
 import { problemOf } from './problem.filter';
 

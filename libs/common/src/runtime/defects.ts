@@ -4,7 +4,7 @@ import { countRepeats } from './repeats';
 
 /**
  * What was being handled: a client's `frame` or another event of its socket, the `upgrade` to a socket,
- * an HTTP `request`, an `answer` of the log to a send, an `entry` of the inbox, a `record` of the log;
+ * an HTTP `request`, a record for the log or its `answer`, an `entry` of the inbox, a `record` of the log;
  * `listener`: a connection that could not be accepted.
  */
 export type DefectPlace =

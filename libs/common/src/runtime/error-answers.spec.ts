@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { TidingsError } from '../contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { ErrorAnswers } from './error-answers';
 import { Metrics } from './metrics';
 

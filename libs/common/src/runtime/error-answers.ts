@@ -1,4 +1,4 @@
-import type { TidingsError } from '../contracts/errors';
+import type { TidingsError } from '@tidings/protocol/errors';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import { countRepeats } from './repeats';

@@ -1,4 +1,4 @@
-import { TidingsError } from '../contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { FairTurns } from './fair-turns';
 
 const OPTIONS = {

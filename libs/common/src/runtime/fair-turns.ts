@@ -1,4 +1,4 @@
-import { TidingsError } from '../contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { FairQueue, type Flow, type QueueLimits } from './fair-queue';
 
 const RETRY_AFTER_MS = 2_000;

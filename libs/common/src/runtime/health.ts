@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import type { Express, Request, Response } from 'express';
-import type { CallWatch } from './call-watch';
+import type { CallWatch } from '../rpc/call-watch';
 import type { Metrics } from './metrics';
 
 /** Why a service is not ready, by name of the part; null: it is. */

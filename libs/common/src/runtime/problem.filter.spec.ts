@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { pino } from 'pino';
-import { TidingsError } from '../contracts/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import { ErrorAnswers } from './error-answers';
 import { Metrics } from './metrics';
 import { ProblemFilter } from './problem.filter';

@@ -1,7 +1,7 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { ERRORS, TidingsError, type ErrorCode } from '../contracts/errors';
-import type { Problem } from '../contracts/http';
+import { ERRORS, TidingsError, type ErrorCode } from '@tidings/protocol/errors';
+import type { Problem } from '@tidings/protocol/http';
 import type { Answered, ErrorAnswers } from './error-answers';
 
 const BY_STATUS: Record<number, ErrorCode> = {

@@ -1,7 +1,7 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
-import { TidingsError } from '../contracts/errors';
-import { fieldErrors, fieldErrorText } from '../contracts/field-errors';
+import { TidingsError } from '@tidings/protocol/errors';
+import { fieldErrors, fieldErrorText } from '@tidings/protocol/field-errors';
 
 /** Parses a body or query with a schema; what does not fit becomes `invalid_request` by field. */
 export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {

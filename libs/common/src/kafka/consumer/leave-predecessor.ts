@@ -1,0 +1,96 @@
+import type { KafkaClient } from '../wire/client';
+import { destroyCluster, openCluster, type KafkaCluster } from '../wire/kafkajs-internals';
+
+/** Where the member id of this node's consumer outlives its process. */
+export interface MemberStore {
+  load(): Promise<{ groupId: string; memberId: string } | null>;
+  save(memberId: string): Promise<void>;
+}
+
+const TIMEOUT_MS = 3_000;
+/** Between attempts while the coordinator is still loading the group, in ms. */
+const PAUSE_MS = 100;
+/** The group does not know the member (any more). */
+const GONE = 'UNKNOWN_MEMBER_ID';
+
+/** As {@link leaveGroups}, for the member that the previous process of this node was. */
+export async function leavePredecessor(
+  kafka: KafkaClient,
+  groupId: string,
+  store: MemberStore,
+): Promise<boolean> {
+  const previous = await store.load().catch(() => null);
+  if (previous?.groupId !== groupId) return false;
+  return leaveGroup(kafka, groupId, previous.memberId);
+}
+
+/** As {@link leaveGroups}, for one member: whether the group has let it go. */
+export async function leaveGroup(
+  kafka: KafkaClient,
+  groupId: string,
+  memberId: string,
+): Promise<boolean> {
+  const [outcome] = await leaveGroups(kafka, [{ groupId, memberId }]);
+  return outcome === 'left';
+}
+
+/** A member of a consumer group. */
+export interface GroupMemberId {
+  groupId: string;
+  memberId: string;
+}
+
+/** `unknown`: the group does not know the member (any more); `failed`: no answer in time. */
+export type LeaveOutcome = 'left' | 'unknown' | 'failed';
+
+/**
+ * Sends LeaveGroup for members whose consumers are gone, so that their partitions are free at once and
+ * not after their session timeout: until then the coordinator makes a rebalance wait for them. Takes
+ * 3 s at most and never rejects. For a consumer that lives it is harmless: it joins again.
+ */
+export async function leaveGroups(
+  kafka: KafkaClient,
+  members: readonly GroupMemberId[],
+): Promise<LeaveOutcome[]> {
+  const outcomes = members.map((): LeaveOutcome => 'failed');
+  if (members.length === 0) return outcomes;
+  const deadline = performance.now() + TIMEOUT_MS;
+  const cluster = openCluster(kafka.instance({ requestTimeout: TIMEOUT_MS, retries: 1 }));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, TIMEOUT_MS)));
+  const leave = async (): Promise<void> => {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    await Promise.all(
+      members.map(async (member, i) => {
+        outcomes[i] = await attempt(cluster, member, deadline);
+      }),
+    );
+  };
+  try {
+    await Promise.race([leave().catch(() => undefined), late]);
+    return [...outcomes];
+  } finally {
+    clearTimeout(timer);
+    destroyCluster(cluster);
+  }
+}
+
+async function attempt(
+  cluster: KafkaCluster,
+  member: GroupMemberId,
+  deadline: number,
+): Promise<LeaveOutcome> {
+  for (;;) {
+    try {
+      const coordinator = await cluster.findGroupCoordinator(member);
+      await coordinator.leaveGroup(member);
+      return 'left';
+    } catch (error) {
+      const { type, retriable } = error as { type?: string; retriable?: boolean };
+      if (type === GONE) return 'unknown';
+      if (!retriable || performance.now() + PAUSE_MS > deadline) return 'failed';
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}

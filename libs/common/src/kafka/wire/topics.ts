@@ -1,0 +1,190 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Admin, ITopicMetadata } from 'kafkajs';
+import type { TopicSpec } from '../../log-events/topics';
+import type { KafkaClient } from './client';
+
+/** A topic that cannot be used as it is: missing, or made with another partition count. */
+export class TopicMismatchError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'TopicMismatchError';
+  }
+}
+
+/** Options of a check; times in milliseconds. */
+export interface CheckOptions {
+  /** How long topics may be missing or brokers in trouble; default 30 000. */
+  timeoutMs?: number;
+  /**
+   * Waits for as long as no broker answers, saying so in the log, until this is aborted; the time
+   * counts from the first answer on. For services: they are not ready meanwhile, and an outage of
+   * Kafka makes none of them end.
+   */
+  waitUntil?: AbortSignal;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 1_000;
+/** How often a wait for the brokers is logged. */
+const SAY_EVERY_MS = 60_000;
+
+/**
+ * Creates the topics that are missing; those that exist are left as they are. Safe to run at the same
+ * time elsewhere. Throws {@link TopicMismatchError} when an existing topic has another partition
+ * count (keys would move to other partitions), and the last error when Kafka does not answer in time.
+ */
+export async function ensureTopics(
+  kafka: KafkaClient,
+  specs: readonly TopicSpec[],
+  options: { timeoutMs?: number } = {},
+): Promise<void> {
+  await withAdmin(kafka, options, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const missing = specs.filter((spec) => !existing.has(spec.name));
+    if (missing.length > 0) await create(admin, missing);
+    await compare(admin, specs);
+  });
+}
+
+/**
+ * Checks that all topics exist with the expected partition counts, without creating any. Waits for
+ * missing topics up to `timeoutMs` (default 30 s); a wrong partition count fails at once.
+ */
+export async function checkTopics(
+  kafka: KafkaClient,
+  specs: readonly TopicSpec[],
+  options: CheckOptions = {},
+): Promise<void> {
+  await withAdmin(kafka, options, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const missing = specs.find((spec) => !existing.has(spec.name));
+    if (missing) throw new Error(`topic ${missing.name} does not exist; create the topics first`);
+    await compare(admin, specs);
+  });
+}
+
+async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
+  try {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: specs.map((spec) => ({
+        topic: spec.name,
+        numPartitions: spec.partitions,
+        replicationFactor: spec.replication,
+        configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
+      })),
+    });
+  } catch (error) {
+    if (!onlyTypes(error, ['TOPIC_ALREADY_EXISTS'])) throw error;
+  }
+}
+
+async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: specs.map((spec) => spec.name) });
+  const byName = new Map<string, ITopicMetadata>(topics.map((topic) => [topic.name, topic]));
+  for (const { name, partitions } of specs) {
+    const actual = byName.get(name)?.partitions.length ?? 0;
+    if (actual !== partitions) {
+      throw new TopicMismatchError(
+        `topic ${name} has ${actual} partitions, but ${partitions} are configured; ` +
+          'a partition count is fixed at creation because the key decides the partition',
+      );
+    }
+  }
+}
+
+/** Runs `work` until it succeeds, fails for good, or the time is over. */
+async function withAdmin(
+  kafka: KafkaClient,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, waitUntil }: CheckOptions,
+  work: (admin: Admin) => Promise<void>,
+): Promise<void> {
+  let deadline = performance.now() + timeoutMs;
+  const silence = new Silence(kafka);
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
+    const admin = kafka.instance({ retries: 0 }).admin();
+    try {
+      await admin.connect();
+      await work(admin);
+      silence.over();
+      return;
+    } catch (error) {
+      if (isFinal(error)) throw error;
+      if (waitUntil && isUnreachable(error)) {
+        silence.goesOn();
+        deadline = performance.now() + timeoutMs;
+      } else if (performance.now() + pause > deadline) throw error;
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+    await delay(pause, undefined, { signal: waitUntil }).catch(() => undefined);
+    if (waitUntil?.aborted) throw new Error('stopped while waiting for Kafka');
+  }
+}
+
+/** Says that no broker answers: at once, every minute, and when it is over. */
+class Silence {
+  private readonly beganAt = performance.now();
+  private saidAt: number | null = null;
+
+  constructor(private readonly kafka: KafkaClient) {}
+
+  goesOn(): void {
+    const now = performance.now();
+    if (this.saidAt !== null && now - this.saidAt < SAY_EVERY_MS) return;
+    this.saidAt = now;
+    this.say('warn', 'no broker of Kafka answers: waiting, not ready');
+  }
+
+  over(): void {
+    if (this.saidAt !== null) this.say('warn', 'Kafka answers');
+  }
+
+  private say(level: 'warn', text: string): void {
+    const { brokers, log } = this.kafka.options;
+    log?.(level, text, { brokers, ms: Math.round(performance.now() - this.beganAt) });
+  }
+}
+
+/** What trying again cannot mend. */
+const FINAL_TYPES = [
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_PARTITIONS',
+  'INVALID_CONFIG',
+  'INVALID_TOPIC_EXCEPTION',
+  'POLICY_VIOLATION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+];
+
+function isFinal(error: unknown): boolean {
+  return error instanceof TopicMismatchError || types(error).some((t) => FINAL_TYPES.includes(t));
+}
+
+function onlyTypes(error: unknown, allowed: string[]): boolean {
+  const found = types(error);
+  return found.length > 0 && found.every((type) => allowed.includes(type));
+}
+
+/** What kafkajs throws when nobody answers at the other end. */
+const UNREACHABLE = [
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+];
+
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return UNREACHABLE.includes(error.name) || isUnreachable(error.cause);
+}
+
+/** Kafka error types in an error, its causes and its parts. */
+function types(error: unknown): string[] {
+  if (typeof error !== 'object' || error === null) return [];
+  const { type, cause, errors } = error as { type?: unknown; cause?: unknown; errors?: unknown };
+  if (Array.isArray(errors)) return errors.flatMap(types);
+  return typeof type === 'string' ? [type] : types(cause);
+}

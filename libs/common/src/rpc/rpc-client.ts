@@ -1,0 +1,285 @@
+import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { ERRORS, isErrorCode, TidingsError } from '@tidings/protocol/errors';
+import type { RpcInput, RpcOutput, RpcTable } from './calls';
+import type { CallFailure, CallReport } from './call-watch';
+import { callName, CLUSTER_HEADER, RECEIVER_HEADER, signCall } from './credentials';
+import { decodeAnswer, type RpcAnswer } from './rpc-body';
+import { RPC_PREFIX } from './rpc-server';
+
+/** A node that has given no sign of life within this time is joined by another one, in ms. */
+const SIGN_OF_LIFE_MS = 300;
+/** How long such a node is skipped, in ms. */
+const SKIP_MS = 5_000;
+/** How long a node that refuses connections is skipped, in ms. */
+const REFUSED_SKIP_MS = 1_000;
+/**
+ * A connection that is idle for so long is closed, in ms; earlier where the server names a shorter
+ * time (its hint counts only when there is a limit of our own).
+ */
+const KEEP_IDLE_MS = 60_000;
+/**
+ * How often one call may learn that an address belongs to another process than it was signed for:
+ * after a restart once, behind a balancer more often.
+ */
+const RENAMES = 4;
+/** Largest answer that is read, in bytes. */
+const ANSWER_LIMIT = 64 * 1024 * 1024;
+
+/** What is kept of a refusal's body, in characters. */
+const REFUSAL_LENGTH = 150;
+
+interface Node {
+  url: URL;
+  skippedUntil: number;
+  /** The name that calls to it are signed for; empty until it has said it. */
+  receiver: string;
+}
+
+/** How a client calls the instances of a service. */
+export interface RpcClientOptions {
+  urls: string[];
+  /** Of the calling instance. */
+  nodeId: string;
+  secret: string;
+  /** Told of every answer and every failure. */
+  report?: CallReport;
+}
+
+/**
+ * No instance gave a whole answer: the outcome of the call is unknown. It may have been carried out,
+ * so this is never a refusal.
+ */
+export class RpcUnreachable extends TidingsError {
+  constructor(cause: unknown) {
+    super('unavailable', { detail: 'The service is not reachable right now', cause });
+  }
+}
+
+/**
+ * Calls another service's internal interface. Instances take turns; one that shows no sign of life
+ * within 300 ms is skipped for 5 s, and the call is asked of the next one too: the first answer
+ * counts (a hedged request). A call that is `ordered` waits for the one instance instead.
+ */
+export class RpcClient<T extends RpcTable> {
+  private readonly nodes: Node[];
+  private readonly agent = new Agent({
+    keepAlive: true,
+    maxSockets: 64,
+    scheduling: 'lifo',
+    timeout: KEEP_IDLE_MS,
+  });
+  private readonly caller: string;
+  private turn = 0;
+  private calls = 0;
+
+  constructor(
+    private readonly table: T,
+    private readonly options: RpcClientOptions,
+  ) {
+    this.caller = callName(options.nodeId);
+    this.nodes = options.urls.map((url) => ({
+      url: new URL(url),
+      skippedUntil: 0,
+      receiver: '',
+    }));
+  }
+
+  /**
+   * One call. Throws {@link TidingsError} with the callee's code, `unavailable` when no instance
+   * answers within `timeoutMs` in all.
+   */
+  async call<K extends keyof T & string>(
+    name: K,
+    input: RpcInput<T, K>,
+    { timeoutMs = 3_000 }: { timeoutMs?: number } = {},
+  ): Promise<RpcOutput<T, K>> {
+    const body = JSON.stringify(input);
+    const answer = await this.firstAnswer(name, body, timeoutMs);
+    return this.table[name]!.output.parse(answer) as RpcOutput<T, K>;
+  }
+
+  /** Ends the kept connections. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  /** Healthy nodes first, in turn; skipped ones last, so that a call always tries something. */
+  private order(): Node[] {
+    const start = this.turn++ % this.nodes.length;
+    const turned = [...this.nodes.slice(start), ...this.nodes.slice(0, start)];
+    const now = performance.now();
+    const healthy = turned.filter((n) => n.skippedUntil <= now);
+    return [...healthy, ...turned.filter((n) => n.skippedUntil > now)];
+  }
+
+  /** The first answer of the nodes, which are asked one after another while none is alive. */
+  private firstAnswer(name: string, body: string, timeoutMs: number): Promise<unknown> {
+    const waiting = this.order();
+    const asked = new Map<ClientRequest, Node>();
+    const { report } = this.options;
+    const { ordered } = this.table[name]!;
+    const failed = (node: Node, failure: CallFailure, cause: string): void =>
+      report?.failed(node.url.host, name, failure, cause);
+    return new Promise((resolve, reject) => {
+      let failure: unknown = new Error('no instance is known');
+      let renames = RENAMES;
+      let ended = false;
+      const end = (): boolean => {
+        if (ended) return false;
+        ended = true;
+        clearTimeout(deadline);
+        for (const request of asked.keys()) request.destroy();
+        return true;
+      };
+      const next = (): void => {
+        const node = ended ? undefined : waiting.shift();
+        if (node) ask(node);
+        else if (asked.size === 0 && end()) reject(new RpcUnreachable(failure));
+      };
+      const ask = (node: Node): void => {
+        const request = this.post(node, name, body, {
+          silent: () => {
+            failed(node, 'silent', `no sign of life within ${SIGN_OF_LIFE_MS} ms`);
+            if (!ordered) next();
+          },
+          failed: (error, why) => {
+            asked.delete(request);
+            if (ended) return;
+            failure = error;
+            // A kept connection that the node has closed meanwhile says nothing about the node.
+            if (request.reusedSocket && isReset(error)) return ask(node);
+            failed(node, why, error.message);
+            next();
+          },
+          renamed: () => {
+            asked.delete(request);
+            if (ended) return;
+            if (renames-- > 0) return ask(node);
+            failure = new Error('the instance has another name each time');
+            failed(node, 'refused', 'another name each time');
+            next();
+          },
+          answered: (answer) => {
+            asked.delete(request);
+            const { code, detail } = answer.error ?? {};
+            if (isErrorCode(code) && ERRORS[code].status < 500)
+              report?.answered(node.url.host, name);
+            else if (code === undefined) report?.answered(node.url.host, name);
+            else failed(node, 'error', `${code}: ${detail}`);
+            if (end()) settle(answer, resolve, reject);
+          },
+        });
+        asked.set(request, node);
+      };
+      const deadline = setTimeout(() => {
+        const cause = `no answer within ${timeoutMs} ms`;
+        for (const node of asked.values()) failed(node, 'late', cause);
+        if (end()) reject(new RpcUnreachable(new Error(cause)));
+      }, timeoutMs);
+      next();
+    });
+  }
+
+  private post(node: Node, name: string, body: string, on: PostEvents): ClientRequest {
+    const path = RPC_PREFIX + name;
+    const { receiver } = node;
+    const request = httpRequest({
+      agent: this.agent,
+      host: node.url.hostname,
+      port: node.url.port || 80,
+      path,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        [CLUSTER_HEADER]: signCall(this.options.secret, {
+          caller: this.caller,
+          receiver,
+          number: ++this.calls,
+          atMs: Date.now(),
+          path,
+          body,
+        }),
+      },
+    });
+    const life = setTimeout(() => {
+      node.skippedUntil = performance.now() + SKIP_MS;
+      on.silent();
+    }, SIGN_OF_LIFE_MS);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(life);
+      if (error.code === 'ECONNREFUSED') node.skippedUntil = performance.now() + REFUSED_SKIP_MS;
+      on.failed(error, 'unreachable');
+    });
+    const alive = (): void => {
+      clearTimeout(life);
+      node.skippedUntil = 0;
+    };
+    request.on('information', alive);
+    request.on('response', (response) => {
+      alive();
+      const named = response.statusCode === 401 ? response.headers[RECEIVER_HEADER] : undefined;
+      if (typeof named !== 'string') return readAnswer(response, on);
+      // another call may have learned it meanwhile
+      if (node.receiver === receiver) node.receiver = named;
+      response.resume();
+      // once its connection is free: behind a balancer the same one leads to the same process
+      response.once('end', () => setImmediate(on.renamed));
+      response.once('error', (error) => on.failed(error, 'unreachable'));
+    });
+    request.on('close', () => clearTimeout(life));
+    request.end(body);
+    return request;
+  }
+}
+
+/** Whether a connection ended under a call. */
+function isReset(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** What can happen to a posted call; `failed` says nothing about its outcome. */
+interface PostEvents {
+  silent(): void;
+  failed(error: Error, failure: CallFailure): void;
+  /** It is for another process than the call was signed for; its name is known now. */
+  renamed(): void;
+  answered(answer: RpcAnswer): void;
+}
+
+function settle(
+  answer: RpcAnswer,
+  resolve: (value: unknown) => void,
+  reject: (error: Error) => void,
+): void {
+  if (!answer.error) return resolve(answer.ok);
+  const { code, detail, errors, retryAfterMs } = answer.error;
+  reject(new TidingsError(isErrorCode(code) ? code : 'internal', { detail, errors, retryAfterMs }));
+}
+
+function readAnswer(response: IncomingMessage, on: PostEvents): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > ANSWER_LIMIT) response.destroy(new Error('the answer is too large'));
+    else chunks.push(chunk);
+  });
+  response.on('end', () => {
+    const { statusCode } = response;
+    if (statusCode !== 200) {
+      // Not an answer of the call: its error is none that the caller's own caller should be told.
+      const text = Buffer.concat(chunks).toString('utf8').slice(0, REFUSAL_LENGTH);
+      return on.failed(new Error(`status ${statusCode}: ${text}`), 'refused');
+    }
+    let answer: RpcAnswer;
+    try {
+      answer = decodeAnswer(chunks);
+    } catch (error) {
+      return on.failed(error as Error, 'broken');
+    }
+    on.answered(answer);
+  });
+  response.on('error', (error) => on.failed(error, 'unreachable'));
+}

@@ -1,0 +1,209 @@
+/** Whom a rate counts for: a user with all devices, one device, one socket, or an IP address. */
+type RateScope = 'user' | 'device' | 'connection' | 'address';
+
+/** How often something may be done: so many at once, and so many more with each minute. */
+export interface Rate {
+  per: RateScope;
+  /** 0: no limit. */
+  perMinute: number;
+  burst: number;
+  /**
+   * The part of it that a gateway gives without asking the others, so that the usual message costs no
+   * round trip. It comes on top for each further gateway that the same user is busy at.
+   */
+  own?: { perMinute: number; burst: number };
+}
+
+/**
+ * Every rate, in one place. What counts for which is in {@link FRAME_RATES} and {@link CALL_RATES}.
+ * Values are chosen so that a lively person or an ordinary bot never meets them, and a flood of
+ * pushes to others ends after some tens.
+ */
+export const RATES = {
+  /** Frames of every kind, pings included: a client above it is not refused but closed (4029). */
+  frame: { per: 'connection', perMinute: 6_000, burst: 300 },
+  /** A person writes one message a second for a while; a bot answers some at once. */
+  send: { per: 'user', perMinute: 1_200, burst: 60, own: { perMinute: 120, burst: 10 } },
+  /** Clients join marks for 200 ms and more: five turns a second with nine conversations each. */
+  receipt: { per: 'device', perMinute: 3_000, burst: 200, own: { perMinute: 600, burst: 40 } },
+  /** Two beginnings a second, each with its end. */
+  typing: { per: 'device', perMinute: 240, burst: 12, own: { perMinute: 60, burst: 6 } },
+  /** A device that was away for long asks for one answer of 500 messages after another. */
+  sync: { per: 'device', perMinute: 600, burst: 100 },
+  /** A connect takes two, one for the ticket and one for the socket: a network that comes and goes. */
+  connect: { per: 'device', perMinute: 60, burst: 40 },
+  /** Each one shows up at its founders. */
+  createConversation: { per: 'user', perMinute: 20, burst: 30 },
+  /** Each one is an entry that all members are sent. */
+  changeConversation: { per: 'user', perMinute: 60, burst: 40 },
+  /** Counts people, not calls: the largest group can be filled at once. */
+  invite: { per: 'user', perMinute: 300, burst: 1_000 },
+  /** Each one shows up at the other user. */
+  contact: { per: 'user', perMinute: 30, burst: 40 },
+  block: { per: 'user', perMinute: 30, burst: 40 },
+  /** By device: who has stolen one cannot keep the owner from logging it out. */
+  changeAccount: { per: 'device', perMinute: 20, burst: 20 },
+  /** A search while the name is being typed. */
+  search: { per: 'user', perMinute: 120, burst: 60 },
+  /** Lists and single things; a client that starts asks for many at once. */
+  read: { per: 'user', perMinute: 600, burst: 300 },
+  /** A trace asks Kafka. */
+  trace: { per: 'user', perMinute: 60, burst: 30 },
+  /** An album at once; bytes and the work of decoding have limits of their own. */
+  upload: { per: 'user', perMinute: 30, burst: 40 },
+  /** A screen full of thumbnails, and the next one. */
+  download: { per: 'user', perMinute: 1_200, burst: 300 },
+  /** Every call, whoever makes it. */
+  request: { per: 'address', perMinute: 600, burst: 600 },
+  /** Where passwords or refresh tokens could be guessed. */
+  auth: { per: 'address', perMinute: 30, burst: 30 },
+} as const satisfies Record<string, Rate>;
+export type RateName = keyof typeof RATES;
+
+/** The rates that count for a user or a device, and are shared by all gateways. */
+export type UserRateName = {
+  [N in RateName]: (typeof RATES)[N]['per'] extends 'user' | 'device' ? N : never;
+}[RateName];
+
+/** The rates of a server, by name. */
+export type Rates = Readonly<Record<RateName, Rate>>;
+
+/** What each frame of a client counts for, beside `frame`. */
+export const FRAME_RATES = {
+  send: 'send',
+  edit: 'send',
+  delete: 'send',
+  received: 'receipt',
+  read: 'receipt',
+  typing: 'typing',
+  sync: 'sync',
+  ping: null,
+} as const satisfies Record<string, UserRateName | null>;
+
+/**
+ * What each call counts for, beside `request`: all that are named, in this order. `invite` counts the
+ * people in `userIds`. What made nothing new gives `createConversation` and `invite` back.
+ */
+export const CALL_RATES = {
+  'GET /v1': [],
+  'POST /v1/users': ['auth'],
+  'POST /v1/auth/login': ['auth'],
+  'POST /v1/auth/refresh': ['auth'],
+  'POST /v1/auth/logout': ['changeAccount'],
+  'GET /v1/me': ['read'],
+  'PATCH /v1/me': ['changeAccount'],
+  'POST /v1/me/password': ['auth', 'changeAccount'],
+  'GET /v1/me/devices': ['read'],
+  'DELETE /v1/me/devices/:id': ['changeAccount'],
+  'GET /v1/users': ['search'],
+  'GET /v1/users/:id': ['read'],
+  'GET /v1/contacts': ['read'],
+  'GET /v1/contacts/incoming': ['read'],
+  'PUT /v1/contacts/:userId': ['contact'],
+  'DELETE /v1/contacts/:userId': ['contact'],
+  'GET /v1/blocks': ['read'],
+  'PUT /v1/blocks/:userId': ['block'],
+  'DELETE /v1/blocks/:userId': ['block'],
+  'POST /v1/connections': ['connect'],
+  'GET /v1/ws': ['connect'],
+  'POST /v1/conversations': ['read', 'createConversation', 'invite'],
+  'GET /v1/conversations': ['read'],
+  'GET /v1/conversations/:id': ['read'],
+  'PATCH /v1/conversations/:id': ['changeConversation'],
+  'GET /v1/conversations/:id/members': ['read'],
+  'POST /v1/conversations/:id/members': ['changeConversation', 'invite'],
+  'PATCH /v1/conversations/:id/members/:userId': ['changeConversation'],
+  'DELETE /v1/conversations/:id/members/:userId': ['changeConversation'],
+  'GET /v1/conversations/:id/messages': ['read'],
+  'PUT /v1/conversations/:id/messages/:messageId': ['send'],
+  'GET /v1/conversations/:id/messages/:messageId/trace': ['trace'],
+  'GET /v1/conversations/:id/receipts': ['read'],
+  'PUT /v1/conversations/:id/receipts': ['receipt'],
+  'POST /v1/sync': ['sync'],
+  'GET /v1/presence': ['read'],
+  'POST /v1/media': ['upload'],
+  'GET /v1/media/:id': ['download'],
+  'GET /v1/media/:id/thumbnail': ['download'],
+  'GET /v1/media/:id/url': ['download'],
+  'GET /v1/media/:id/signed': [],
+} as const satisfies Record<string, readonly RateName[]>;
+
+/**
+ * Sizes and numbers that clients may rely on; sent in `welcome.limits` and `GET /v1`, beside `rates`.
+ * Bytes are UTF-8.
+ */
+export const LIMITS = {
+  textBytes: 16_384,
+  titleBytes: 256,
+  clientFrameBytes: 64 * 1024,
+  serverFrameBytes: 256 * 1024,
+  /** JSON text of one answer over HTTP; a list that would be longer ends earlier and says so. */
+  answerBytes: 256 * 1024,
+  refChars: 64,
+  /** JSON text of `meta`, and of the `data` of a custom content. */
+  metaBytes: 2048,
+  customBytes: 16_384,
+  /** Levels of arrays and objects in either. */
+  jsonDepth: 16,
+  mentions: 50,
+  imageBytes: 10 * 1024 * 1024,
+  imagePixels: 40_000_000,
+  fileBytes: 50 * 1024 * 1024,
+  fileNameChars: 255,
+  /** An upload that brings less in any ten seconds is given up. */
+  uploadBytesPerSecond: 16 * 1024,
+  /** Pixels of uploaded images that a gateway works on for one user: at once, and more each minute. */
+  imagePixelsBurst: 240_000_000,
+  imagePixelsPerMinute: 240_000_000,
+  groupMembers: 1_000,
+  membersInline: 32,
+  sendsPerSecond: RATES.send.perMinute / 60,
+  sendBurst: RATES.send.burst,
+  unansweredSends: 100,
+  devicesPerUser: 10,
+  pageItems: 100,
+  historyItems: 200,
+  syncMessages: 500,
+  syncNewestPerConversation: 100,
+  syncFirstPerConversation: 10,
+  syncFirstConversations: 50,
+  /** How many conversations a client may list in one `sync`. */
+  syncListed: 500,
+  /** `since` of a `sync`: the continuation of a large answer is the longest. */
+  sinceChars: 16 * 1024,
+  ttlMinSeconds: 10,
+  ttlMaxSeconds: 365 * 24 * 3600,
+  usernameMinChars: 3,
+  usernameMaxChars: 32,
+  passwordMinChars: 8,
+  passwordMaxBytes: 1024,
+  nameChars: 64,
+  emailChars: 254,
+  queryChars: 64,
+  /** Code points, as names are compared, that a search of users must have; see `users` in `GET /v1`. */
+  userQueryMinChars: 2,
+} as const;
+
+/** Limits and rates as clients are told of them; a rate that is switched off is not named. */
+export function announcedLimits(rates: Rates) {
+  const { send } = rates;
+  const named = Object.entries(rates).filter(([, { perMinute }]) => perMinute > 0);
+  return {
+    limits: { ...LIMITS, sendsPerSecond: send.perMinute / 60, sendBurst: send.burst },
+    rates: Object.fromEntries(
+      named.map(([name, { per, burst, perMinute }]) => [name, { per, burst, perMinute }]),
+    ),
+  };
+}
+
+/** Timings of the protocol, in seconds. */
+export const TIMINGS = {
+  heartbeatSeconds: 25,
+  ticketSeconds: 30,
+  accessTokenSeconds: 15 * 60,
+  refreshTokenSeconds: 60 * 24 * 3600,
+  backoffBaseMs: 250,
+  backoffMaxMs: 30_000,
+  /** Longest life of a signed media URL. */
+  mediaUrlSeconds: 5 * 60,
+} as const;
