@@ -226,7 +226,7 @@ describe('the life of an account, on two gateways and two devices', () => {
       await block(ann, bob);
       const blockedAt = performance.now();
       /** Sends until the block shows; what was taken began within the grace. */
-      const isRefusedInTime = async (way: () => Promise<string>): Promise<void> => {
+      const isRefusedInTime = async (way: () => Promise<string | undefined>): Promise<void> => {
         for (;;) {
           const at = performance.now() - blockedAt;
           const outcome = await way();
