@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { lockFileText, takeLockFile } from '@tidings/sdk/node';
 
 /** Who holds a data directory. */
 export interface LockHolder {
@@ -14,8 +15,14 @@ function lockFile(dir: string): string {
 
 /** The running process that holds this data directory; undefined when nobody does. */
 export function lockHolder(dir: string): LockHolder | undefined {
+  const text = lockFileText(lockFile(dir));
+  return text === undefined ? undefined : livingHolder(text);
+}
+
+/** Who wrote this into a lock file, if they still run. */
+function livingHolder(text: string): LockHolder | undefined {
   try {
-    const { pid, program } = JSON.parse(readFileSync(lockFile(dir), 'utf8')) as Partial<LockHolder>;
+    const { pid, program } = JSON.parse(text) as Partial<LockHolder>;
     if (typeof pid !== 'number' || typeof program !== 'string') return undefined;
     return runs(pid, program) ? { pid, program } : undefined;
   } catch {
@@ -47,18 +54,9 @@ export function takeLock(dir: string): LockHolder | undefined {
     pid: process.pid,
     program: basename(process.argv[1] ?? process.execPath),
   };
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      writeFileSync(file, JSON.stringify(own), { flag: 'wx' });
-      return undefined;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = lockHolder(dir);
-    if (holder) return holder;
-    rmSync(file, { force: true });
-  }
-  return lockHolder(dir) ?? { pid: 0, program: 'unknown' };
+  let holder: LockHolder | undefined;
+  const lives = (text: string): boolean => (holder = livingHolder(text)) !== undefined;
+  return takeLockFile(file, JSON.stringify(own), lives) === undefined ? undefined : holder;
 }
 
 /** Gives the data directory back. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SavedSession } from '@tidings/sdk';
+import { takeLockFile } from '@tidings/sdk/node';
 import { knownFile, sessionFile, type Known } from './memory';
 import type { PrivateFile } from './private-file';
 
@@ -51,11 +52,13 @@ export function takeProfile(folder: string, server: string, username: string): P
     const path = slot === 1 ? home : join(home, String(slot));
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
-      if (!lock(join(path, 'lock'))) continue;
+      const lock = join(path, 'lock');
+      const holder = takeLockFile(lock, String(process.pid), (text) => isAlive(Number(text)));
+      if (holder !== undefined) continue;
       return {
         deviceId: deviceId(join(path, 'device')),
         ...remembered(path),
-        release: () => rmSync(join(path, 'lock'), { force: true }),
+        release: () => rmSync(lock, { force: true }),
       };
     } catch (error) {
       throw new Error(`Cannot keep anything in ${path}: ${(error as Error).message}`, {
@@ -123,21 +126,6 @@ export function noteServers(folder: string, servers: readonly string[]): void {
   } catch {
     // They are asked for the next time.
   }
-}
-
-/** Makes a lock file with our process id; false when a living process has it. */
-function lock(path: string): boolean {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 });
-      return true;
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
-      if (isAlive(Number(readText(path)))) return false;
-      rmSync(path, { force: true });
-    }
-  }
-  return false;
 }
 
 function isAlive(pid: number): boolean {

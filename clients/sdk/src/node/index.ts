@@ -4,6 +4,7 @@ import { nodeSha256 } from './sha256';
 import { wsTransport } from './ws-transport';
 
 export { FileOutboxStore, removeOutboxFile } from './file-outbox';
+export { lockFileText, takeLockFile } from './lock-file';
 export { nodeSha256 } from './sha256';
 export { wsTransport } from './ws-transport';
 
