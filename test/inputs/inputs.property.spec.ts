@@ -42,10 +42,10 @@ import {
 } from '../../apps/gateway/src/auth/access-tokens';
 import { JwtStrategy } from '../../apps/gateway/src/auth/jwt.strategy';
 import type { SessionGate } from '../../apps/gateway/src/auth/session-gate';
-import { matchesEtag, readRange } from '../../apps/gateway/src/domain/byte-range';
-import { declaredType, sniffImage } from '../../apps/gateway/src/domain/media-type';
-import { isAllowedOrigin } from '../../apps/gateway/src/domain/origins';
-import { readOffer } from '../../apps/gateway/src/domain/subprotocols';
+import { matchesEtag, readRange } from '../../apps/gateway/src/media/byte-range';
+import { declaredType, sniffImage } from '../../apps/gateway/src/media/media-type';
+import { isAllowedOrigin } from '../../apps/gateway/src/socket/origins';
+import { readOffer } from '../../apps/gateway/src/socket/subprotocols';
 import { ClientAddresses } from '../../apps/gateway/src/http/client-addresses';
 import { SharedAddresses } from '../../apps/gateway/src/http/shared-addresses';
 import { MediaUrls } from '../../apps/gateway/src/media/media-urls';

@@ -1,5 +1,5 @@
 import { MOST_CHANGES } from '../../apps/gateway/src/change/change.handler';
-import { MOST_CONVERSATIONS } from '../../apps/gateway/src/domain/typing-state';
+import { MOST_CONVERSATIONS } from '../../apps/gateway/src/socket/typing-state';
 import { SEND_QUEUE, SEND_SHARE } from '../../apps/gateway/src/gateway.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
 import { REFUSALS } from '../../apps/gateway/src/http/refusal-pace';

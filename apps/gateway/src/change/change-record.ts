@@ -2,7 +2,7 @@ import { changeHashText, type Message } from '@tidings/protocol/content';
 import { EVENT_TYPES, type MessageChanged } from '@tidings/common/log-events/events';
 import { extrasOf } from '@tidings/protocol/extras';
 import type { OutRecord } from '@tidings/common/log-events/record';
-import type { ChangeRequest } from '../domain/change-rules';
+import type { ChangeRequest } from './change-rules';
 import { shortHash } from '../send/message-record';
 
 /** Tells two changes apart under one change id. */

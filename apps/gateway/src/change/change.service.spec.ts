@@ -2,7 +2,7 @@ import type { Message } from '@tidings/protocol/content';
 import { TidingsError } from '@tidings/protocol/errors';
 import { EVENT_TYPES, messageChanged } from '@tidings/common/log-events/events';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
-import type { ChangeRequest } from '../domain/change-rules';
+import type { ChangeRequest } from './change-rules';
 import { FakeWriter } from '../testing/fake-writer';
 import { changeHashOf } from './change-record';
 import { ChangeService } from './change.service';

@@ -3,7 +3,7 @@ import type { ChangedFrame } from '@tidings/protocol/frames';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
-import { changeProblem, type ChangeRequest } from '../domain/change-rules';
+import { changeProblem, type ChangeRequest } from './change-rules';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';

@@ -11,7 +11,7 @@ import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { Request, Response } from 'express';
 import { Open } from '../auth/jwt-auth.guard';
 import { Caller, type Principal } from '../auth/principal';
-import { secondsLeft } from '../domain/seconds-left';
+import { secondsLeft } from '../media/seconds-left';
 import { MediaParts } from '../media/media.parts';
 
 const MEDIA_ID = new ZodPipe(uuid);

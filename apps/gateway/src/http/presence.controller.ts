@@ -3,7 +3,7 @@ import { presenceQuery, type Presence } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { hidePresence } from '../domain/hidden-presence';
+import { hidePresence } from './hidden-presence';
 import { PresenceClient, StorageClient } from '../service-clients';
 
 @Controller('presence')

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ErrorCode } from '@tidings/protocol/errors';
 import sharp from 'sharp';
 import { bombGif, bombPng, photo } from '../../../../test/support/pictures';
-import type { ImageType } from '../domain/media-type';
+import type { ImageType } from './media-type';
 import { ImageCodec, THUMBNAIL_EDGE } from './image-codec';
 
 const codec = new ImageCodec();

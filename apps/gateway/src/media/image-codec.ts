@@ -1,7 +1,7 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import { LIMITS } from '@tidings/protocol/limits';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
-import type { ImageType } from '../domain/media-type';
+import type { ImageType } from './media-type';
 
 /** Longest edge of a thumbnail, pixels. */
 export const THUMBNAIL_EDGE = 320;

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { isErrorCode, TidingsError } from '@tidings/protocol/errors';
 import { z } from 'zod';
-import type { ImageType } from '../domain/media-type';
+import type { ImageType } from './media-type';
 import { ImageCodec, type CleanImage, type ImageTarget } from './image-codec';
 
 /** Argument with which this program works on images instead of being a gateway. */

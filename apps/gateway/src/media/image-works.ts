@@ -1,6 +1,6 @@
 import { LIMITS } from '@tidings/protocol/limits';
 import { FairTurns } from '@tidings/common/runtime/fair-turns';
-import type { ImageType } from '../domain/media-type';
+import type { ImageType } from './media-type';
 import { PixelBudget } from './pixel-budget';
 import type { CleanImage, ImageTarget } from './image-codec';
 import type { ImageWorker } from './image-process';

@@ -5,10 +5,10 @@ import type { MediaRecord } from '@tidings/common/rpc/calls';
 import { LIMITS } from '@tidings/protocol/limits';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import type { Request, Response } from 'express';
-import { matchesEtag, readRange, type RangeAnswer } from '../domain/byte-range';
-import { servedType } from '../domain/media-type';
-import type { Holder, Slot, Slots } from '../domain/slots';
-import { Throughput } from '../domain/throughput';
+import { matchesEtag, readRange, type RangeAnswer } from './byte-range';
+import { servedType } from './media-type';
+import type { Holder, Slot, Slots } from './slots';
+import { Throughput } from './throughput';
 import { YIELD_AFTER_MS } from './receive-body';
 
 /** A reader is looked at after this time, and again: one that is slower than allowed is cut off. */

@@ -1,7 +1,7 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import type { MediaVariant, SignedMediaQuery } from '@tidings/protocol/http';
 import { clusterMac, sameMac } from '@tidings/common/rpc/credentials';
-import { secondsLeft } from '../domain/seconds-left';
+import { secondsLeft } from './seconds-left';
 
 export interface MediaUrlOptions {
   /** Secret that all gateways share. */

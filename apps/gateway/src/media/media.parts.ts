@@ -6,7 +6,7 @@ import { SharedAddresses } from '../http/shared-addresses';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
-import { Slots } from '../domain/slots';
+import { Slots } from './slots';
 import { ImageProcess } from './image-process';
 import { ImageWorks } from './image-works';
 import { MediaAccess } from './media-access';

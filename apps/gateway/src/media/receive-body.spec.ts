@@ -9,7 +9,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { LIMITS } from '@tidings/protocol/limits';
 import { eventually } from '../../../../test/support/eventually';
 import { serverClosed } from '../../../../test/support/server-closed';
-import type { Slot } from '../domain/slots';
+import type { Slot } from './slots';
 import { receiveBody, type Received } from './receive-body';
 
 let dir: string;

@@ -3,8 +3,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { TidingsError } from '@tidings/protocol/errors';
 import { LIMITS } from '@tidings/protocol/limits';
-import type { Slot } from '../domain/slots';
-import { Throughput } from '../domain/throughput';
+import type { Slot } from './slots';
+import { Throughput } from './throughput';
 
 /** An upload is looked at after this time, and again: what is slower than allowed is given up. */
 export const WINDOW_MS = 10_000;

@@ -11,17 +11,11 @@ import type { MediaFacts } from '@tidings/common/rpc/calls';
 import { LIMITS } from '@tidings/protocol/limits';
 import { clientNetwork } from '@tidings/common/runtime/client-network';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
-import {
-  declaredType,
-  SNIFF_BYTES,
-  sniffImage,
-  UNKNOWN_TYPE,
-  type ImageType,
-} from '../domain/media-type';
+import { declaredType, SNIFF_BYTES, sniffImage, UNKNOWN_TYPE, type ImageType } from './media-type';
 import type { SharedAddresses } from '../http/shared-addresses';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
-import type { Holder, Slot, Slots } from '../domain/slots';
+import type { Holder, Slot, Slots } from './slots';
 import type { ImageWorks } from './image-works';
 import { receiveBody, type Received } from './receive-body';
 

@@ -1,5 +1,5 @@
 import type { Grant } from '@tidings/common/redis/rate-buckets';
-import { TokenBucket, type Rate } from '../domain/token-bucket';
+import { TokenBucket, type Rate } from './token-bucket';
 
 /** A rate in its two parts. */
 export interface BudgetShape {

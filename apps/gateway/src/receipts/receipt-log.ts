@@ -2,7 +2,7 @@ import { EVENT_TYPES, type ReceiptMarked } from '@tidings/common/log-events/even
 import type { Marks } from '@tidings/protocol/receipt-marks';
 import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
-import { type DeviceMarks, PendingMarks } from '../domain/pending-marks';
+import { type DeviceMarks, PendingMarks } from './pending-marks';
 import { isoTime } from '../socket/iso-time';
 import type { ReceiptMetrics } from './receipt.metrics';
 

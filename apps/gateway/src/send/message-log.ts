@@ -3,7 +3,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { mayBeSameHash } from '@tidings/common/log-events/events';
 import type { Extras } from '@tidings/protocol/extras';
 import type { FirstAppend } from '@tidings/common/rpc/calls';
-import { RecentIds, type RecentId } from '../domain/recent-ids';
+import { RecentIds, type RecentId } from './recent-ids';
 import { isoTime } from '../socket/iso-time';
 import type { DrainedMessage } from '../spool/drainer';
 import type { HeldMessage, HeldMessages } from '../spool/held-messages';

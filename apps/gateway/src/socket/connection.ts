@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Route } from '@tidings/common/redis/routes';
-import type { StickyRefusals } from '../domain/sticky-refusals';
-import type { Rate } from '../domain/token-bucket';
-import { TokenBucket } from '../domain/token-bucket';
-import type { TypingState } from '../domain/typing-state';
+import type { StickyRefusals } from './sticky-refusals';
+import type { Rate } from '../rates/token-bucket';
+import { TokenBucket } from '../rates/token-bucket';
+import type { TypingState } from './typing-state';
 import type { InboundFrame } from './inbound-frame';
 
 /** Who a connection belongs to, as its ticket says. */

@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
-import { heartbeatStep, SILENT_HEARTBEATS } from '../domain/liveness';
-import { TimerWheel } from '../domain/timer-wheel';
+import { heartbeatStep, SILENT_HEARTBEATS } from './liveness';
+import { TimerWheel } from './timer-wheel';
 import type { Connection } from './connection';
 
 /** Ticks per heartbeat: a silent socket is found at most one tick late. */

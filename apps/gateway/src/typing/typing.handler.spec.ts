@@ -2,7 +2,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { FakeWriter } from '../testing/fake-writer';
 import { fakeConnection } from '../testing/fake-connection';
-import { REPEAT_MS } from '../domain/typing-state';
+import { REPEAT_MS } from '../socket/typing-state';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
 import { TypingMetrics } from './typing.metrics';

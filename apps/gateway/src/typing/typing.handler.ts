@@ -1,6 +1,6 @@
 import type { TypingFrame } from '@tidings/protocol/typing';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
-import { TypingState } from '../domain/typing-state';
+import { TypingState } from '../socket/typing-state';
 import type { Membership } from '../send/membership';
 import type { Connection } from '../socket/connection';
 import type { TypingFrames } from '../socket/frame-router';
