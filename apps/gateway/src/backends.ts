@@ -1,3 +1,4 @@
+import { kafkaLogInto } from '@tidings/common/kafka/wire/calm-log';
 import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import type { CallWatch } from '@tidings/common/rpc/call-watch';
@@ -22,7 +23,7 @@ export function createBackends(env: GatewayEnv, logger: Logger, calls: CallWatch
     kafka: createKafka({
       brokers: env.KAFKA_BROKERS,
       clientId: nodeId,
-      log: (level, message, extra) => logger[level](extra, message),
+      log: kafkaLogInto(logger),
     }),
     redis: createRedis(env.REDIS_URL, { name: nodeId, log: logger }),
     blockingRedis: () =>

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { topicSpecs } from '@tidings/common/log-events/topics';
-import { checkTopics } from '@tidings/common/kafka/wire/topics';
+import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
 import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
+import { logStateOf } from '@tidings/common/rpc/log-state';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -118,13 +118,10 @@ export class StartSteps {
       name: 'log',
       start: async () => {
         const { env, backends, metrics, counts, spool, logger, defects, answers, fatal } = this;
-        const specs = topicSpecs({
-          partitions: env.KAFKA_PARTITIONS,
-          replication: env.KAFKA_REPLICATION,
-          minInsyncReplicas: env.KAFKA_MIN_INSYNC,
-        });
-        await checkTopics(backends.kafka, specs, { waitUntil: this.stopping.signal });
-        const positions = await LogPositions.load(backends.storage);
+        const { signal } = this.stopping;
+        await checkTopics(backends.kafka, specsOf(env), { waitUntil: signal });
+        const wait = { partitions: env.KAFKA_PARTITIONS, signal, logger };
+        const positions = LogPositions.of(await logStateOf(backends.storage, wait));
         this.gateway = composeGateway({
           env,
           backends,

@@ -1,6 +1,6 @@
-import { TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import { createKafka } from '@tidings/common/kafka/wire/client';
-import { ensureTopics } from '@tidings/common/kafka/wire/topics';
+import { ensureTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { Database } from './database/database';
 import { migrate, waitForDatabase } from './database/schema';
@@ -22,13 +22,8 @@ export async function prepare(env: ToolEnv, logger: Logger): Promise<void> {
     await dataSource.destroy();
   }
   const partitions = env.KAFKA_PARTITIONS;
-  const specs = topicSpecs({
-    partitions,
-    replication: env.KAFKA_REPLICATION,
-    minInsyncReplicas: env.KAFKA_MIN_INSYNC,
-  });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.NODE_ID });
-  await ensureTopics(kafka, specs, { timeoutMs: WITHIN_MS });
+  await ensureTopics(kafka, specsOf(env), { timeoutMs: WITHIN_MS });
   const options = { url: env.DATABASE_URL, name: env.NODE_ID, connections: 1 };
   const database = new Database(options, () => undefined);
   try {

@@ -1,16 +1,12 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC } from '@tidings/common/rpc/calls';
-import { GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
-import { createKafka, type KafkaClient } from '@tidings/common/kafka/wire/client';
+import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
-import { checkTopics } from '@tidings/common/kafka/wire/topics';
 import { rewriteAppendOnlyFile } from '@tidings/common/redis/append-only-file';
-import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
-import { Peers } from '@tidings/common/peers/peers';
 import { AccountNews } from '@tidings/common/redis/account-news';
 import { SharedGuesses } from '@tidings/common/redis/guesses';
 import { InboxWriter } from '@tidings/common/redis/inbox';
@@ -18,11 +14,11 @@ import { MemberCache } from '@tidings/common/redis/members';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { containServer } from '@tidings/common/runtime/contained-server';
-import { Defects } from '@tidings/common/runtime/defects';
-import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
+import { mountHealth } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
-import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
-import type { Metrics } from '@tidings/common/runtime/metrics';
+import { nestLogger } from '@tidings/common/runtime/logger';
+import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
 import { mountRpc } from '@tidings/common/rpc/rpc-server';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
@@ -31,7 +27,6 @@ import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
 import { SessionAnnouncer } from './accounts/session-announcer';
 import { Database } from './database/database';
-import { DatabaseWatch } from './database/database-watch';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { GUESS_RATES } from './accounts/guess-rates';
 import { ExpirySweep } from './expiry/expiry-sweep';
@@ -43,7 +38,7 @@ import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
 import { MediaSettings } from './media/media.service';
 import { MediaSweep } from './media/media-sweep';
-import { CONCURRENT_RECEIPTS, openReceipts } from './receipts/open-receipts';
+import { CONCURRENT_RECEIPTS, receiptsConsumer } from './receipts/receipts.consumer';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -58,30 +53,20 @@ const DATABASE_WITHIN_MS = 30_000;
 /** Changes of conversations that are appended at the same time; each holds a connection. */
 const OUTBOX_CONNECTIONS = 4;
 
-/** Topics that storage reads. */
-const READ_TOPICS: readonly string[] = [TOPICS.messages, TOPICS.receipts];
-
-/** What a storage process is made of; given by `main`, or by a test. */
-export interface StorageOptions {
-  env: StorageEnv;
-  logger: Logger;
-  metrics: Metrics;
-  readiness: Readiness;
-  /** The process cannot go on and should end. */
-  onFatal(error: Error): void;
-}
+const READS = {
+  groups: [GROUPS.storageWriter, GROUPS.storageReceipts],
+  topics: [TOPICS.messages, TOPICS.receipts],
+};
 
 /** The storage service: its parts and the order in which they start. */
 export class Storage {
-  private readonly kafka: KafkaClient;
-  private readonly redis: RedisClient;
+  private readonly service: Service;
   private readonly database: Database;
   private readonly writes: Database;
   private readonly outbox: Database;
   private readonly receiptWrites: Database;
   private readonly watch: DatabaseWatch;
   private readonly announcer: SessionAnnouncer;
-  private readonly peers: Peers;
   private readonly hasher = new PasswordHasher();
   private dataSource: DataSource | null = null;
   /** Null before the step "log". */
@@ -97,38 +82,23 @@ export class Storage {
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
   private readonly writeAheadLog: WriteAheadLog;
-  private readonly defects: Defects;
-  private readonly ending = new AbortController();
 
-  constructor(private readonly options: StorageOptions) {
+  constructor(private readonly options: ServiceOptions<StorageEnv>) {
     const { env, logger, readiness } = options;
-    this.defects = new Defects(logger, options.metrics);
-    this.kafka = createKafka({
-      brokers: env.KAFKA_BROKERS,
-      clientId: env.NODE_ID,
-      log: (level, message, extra) => logger[level](extra, message),
-    });
-    this.redis = createRedis(env.REDIS_URL, { name: env.NODE_ID, log: logger });
+    this.service = new Service(options, READS);
+    const { kafka, redis } = this.service;
     this.database = this.pool('reads', env.DATABASE_POOL);
     this.writes = this.pool('log', APPLY_CONNECTIONS);
     this.outbox = this.pool('outbox', OUTBOX_CONNECTIONS);
     this.receiptWrites = this.pool('receipts', CONCURRENT_RECEIPTS);
     this.media = createMediaDriver(env);
-    this.watermarks = new Watermarks(this.kafka, TOPICS.messages);
-    this.watch = new DatabaseWatch(this.database, logger);
+    this.watermarks = new Watermarks(kafka, TOPICS.messages);
+    this.watch = new DatabaseWatch(() => this.database.rows({ text: 'SELECT 1' }), logger);
     const journalName = `${env.NODE_ID}/journal`;
     this.writeAheadLog = new WriteAheadLog({ url: env.DATABASE_URL, name: journalName });
     const unkept = options.metrics.counter('storage_unkept_total', 'Counts of syncs not kept');
     this.keeper = new StateKeeper(this.database, logger, () => unkept.inc());
-    this.announcer = new SessionAnnouncer(new DeviceSessions(this.redis), logger);
-    this.peers = new Peers({
-      redis: this.redis,
-      kafka: this.kafka,
-      nodeId: env.NODE_ID,
-      groups: [GROUPS.storageWriter, GROUPS.storageReceipts],
-      logger,
-      metrics: options.metrics,
-    });
+    this.announcer = new SessionAnnouncer(new DeviceSessions(redis), logger);
     readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
     readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('database', () => this.watch.problem());
@@ -142,7 +112,7 @@ export class Storage {
   /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
   steps(): Step[] {
     return [
-      { name: 'redis', start: () => this.peers.start(), stop: () => this.leaveRedis() },
+      { name: 'redis', start: () => this.service.joinPeers(), stop: () => this.leaveRedis() },
       {
         name: 'database',
         start: () => this.openDatabase(),
@@ -192,7 +162,7 @@ export class Storage {
       'Passwords, by what they were',
       ['outcome'],
     );
-    const shared = new SharedGuesses(this.redis, GUESS_RATES);
+    const shared = new SharedGuesses(this.service.redis, GUESS_RATES);
     const own = new OwnGuesses(GUESS_RATES);
     return new PasswordGuesses(shared, own, (outcome) => checks.inc({ outcome }));
   }
@@ -213,54 +183,36 @@ export class Storage {
 
   private leaveRedis(): void {
     this.announcer.stop();
-    this.redis.disconnect();
+    this.service.redis.disconnect();
   }
 
   /** Checks that topics, log and database fit before anything is read or written. */
   private async openLog(): Promise<void> {
     const { env, logger, metrics, onFatal } = this.options;
-    const specs = topicSpecs({
-      partitions: env.KAFKA_PARTITIONS,
-      replication: env.KAFKA_REPLICATION,
-      minInsyncReplicas: env.KAFKA_MIN_INSYNC,
-    });
-    await checkTopics(
-      this.kafka,
-      specs.filter(({ name }) => READ_TOPICS.some((topic) => name.startsWith(topic))),
-      { waitUntil: this.ending.signal },
-    );
+    const { service } = this;
+    await service.checkTopics();
     this.log = await OpenLog.open({
-      kafka: this.kafka,
+      service,
       nodeId: env.NODE_ID,
       partitions: env.KAFKA_PARTITIONS,
       reads: this.database,
       writes: this.writes,
-      memberIds: this.peers.storeOf(GROUPS.storageWriter),
       logger,
       metrics,
-      defects: this.defects,
       onFatal,
     });
-    const memberIds = this.peers.storeOf(GROUPS.storageReceipts);
-    this.receipts = openReceipts({
-      kafka: this.kafka,
-      sql: this.receiptWrites,
-      memberIds,
-      logger,
-      metrics,
-      defects: this.defects,
-      onFatal,
-    });
+    this.receipts = receiptsConsumer(service, { sql: this.receiptWrites, logger, metrics });
   }
 
   private async closeLog(): Promise<void> {
-    this.ending.abort();
+    this.service.stopWaiting();
     await this.log?.close();
   }
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
     const { log, receipts, dataSource, database, announcer, hasher } = this;
+    const { redis, defects } = this.service;
     if (!log || !receipts || !dataSource)
       throw new Error('the listener starts behind log and database');
     const outbox = new OutboxRepository(this.outbox);
@@ -275,11 +227,11 @@ export class Storage {
       log: state,
       logWriter: writer,
       batchWriter: batches,
-      memberCache: new MemberCache(this.redis),
+      memberCache: new MemberCache(redis),
       guesses: this.passwordGuesses(),
       news: new AccountNews({
-        routes: new Routes(this.redis),
-        inboxes: new InboxWriter(this.redis),
+        routes: new Routes(redis),
+        inboxes: new InboxWriter(redis),
         logger,
       }),
       logger,
@@ -333,7 +285,7 @@ export class Storage {
       logger,
       clock: () => performance.now(),
       journals: [
-        { name: 'redis', rewrite: () => rewriteAppendOnlyFile(this.redis) },
+        { name: 'redis', rewrite: () => rewriteAppendOnlyFile(redis) },
         { name: 'postgresql', rewrite: () => this.writeAheadLog.rewrite() },
       ],
       count: (journal, outcome) => rewrites.inc({ journal, outcome }),
@@ -342,7 +294,7 @@ export class Storage {
     app.connectMicroservice({ strategy });
     app.connectMicroservice({ strategy: receipts });
     await app.listen(env.PORT, env.HOST);
-    containServer(app.getHttpServer(), this.defects);
+    containServer(app.getHttpServer(), defects);
   }
 
   private async stopMedia(): Promise<void> {
@@ -353,6 +305,6 @@ export class Storage {
 
   private async leaveGroup(): Promise<void> {
     await Promise.all([this.log?.strategy.close(), this.receipts?.close()]);
-    await this.peers.stop();
+    await this.service.leavePeers();
   }
 }

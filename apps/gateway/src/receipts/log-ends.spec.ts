@@ -12,7 +12,7 @@ function setUp(barrier: Barrier | null) {
         return Promise.resolve(world.barrier);
       },
     } as never,
-    positions: LogPositions.of(1, ['1000', '1']),
+    positions: LogPositions.of({ epoch: 1, bases: [1000n, 1n] }),
     partitionOf: (id) => Number(id),
     clock: () => world.now,
   });

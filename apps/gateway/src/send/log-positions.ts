@@ -1,6 +1,4 @@
-import type { StorageClient } from '../service-clients';
-
-const RETRY_MS = 500;
+import type { LogState } from '@tidings/common/rpc/log-state';
 
 /** The log's epoch and how offsets become positions, as storage says; fixed while services run. */
 export class LogPositions {
@@ -9,21 +7,8 @@ export class LogPositions {
     private readonly bases: readonly bigint[],
   ) {}
 
-  /** Asks storage until it answers. */
-  static async load(storage: Pick<StorageClient, 'call'>): Promise<LogPositions> {
-    for (;;) {
-      try {
-        const { epoch, bases } = await storage.call('log.state', {});
-        return LogPositions.of(epoch, bases);
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
-  }
-
-  /** From the epoch and the position base of each partition (decimal strings). */
-  static of(epoch: number, bases: readonly string[]): LogPositions {
-    return new LogPositions(epoch, bases.map(BigInt));
+  static of({ epoch, bases }: LogState): LogPositions {
+    return new LogPositions(epoch, bases);
   }
 
   /** The position of a record. */

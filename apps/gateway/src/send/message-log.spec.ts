@@ -46,7 +46,7 @@ function setUp(first: FirstAppend | null = null) {
     writer,
     held,
     shares,
-    positions: LogPositions.of(1, ['1000']),
+    positions: LogPositions.of({ epoch: 1, bases: [1000n] }),
     firsts: {
       confirm: (_conversationId, messageId, after) => {
         asked.push(`${messageId} after ${after}`);

@@ -104,7 +104,7 @@ export function setUp(
   };
   const clock = (): number => 0;
   const wallClock = (): number => NOW;
-  const positions = LogPositions.of(1, ['0']);
+  const positions = LogPositions.of({ epoch: 1, bases: [0n] });
   const handler = new SendHandler({
     log: new MessageLog({
       writer,

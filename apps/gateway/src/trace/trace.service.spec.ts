@@ -36,7 +36,7 @@ function setUp() {
   const service = new TraceService({
     storage: storage as never,
     barrier: { take: () => Promise.resolve(world.barrier) },
-    positions: LogPositions.of(1, ['1000']),
+    positions: LogPositions.of({ epoch: 1, bases: [1000n] }),
     partitions: 1,
     log: {
       recordTime: (_topic, _partition, offset) => {

@@ -4,6 +4,7 @@ import type {
   LogBatch,
 } from '@tidings/common/kafka/consumer/log-handler';
 import { RedisUnavailable } from '@tidings/common/redis/client';
+import type { LogState } from '@tidings/common/rpc/log-state';
 import type { Defects } from '@tidings/common/runtime/defects';
 import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
@@ -25,13 +26,6 @@ const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 1_000;
 /** How long the state of a partition is kept after its assignment has ended, in milliseconds. */
 const KEEP_MS = 30_000;
-
-/** The log as every service agrees on it. */
-export interface LogState {
-  epoch: number;
-  /** Position of offset 0, per partition. */
-  bases: readonly bigint[];
-}
 
 /** What routing needs of the rest of the process. */
 export interface RouterParts {

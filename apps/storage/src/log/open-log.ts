@@ -1,38 +1,29 @@
-import { GROUPS } from '@tidings/common/log-events/topics';
-import { calmTrouble } from '@tidings/common/kafka/wire/calm-log';
-import type { KafkaClient } from '@tidings/common/kafka/wire/client';
-import { LogConsumerStrategy, type MemberStore } from '@tidings/common/kafka/consumer/log-consumer';
+import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
-import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
+import type { Service } from '@tidings/common/runtime/service';
 import type { Database } from '../database/database';
 import { BatchRepository } from '../messages/batch.repository';
 import { BatchWriter } from '../messages/batch-writer';
-import { LagMetrics, WriterMetrics } from '../messages/writer-metrics';
+import { WriterMetrics } from '../messages/writer-metrics';
+import { logConsumer } from './log.consumer';
 import { checkBounds, loadLogState, type LogState, readApplied } from './log-state';
 import { Progress } from './progress';
 
-/** Partitions whose batches are handled at the same time: all of a fetch share a statement. */
-const CONCURRENT_PARTITIONS = 64;
 /** Connections for applying: one statement at a time, and what is asked beside it. */
 export const APPLY_CONNECTIONS = 3;
-/** A batch is worth waiting for: halves the cost per message at low rates. Milliseconds and bytes. */
-const MAX_WAIT_MS = 25;
-const MIN_BYTES = 256 * 1024;
 const FLUSH_MS = 2_000;
 
 /** What the log is opened with. */
 export interface OpenLogOptions {
-  kafka: KafkaClient;
+  service: Service;
   nodeId: string;
   partitions: number;
   reads: Database;
   writes: Database;
-  memberIds: MemberStore;
   logger: Logger;
   metrics: Metrics;
-  defects: Defects;
   onFatal(error: Error): void;
 }
 
@@ -51,7 +42,8 @@ export class OpenLog {
    * is joined later, when the strategy starts.
    */
   static async open(options: OpenLogOptions): Promise<OpenLog> {
-    const { kafka, nodeId, partitions, reads, writes, logger, metrics, onFatal } = options;
+    const { service, nodeId, partitions, reads, writes, logger, metrics, onFatal } = options;
+    const { kafka, defects } = service;
     const log = await loadLogState(reads, partitions);
     const progress = new Progress(reads, log);
     const figures = new WriterMetrics(metrics);
@@ -61,11 +53,11 @@ export class OpenLog {
       logger,
       metrics: figures,
       batches: new BatchRepository(writes, log, () => figures.statements.inc()),
-      defects: options.defects,
+      defects,
       deadLetter: (record, reason) => strategy.deadLetter(record, reason),
       fatal: onFatal,
     });
-    const strategy = consumer(options, batches);
+    const strategy: LogConsumerStrategy = logConsumer(service, metrics, batches);
     try {
       const applied = await readApplied(reads, log.topic);
       const bounds = await strategy.offsets.logBounds(log.topic);
@@ -80,7 +72,7 @@ export class OpenLog {
       topic: log.topic,
       source: nodeId,
       epoch: log.epoch,
-      onError: (error) => options.defects.note('answer', error),
+      onError: (error) => defects.note('answer', error),
     });
     await writer.start();
     return new OpenLog(log, progress, writer, batches, strategy);
@@ -91,26 +83,4 @@ export class OpenLog {
     this.progress.stop();
     await this.writer.stop({ flushMs: FLUSH_MS });
   }
-}
-
-function consumer(options: OpenLogOptions, batches: BatchWriter): LogConsumerStrategy {
-  const { kafka, logger, metrics, memberIds, onFatal } = options;
-  const lag = new LagMetrics(metrics);
-  return new LogConsumerStrategy({
-    kafka,
-    onFatal,
-    lifecycle: batches,
-    memberStore: memberIds,
-    groupId: GROUPS.storageWriter,
-    minBytes: MIN_BYTES,
-    maxWaitTimeInMs: MAX_WAIT_MS,
-    partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-    onBatch: (batch) => lag.seen(batch.partition, batch.lag),
-    gapFound: ({ expected, found, ...gap }) =>
-      logger.error(
-        { ...gap, expected: String(expected), found: String(found) },
-        'records are missing from the log: an operator has to decide',
-      ),
-    onError: calmTrouble(logger),
-  });
 }

@@ -11,6 +11,13 @@ export type KafkaLog = (
   extra: Record<string, unknown>,
 ) => void;
 
+/** A process's own log as the receiver. */
+export function kafkaLogInto(
+  logger: Record<KafkaLogLevel, (about: object, message: string) => void>,
+): KafkaLog {
+  return (level, message, extra) => logger[level](extra, message);
+}
+
 /** Grace in which brokers that are still starting are reported as information only. */
 const CALM_START_MS = 15_000;
 

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, ITopicMetadata } from 'kafkajs';
-import type { TopicSpec } from '../../log-events/topics';
+import type { z } from 'zod';
+import { topicSpecs, type TopicSpec } from '../../log-events/topics';
+import type { kafkaEnv } from '../../runtime/env';
 import type { KafkaClient } from './client';
 
 /** A topic that cannot be used as it is: missing, or made with another partition count. */
@@ -28,6 +30,15 @@ const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1_000;
 /** How often a wait for the brokers is logged. */
 const SAY_EVERY_MS = 60_000;
+
+/** All topics as the settings of a service want them. */
+export function specsOf(env: z.output<typeof kafkaEnv>): TopicSpec[] {
+  return topicSpecs({
+    partitions: env.KAFKA_PARTITIONS,
+    replication: env.KAFKA_REPLICATION,
+    minInsyncReplicas: env.KAFKA_MIN_INSYNC,
+  });
+}
 
 /**
  * Creates the topics that are missing; those that exist are left as they are. Safe to run at the same

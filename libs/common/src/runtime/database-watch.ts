@@ -1,16 +1,15 @@
-import type { Logger } from '@tidings/common/runtime/logger';
-import type { Database } from './database';
+import type { Logger } from './logger';
 
 const EVERY_MS = 1_000;
 
-/** Asks the database every second whether it answers: for readiness, and to log an outage once. */
+/** Asks a database every second whether it answers: for readiness, and to log an outage once. */
 export class DatabaseWatch {
   private state: 'unknown' | 'up' | 'down' = 'unknown';
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(
-    private readonly database: Database,
+    private readonly ask: () => Promise<unknown>,
     private readonly logger: Logger,
   ) {}
 
@@ -34,12 +33,12 @@ export class DatabaseWatch {
 
   private async look(): Promise<void> {
     try {
-      await this.database.rows({ text: 'SELECT 1' });
+      await this.ask();
       if (this.state === 'down') this.logger.info('the database answers again');
       this.state = 'up';
     } catch (error) {
       if (this.state !== 'down' && !this.stopped) {
-        this.logger.error({ err: error }, 'the database does not answer; messages wait in the log');
+        this.logger.error({ err: error }, 'the database does not answer; what is new waits in the log');
       }
       this.state = 'down';
     }

@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import { type commonEnv, loadEnvOrExit } from './env';
+import { Readiness } from './health';
+import type { Step } from './lifecycle';
+import { createLogger } from './logger';
+import { Metrics } from './metrics';
+import { runService } from './run';
+import type { ServiceOptions } from './service';
+import { StartTimeline } from './start-timeline';
+
+/**
+ * The `main` of a service that reads the log: settings, log, metrics and readiness, then the steps of
+ * what `make` gives. Ends the process when the settings are wrong.
+ */
+export function serve<Schema extends typeof commonEnv>(service: {
+  name: string;
+  env: Schema;
+  /** The steps after which the start is over, whichever comes last. */
+  startedAfter: readonly string[];
+  make(options: ServiceOptions<z.output<Schema>>): { steps(): Step[] };
+}): void {
+  const env = loadEnvOrExit(service.env);
+  const { NODE_ID: nodeId, LOG_LEVEL: level } = env;
+  const logger = createLogger({ service: service.name, nodeId, level });
+  const metrics = new Metrics({ service: service.name, node: nodeId });
+  const timeline = new StartTimeline(metrics, logger, service.startedAfter);
+  timeline.done('program');
+  const readiness = new Readiness();
+  const onFatal = (error: Error): void =>
+    void running.then(({ fatal }) => fatal(error.message, error));
+  const made = service.make({ env, logger, metrics, readiness, timeline, onFatal });
+  const running = runService({ logger, readiness, steps: made.steps(), timeline });
+}

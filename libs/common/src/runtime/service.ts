@@ -1,0 +1,135 @@
+import type { z } from 'zod';
+import { LogConsumerStrategy } from '../kafka/consumer/log-consumer';
+import type { LogConsumerOptions } from '../kafka/consumer/log-consumer-options';
+import { calmTrouble, kafkaLogInto } from '../kafka/wire/calm-log';
+import { createKafka, type KafkaClient } from '../kafka/wire/client';
+import { checkTopics, specsOf } from '../kafka/wire/topics';
+import { Peers } from '../peers/peers';
+import { createRedis, redisReady, type RedisClient } from '../redis/client';
+import { Defects } from './defects';
+import type { commonEnv, kafkaEnv, redisEnv } from './env';
+import type { Readiness } from './health';
+import type { Logger } from './logger';
+import type { Metrics } from './metrics';
+import type { StartTimeline } from './start-timeline';
+
+/** How long a start waits for Redis, milliseconds. */
+const REDIS_WITHIN_MS = 30_000;
+
+type ServiceEnv = z.output<typeof commonEnv> & z.output<typeof kafkaEnv> & z.output<typeof redisEnv>;
+
+/** What a service's process is made of; given by `runtime/serve`, or by a test. */
+export interface ServiceOptions<Env> {
+  env: Env;
+  logger: Logger;
+  metrics: Metrics;
+  readiness: Readiness;
+  /** Told of the steps of the start. */
+  timeline?: Pick<StartTimeline, 'done'>;
+  /** The process cannot go on and should end. */
+  onFatal(error: Error): void;
+}
+
+/** What a service reads of the log. */
+export interface ServiceReads {
+  /** Its consumer groups, the most urgent first. */
+  groups: readonly string[];
+  /** Topics that have to be there, each with its dead letters. */
+  topics: readonly string[];
+}
+
+/** A consumer of this process, without what all of them share. */
+type ConsumerOptions = Omit<
+  LogConsumerOptions,
+  'kafka' | 'memberStore' | 'gapFound' | 'onError' | 'onFatal'
+> & {
+  gapFound?: LogConsumerOptions['gapFound'];
+  /** What is said when records are missing, and when something is tried again. */
+  says?: { gap?: string; trouble?: string };
+};
+
+/**
+ * What every process has that consumes the log: its connections to Kafka and Redis, its place among
+ * the other instances of the service, and its consumers. Nothing is connected by making it.
+ */
+export class Service {
+  readonly kafka: KafkaClient;
+  readonly redis: RedisClient;
+  readonly defects: Defects;
+  private readonly peers: Peers;
+  private readonly ending = new AbortController();
+
+  constructor(
+    private readonly options: ServiceOptions<ServiceEnv>,
+    private readonly reads: ServiceReads,
+  ) {
+    const { env, logger, metrics } = options;
+    const { NODE_ID: nodeId } = env;
+    this.defects = new Defects(logger, metrics);
+    const log = kafkaLogInto(logger);
+    this.kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: nodeId, log });
+    this.redis = createRedis(env.REDIS_URL, { name: nodeId, log: logger });
+    const { groups } = reads;
+    const { kafka, redis } = this;
+    this.peers = new Peers({ redis, kafka, nodeId, groups, logger, metrics });
+  }
+
+  /** Aborted by {@link stopWaiting}. */
+  get stopping(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  /** Why Redis is no use at the moment; null: it is. */
+  redisProblem(): string | null {
+    return this.redis.status === 'ready' ? null : this.redis.status;
+  }
+
+  /** Takes its place among the instances. The predecessor is let go as soon as Redis knows of it. */
+  joinPeers(): void {
+    this.peers.start();
+  }
+
+  /** {@link joinPeers}, and waits until Redis answers; rejects after half a minute. */
+  async reachRedis(): Promise<void> {
+    const { timeline } = this.options;
+    this.joinPeers();
+    await redisReady(this.redis, REDIS_WITHIN_MS);
+    timeline?.done('redis');
+    void this.peers.leavePredecessor().then(() => timeline?.done('predecessor left'));
+  }
+
+  /** Waits for the topics, and for as long as no broker answers. @throws TopicMismatchError */
+  checkTopics(): Promise<void> {
+    const isRead = (name: string): boolean => this.reads.topics.some((topic) => name.startsWith(topic));
+    const specs = specsOf(this.options.env).filter(({ name }) => isRead(name));
+    return checkTopics(this.kafka, specs, { waitUntil: this.ending.signal });
+  }
+
+  /** A member of one of the service's groups; it joins when it starts. */
+  consumer({ says = {}, ...options }: ConsumerOptions): LogConsumerStrategy {
+    const { logger, onFatal } = this.options;
+    const level = options.onGap === 'skip' ? 'warn' : 'error';
+    return new LogConsumerStrategy({
+      kafka: this.kafka,
+      memberStore: this.peers.storeOf(options.groupId),
+      gapFound: ({ expected, found, ...gap }) =>
+        logger[level](
+          { ...gap, expected: String(expected), found: String(found) },
+          says.gap ?? 'records are missing from the log: an operator has to decide',
+        ),
+      onError: calmTrouble(logger, says.trouble),
+      onFatal,
+      ...options,
+    });
+  }
+
+  /** Lets go whoever waits for brokers, or for another service. */
+  stopWaiting(): void {
+    this.ending.abort();
+  }
+
+  /** Gives up its place among the instances; the consumers have left their groups by themselves. */
+  leavePeers(): Promise<void> {
+    return this.peers.stop();
+  }
+}
