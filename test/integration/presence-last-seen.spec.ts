@@ -92,7 +92,7 @@ describe('presence', () => {
     await lifecycle.start(presence.steps());
     readiness.set(true);
     await eventually(() => Object.keys(readiness.problems()).length === 0);
-    return { url: await presence.url(), readiness, stop: () => lifecycle.stop() };
+    return { url: presence.url, readiness, stop: () => lifecycle.stop() };
   }
 
   function append(type: string, key: string, value: unknown): Promise<void> {

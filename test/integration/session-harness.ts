@@ -1,6 +1,3 @@
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC, type ConversationRouting } from '@tidings/common/rpc/calls';
 import { EVENT_TYPES } from '@tidings/common/log-events/events';
 import type { ConversationKind } from '@tidings/protocol/content';
@@ -15,16 +12,16 @@ import { Inbox } from '@tidings/common/redis/inbox';
 import { KEYS } from '@tidings/common/redis/keys';
 import { decodeInbox } from '@tidings/common/redis/inbox-codec';
 import { Routes, type Route } from '@tidings/common/redis/routes';
+import { Defects } from '@tidings/common/runtime/defects';
+import { Readiness } from '@tidings/common/runtime/health';
+import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import { Metrics } from '@tidings/common/runtime/metrics';
-import { mountRpc } from '@tidings/common/rpc/rpc-server';
+import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 
 export const SECRET = 'a-secret-for-this-test-run-only';
 export const silent = pino({ level: 'silent' });
-
-@Module({})
-class EmptyModule {}
 
 /** A conversation of a test. */
 export interface Talk {
@@ -48,25 +45,22 @@ export class FakeStorage {
   away = false;
   asked = 0;
   url = '';
-  private app: NestExpressApplication | null = null;
+  private listener: InnerListener | null = null;
 
   constructor(private readonly bases: readonly bigint[]) {}
 
   async start(): Promise<void> {
-    const app = await NestFactory.create<NestExpressApplication>(EmptyModule, {
-      logger: false,
-      bodyParser: false,
-    });
     const table = {
       'log.state': STORAGE_RPC['log.state'],
       'conversations.routing': STORAGE_RPC['conversations.routing'],
     };
-    mountRpc(app, {
+    const metrics = new Metrics({ service: 'storage', node: 'storage-1' });
+    const calls = answerCalls({
       table,
       nodeId: 'storage-1',
       secret: SECRET,
       logger: silent,
-      metrics: new Metrics({ service: 'storage', node: 'storage-1' }),
+      metrics,
       handlers: {
         'log.state': async () => ({
           epoch: 1,
@@ -84,13 +78,15 @@ export class FakeStorage {
         },
       },
     });
-    await app.listen(0, '127.0.0.1');
-    this.app = app;
-    this.url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+    const health = { readiness: new Readiness(), metrics };
+    const defects = new Defects(silent, metrics);
+    const at = { host: '127.0.0.1', port: 0 };
+    this.listener = await InnerListener.open(at, { health, defects, calls });
+    this.url = this.listener.url;
   }
 
   async stop(): Promise<void> {
-    await this.app?.close();
+    await this.listener?.close();
   }
 
   private appliedNow(): string[] {

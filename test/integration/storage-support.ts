@@ -115,7 +115,7 @@ export class StorageFixture {
     await lifecycle.start(storage.steps());
     readiness.set(true);
     rpc = new RpcClient(STORAGE_RPC, {
-      urls: [await storage.url()],
+      urls: [storage.url],
       nodeId: 'test',
       secret: SECRET,
     });

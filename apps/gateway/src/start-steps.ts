@@ -1,4 +1,3 @@
-import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
@@ -7,7 +6,8 @@ import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf } from '@tidings/common/rpc/log-state';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import { mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import { type HealthParts, mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
@@ -28,10 +28,6 @@ import { SOCKET_PATH } from './socket/socket-server';
 const FLUSH_MS = 3_000;
 const DRAIN_WITHIN_MS = 10_000;
 
-/** Health and metrics on a listener of their own. */
-@Module({})
-class AdminModule {}
-
 /** The parts of a gateway process, each with how it starts and stops; `main.ts` has the order. */
 export class StartSteps {
   /** when each of them was done */
@@ -46,7 +42,7 @@ export class StartSteps {
   private spool!: Spool;
   private gateway!: Gateway;
   private app!: NestExpressApplication;
-  private admin: NestExpressApplication | null = null;
+  private admin: InnerListener | null = null;
   private announcer!: Announcer;
   private readonly stopping = new AbortController();
   private readonly nest;
@@ -87,15 +83,14 @@ export class StartSteps {
     };
   }
 
+  /** Health and metrics on a port of their own. */
   get adminListener(): Step {
     return {
       name: 'admin listener',
       start: async () => {
         if (this.env.ADMIN_PORT === undefined) return;
-        this.admin = await NestFactory.create<NestExpressApplication>(AdminModule, this.nest);
-        this.mountHealth(this.admin);
-        await this.admin.listen(this.env.ADMIN_PORT, this.env.HOST);
-        containServer(serverOf(this.admin), this.defects);
+        const at = { host: this.env.HOST, port: this.env.ADMIN_PORT };
+        this.admin = await InnerListener.open(at, { health: this.health, defects: this.defects });
       },
       stop: () => this.admin?.close(),
     };
@@ -214,7 +209,7 @@ export class StartSteps {
           answers: this.answers,
           bounded: (reason) => this.metrics.bounded.inc({ reason }),
         });
-        if (!this.admin) this.mountHealth(app);
+        if (!this.admin) mountHealth(app, this.health);
         gateway.sockets.attach(serverOf(app));
         gateway.connections.bound(serverOf(app));
         await listen(app, env.PORT, env.HOST);
@@ -257,9 +252,9 @@ export class StartSteps {
     };
   }
 
-  private mountHealth(app: NestExpressApplication): void {
+  private get health(): HealthParts {
     const { readiness, registry: metrics, calls } = this;
-    mountHealth(app, { readiness, metrics, calls });
+    return { readiness, metrics, calls };
   }
 
   private ownUrl(): string {

@@ -1,17 +1,15 @@
 import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { PRESENCE_RPC } from '@tidings/common/rpc/calls';
 import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { Routes } from '@tidings/common/redis/routes';
-import { containServer } from '@tidings/common/runtime/contained-server';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
-import { mountHealth } from '@tidings/common/runtime/health';
+import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger } from '@tidings/common/runtime/logger';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
-import { mountRpc } from '@tidings/common/rpc/rpc-server';
+import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import type { DataSource } from 'typeorm';
 import { migrate, opened, presenceDataSource } from './data-source';
 import { LastSeenRepository } from './last-seen.repository';
@@ -38,7 +36,7 @@ export class Presence {
   private readonly figures: PresenceMetrics;
   private readonly strategy: LogConsumerStrategy;
   private readonly tracker: Tracker;
-  private app: NestExpressApplication | null = null;
+  private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<PresenceEnv>) {
     const { env, logger, metrics, readiness } = options;
@@ -68,8 +66,8 @@ export class Presence {
   }
 
   /** Address of the listener. */
-  async url(): Promise<string> {
-    return (await this.app?.getUrl()) ?? '';
+  get url(): string {
+    return this.listener?.url ?? '';
   }
 
   /** The start order; stopping is its reverse. */
@@ -88,10 +86,10 @@ export class Presence {
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'topics', start: () => service.checkTopics(), stop: () => service.stopWaiting() },
-      { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
+      { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
       {
         name: 'consumer',
-        start: () => this.app?.startAllMicroservices().then(() => undefined),
+        start: () => this.consume(),
         stop: () => this.leave(),
         stopWithinMs: 12_000,
       },
@@ -106,12 +104,6 @@ export class Presence {
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
     const { redis, defects } = this.service;
-    const app = await NestFactory.create<NestExpressApplication>(
-      PresenceModule.around(this.tracker),
-      { logger: nestLogger(logger), bodyParser: false },
-    );
-    this.app = app;
-    mountHealth(app, { readiness, metrics });
     const service = new PresenceService(
       new Routes(redis),
       new GatewayLease(redis),
@@ -120,7 +112,7 @@ export class Presence {
       this.figures,
       logger,
     );
-    mountRpc(app, {
+    const calls = answerCalls({
       table: PRESENCE_RPC,
       handlers: { 'presence.get': (input) => service.get(input) },
       nodeId: env.NODE_ID,
@@ -128,9 +120,20 @@ export class Presence {
       logger,
       metrics,
     });
-    app.connectMicroservice({ strategy: this.strategy });
-    await app.listen(env.PORT, env.HOST);
-    containServer(app.getHttpServer(), defects);
+    const at = { host: env.HOST, port: env.PORT };
+    this.listener = await InnerListener.open(at, {
+      health: { readiness, metrics },
+      defects,
+      calls,
+    });
+  }
+
+  private async consume(): Promise<void> {
+    const { strategy } = this;
+    const logger = nestLogger(this.options.logger);
+    const module = PresenceModule.around(this.tracker);
+    const app = await NestFactory.createMicroservice(module, { strategy, logger });
+    await app.listen();
   }
 
   private consumer(): LogConsumerStrategy {

@@ -1,4 +1,3 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf, type LogState } from '@tidings/common/rpc/log-state';
@@ -7,7 +6,7 @@ import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { Routes } from '@tidings/common/redis/routes';
-import { containServer } from '@tidings/common/runtime/contained-server';
+import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
 import { receiptsConsumer } from './receipts/receipts.consumer';
@@ -33,7 +32,7 @@ export class Session {
   private messages: MessagesConsumer | null = null;
   private receipts: LogConsumerStrategy | null = null;
   private typing: LogConsumerStrategy | null = null;
-  private app: NestExpressApplication | null = null;
+  private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<SessionEnv>) {
     const { env, logger, metrics, readiness } = options;
@@ -52,7 +51,7 @@ export class Session {
 
   /**
    * The start order; stopping is its reverse. Messages come first, and neither the other groups nor the
-   * listener (whose code is loaded then) take time from them: until then nobody is pushed anything.
+   * listener take time from them: until then nobody is pushed anything.
    */
   steps(): Step[] {
     const { service } = this;
@@ -67,7 +66,7 @@ export class Session {
         stop: () => this.leave(),
         stopWithinMs: LEAVE_WITHIN_MS,
       },
-      { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
+      { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
     ];
   }
 
@@ -101,10 +100,9 @@ export class Session {
   }
 
   private async listen(): Promise<void> {
-    const { env, logger, metrics, readiness } = this.options;
-    const { openHealthListener } = await import('@tidings/common/runtime/health-listener.js');
-    const at = { host: env.HOST, port: env.PORT, logger };
-    this.app = await openHealthListener(at, { readiness, metrics, calls: this.calls });
-    containServer(this.app.getHttpServer(), this.service.defects);
+    const { env, metrics, readiness } = this.options;
+    const health = { readiness, metrics, calls: this.calls };
+    const at = { host: env.HOST, port: env.PORT };
+    this.listener = await InnerListener.open(at, { health, defects: this.service.defects });
   }
 }

@@ -1,5 +1,5 @@
+import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
@@ -13,13 +13,12 @@ import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
-import { containServer } from '@tidings/common/runtime/contained-server';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
-import { mountHealth } from '@tidings/common/runtime/health';
+import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger } from '@tidings/common/runtime/logger';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
-import { mountRpc } from '@tidings/common/rpc/rpc-server';
+import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
 import { OwnGuesses } from './accounts/own-guesses';
@@ -73,7 +72,8 @@ export class Storage {
   private log: OpenLog | null = null;
   /** Reads the receipt log; null before its step. */
   private receipts: LogConsumerStrategy | null = null;
-  private app: NestExpressApplication | null = null;
+  private app: INestMicroservice | null = null;
+  private listener: InnerListener | null = null;
   private sweep: OutboxSweep | null = null;
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
@@ -105,8 +105,8 @@ export class Storage {
   }
 
   /** Address of the listener. */
-  async url(): Promise<string> {
-    return (await this.app?.getUrl()) ?? '';
+  get url(): string {
+    return this.listener?.url ?? '';
   }
 
   /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
@@ -120,10 +120,10 @@ export class Storage {
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'log', start: () => this.openLog(), stop: () => this.closeLog() },
-      { name: 'listener', start: () => this.listen(), stop: () => this.app?.close() },
+      { name: 'listener', start: () => this.listen(), stop: () => this.closeListener() },
       {
         name: 'consumer',
-        start: () => this.app?.startAllMicroservices().then(() => undefined),
+        start: () => this.joinGroups(),
         stop: () => this.leaveGroup(),
         stopWithinMs: 12_000,
       },
@@ -211,10 +211,9 @@ export class Storage {
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const { log, receipts, dataSource, database, announcer, hasher } = this;
+    const { log, dataSource, database, announcer, hasher } = this;
     const { redis, defects } = this.service;
-    if (!log || !receipts || !dataSource)
-      throw new Error('the listener starts behind log and database');
+    if (!log || !dataSource) throw new Error('the listener starts behind log and database');
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
     const module = StorageModule.around({
@@ -239,22 +238,12 @@ export class Storage {
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
       keeper: this.keeper,
     });
-    const app = await NestFactory.create<NestExpressApplication>(module, {
+    const app = await NestFactory.createMicroservice(module, {
+      strategy,
       logger: nestLogger(logger),
-      bodyParser: false,
       abortOnError: false,
     });
     this.app = app;
-    const handlers = storageHandlers(app.get(StorageServices));
-    mountRpc(app, {
-      table: STORAGE_RPC,
-      handlers,
-      nodeId: env.NODE_ID,
-      secret: env.CLUSTER_SECRET,
-      logger,
-      metrics,
-    });
-    mountHealth(app, { readiness, metrics });
     watchStorage(metrics, { database, progress, hasher, announcer });
     const isLeader = (): boolean => strategy.owns(state.topic, 0);
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
@@ -291,10 +280,29 @@ export class Storage {
       count: (journal, outcome) => rewrites.inc({ journal, outcome }),
       everyMs: env.JOURNAL_SWEEP_SECONDS * 1000,
     });
-    app.connectMicroservice({ strategy });
-    app.connectMicroservice({ strategy: receipts });
-    await app.listen(env.PORT, env.HOST);
-    containServer(app.getHttpServer(), defects);
+    const calls = answerCalls({
+      table: STORAGE_RPC,
+      handlers: storageHandlers(app.get(StorageServices)),
+      nodeId: env.NODE_ID,
+      secret: env.CLUSTER_SECRET,
+      logger,
+      metrics,
+    });
+    const at = { host: env.HOST, port: env.PORT };
+    this.listener = await InnerListener.open(at, {
+      health: { readiness, metrics },
+      defects,
+      calls,
+    });
+  }
+
+  private async closeListener(): Promise<void> {
+    await this.listener?.close();
+    await this.app?.close();
+  }
+
+  private async joinGroups(): Promise<void> {
+    await Promise.all([this.app?.listen(), this.receipts?.start()]);
   }
 
   private async stopMedia(): Promise<void> {

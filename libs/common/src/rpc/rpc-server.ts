@@ -1,5 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TidingsError, type ErrorCode } from '@tidings/protocol/errors';
 import { fieldErrors } from '@tidings/protocol/field-errors';
 import type { RpcTable } from './calls';
@@ -47,6 +46,9 @@ interface Mounted<T extends RpcTable> {
   metrics: Metrics;
 }
 
+/** Answers one request; false: it is no call. */
+type AnswerCall = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 /** What the calls of one listener share. */
 interface Answering<T extends RpcTable> extends Mounted<T> {
   judge: CallJudge;
@@ -55,24 +57,17 @@ interface Answering<T extends RpcTable> extends Mounted<T> {
 }
 
 /**
- * Mounts the calls of a table on an application's HTTP listener, before its endpoints: what a call
- * needs of them is nothing. A slow answer is announced by `102 Processing` (RFC 2518, 10.1), a sign of
- * life: a caller can tell a slow answer from a hung process. Every answer has its length, so that a
- * caller can tell a whole one from a cut one. The outcome is in the body: `{ok}` or
- * `{error: {code, detail, …}}`; with another status than 200 the call was not taken at all. A call
- * for another receiver is refused with the name of this one: the caller signs it anew.
+ * Answers the calls of a table on an HTTP server. A slow answer is announced by `102 Processing`
+ * (RFC 2518, 10.1), a sign of life: a caller can tell a slow answer from a hung process. Every answer
+ * has its length, so that a caller can tell a whole one from a cut one. The outcome is in the body:
+ * `{ok}` or `{error: {code, detail, …}}`; with another status than 200 the call was not taken at all.
+ * A call for another receiver is refused with the name of this one: the caller signs it anew.
  */
-export function mountRpc<T extends RpcTable>(app: INestApplication, options: Mounted<T>): void {
-  const server = app.getHttpServer() as Server;
+export function answerCalls<T extends RpcTable>(options: Mounted<T>): AnswerCall {
   const answering = { ...options, ...watched(options), judge: judgeOf(options) };
-  const others = server.listeners('request') as RequestListener[];
-  server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  return (request, response) => {
     const path = request.url ?? '';
-    if (request.method !== 'POST' || !path.startsWith(RPC_PREFIX)) {
-      for (const other of others) other.call(server, request, response);
-      return;
-    }
+    if (request.method !== 'POST' || !path.startsWith(RPC_PREFIX)) return false;
     readBody(request, (body) => {
       if (body === null) {
         refuse(response, 413, { code: 'invalid_request', detail: 'The call is too large' });
@@ -86,7 +81,8 @@ export function mountRpc<T extends RpcTable>(app: INestApplication, options: Mou
         response.destroy();
       });
     });
-  });
+    return true;
+  };
 }
 
 function judgeOf({ secret, nodeId }: { secret: string; nodeId: string }): CallJudge {

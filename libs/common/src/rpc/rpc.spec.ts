@@ -1,7 +1,4 @@
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -10,12 +7,12 @@ import { serverClosed } from '../../../../test/support/server-closed';
 import { TidingsError } from '@tidings/protocol/errors';
 import { CallWatch } from './call-watch';
 import { CLUSTER_HEADER, signCall } from './credentials';
+import { Defects } from '../runtime/defects';
+import { Readiness } from '../runtime/health';
+import { InnerListener } from '../runtime/inner-listener';
 import { Metrics } from '../runtime/metrics';
 import { RpcClient, RpcUnreachable } from './rpc-client';
-import { mountRpc, RPC_PREFIX } from './rpc-server';
-
-@Module({})
-class EmptyModule {}
+import { answerCalls, RPC_PREFIX } from './rpc-server';
 
 const TABLE = {
   echo: { input: z.object({ n: z.number() }), output: z.object({ n: z.number() }) },
@@ -50,16 +47,14 @@ interface Node {
 /** An instance that answers the calls of the table; port 0: any. */
 async function startNode(port: number): Promise<Node> {
   const metrics = new Metrics({ service: 'test', node: 'node-1' });
-  const app = await NestFactory.create<NestExpressApplication>(EmptyModule, {
-    logger: false,
-    bodyParser: false,
-  });
-  const node: Node = { url: '', port, metrics, echoes: 0, sets: [], close: () => app.close() };
-  mountRpc(app, {
+  const logger = pino({ level: 'silent' });
+  const close = () => listener.close();
+  const node: Node = { url: '', port, metrics, echoes: 0, sets: [], close };
+  const calls = answerCalls({
     table: TABLE,
     nodeId: 'node-1',
     secret,
-    logger: pino({ level: 'silent' }),
+    logger,
     metrics,
     handlers: {
       echo: async ({ n }) => {
@@ -96,8 +91,11 @@ async function startNode(port: number): Promise<Node> {
       },
     },
   });
-  await app.listen(port, '127.0.0.1');
-  node.port = (app.getHttpServer().address() as { port: number }).port;
+  const health = { readiness: new Readiness(), metrics };
+  const defects = new Defects(logger, metrics);
+  const at = { host: '127.0.0.1', port };
+  const listener = await InnerListener.open(at, { health, defects, calls });
+  node.port = Number(new URL(listener.url).port);
   node.url = `http://127.0.0.1:${node.port}`;
   return node;
 }

@@ -38,7 +38,10 @@ export class DatabaseWatch {
       this.state = 'up';
     } catch (error) {
       if (this.state !== 'down' && !this.stopped) {
-        this.logger.error({ err: error }, 'the database does not answer; what is new waits in the log');
+        this.logger.error(
+          { err: error },
+          'the database does not answer; what is new waits in the log',
+        );
       }
       this.state = 'down';
     }

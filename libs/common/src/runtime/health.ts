@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
-import type { Express, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallWatch } from '../rpc/call-watch';
 import type { Metrics } from './metrics';
 
@@ -33,30 +34,65 @@ export class Readiness {
   }
 }
 
+/** What is told of a process. */
+export interface HealthParts {
+  readiness: Readiness;
+  metrics: Metrics;
+  calls?: CallWatch;
+}
+
 /**
- * Mounts `/health/live`, `/health/ready` and `/metrics` on an application's listener. Calls to other
+ * Answers `/health/live`, `/health/ready` and `/metrics`; false: it is another request. Calls to other
  * services that fail are told in the answer of `/health/ready` and make nothing not ready: most of
  * what a service does goes on without them.
  */
-export function mountHealth(
-  app: INestApplication,
-  options: { readiness: Readiness; metrics: Metrics; calls?: CallWatch },
-): void {
-  const server = app.getHttpAdapter().getInstance() as Express;
-  server.get('/health/live', (_request: Request, response: Response) => {
-    response.json({ status: 'ok' });
-  });
-  server.get('/health/ready', (_request: Request, response: Response) => {
-    const problems = options.readiness.problems();
+export function answerHealth(
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: HealthParts,
+): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  const answer = ANSWERS[request.url?.split('?', 1)[0] ?? ''];
+  if (!answer) return false;
+  answer(parts).then(
+    ({ status = 200, type = JSON_TYPE, text }) => {
+      const length = Buffer.byteLength(text);
+      response.writeHead(status, { 'content-type': type, 'content-length': length });
+      response.end(text);
+    },
+    // whoever guards the server tells of it
+    (error: unknown) => response.destroy(error as Error),
+  );
+  return true;
+}
+
+interface Answer {
+  status?: number;
+  type?: string;
+  text: string;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+const ANSWERS: Record<string, ((parts: HealthParts) => Promise<Answer>) | undefined> = {
+  '/health/live': async () => ({ text: JSON.stringify({ status: 'ok' }) }),
+  '/health/ready': async ({ readiness, calls }) => {
+    const problems = readiness.problems();
     const ready = Object.keys(problems).length === 0;
     const status = ready ? 'ok' : 'not ready';
-    const failingCalls = options.calls?.list() ?? [];
-    response.status(ready ? 200 : 503).json({ status, problems, failingCalls });
-  });
-  server.get('/metrics', (_request: Request, response: Response, next) => {
-    options.metrics.registry
-      .metrics()
-      .then((text) => response.type(options.metrics.registry.contentType).send(text))
-      .catch(next);
+    const text = JSON.stringify({ status, problems, failingCalls: calls?.list() ?? [] });
+    return { status: ready ? 200 : 503, text };
+  },
+  '/metrics': async ({ metrics: { registry } }) => ({
+    type: registry.contentType,
+    text: await registry.metrics(),
+  }),
+};
+
+/** {@link answerHealth} before the endpoints of a listener for clients. */
+export function mountHealth(app: INestApplication, parts: HealthParts): void {
+  const server = app.getHttpAdapter().getInstance() as Express;
+  server.use((request: Request, response: Response, next: NextFunction) => {
+    if (!answerHealth(request, response, parts)) next();
   });
 }

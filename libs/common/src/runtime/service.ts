@@ -16,7 +16,9 @@ import type { StartTimeline } from './start-timeline';
 /** How long a start waits for Redis, milliseconds. */
 const REDIS_WITHIN_MS = 30_000;
 
-type ServiceEnv = z.output<typeof commonEnv> & z.output<typeof kafkaEnv> & z.output<typeof redisEnv>;
+type ServiceEnv = z.output<typeof commonEnv> &
+  z.output<typeof kafkaEnv> &
+  z.output<typeof redisEnv>;
 
 /** What a service's process is made of; given by `runtime/serve`, or by a test. */
 export interface ServiceOptions<Env> {
@@ -100,7 +102,8 @@ export class Service {
 
   /** Waits for the topics, and for as long as no broker answers. @throws TopicMismatchError */
   checkTopics(): Promise<void> {
-    const isRead = (name: string): boolean => this.reads.topics.some((topic) => name.startsWith(topic));
+    const isRead = (name: string): boolean =>
+      this.reads.topics.some((topic) => name.startsWith(topic));
     const specs = specsOf(this.options.env).filter(({ name }) => isRead(name));
     return checkTopics(this.kafka, specs, { waitUntil: this.ending.signal });
   }
