@@ -6,7 +6,7 @@ import { bodyLimit } from '@tidings/protocol/bounds';
 import { TidingsError } from '@tidings/protocol/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import type { Express, NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
 import { SOCKET_PATH } from '../socket/socket-server';
@@ -49,7 +49,7 @@ export class BoundedExpressAdapter extends ExpressAdapter {
 
   /** Nest calls it when all endpoints are there. */
   override setNotFoundHandler(...args: Parameters<ExpressAdapter['setNotFoundHandler']>): void {
-    this.use(refuseMethods(this.getInstance<Express>()));
+    this.use(refuseMethods);
     super.setNotFoundHandler(...args);
   }
 }
