@@ -317,7 +317,7 @@ describe('records of the log', () => {
 
   /** What every consumer makes of a record. Nothing here may throw. */
   function consume(record: LogRecord): void {
-    decodeEntry(record, log);
+    const stored = decodeEntry(record, log);
     readReceipts([record]);
     readTyping([record], NOW);
     const { events } = readConnections([record]);
@@ -327,7 +327,20 @@ describe('records of the log', () => {
     }
     spooledMessage({ ...record, headers: {} });
     const { partition } = record;
-    const read = readEntries([record], { epoch: 1, base: 1n });
+    const read = readEntries([record], {
+      epoch: 1,
+      base: 1n,
+      partitionOf: (key) => log.partitionOf(key),
+    });
+    // storage and session have one judgement of every record
+    const judged = {
+      poison: 'bad',
+      ignored: 'foreign',
+      entry: 'entries',
+      change: 'entries',
+    } as const;
+    const found = { bad: read.bad.length, foreign: read.foreign, entries: read.entries.length };
+    expect(found).toEqual({ bad: 0, foreign: 0, entries: 0, [judged[stored.kind]]: 1 });
     const state = emptyState({ partition, base: 1n, start: 0n, liveFrom: 0n });
     const draft = new Draft(state);
     for (const entry of read.entries) draft.admit(entry);

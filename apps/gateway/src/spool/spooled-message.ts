@@ -1,9 +1,6 @@
-import {
-  EVENT_TYPES,
-  messageSent,
-  NO_CONTENT_HASH,
-  type MessageSent,
-} from '@tidings/common/log-events/events';
+import { EVENT_TYPES, NO_CONTENT_HASH, type MessageSent } from '@tidings/common/log-events/events';
+import { readLogEvent } from '@tidings/common/log-events/read-log-event';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import type { OutRecord } from '@tidings/common/log-events/record';
 import { messageRecord } from '../send/message-record';
 
@@ -67,10 +64,6 @@ export function spooledMessage(record: OutRecord): SpooledMessage | null {
 }
 
 function parsed(record: OutRecord): MessageSent | null {
-  if (!mayBeHeld(record)) return null;
-  try {
-    return messageSent.safeParse(JSON.parse(record.value.toString())).data ?? null;
-  } catch {
-    return null;
-  }
+  const read = readLogEvent(TOPICS.messages, record);
+  return read.kind === 'event' && read.type === EVENT_TYPES.messageSent ? read.event : null;
 }

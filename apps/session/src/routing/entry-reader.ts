@@ -1,4 +1,5 @@
-import { EVENT_SCHEMAS, EVENT_TYPES } from '@tidings/common/log-events/events';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { type ReadEvent, readPlacedEvent } from '@tidings/common/log-events/read-log-event';
 import { TOPICS } from '@tidings/common/log-events/topics';
 import type { LogRecord } from '@tidings/common/log-events/record';
 import type { LogEntry } from '../domain/entry';
@@ -17,74 +18,34 @@ export interface ReadBatch {
   foreign: number;
 }
 
-const SCHEMAS = EVENT_SCHEMAS[TOPICS.messages];
-
 /**
- * Parses the records of one partition. `epoch`: the current log epoch; `base`: position of offset 0.
- * Never throws.
+ * Reads the records of one partition. `log`: epoch, place of a key, and the partition's position of
+ * offset 0. Never throws.
  */
 export function readEntries(
   records: readonly LogRecord[],
-  log: { epoch: number; base: bigint },
+  log: { epoch: number; base: bigint; partitionOf(key: string): number },
 ): ReadBatch {
   const read: ReadBatch = { entries: [], bad: [], foreign: 0 };
   for (const record of records) {
-    const entry = record.epoch === log.epoch ? readEntry(record, log.base) : null;
-    if (entry === null) read.foreign++;
-    else if (typeof entry === 'string') read.bad.push({ record, reason: entry });
-    else read.entries.push(entry);
+    const found = readPlacedEvent(TOPICS.messages, record, log);
+    if (found.kind === 'foreign') read.foreign++;
+    else if (found.kind === 'bad') read.bad.push({ record, reason: found.reason });
+    else read.entries.push(entryOf(found, record, log.base));
   }
   return read;
 }
 
-/** An entry; the reason why it is none; null for a type that came later than this version. */
-function readEntry(record: LogRecord, base: bigint): LogEntry | string | null {
-  const { offset, timestamp } = record;
+type Found = Extract<ReadEvent<typeof TOPICS.messages>, { kind: 'event' }>;
+
+function entryOf(found: Found, { offset, timestamp }: LogRecord, base: bigint): LogEntry {
   const place = { offset, position: base + offset, recordedAtMs: timestamp };
-  switch (record.type) {
-    case EVENT_TYPES.messageSent: {
-      const event = parse(SCHEMAS[EVENT_TYPES.messageSent], record);
-      return typeof event === 'string' ? event : { kind: 'message', ...place, event };
-    }
-    case EVENT_TYPES.messageChanged: {
-      const event = parse(SCHEMAS[EVENT_TYPES.messageChanged], record);
-      return typeof event === 'string' ? event : { kind: 'change', ...place, event };
-    }
-    case EVENT_TYPES.conversationChanged: {
-      const event = parse(SCHEMAS[EVENT_TYPES.conversationChanged], record);
-      return typeof event === 'string' ? event : { kind: 'conversation', ...place, event };
-    }
-    case '':
-      return 'the record has no type';
-    default:
-      return null;
+  switch (found.type) {
+    case EVENT_TYPES.messageSent:
+      return { kind: 'message', ...place, event: found.event };
+    case EVENT_TYPES.messageChanged:
+      return { kind: 'change', ...place, event: found.event };
+    case EVENT_TYPES.conversationChanged:
+      return { kind: 'conversation', ...place, event: found.event };
   }
-}
-
-interface Schema<T> {
-  safeParse(
-    value: unknown,
-  ):
-    | { success: true; data: T }
-    | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } };
-}
-
-function parse<T extends { conversationId: string; messageId: string }>(
-  schema: Schema<T>,
-  record: LogRecord,
-): T | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(record.value.toString());
-  } catch {
-    return 'the value is not JSON';
-  }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`;
-  }
-  // The key decides the partition, and with it the order of the conversation.
-  if (parsed.data.conversationId !== record.key) return 'the key is not the conversation id';
-  return parsed.data;
 }

@@ -297,7 +297,9 @@ describe('Router', () => {
     ['not JSON', { value: Buffer.from('{') }, 'not JSON'],
     ['another shape', { value: Buffer.from('{}') }, 'conversationId'],
     ['a foreign key', { key: 'elsewhere' }, 'key'],
-    ['no type', { type: '' }, 'no type'],
+    ['no type', { type: '' }, 'ce_type is missing'],
+    ['a later version', { type: 'tidings.message.sent.v2' }, 'unknown version'],
+    ['another id', { id: 'x' }, 'ce_id'],
   ])('puts a record aside: %s', async (_name, changed, reason) => {
     const { router, letters, assign, handed } = setup();
     await assign();

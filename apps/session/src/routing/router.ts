@@ -13,6 +13,7 @@ import { emptyState, type PartitionState } from '../domain/partition-state';
 import { windowStart } from '../domain/window-start';
 import type { ConversationSource } from './conversation-source';
 import type { Deliveries } from './deliveries';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { readEntries, type BadRecord } from './entry-reader';
 import type { RetryReason, RoutingMetrics } from './routing.metrics';
 import type { RoutingTimes } from './routing-times';
@@ -163,7 +164,12 @@ export class Router {
     const began = performance.now();
     const attempt = ++assigned.attempt;
     const { state } = assigned;
-    const read = readEntries(batch.records, { epoch: this.log.epoch, base: state.base });
+    const { epoch, bases } = this.log;
+    const read = readEntries(batch.records, {
+      epoch,
+      base: state.base,
+      partitionOf: (key) => partitionOf(key, bases.length),
+    });
     if (read.foreign > 0) this.noteForeign(batch, read.foreign);
     const draft = new Draft(state);
     for (const entry of read.entries) draft.admit(entry);

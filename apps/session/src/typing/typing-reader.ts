@@ -1,5 +1,6 @@
-import { EVENT_TYPES } from '@tidings/common/log-events/events';
-import { typingChanged, type TypingChanged } from '@tidings/common/log-events/events';
+import type { TypingChanged } from '@tidings/common/log-events/events';
+import { readLogEvent } from '@tidings/common/log-events/read-log-event';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import { TYPING } from '@tidings/protocol/typing';
 import type { LogRecord } from '@tidings/common/log-events/record';
 
@@ -22,11 +23,12 @@ export function readTyping(records: readonly LogRecord[], now: number): TypingBa
       read.stale++;
       continue;
     }
-    const signal = readSignal(record);
-    if (!signal) {
+    const found = readLogEvent(TOPICS.signals, record);
+    if (found.kind !== 'event') {
       read.skipped++;
       continue;
     }
+    const signal = found.event;
     const key = signal.conversationId + signal.userId;
     // in the order of the last words
     if (latest.delete(key)) read.skipped++;
@@ -34,14 +36,4 @@ export function readTyping(records: readonly LogRecord[], now: number): TypingBa
   }
   read.signals = [...latest.values()];
   return read;
-}
-
-function readSignal(record: LogRecord): TypingChanged | null {
-  if (record.type !== EVENT_TYPES.typing) return null;
-  try {
-    const parsed = typingChanged.safeParse(JSON.parse(record.value.toString()));
-    return parsed.success && parsed.data.conversationId === record.key ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }

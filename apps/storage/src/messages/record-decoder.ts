@@ -1,18 +1,13 @@
-import type { z } from 'zod';
+import type { MessageContent } from '@tidings/protocol/content';
 import {
-  contentText,
-  type deletedContent,
-  type MessageContent,
-  type SentContent,
-} from '@tidings/protocol/content';
-import {
-  conversationChanged,
+  type ConversationChanged,
   EVENT_TYPES,
-  messageChanged,
-  messageSent,
+  type MessageChanged,
+  type MessageSent,
 } from '@tidings/common/log-events/events';
+import { readPlacedEvent } from '@tidings/common/log-events/read-log-event';
+import { TOPICS } from '@tidings/common/log-events/topics';
 import { extrasOf } from '@tidings/protocol/extras';
-import { isStorable } from '@tidings/protocol/text';
 import type { LogRecord } from '@tidings/common/log-events/record';
 import type { LogState } from '../log/log-state';
 
@@ -65,50 +60,30 @@ export type Decoded =
   /** It can never be applied. */
   | { kind: 'poison'; reason: string };
 
-/** ISO 8601 in UTC, as `Date.toISOString` writes it. */
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/;
-
-/** How a value of each type is read. */
-const READERS: Readonly<
-  Record<string, (value: unknown, record: LogRecord, log: LogState) => Decoded>
-> = {
-  [EVENT_TYPES.messageSent]: sent,
-  [EVENT_TYPES.messageChanged]: changed,
-  [EVENT_TYPES.conversationChanged]: conversation,
-};
-
-/** Types that are read, without their version: another version of them cannot be left out. */
-const NAMES = Object.keys(READERS).map((type) => type.slice(0, type.lastIndexOf('.') + 1));
-
 /** Reads a record of the conversation log. Never throws. */
 export function decodeEntry(record: LogRecord, log: LogState): Decoded {
-  const { type } = record;
-  if (type === '') return poison('ce_type is missing');
-  if (record.epoch !== log.epoch) return { kind: 'ignored', why: 'epoch' };
-  const read = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
-  if (!read) {
-    if (NAMES.some((name) => type.startsWith(name))) return poison(`unknown version: ${type}`);
-    return { kind: 'ignored', why: 'type' };
+  const read = readPlacedEvent(TOPICS.messages, record, log);
+  if (read.kind === 'bad') return { kind: 'poison', reason: read.reason };
+  if (read.kind === 'foreign') return { kind: 'ignored', why: read.why };
+  const position = log.position(record.partition, record.offset);
+  switch (read.type) {
+    case EVENT_TYPES.messageSent:
+      return { kind: 'entry', entry: sent(read.event, record, position) };
+    case EVENT_TYPES.messageChanged:
+      return { kind: 'change', change: changed(read.event, record, position) };
+    case EVENT_TYPES.conversationChanged:
+      return { kind: 'entry', entry: conversation(read.event, record, position) };
   }
-  const value = parseJson(record.value);
-  if (value === undefined) return poison('the value is not JSON');
-  const decoded = read(value, record, log);
-  const fault = faultOf(decoded, log);
-  return fault === null ? decoded : poison(fault);
 }
 
-function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
-  const parsed = messageSent.safeParse(value);
-  if (!parsed.success) return poison(describe(parsed.error));
-  const event = parsed.data;
+function sent(event: MessageSent, record: LogRecord, position: bigint): LogEntry {
   const { content } = event;
-  if (!isKept(content)) return poison('content: NUL or a lone surrogate');
   const extras = extrasOf(event);
-  const entry: LogEntry = {
+  return {
     record,
     conversationId: event.conversationId,
     messageId: event.messageId,
-    position: log.position(record.partition, record.offset),
+    position,
     senderId: event.senderId,
     sentAt: event.sentAt,
     expiresAt: event.expiresAt ?? null,
@@ -117,19 +92,15 @@ function sent(value: unknown, record: LogRecord, log: LogState): Decoded {
     content: JSON.stringify(content),
     extras: extras && JSON.stringify(extras),
   };
-  return { kind: 'entry', entry };
 }
 
-function conversation(value: unknown, record: LogRecord, log: LogState): Decoded {
-  const parsed = conversationChanged.safeParse(value);
-  if (!parsed.success) return poison(describe(parsed.error));
-  const event = parsed.data;
+function conversation(event: ConversationChanged, record: LogRecord, position: bigint): LogEntry {
   const content: MessageContent = { kind: 'event', event: event.change };
-  const entry: LogEntry = {
+  return {
     record,
     conversationId: event.conversationId,
     messageId: event.messageId,
-    position: log.position(record.partition, record.offset),
+    position,
     senderId: event.senderId,
     sentAt: event.sentAt,
     expiresAt: null,
@@ -138,68 +109,18 @@ function conversation(value: unknown, record: LogRecord, log: LogState): Decoded
     content: JSON.stringify(content),
     extras: null,
   };
-  return { kind: 'entry', entry };
 }
 
-function changed(value: unknown, record: LogRecord, log: LogState): Decoded {
-  const parsed = messageChanged.safeParse(value);
-  if (!parsed.success) return poison(describe(parsed.error));
-  const { content, ...event } = parsed.data;
-  if (!isKept(content)) return poison('content: NUL or a lone surrogate');
-  const change: LogChange = {
+function changed(event: MessageChanged, record: LogRecord, position: bigint): LogChange {
+  const { content } = event;
+  return {
     record,
     conversationId: event.conversationId,
     changeId: event.changeId,
-    position: log.position(record.partition, record.offset),
+    position,
     messageId: event.messageId,
     userId: event.userId,
     hash: event.changeHash,
     content: content.kind === 'deleted' ? null : JSON.stringify(content),
   };
-  return { kind: 'change', change };
-}
-
-/** Custom data is JSON text in JSON text: nothing of it can harm. */
-function isKept(content: SentContent | z.infer<typeof deletedContent>): boolean {
-  return content.kind === 'deleted' || isStorable(contentText(content));
-}
-
-/** What the schemas cannot see: the record's frame, its place and its times. */
-function faultOf(decoded: Decoded, log: LogState): string | null {
-  if (decoded.kind === 'change') {
-    const { record, conversationId, changeId } = decoded.change;
-    if (record.id !== changeId) return 'ce_id is not the change id';
-    return placeFault(record, conversationId, log);
-  }
-  if (decoded.kind !== 'entry') return null;
-  const { record, conversationId, messageId, sentAt, expiresAt } = decoded.entry;
-  if (record.id !== messageId) return 'ce_id is not the message id';
-  if (!isTime(sentAt) || (expiresAt !== null && !isTime(expiresAt))) return 'not a time';
-  return placeFault(record, conversationId, log);
-}
-
-function placeFault(record: LogRecord, conversationId: string, log: LogState): string | null {
-  if (record.key !== conversationId) return 'the key is not the conversation';
-  return log.partitionOf(conversationId) === record.partition ? null : 'in the wrong partition';
-}
-
-function isTime(text: string): boolean {
-  return ISO_TIME.test(text) && !Number.isNaN(Date.parse(text));
-}
-
-function parseJson(value: Buffer): unknown {
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-function describe(error: z.ZodError): string {
-  const issue = error.issues[0]!;
-  return `${issue.path.join('.') || 'value'}: ${issue.message}`;
-}
-
-function poison(reason: string): Decoded {
-  return { kind: 'poison', reason };
 }

@@ -61,8 +61,15 @@ describe('readReceipts', () => {
   });
 
   it('leaves out types that it does not know', () => {
+    const other = record({}, { type: 'tidings.reaction.v1' });
+    expect(readReceipts([other])).toMatchObject({ members: [], bad: [], foreign: 1 });
+  });
+
+  it('sets aside a later version of what it knows', () => {
     const later = record({}, { type: 'tidings.receipt.v2' });
-    expect(readReceipts([later])).toMatchObject({ members: [], bad: [], foreign: 1 });
+    const { bad, foreign } = readReceipts([later]);
+    expect(bad.map(({ reason }) => reason)).toEqual(['unknown version: tidings.receipt.v2']);
+    expect(foreign).toBe(0);
   });
 
   it('ends behind as many bad ones as can be handled at a time', () => {

@@ -1,6 +1,8 @@
-import { EVENT_TYPES, receiptMarked, type ReceiptMarked } from './events';
+import type { ReceiptMarked } from './events';
 import { mergeMarks, type Marks } from '@tidings/protocol/receipt-marks';
+import { readLogEvent } from './read-log-event';
 import type { LogRecord } from './record';
+import { TOPICS } from './topics';
 
 /** What a batch says of one member, merged. */
 export interface MemberMarks extends Marks {
@@ -22,7 +24,7 @@ interface BadReceipt {
   reason: string;
 }
 
-/** The receipts of a batch. Later versions' types are left out. */
+/** The receipts of a batch. */
 export interface ReceiptBatch {
   members: DatedMarks[];
   bad: BadReceipt[];
@@ -41,10 +43,10 @@ export function readReceipts(records: readonly LogRecord[], mostBad = 20): Recei
   const read: ReceiptBatch = { members: [], bad: [], foreign: 0, next: 0n };
   for (const record of records) {
     read.next = record.offset + 1n;
-    const event = readReceipt(record);
-    if (event === null) read.foreign++;
-    else if (typeof event === 'string') read.bad.push({ record, reason: event });
-    else merge(members, event, record.timestamp);
+    const found = readLogEvent(TOPICS.receipts, record);
+    if (found.kind === 'foreign') read.foreign++;
+    else if (found.kind === 'bad') read.bad.push({ record, reason: found.reason });
+    else merge(members, found.event, record.timestamp);
     if (read.bad.length >= mostBad) break;
   }
   read.members = [...members.values()];
@@ -62,24 +64,4 @@ function merge(members: Map<string, DatedMarks>, event: ReceiptMarked, at: numbe
   } else {
     members.set(key, { conversationId, userId, deviceId, ...mergeMarks(event, {}), at });
   }
-}
-
-/** A receipt; the reason why it is none; null for a type that came later than this version. */
-function readReceipt(record: LogRecord): ReceiptMarked | string | null {
-  if (record.type === '') return 'the record has no type';
-  if (record.type !== EVENT_TYPES.receipt) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(record.value.toString());
-  } catch {
-    return 'the value is not JSON';
-  }
-  const parsed = receiptMarked.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`;
-  }
-  // The key decides the partition, and with it who merges the marks.
-  if (parsed.data.conversationId !== record.key) return 'the key is not the conversation id';
-  return parsed.data;
 }

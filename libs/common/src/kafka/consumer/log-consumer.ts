@@ -13,7 +13,6 @@ import { OffsetCommits } from './offset-commits';
 import type { LogRecord } from '../../log-events/record';
 
 export type { LogConsumerOptions } from './log-consumer-options';
-export type { MemberStore } from './leave-predecessor';
 
 const COMMIT_INTERVAL_MS = 500;
 /** Bounds of an orderly stop: the running batches, then the last commit. */

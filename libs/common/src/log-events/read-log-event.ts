@@ -1,0 +1,141 @@
+import type { z } from 'zod';
+import { contentText } from '@tidings/protocol/content';
+import { isStorable } from '@tidings/protocol/text';
+import { EVENT_SCHEMAS, EVENT_TYPES } from './events';
+import type { LogRecord } from './record';
+
+type Schemas = typeof EVENT_SCHEMAS;
+
+/** An event of a topic, by its type. */
+type EventOf<Topic extends keyof Schemas> = Topic extends unknown ? EventsOf<Topic> : never;
+
+type EventsOf<Topic extends keyof Schemas> = {
+  [Type in keyof Schemas[Topic]]: {
+    kind: 'event';
+    type: Type;
+    event: Schemas[Topic][Type] extends z.ZodType<infer Event> ? Event : never;
+  };
+}[keyof Schemas[Topic]];
+
+/** What a record turned out to be. */
+export type ReadEvent<Topic extends keyof Schemas> =
+  | EventOf<Topic>
+  /** Of another epoch, or of a type that came later: nothing that this version has to do with. */
+  | { kind: 'foreign'; why: 'epoch' | 'type' }
+  /** Nobody can ever use it: it belongs to the dead letters. */
+  | { kind: 'bad'; reason: string };
+
+/** What is read of a record. */
+type Readable = Pick<LogRecord, 'type' | 'id' | 'key'> & { value: string | Buffer };
+
+/** Where a record of the log has to be. */
+interface Place {
+  epoch: number;
+  partitionOf(key: string): number;
+}
+
+/** ISO 8601 in UTC, as `Date.toISOString` writes it. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/;
+
+/**
+ * Reads a record: the one judgement that all services have of it. A later version of a type that is
+ * known is bad, not foreign: its message would be missing without a sign. Never throws for a record
+ * of any content.
+ */
+export function readLogEvent<Topic extends keyof Schemas>(
+  topic: Topic,
+  record: Readable,
+): ReadEvent<Topic> {
+  const { type } = record;
+  if (type === '') return bad('ce_type is missing');
+  const schemas: Readonly<Record<string, z.ZodType>> = EVENT_SCHEMAS[topic];
+  const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined;
+  if (!schema) {
+    const isLater = Object.keys(schemas).some((known) => type.startsWith(nameOf(known)));
+    return isLater ? bad(`unknown version: ${type}`) : { kind: 'foreign', why: 'type' };
+  }
+  const value = parsed(record.value);
+  if (value === undefined) return bad('the value is not JSON');
+  const { data, error } = schema.safeParse(value);
+  if (error) return bad(describe(error));
+  const read = { kind: 'event', type, event: data } as EventOf<keyof Schemas>;
+  const fault = faultOf(read, record);
+  return fault === null ? (read as EventOf<Topic>) : bad(fault);
+}
+
+/** {@link readLogEvent} for a log whose offsets are positions: the record has to be in its place. */
+export function readPlacedEvent<Topic extends keyof Schemas>(
+  topic: Topic,
+  record: LogRecord,
+  log: Place,
+): ReadEvent<Topic> {
+  if (record.type !== '' && record.epoch !== log.epoch) return { kind: 'foreign', why: 'epoch' };
+  const read = readLogEvent(topic, record);
+  if (read.kind !== 'event' || log.partitionOf(record.key) === record.partition) return read;
+  return bad('in the wrong partition');
+}
+
+/** What the schemas cannot see: the record's frame, its times, and what no table can keep. */
+function faultOf(read: EventOf<keyof Schemas>, record: Readable): string | null {
+  switch (read.type) {
+    case EVENT_TYPES.messageSent: {
+      const { content, messageId, conversationId, sentAt, expiresAt } = read.event;
+      // Custom data is JSON text in JSON text: nothing of it can harm.
+      if (!isStorable(contentText(content))) return 'content: NUL or a lone surrogate';
+      if (record.id !== messageId) return 'ce_id is not the message id';
+      if (!isTime(sentAt) || (expiresAt !== undefined && !isTime(expiresAt))) return 'not a time';
+      return keyFault(record, conversationId);
+    }
+    case EVENT_TYPES.messageChanged: {
+      const { content, changeId, conversationId } = read.event;
+      if (content.kind !== 'deleted' && !isStorable(contentText(content))) {
+        return 'content: NUL or a lone surrogate';
+      }
+      if (record.id !== changeId) return 'ce_id is not the change id';
+      return keyFault(record, conversationId);
+    }
+    case EVENT_TYPES.conversationChanged: {
+      const { messageId, conversationId, sentAt } = read.event;
+      if (record.id !== messageId) return 'ce_id is not the message id';
+      if (!isTime(sentAt)) return 'not a time';
+      return keyFault(record, conversationId);
+    }
+    case EVENT_TYPES.receipt:
+    case EVENT_TYPES.typing:
+      return keyFault(record, read.event.conversationId);
+    case EVENT_TYPES.connectionOpened:
+    case EVENT_TYPES.connectionClosed:
+      return null;
+  }
+}
+
+/** The key decides the partition, and with it the order of the conversation. */
+function keyFault(record: Readable, conversationId: string): string | null {
+  return record.key === conversationId ? null : 'the key is not the conversation';
+}
+
+/** A type without its version. */
+function nameOf(type: string): string {
+  return type.slice(0, type.lastIndexOf('.') + 1);
+}
+
+function isTime(text: string): boolean {
+  return ISO_TIME.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+function parsed(value: string | Buffer): unknown {
+  try {
+    return JSON.parse(value.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(error: z.ZodError): string {
+  const issue = error.issues[0]!;
+  return `${issue.path.join('.') || 'value'}: ${issue.message}`;
+}
+
+function bad(reason: string): { kind: 'bad'; reason: string } {
+  return { kind: 'bad', reason };
+}
