@@ -389,6 +389,7 @@ describe('records of the log', () => {
 
 describe('entries of an inbox', () => {
   const entry = encodeInbox([
+    { kind: 'changed', conversationId: 'd' },
     { kind: 'push', connections: ['a', 'b'], frame: '{"type":"message"}' },
     { kind: 'close', connectionId: 'c', code: 4502, reason: 'logged "out"' },
   ]);
@@ -396,6 +397,7 @@ describe('entries of an inbox', () => {
     holdsOfText([entry, ''], 3_000, (text) => {
       const seen: unknown[] = [];
       decodeInbox(Buffer.from(text), {
+        changed: (id) => seen.push(id),
         push: (connections, frame) => seen.push(connections, frame),
         close: (id, code, reason) => seen.push(id, code, reason),
       });

@@ -301,6 +301,7 @@ export class FakeGateway {
 
   private take(payload: Buffer): void {
     decodeInbox(payload, {
+      changed: () => undefined,
       push: (connections, frame) => {
         const parsed = JSON.parse(frame.toString()) as Frame;
         for (const connection of connections) this.frames.get(connection)?.push(parsed);

@@ -1,4 +1,4 @@
-import { encodeInbox } from '@tidings/common/redis/inbox-codec';
+import { encodeInbox, type InboxItem } from '@tidings/common/redis/inbox-codec';
 import { ConnectionTable } from '../socket/connection-table';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';
@@ -70,11 +70,9 @@ describe('InboxDelivery', () => {
       '{"type":"changed","conversationId":"e"}',
       '{"type":"conversation","conversationId":"c-1_","position":"3"}',
     ];
-    delivery.take(
-      Buffer.from(
-        encodeInbox(frames.map((frame) => ({ kind: 'push', connections: ['a'], frame }))),
-      ),
-    );
+    const items: InboxItem[] = frames.map((frame) => ({ kind: 'push', connections: ['a'], frame }));
+    items.splice(2, 0, { kind: 'changed', conversationId: 'c-1_' });
+    delivery.take(Buffer.from(encodeInbox(items)));
     expect(changes).toEqual([['c-1_', 2]]);
     expect(fakes[0]!.frames).toEqual(frames);
   });

@@ -14,13 +14,6 @@ export interface InboxDeliveryParts {
   conversationChanged(conversationId: string): void;
 }
 
-/** How session begins the frame of a change of a conversation; its id follows. */
-const CHANGE = Buffer.from('{"type":"conversation","conversationId":"');
-/** Where the types of frames differ: by the second letter from `changed`, by the first from others. */
-const TYPE_AT = CHANGE.indexOf('conv');
-const [C, O] = Buffer.from('co') as unknown as [number, number];
-const QUOTE = '"'.charCodeAt(0);
-
 /**
  * Carries out what session and others put into this gateway's inbox: writes encoded frames to local
  * sockets, closes connections. Connections that are gone are skipped.
@@ -38,8 +31,12 @@ export class InboxDelivery implements InboxVisitor {
     this.skipped += decodeInbox(payload, this);
   }
 
+  /** Whoever is shown a change and then sends is subject to it. */
+  changed(conversationId: string): void {
+    this.parts.conversationChanged(conversationId);
+  }
+
   push(connections: string[], frame: Buffer): void {
-    if (frame[TYPE_AT] === C && frame[TYPE_AT + 1] === O) this.noteChange(frame);
     const bytes = textFrame(frame);
     for (const id of connections) {
       const connection = this.parts.table.get(id);
@@ -59,13 +56,6 @@ export class InboxDelivery implements InboxVisitor {
     } catch (error) {
       this.parts.failed(connection, error);
     }
-  }
-
-  /** Whoever is shown a change and then sends is subject to it. */
-  private noteChange(frame: Buffer): void {
-    if (CHANGE.compare(frame, 0, CHANGE.length) !== 0) return;
-    const id = frame.toString('latin1', CHANGE.length, frame.indexOf(QUOTE, CHANGE.length));
-    this.parts.conversationChanged(id);
   }
 
   close(connectionId: string, code: number, reason?: string): void {

@@ -55,6 +55,7 @@ describe('RouteCloser', () => {
     expect(elsewhere).toMatchObject([{ gatewayId, bootId }]);
     const closes: unknown[] = [];
     decodeInbox(elsewhere[0]!.payload, {
+      changed: jest.fn(),
       push: jest.fn(),
       close: (id, code, reason) => closes.push([id, code, reason]),
     });

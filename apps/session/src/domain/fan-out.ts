@@ -11,7 +11,7 @@ export interface Address {
 }
 
 /** A frame for connections of one gateway. */
-interface Parcel {
+export interface Parcel {
   connections: string[];
   /** JSON text, the same string for every gateway. */
   frame: string;

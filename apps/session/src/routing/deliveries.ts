@@ -1,4 +1,4 @@
-import { encodeInbox } from '@tidings/common/redis/inbox-codec';
+import { encodeInbox, type InboxItem } from '@tidings/common/redis/inbox-codec';
 import type { AppendResult, InboxEntry, InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { Push } from '../domain/draft';
@@ -11,6 +11,7 @@ import {
   type Box,
   type Conflict,
   type Letter,
+  type Parcel,
   type RoutesOf,
   type SetEntryAside,
 } from '../domain/fan-out';
@@ -96,12 +97,20 @@ export class Deliveries {
 
   /** What cannot be encoded costs its record; its receivers see a gap and sync. */
   private encode({ parcels }: Box, setAside: SetEntryAside): string {
-    const items = parcels.map((parcel) => ({ kind: 'push' as const, ...parcel }));
-    return encodeInbox(items, ({ entry }, error) => {
+    return encodeInbox(parcels.flatMap(itemsOf), ({ entry }, error) => {
       if (entry) setAside(entry, error);
       else this.failed(error);
     });
   }
+}
+
+type Item = InboxItem & Pick<Parcel, 'entry'>;
+
+/** What a gateway is to do for a parcel: a change of a conversation is known before it is shown. */
+function itemsOf({ connections, frame, entry }: Parcel): Item[] {
+  const push = { kind: 'push' as const, connections, frame, entry };
+  if (entry?.kind !== 'conversation') return [push];
+  return [{ kind: 'changed', conversationId: entry.event.conversationId, entry }, push];
 }
 
 function devicesIn(boxes: readonly Box[]): number {

@@ -105,7 +105,7 @@ function setup() {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { position: string; previous: string | null })
       .map(({ position, previous }) => [position, previous]);
-  return { router, inboxes, letters, defects, routed, assign, handed };
+  return { router, inboxes, payloads, letters, defects, routed, assign, handed };
 }
 
 function never(error: unknown): never {
@@ -173,6 +173,23 @@ describe('Router', () => {
     expect(routed).toEqual([
       { from: 1_000n, next: 1_002n },
       { from: 1_002n, next: 1_003n },
+    ]);
+  });
+
+  it('tells gateways of a change of a conversation before they show it, and of nothing else', async () => {
+    const { router, payloads, assign } = setup();
+    await assign();
+    await router.handle(batch(created, first));
+    const heads = payloads
+      .join('')
+      .split('\n')
+      .filter((_line, n) => n % 2 === 0);
+    const id = created.key;
+    expect(heads.map((head) => head.slice(0, 2 + id.length))).toEqual([
+      `n ${id}`,
+      expect.stringMatching(/^p /),
+      expect.stringMatching(/^p /),
+      '',
     ]);
   });
 

@@ -31,6 +31,7 @@ function setUp(routes: Route[] | Error) {
     written.map((entry) => {
       let push = '';
       decodeInbox(entry.payload, {
+        changed: () => (push += 'changed'),
         push: (ids, frame) => (push += `${ids.join()} ${frame.toString()}`),
         close: () => (push += 'closed'),
       });

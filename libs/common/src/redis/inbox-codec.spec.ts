@@ -5,6 +5,7 @@ import { InvalidRedisId } from './keys';
 function decodeAll(payload: string | Buffer): { items: InboxItem[]; skipped: number } {
   const items: InboxItem[] = [];
   const skipped = decodeInbox(payload, {
+    changed: (conversationId) => items.push({ kind: 'changed', conversationId }),
     push: (connections, frame) =>
       items.push({ kind: 'push', connections, frame: frame.toString('utf8') }),
     close: (connectionId, code, reason) =>
@@ -18,6 +19,10 @@ function decodeAll(payload: string | Buffer): { items: InboxItem[]; skipped: num
 }
 
 const connectionId = fc.stringMatching(/^[A-Za-z0-9._-]{1,24}$/);
+const changed = fc.record({
+  kind: fc.constant('changed' as const),
+  conversationId: connectionId,
+});
 const push = fc.record({
   kind: fc.constant('push' as const),
   connections: fc.array(connectionId, { maxLength: 5 }),
@@ -36,7 +41,7 @@ const close = fc.record(
 describe('inbox codec', () => {
   it('gives back what was encoded, from text and from bytes', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(push, close)), (items) => {
+      fc.property(fc.array(fc.oneof(changed, push, close)), (items) => {
         const payload = encodeInbox(items);
         expect(decodeAll(payload)).toEqual({ items, skipped: 0 });
         expect(decodeAll(Buffer.from(payload))).toEqual({ items, skipped: 0 });
@@ -55,6 +60,7 @@ describe('inbox codec', () => {
   it('hands frames on as views into the payload', () => {
     const payload = Buffer.from(encodeInbox([{ kind: 'push', connections: ['c'], frame: '{}' }]));
     decodeInbox(payload, {
+      changed: () => undefined,
       push: (_, frame) => expect(frame.buffer).toBe(payload.buffer),
       close: () => undefined,
     });
@@ -68,7 +74,7 @@ describe('inbox codec', () => {
     expect(skipped).toBe(2);
   });
 
-  it.each(['p c1\n{}', 'p c1', '\n', 'c c1 4506\nnot json\n', 'c c1 4506\n{}\n', 'c c1 x\n\n'])(
+  it.each(['n \n\n', 'p c1\n{}', 'p c1', '\n', 'c c1 4506\nnot json\n', 'c c1 4506\n{}\n', 'c c1 x\n\n'])(
     'counts the broken item %j as skipped',
     (payload) => expect(decodeAll(payload)).toEqual({ items: [], skipped: 1 }),
   );

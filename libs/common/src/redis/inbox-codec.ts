@@ -1,15 +1,18 @@
 import { id } from './keys';
 
 /**
- * One thing for a gateway to do. `push`: write an encoded frame (JSON, so without a raw newline) to
- * these of its connections. `close`: end a connection with a close code.
+ * One thing for a gateway to do. `changed`: forget what it knows of a conversation, whose change the
+ * next push tells. `push`: write an encoded frame (JSON, so without a raw newline) to these of its
+ * connections. `close`: end a connection with a close code.
  */
 export type InboxItem =
+  | { kind: 'changed'; conversationId: string }
   | { kind: 'push'; connections: readonly string[]; frame: string }
   | { kind: 'close'; connectionId: string; code: number; reason?: string };
 
 /** What a gateway does with the items of an entry, in order. */
 export interface InboxVisitor {
+  changed(conversationId: string): void;
   /** `frame` is a view into the payload: UTF-8 of one JSON frame, ready to be written. */
   push(connections: string[], frame: Buffer): void;
   close(connectionId: string, code: number, reason?: string): void;
@@ -17,6 +20,7 @@ export interface InboxVisitor {
 
 /*
  * An item is two lines, so that a reader can skip a kind it does not know:
+ *   n <conversation>\n\n
  *   p <connection>,<connection>…\n<frame>\n
  *   c <connection> <code>\n<reason as JSON, or empty>\n
  */
@@ -45,6 +49,8 @@ export function encodeInbox<T extends InboxItem>(
 
 function encodeItem(item: InboxItem): string {
   switch (item.kind) {
+    case 'changed':
+      return `n ${id(item.conversationId)}\n\n`;
     case 'push': {
       if (item.frame.includes('\n')) throw new TypeError('a frame holds a raw newline');
       let connections = '';
@@ -82,6 +88,10 @@ export function decodeInbox(payload: string | Buffer, visitor: InboxVisitor): nu
 function visitItem(head: string, body: Buffer, visitor: InboxVisitor): boolean {
   if (head.startsWith('p ')) {
     visitor.push(head.length === 2 ? [] : head.slice(2).split(','), body);
+    return true;
+  }
+  if (head.startsWith('n ') && head.length > 2) {
+    visitor.changed(head.slice(2));
     return true;
   }
   const close = /^c ([^ ]+) ([0-9]{4})$/.exec(head);
