@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { contentHashText, type Content } from '@tidings/protocol/content';
 import { EVENT_TYPES, type MessageSent } from '@tidings/common/log-events/events';
-import { type Extras, extrasFields } from '@tidings/protocol/extras';
+import { endingFields } from '@tidings/common/log-events/message-fields';
+import type { Extras } from '@tidings/protocol/extras';
 import type { OutRecord } from '@tidings/common/log-events/record';
 
 const HASH_BYTES = 16;
@@ -24,8 +25,7 @@ export function messageRecord(message: RecordedMessage): OutRecord {
   const { conversationId, messageId, senderId, deviceId, contentHash, sentAt } = message;
   const { expiresAt, extras } = message;
   const content = JSON.stringify(message.content);
-  const expires = expiresAt === undefined ? '' : `,"expiresAt":"${expiresAt}"`;
-  const more = expires + (extras === null ? '' : extrasFields(extras));
+  const more = endingFields(expiresAt, extras);
   return {
     key: conversationId,
     type: EVENT_TYPES.messageSent,

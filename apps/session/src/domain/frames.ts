@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode } from '@tidings/protocol/errors';
 import type { MessageChanged, MessageSent } from '@tidings/common/log-events/events';
-import { extrasFields } from '@tidings/protocol/extras';
+import { endingFields } from '@tidings/common/log-events/message-fields';
 import type { ErrorFrame, MessageFrame, ServerFrame } from '@tidings/protocol/frames';
 import {
   type ChangeEntry,
@@ -27,7 +27,7 @@ export function encodePush(entry: LogEntry, previous: bigint | null): string {
 function encodeMessage({ event, position }: MessageEntry, previous: bigint | null): string {
   return (
     `{"type":"message",${place(event.conversationId, position, previous)}` +
-    `,${body(event)},"version":"${FIRST_VERSION}"${ending(event)}}`
+    `,${body(event)},"version":"${FIRST_VERSION}"${endingFields(event.expiresAt, event)}}`
   );
 }
 
@@ -36,7 +36,7 @@ function encodeChange(entry: ChangeEntry, previous: bigint | null): string {
   const deleted = isDeletion(entry) ? ',"deleted":true' : '';
   return (
     `{"type":"changed",${place(event.conversationId, event.position, previous)}` +
-    `,${body(event)},"version":"${position}"${ending(event)}${deleted}` +
+    `,${body(event)},"version":"${position}"${endingFields(event.expiresAt, event)}${deleted}` +
     `,"changeId":"${event.changeId}"}`
   );
 }
@@ -48,21 +48,15 @@ function encodeConversation(
   return (
     `{"type":"conversation",${place(event.conversationId, position, previous)}` +
     `,"messageId":"${event.messageId}","senderId":"${event.senderId}"` +
-    `,"sentAt":${JSON.stringify(event.sentAt)},"change":${JSON.stringify(event.change)}}`
+    `,"sentAt":"${event.sentAt}","change":${JSON.stringify(event.change)}}`
   );
 }
 
 function body({ messageId, senderId, content, sentAt }: MessageSent | MessageChanged): string {
   return (
     `"messageId":"${messageId}","senderId":"${senderId}"` +
-    `,"content":${JSON.stringify(content)},"sentAt":${JSON.stringify(sentAt)}`
+    `,"content":${JSON.stringify(content)},"sentAt":"${sentAt}"`
   );
-}
-
-function ending(event: MessageSent | MessageChanged): string {
-  const expires =
-    event.expiresAt === undefined ? '' : `,"expiresAt":${JSON.stringify(event.expiresAt)}`;
-  return expires + extrasFields(event);
 }
 
 function place(conversationId: string, position: bigint | string, previous: bigint | null): string {

@@ -67,6 +67,7 @@ describe('record of the conversation log', () => {
     ['an event', { content: { kind: 'event', event: {} } }, {}, /content/],
     ['NUL in the text', { content: { kind: 'text', text: '\u0000' } }, {}, /NUL/],
     ['another version', {}, { type: 'tidings.message.changed.v2' }, /unknown version/],
+    ['a time that is none', { sentAt: '"' }, {}, /time/],
   ])('of a change with %s is poison', (_what, value, record, reason) => {
     const decoded = decodeEntry(changedRecord(1n, value, record), log);
     expect(decoded).toMatchObject({ kind: 'poison', reason: expect.stringMatching(reason) });

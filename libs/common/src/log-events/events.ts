@@ -48,17 +48,23 @@ export function mayBeSameHash(one: string, other: string): boolean {
   return one === other || one === NO_CONTENT_HASH || other === NO_CONTENT_HASH;
 }
 
-/** A message was accepted by a gateway. Topic `chat.messages.v1`, key: conversation id. */
-export const messageSent = z.object({
+/** What records say of a message, whether it is new or changed. */
+const messageShape = {
   conversationId,
   messageId: uuid,
+  /** Author of the message. */
   senderId: uuid,
-  deviceId: uuid,
-  content: sentContent,
-  contentHash,
   sentAt: z.string(),
   expiresAt: z.string().optional(),
   ...extrasShape,
+};
+
+/** A message was accepted by a gateway. Topic `chat.messages.v1`, key: conversation id. */
+export const messageSent = z.object({
+  ...messageShape,
+  deviceId: uuid,
+  content: sentContent,
+  contentHash,
 });
 export type MessageSent = z.infer<typeof messageSent>;
 
@@ -68,22 +74,16 @@ export type MessageSent = z.infer<typeof messageSent>;
  * own position becomes its version.
  */
 export const messageChanged = z.object({
-  conversationId,
+  ...messageShape,
   changeId: uuid,
   /** Who changed it, and on which device. */
   userId: uuid,
   deviceId: uuid,
   /** Hash of `changeHashText`: what was asked for. */
   changeHash: contentHash,
-  messageId: uuid,
   /** Position of the message. */
   position,
-  /** Author of the message. */
-  senderId: uuid,
   content: z.discriminatedUnion('kind', [textContent, customContent, deletedContent]),
-  sentAt: z.string(),
-  expiresAt: z.string().optional(),
-  ...extrasShape,
 });
 export type MessageChanged = z.infer<typeof messageChanged>;
 

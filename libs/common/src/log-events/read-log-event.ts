@@ -83,21 +83,22 @@ function faultOf(read: EventOf<keyof Schemas>, record: Readable): string | null 
       // Custom data is JSON text in JSON text: nothing of it can harm.
       if (!isStorable(contentText(content))) return 'content: NUL or a lone surrogate';
       if (record.id !== messageId) return 'ce_id is not the message id';
-      if (!isTime(sentAt) || (expiresAt !== undefined && !isTime(expiresAt))) return 'not a time';
+      if (!areTimes(sentAt, expiresAt)) return 'not a time';
       return keyFault(record, conversationId);
     }
     case EVENT_TYPES.messageChanged: {
-      const { content, changeId, conversationId } = read.event;
+      const { content, changeId, conversationId, sentAt, expiresAt } = read.event;
       if (content.kind !== 'deleted' && !isStorable(contentText(content))) {
         return 'content: NUL or a lone surrogate';
       }
       if (record.id !== changeId) return 'ce_id is not the change id';
+      if (!areTimes(sentAt, expiresAt)) return 'not a time';
       return keyFault(record, conversationId);
     }
     case EVENT_TYPES.conversationChanged: {
       const { messageId, conversationId, sentAt } = read.event;
       if (record.id !== messageId) return 'ce_id is not the message id';
-      if (!isTime(sentAt)) return 'not a time';
+      if (!areTimes(sentAt)) return 'not a time';
       return keyFault(record, conversationId);
     }
     case EVENT_TYPES.receipt:
@@ -119,8 +120,11 @@ function nameOf(type: string): string {
   return type.slice(0, type.lastIndexOf('.') + 1);
 }
 
-function isTime(text: string): boolean {
-  return ISO_TIME.test(text) && !Number.isNaN(Date.parse(text));
+/** Times go into frames and tables as they are. */
+function areTimes(...texts: (string | undefined)[]): boolean {
+  return texts.every(
+    (text) => text === undefined || (ISO_TIME.test(text) && !Number.isNaN(Date.parse(text))),
+  );
 }
 
 function parsed(value: string | Buffer): unknown {
