@@ -188,9 +188,11 @@ export class Author {
   append(key: string, type: string, value: unknown, again = false): Promise<bigint> {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     const time = new Date().toISOString();
+    // as gateways and storage do: the record is named by what it carries
+    const { messageId: id = randomUUID() } = (value ?? {}) as { messageId?: string };
     return new Promise((resolve, reject) => {
       const taken = this.writer.append(
-        { key, type, id: randomUUID(), time, value: text },
+        { key, type, id, time, value: text },
         (result) => {
           if (result.ok) resolve(this.bases[result.partition]! + result.offset);
           else reject(new Error(result.reason));

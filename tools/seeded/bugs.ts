@@ -35,7 +35,7 @@ export const BUGS: readonly SeededBug[] = [
   {
     name: 'skip-batch-fence',
     promise: 'storage applies the log without a hole, whatever PostgreSQL has lost',
-    file: 'apps/storage/src/migrations/1764000007000-temporary-chats.ts',
+    file: 'apps/storage/src/messages/apply-log-batches.sql.ts',
     find: `AND p.epoch = batch_epoch
       AND p.next = w.first;`,
     replace: 'AND p.epoch = batch_epoch;',

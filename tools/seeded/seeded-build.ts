@@ -86,5 +86,5 @@ export async function buildSeeded(bug: SeededBug): Promise<SeededBuild> {
   const services = servicesWith(bug.file);
   await bundleServices({ out, services, plugins: [seedingPlugin(bug, () => (loads += 1))] });
   if (loads === 0) throw new StackError(`${bug.file} of the bug ${bug.name} is in no service.`);
-  return { dist, prepares: bug.file.includes('/migrations/') };
+  return { dist, prepares: /\/migrations\/|\/apply-log-batches\.sql/.test(bug.file) };
 }

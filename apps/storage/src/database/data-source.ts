@@ -1,15 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { DeviceEntity } from '../accounts/device.entity';
-import { RefreshTokenEntity } from '../accounts/refresh-token.entity';
 import { UserEntity } from '../accounts/user.entity';
-import { BlockEntity } from '../blocks/block.entity';
 import { ContactEntity } from '../contacts/contact.entity';
-import { ConversationEntity } from '../conversations/conversation.entity';
-import { MemberEntity } from '../conversations/member.entity';
-import { LogProgressEntity } from '../log/log-progress.entity';
-import { MediaEntity, MediaUseEntity } from '../media/media.entity';
-import { ChangeEntity } from '../messages/change.entity';
-import { MessageEntity } from '../messages/message.entity';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial';
 import { Groups1764000001000 } from '../migrations/1764000001000-groups';
 import { Privacy1764000002000 } from '../migrations/1764000002000-privacy';
@@ -22,10 +13,9 @@ import { KeptState1764000008000 } from '../migrations/1764000008000-kept-state';
 import { Trace1764000009000 } from '../migrations/1764000009000-trace';
 import { FailedLogins1764000010000 } from '../migrations/1764000010000-failed-logins';
 import { NoSamples1764000011000 } from '../migrations/1764000011000-no-samples';
-import { OutboxEntity } from '../outbox/outbox.entity';
 import { poolConfig } from './database';
 
-/** Connections of TypeORM's pool: accounts and contacts; the rest uses hand-written SQL. */
+/** Connections of TypeORM's pool: accounts and contacts; the rest uses hand-written SQL (decision 0033). */
 const ORM_CONNECTIONS = 5;
 
 /** Options of this service's TypeORM data source; the schema is changed by migrations only. */
@@ -36,21 +26,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
     url,
     poolSize: ORM_CONNECTIONS,
     extra,
-    entities: [
-      UserEntity,
-      DeviceEntity,
-      RefreshTokenEntity,
-      ContactEntity,
-      BlockEntity,
-      ConversationEntity,
-      MemberEntity,
-      MessageEntity,
-      ChangeEntity,
-      OutboxEntity,
-      LogProgressEntity,
-      MediaEntity,
-      MediaUseEntity,
-    ],
+    entities: [UserEntity, ContactEntity],
     migrations: [
       Initial1763700000000,
       Groups1764000001000,

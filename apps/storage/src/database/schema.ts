@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { isTransient } from './database-errors';
 import { openDataSource } from './data-source';
+import { hasFunctions, installFunctions } from './install-functions';
 
 /** The database's schema is not the one of this release. */
 class SchemaError extends Error {
@@ -30,15 +31,16 @@ export async function waitForDatabase(
   }
 }
 
-/** Throws {@link SchemaError} when migrations are missing. */
+/** Throws {@link SchemaError} when migrations or functions are missing. */
 export async function checkSchema(dataSource: DataSource): Promise<void> {
   if (await dataSource.showMigrations()) throw new SchemaError();
+  if (!(await hasFunctions(dataSource))) throw new SchemaError();
 }
 
-/** Keeps two processes from running the migrations at the same time. */
+/** Keeps two processes from changing the schema at the same time. */
 const MIGRATION_LOCK = 7_300;
 
-/** Brings the schema up to date; safe to run at the same time elsewhere. */
+/** Brings schema and functions up to date; safe to run at the same time elsewhere. */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const runner = dataSource.createQueryRunner();
   try {
@@ -47,6 +49,7 @@ export async function migrate(dataSource: DataSource): Promise<void> {
     await runner.query('SET statement_timeout = 0');
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await dataSource.runMigrations({ transaction: 'all' });
+    await installFunctions(runner);
     await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
     await runner.query('RESET statement_timeout');
   } finally {

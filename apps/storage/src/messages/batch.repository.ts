@@ -2,15 +2,16 @@ import type { Database } from '../database/database';
 import { valuesOf } from '@tidings/common/runtime/one-by-one';
 import { sqlState } from '../database/database-errors';
 import type { LogState } from '../log/log-state';
+import { APPLY_LOG_BATCHES } from './apply-log-batches.sql';
 import { BatchCombiner, type Applied, type Batch } from './batch-combiner';
 import { isChange, type LogChange, type LogEntry, type LogItem } from './record-decoder';
 
 export type { Applied } from './batch-combiner';
 
-/** Raised by `apply_log_batches` when some of several fences refused: nothing was applied. */
+/** Raised by {@link APPLY_LOG_BATCHES} when some of several fences refused: nothing was applied. */
 const FENCED = 'TD001';
 
-/** Applies consecutive records of partitions, or nothing at all: see the function in the migration. */
+/** Applies consecutive records of partitions, or nothing at all: see {@link APPLY_LOG_BATCHES}. */
 export class BatchRepository {
   private readonly combiner = new BatchCombiner((batches) => this.applyAll(batches));
 
@@ -50,7 +51,7 @@ export class BatchRepository {
       const [row] = await this.database.rows<{ applied: boolean; inserted: number }>(
         {
           name: 'apply-log-batches',
-          text: `SELECT applied, inserted FROM apply_log_batches(
+          text: `SELECT applied, inserted FROM ${APPLY_LOG_BATCHES.name}(
                    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                    $16, $17, $18, $19, $20, $21, $22)`,
         },

@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const MESSAGE_PARTITIONS = 16;
 
 /**
- * The first schema. Hand-written where TypeORM has no words for it: hash partitions, the batch
- * function, byte-order collations (ids and keys are compared as bytes, never as language).
+ * The first schema. Hand-written where TypeORM has no words for it: hash partitions, byte-order
+ * collations (ids and keys are compared as bytes, never as language).
  */
 export class Initial1763700000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -15,7 +15,6 @@ export class Initial1763700000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP FUNCTION IF EXISTS apply_log_batch');
     for (const table of [
       'outbox',
       'log_progress',
@@ -137,51 +136,6 @@ const MESSAGES = [
   `CREATE INDEX messages_changed ON messages (conversation_id, version) WHERE version > 0`,
 ];
 
-/**
- * One batch of one partition in one statement, so that a stopped instance never holds its locks
- * while idle. The first statement is the fence: a zombie, a replay and a crash all end there.
- */
-export const APPLY_LOG_BATCH = `CREATE FUNCTION apply_log_batch(
-  batch_topic text, batch_partition smallint, batch_epoch integer,
-  first_offset bigint, next_offset bigint,
-  conversation_ids text[], message_ids uuid[], positions bigint[], sender_ids uuid[],
-  sent_ats timestamptz[], expires_ats timestamptz[], kinds text[], hashes text[], contents text[],
-  OUT applied boolean, OUT inserted integer
-) LANGUAGE plpgsql AS $$
-BEGIN
-  UPDATE log_progress SET next = next_offset
-    WHERE topic = batch_topic AND partition = batch_partition AND epoch = batch_epoch
-      AND next = first_offset;
-  applied := FOUND;
-  inserted := 0;
-  IF NOT applied OR cardinality(message_ids) = 0 THEN
-    RETURN;
-  END IF;
-  PERFORM set_config('synchronous_commit', 'off', true);
-  WITH entry AS (
-    INSERT INTO messages AS m (conversation_id, message_id, position, sender_id, sent_at,
-                               expires_at, kind, content_hash, content)
-    SELECT * FROM unnest(conversation_ids, message_ids, positions, sender_ids, sent_ats,
-                         expires_ats, kinds, hashes, contents)
-    ON CONFLICT DO NOTHING
-    RETURNING m.conversation_id, m.message_id, m.position, m.sent_at, m.kind
-  ), last AS (
-    SELECT conversation_id, max(position) AS position, max(sent_at) AS at,
-           min(position) FILTER (WHERE kind = 'event') AS first_event
-      FROM entry GROUP BY conversation_id
-  ), touched AS (
-    UPDATE conversations c
-       SET last_position = GREATEST(c.last_position, last.position),
-           last_at = GREATEST(c.last_at, last.at),
-           created_position = LEAST(c.created_position, last.first_event)
-      FROM last WHERE c.id = last.conversation_id
-  ), done AS (
-    DELETE FROM outbox o USING entry WHERE entry.kind = 'event' AND o.message_id = entry.message_id
-  )
-  SELECT count(*) INTO inserted FROM entry;
-  RETURN;
-END $$`;
-
 const LOG = [
   `CREATE TABLE log_progress (
     topic text COLLATE "C" NOT NULL,
@@ -201,5 +155,4 @@ const LOG = [
     CONSTRAINT outbox_version UNIQUE (conversation_id, version)
   )`,
   `CREATE INDEX outbox_due ON outbox (due_at)`,
-  APPLY_LOG_BATCH,
 ];
