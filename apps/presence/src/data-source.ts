@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { LastSeenEntity, PRESENCE_SCHEMA } from './last-seen.entity';
 import { LastSeen1763700000000 } from './migrations/1763700000000-last-seen';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Longest wait for a connection and for a statement, in milliseconds. */
 const CONNECT_WITHIN_MS = 1_000;
@@ -53,7 +53,7 @@ export async function opened(database: DataSource): Promise<void> {
       return;
     } catch (error) {
       if (performance.now() > end) throw error;
-      await delay(OPEN_PAUSE_MS);
+      await pause(OPEN_PAUSE_MS);
     }
   }
 }
@@ -83,6 +83,6 @@ async function lock(query: (text: string, values: unknown[]) => Promise<unknown>
     }[];
     if (rows[0]?.taken) return;
     if (performance.now() > end) throw new Error('another instance holds the migration lock');
-    await delay(LOCK_PAUSE_MS);
+    await pause(LOCK_PAUSE_MS);
   }
 }

@@ -1,6 +1,5 @@
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import type { LogRecord } from '@tidings/common/log-events/record';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { applyOneByOne, valuesOf } from '@tidings/common/runtime/one-by-one';
@@ -8,12 +7,12 @@ import { readConnections } from './connection-reader';
 import { mergeConnections } from './domain/clocks';
 import type { LastSeenRepository } from './last-seen.repository';
 import type { PresenceMetrics } from './presence.metrics';
+import { backoffCeiling, within } from '@tidings/common/runtime/waiting';
 
 /** Longest time that one batch may take, in milliseconds. */
 const BATCH_MS = 2_000;
 /** First and longest pause before a batch is tried again, in milliseconds. */
-const RETRY_BASE_MS = 200;
-const RETRY_MAX_MS = 5_000;
+const RETRY = { baseMs: 200, maxMs: 5_000 };
 
 /** What the tracker needs of the rest of the process. */
 export interface TrackerParts {
@@ -46,7 +45,7 @@ export class Tracker {
       this.failures.set(partition, failures + 1);
       this.parts.metrics.putOff();
       if (failures === 0) this.parts.logger.warn({ err: error, partition }, 'put off');
-      return { retryAfterMs: Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 8)) };
+      return { retryAfterMs: backoffCeiling(RETRY, failures) };
     }
   }
 

@@ -9,6 +9,7 @@ import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';
 import type { ReadBarrier } from '../sync/read-barrier';
 import { changeHashOf, changeRecord } from './change-record';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** How long storage may take for an answer, in milliseconds, beside what it waits for the log. */
 const LOOKUP_MS = 1_500;
@@ -112,7 +113,7 @@ export class ChangeService {
       const target = await this.tryAsk(request, next);
       if (target?.change) return answerOf(request, target);
       if (target?.applied) return null;
-      if (target === null) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      if (target === null) await pause(PAUSE_MS);
     }
     return null;
   }

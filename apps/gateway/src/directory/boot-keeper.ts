@@ -3,6 +3,7 @@ import { redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { Inbox } from '@tidings/common/redis/inbox';
 import type { GatewayLease } from '@tidings/common/redis/lease';
 import type { Logger } from '@tidings/common/runtime/logger';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Life of a lease without renewal, and how often it is renewed, milliseconds. */
 const LEASE_MS = 6_000;
@@ -152,7 +153,7 @@ export class BootKeeper {
       }
       if (!waits) logger.warn({ holder }, 'waiting for the lease of the gateway id');
       waits = true;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     }
   }
 
@@ -180,7 +181,7 @@ export class BootKeeper {
       ))
     ) {
       if (this.stopped) throw new Error('stopped');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     }
     // The reader comes to terms with a connection that is not there yet; it only logs more.
     await redisReady(blocking, RETRY_MS).catch(() => undefined);

@@ -6,6 +6,7 @@ import type { Connection } from '../socket/connection';
 import type { ConnectionTable } from '../socket/connection-table';
 import { resyncFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Every connection's route is renewed once in this many steps, one step each second. */
 const RENEW_STEPS = 20;
@@ -144,8 +145,4 @@ export class RouteKeeper {
   private logOut(connection: Connection): void {
     this.parts.close(connection, CLOSE_CODES.loggedOut, 'logged out');
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

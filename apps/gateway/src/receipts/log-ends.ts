@@ -1,6 +1,7 @@
 import { comparePositions } from '@tidings/protocol/positions';
 import type { LogPositions } from '../send/log-positions';
 import type { ReadBarrier } from '../sync/read-barrier';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Kafka is asked at most this often, in milliseconds. */
 const PAUSE_MS = 100;
@@ -48,9 +49,9 @@ export class LogEnds {
 
   /** Which partitions were answered for. */
   private async ask(): Promise<boolean[]> {
-    const pause = this.askedAt + PAUSE_MS - this.parts.clock();
+    const waitMs = this.askedAt + PAUSE_MS - this.parts.clock();
     // Never in the same turn: `next` must be known when it begins.
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, pause)));
+    await pause(Math.max(0, waitMs));
     this.next = null;
     this.askedAt = this.parts.clock();
     const barrier = (await this.parts.barrier.take()) ?? [];

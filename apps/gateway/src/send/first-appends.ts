@@ -1,6 +1,7 @@
 import type { FirstAppend, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import type { StorageClient } from '../service-clients';
 import { CallBatch } from './call-batch';
+import { pause } from '@tidings/common/runtime/waiting';
 
 interface Question {
   conversationId: string;
@@ -86,16 +87,16 @@ export class FirstAppends {
     const until = this.clock() + patienceMs;
     const question = { conversationId, messageId, after: after.toString() };
     for (;;) {
-      let pause = PAUSE_MS;
+      let waitMs = PAUSE_MS;
       try {
         const { applied, first } = await this.confirmations.ask(question);
         if (first) return first;
         if (applied) return null;
       } catch {
-        pause = PAUSE_AWAY_MS;
+        waitMs = PAUSE_AWAY_MS;
       }
-      if (this.clock() + pause >= until) return null;
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (this.clock() + waitMs >= until) return null;
+      await pause(waitMs);
     }
   }
 

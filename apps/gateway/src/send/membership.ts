@@ -2,10 +2,10 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { TTL } from '@tidings/common/redis/keys';
 import type { MemberCache } from '@tidings/common/redis/members';
-import { within } from '@tidings/common/runtime/lifecycle';
 import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';
 import { CallBatch } from './call-batch';
+import { within } from '@tidings/common/runtime/waiting';
 
 /** How long a positive answer is used: the documented grace after a change, milliseconds. */
 const GRACE_MS = 1_000;

@@ -4,6 +4,7 @@ import type { Connection } from './connection';
 import type { ConnectionTable } from './connection-table';
 import { goodbyeFrameText } from './server-frames';
 import type { WriteQueue } from './write-queue';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Clients leave spread over this time, milliseconds. */
 const SPREAD_MS = 2_000;
@@ -45,7 +46,7 @@ export class Drain {
   private async until(done: () => boolean, withinMs: number): Promise<void> {
     const giveUpAt = performance.now() + withinMs;
     while (!done() && performance.now() < giveUpAt) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await pause(POLL_MS);
     }
   }
 }

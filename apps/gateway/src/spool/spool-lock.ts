@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { link, mkdir, readFile, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** Another process has the spool. */
 export class SpoolLockedError extends Error {
@@ -111,7 +112,7 @@ async function beats(path: string, text: string, withinMs: number): Promise<bool
   const first = await touched();
   const until = performance.now() + withinMs;
   while (performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
     const now = await touched();
     if (now !== first) return now !== null;
   }
@@ -125,7 +126,7 @@ async function removeStale(path: string, text: string): Promise<void> {
     await mkdir(guard);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    await new Promise((resolve) => setTimeout(resolve, GUARD_POLL_MS));
+    await pause(GUARD_POLL_MS);
     const since = (await stat(guard).catch(() => null))?.mtimeMs ?? Date.now();
     // its maker died in the few milliseconds that it takes
     if (Date.now() - since > DEAD_AFTER_MS) await rmdir(guard).catch(() => undefined);

@@ -4,6 +4,11 @@ import { fakeConnection } from '../testing/fake-connection';
 import { DelayedSyncs } from './delayed-syncs';
 import { ReadBarrier } from './read-barrier';
 
+// Jest's clock does not reach the timers of this module.
+jest.mock('node:timers/promises', () => ({
+  setTimeout: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+}));
+
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 

@@ -5,6 +5,7 @@ import type { Connection } from '../socket/connection';
 import { resyncFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { ReadBarrier } from './read-barrier';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** A delayed answer is not repeated before this time, milliseconds. */
 const SOONEST_MS = 5_000;
@@ -52,7 +53,7 @@ export class DelayedSyncs {
     while (this.delayed.size > 0 && !this.stopped) {
       const startedAt = this.parts.clock();
       if (await this.passed()) this.tell(startedAt);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
     this.running = false;
   }
@@ -63,7 +64,7 @@ export class DelayedSyncs {
     if (!barrier || barrier.includes(null)) return false;
     while (!this.stopped && this.delayed.size > 0) {
       if (await this.applied(barrier)) return true;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
     return false;
   }

@@ -5,11 +5,11 @@ import type { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import type { RoutedMarks } from '@tidings/common/redis/routed-marks';
 import { TOPICS } from '@tidings/common/log-events/topics';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { LogPositions } from '../send/log-positions';
 import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';
 import type { ReadBarrier } from '../sync/read-barrier';
+import { within } from '@tidings/common/runtime/waiting';
 
 /** How long storage may take for an answer, in milliseconds, beside what it waits for the log. */
 const LOOKUP_MS = 1_500;

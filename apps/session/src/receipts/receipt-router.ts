@@ -3,13 +3,13 @@ import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log
 import { readReceipts, type MemberMarks } from '@tidings/common/log-events/receipt-batch';
 import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Letter } from '../domain/fan-out';
 import { receiptLetters } from '../domain/receipt-letters';
 import type { Deliveries } from '../routing/deliveries';
 import type { ReceiptSource } from './receipt-source';
 import type { ReceiptPushMetrics } from './receipt.metrics';
+import { within } from '@tidings/common/runtime/waiting';
 
 /** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
 const BATCH_MS = 2_000;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { MemberCache } from '@tidings/common/redis/members';
@@ -12,6 +11,7 @@ import { RoutingMetrics } from './routing.metrics';
 import { RoutingTimes } from './routing-times';
 import { WindowKeeper } from './window-keeper';
 import { WindowOffsets } from './window-offsets';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** How long all else of a start waits for the partitions' windows, and how often it looks, milliseconds. */
 const CAUGHT_UP_WITHIN_MS = 1_000;
@@ -76,7 +76,7 @@ export class MessagesConsumer {
     const end = performance.now() + CAUGHT_UP_WITHIN_MS;
     while (!this.isReady() || !this.router.isCaughtUp()) {
       if (performance.now() > end || this.leaving) return;
-      await delay(CAUGHT_UP_LOOK_MS);
+      await pause(CAUGHT_UP_LOOK_MS);
     }
     this.parts.options.timeline?.done('caught up');
   }

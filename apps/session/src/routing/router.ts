@@ -6,7 +6,6 @@ import type {
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import type { LogState } from '@tidings/common/rpc/log-state';
 import type { Defects } from '@tidings/common/runtime/defects';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { Draft, type SetAside } from '../domain/draft';
 import { emptyState, type PartitionState } from '../domain/partition-state';
@@ -19,12 +18,12 @@ import type { RetryReason, RoutingMetrics } from './routing.metrics';
 import type { RoutingTimes } from './routing-times';
 import type { WindowKeeper } from './window-keeper';
 import type { WindowOffsets } from './window-offsets';
+import { backoffCeiling, within } from '@tidings/common/runtime/waiting';
 
 /** Longest time that one batch may hold up its partition's fetch loop, in milliseconds. */
 const BATCH_MS = 2_000;
 /** First and longest pause before a batch is tried again, in milliseconds. */
-const RETRY_BASE_MS = 100;
-const RETRY_MAX_MS = 1_000;
+const RETRY = { baseMs: 100, maxMs: 1_000 };
 /** How long the state of a partition is kept after its assignment has ended, in milliseconds. */
 const KEEP_MS = 30_000;
 
@@ -145,7 +144,7 @@ export class Router {
   /** Routes one batch. Never throws, and never takes much longer than {@link BATCH_MS}. */
   async handle(batch: LogBatch): Promise<HandleOutcome> {
     const assigned = this.partitions.get(batch.partition);
-    if (!assigned) return { retryAfterMs: RETRY_BASE_MS };
+    if (!assigned) return { retryAfterMs: RETRY.baseMs };
     try {
       await within(this.route(batch, assigned), BATCH_MS);
       assigned.failures = 0;
@@ -156,7 +155,7 @@ export class Router {
       if (assigned.failures++ === 0) {
         this.parts.logger.warn({ err: error, partition: batch.partition, reason }, 'put off');
       }
-      return { retryAfterMs: ceilingOf(assigned.failures) };
+      return { retryAfterMs: backoffCeiling(RETRY, assigned.failures - 1) };
     }
   }
 
@@ -242,11 +241,6 @@ export class Router {
       'records of another epoch or an unknown type are not routed',
     );
   }
-}
-
-/** The longest pause after so many failures in a row; the consumer takes a random part of it. */
-function ceilingOf(failures: number): number {
-  return Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures - 1, 8));
 }
 
 /** The records that a step threw over. */

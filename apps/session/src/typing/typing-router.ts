@@ -3,14 +3,13 @@ import type { TypingChanged } from '@tidings/common/log-events/events';
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import type { MemberCache } from '@tidings/common/redis/members';
 import type { Defects } from '@tidings/common/runtime/defects';
-import { within } from '@tidings/common/runtime/lifecycle';
 import type { Logger } from '@tidings/common/runtime/logger';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Letter } from '../domain/fan-out';
 import { typingLetter } from '../domain/typing-letter';
 import type { Deliveries } from '../routing/deliveries';
 import { readTyping, type TypingBatch } from './typing-reader';
 import type { TypingPushMetrics } from './typing.metrics';
+import { pause, within } from '@tidings/common/runtime/waiting';
 
 /** Longest time for one batch, in milliseconds; then it is given up. */
 const BATCH_MS = 1_000;
@@ -55,7 +54,7 @@ export class TypingRouter {
         this.troubled = true;
       }
     }
-    await delay(this.gatherMs);
+    await pause(this.gatherMs);
     return { done: true };
   }
 

@@ -3,7 +3,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { Attempt, GuessStore, TakenGuess } from '@tidings/common/redis/guesses';
 import { clientNetwork } from '@tidings/common/runtime/client-network';
 import type { Flow } from '@tidings/common/runtime/fair-queue';
-import { within } from '@tidings/common/runtime/lifecycle';
+import { within } from '@tidings/common/runtime/waiting';
 
 /** A Redis that does not answer within this time is passed over, milliseconds. */
 const SHARED_MS = 300;

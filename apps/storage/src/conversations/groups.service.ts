@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { MemberRole } from '@tidings/protocol/content';
 import { type BlockAct, requireUnblocked } from '@tidings/protocol/blocks';
@@ -30,6 +29,7 @@ import { OutboxService, PUBLISH_WITHIN_MS } from '../outbox/outbox.service';
 import { ConversationsRepository } from './conversations.repository';
 import { GroupsRepository, type LockedGroup } from './groups.repository';
 import { newConversation } from './new-conversation';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** How long a new group's answer waits for its first entry to be readable, in milliseconds. */
 const READABLE_WITHIN_MS = 250;
@@ -215,7 +215,7 @@ export class GroupsService {
       if (performance.now() > deadline) {
         throw new TidingsError('unavailable', { detail: 'The change is made, but not stored yet' });
       }
-      await sleep(LOOK_AGAIN_MS);
+      await pause(LOOK_AGAIN_MS);
     }
   }
 

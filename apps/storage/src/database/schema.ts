@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { isTransient } from './database-errors';
 import { openDataSource } from './data-source';
 import { hasFunctions, installFunctions } from './install-functions';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** The database's schema is not the one of this release. */
 class SchemaError extends Error {
@@ -26,7 +26,7 @@ export async function waitForDatabase(
       return await openDataSource(url, name);
     } catch (error) {
       if (!isTransient(error) || performance.now() > deadline) throw error;
-      await sleep(PAUSE_MS);
+      await pause(PAUSE_MS);
     }
   }
 }

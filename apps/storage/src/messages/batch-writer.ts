@@ -14,6 +14,7 @@ import type { Progress } from '../log/progress';
 import type { BatchRepository } from './batch.repository';
 import { decodeEntry, type Decoded, type LogItem } from './record-decoder';
 import type { WriterMetrics } from './writer-metrics';
+import { backoffCeiling } from '@tidings/common/runtime/waiting';
 
 /** Entries of one statement. */
 const STATEMENT_ENTRIES = 1_000;
@@ -22,8 +23,7 @@ const STATEMENT_LETTERS = 20;
 /** How long a handler may go on with further statements of a fetched batch, in milliseconds. */
 const HANDLE_MS = 1_000;
 /** Pause after the nth failure in a row, in milliseconds. */
-const RETRY_BASE_MS = 50;
-const RETRY_MAX_MS = 1_000;
+const RETRY = { baseMs: 50, maxMs: 1_000 };
 
 /** Consecutive records that go into one statement. */
 interface Step {
@@ -245,7 +245,7 @@ export class BatchWriter implements PartitionLifecycle {
     this.failures.set(partition, failures);
     metrics.retries.inc();
     if (failures === 1) logger.warn({ err: error, partition }, 'a batch waits for the database');
-    const retryAfterMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 10));
+    const retryAfterMs = backoffCeiling(RETRY, failures);
     return { retryAfterMs, from };
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/protocol/errors';
 import { EVENT_TYPES, type ConversationChanged } from '@tidings/common/log-events/events';
@@ -10,6 +9,7 @@ import type { Sql } from '../database/database';
 import { LogState } from '../log/log-state';
 import { Progress, type ProgressTarget } from '../log/progress';
 import { OutboxRepository, type OutboxRow } from './outbox.repository';
+import { pause } from '@tidings/common/runtime/waiting';
 
 /** How long a caller waits for its change to be in the log, in milliseconds. */
 export const PUBLISH_WITHIN_MS = 2_000;
@@ -99,7 +99,7 @@ export class OutboxService {
     );
     // Appended again: the batch writer fills in the first position when it applies the record.
     if (unknown) await this.progress.wait([run], left(run));
-    else if (unknown === null) await sleep(LOOK_AGAIN_MS);
+    else if (unknown === null) await pause(LOOK_AGAIN_MS);
   }
 
   /** Appends what is open; true when the position of some of it is not known yet. */

@@ -7,12 +7,12 @@ import { applyOneByOne } from '@tidings/common/runtime/one-by-one';
 import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Sql } from '../database/database';
 import { raiseMarks } from './receipts.repository';
+import { backoffCeiling } from '@tidings/common/runtime/waiting';
 
 /** Members of one statement. */
 const STATEMENT_MEMBERS = 1_000;
 /** Pause after the nth failure in a row, in milliseconds. */
-const RETRY_BASE_MS = 50;
-const RETRY_MAX_MS = 1_000;
+const RETRY = { baseMs: 50, maxMs: 1_000 };
 
 /** What the receipt writer counts, per batch. */
 export class ReceiptWriterMetrics {
@@ -85,6 +85,6 @@ export class ReceiptWriter {
     this.failures.set(partition, failures);
     this.parts.metrics.retries.inc();
     if (failures === 1) this.parts.logger.warn({ err: error, partition }, 'receipts wait');
-    return { retryAfterMs: Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 10)) };
+    return { retryAfterMs: backoffCeiling(RETRY, failures) };
   }
 }

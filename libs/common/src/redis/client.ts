@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Redis, ReplyError, type RedisOptions as IoRedisOptions } from 'ioredis';
+import { fullJitter } from '../runtime/waiting';
 
 /** A connection made by `createRedis`. */
 export type RedisClient = Redis;
@@ -42,8 +43,7 @@ const SILENT_LOOKS = 3;
 const SILENT_LOOKS_BLOCKING = 9;
 
 const CONNECT_TIMEOUT_MS = 1_000;
-const BACKOFF_BASE_MS = 50;
-const BACKOFF_MAX_MS = 1_000;
+const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 
 /** How long a cut connection may take to close, before it is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 50;
@@ -58,10 +58,9 @@ const STATE_ERROR =
 /** After a failover the old primary answers so: its address is to be looked up again. */
 const READONLY = /(?:^|\s-)READONLY\s/;
 
-/** Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), in milliseconds. */
+/** Pause before another attempt to connect, milliseconds. */
 export function reconnectDelay(attempt: number, random: number): number {
-  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 10));
-  return Math.ceil(random * ceiling);
+  return Math.ceil(fullJitter(BACKOFF, attempt, () => random));
 }
 
 /**

@@ -3,6 +3,7 @@ import { KEYS, TTL } from './keys';
 import { appendInbox } from './scripts/append-inbox.script';
 import { createInbox } from './scripts/create-inbox.script';
 import { trimInbox } from './scripts/trim-inbox.script';
+import { fullJitter } from '../runtime/waiting';
 
 /** One entry for one gateway's inbox. */
 export interface InboxEntry {
@@ -76,8 +77,7 @@ export interface InboxOptions {
 
 const BLOCK_MS = 1_000;
 const READ_COUNT = 256;
-const RETRY_BASE_MS = 50;
-const RETRY_MAX_MS = 500;
+const RETRY = { baseMs: 50, maxMs: 500 };
 
 type StreamEntry = [id: Buffer, fields: [upTo: Buffer, payload: Buffer]];
 
@@ -296,7 +296,7 @@ export class Inbox {
   }
 
   private async pause(failures: number): Promise<void> {
-    const ms = Math.random() * Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 8));
+    const ms = fullJitter(RETRY, failures);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => {

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { TidingsError } from '@tidings/protocol/errors';
 import type { Logger } from '../runtime/logger';
 import type { STORAGE_RPC } from './calls';
 import type { RpcClient } from './rpc-client';
+import { pause } from '../runtime/waiting';
 
 const PAUSE_MS = 300;
 
@@ -32,7 +32,7 @@ export async function logStateOf(
     } catch (error) {
       if (!(error instanceof TidingsError) || !error.retryable) throw error;
       if (attempt === 0) wait.logger.info('waiting for storage');
-      await delay(PAUSE_MS, undefined, { signal: wait.signal });
+      await pause(PAUSE_MS, undefined, { signal: wait.signal });
     }
   }
 }

@@ -1,3 +1,5 @@
+import { pause } from './waiting';
+
 /**
  * Named points of the code where a test makes something happen: `TEST_FAILPOINT` is a list
  * `name:action,…` with the actions `sleepN` (milliseconds), `exit` and `throw`. Never in production.
@@ -22,5 +24,5 @@ export async function failpoint(name: string): Promise<void> {
   if (action === 'throw') throw new Error(`failpoint ${name}`);
   const sleep = /^sleep([0-9]+)$/.exec(action);
   if (!sleep) throw new Error(`failpoint ${name}: unknown action ${action}`);
-  await new Promise((resolve) => setTimeout(resolve, Number(sleep[1])));
+  await pause(Number(sleep[1]));
 }

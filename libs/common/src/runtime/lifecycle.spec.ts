@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { Lifecycle, within, type Step } from './lifecycle';
+import { Lifecycle, type Step } from './lifecycle';
+import { within } from './waiting';
 
 const silent = pino({ level: 'silent' });
 

@@ -1,5 +1,6 @@
 import type { Logger } from './logger';
 import type { StartTimeline } from './start-timeline';
+import { within } from './waiting';
 
 /** One part of a service, in start order. `stop` runs in reverse order and is bounded in time. */
 export interface Step {
@@ -54,13 +55,4 @@ export class Lifecycle {
       }
     }
   }
-}
-
-/** Settles with the promise, or rejects after `ms` milliseconds. */
-export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${ms} ms`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -2,6 +2,7 @@ import type { Consumer, ConsumerCrashEvent, EachBatchPayload, Offsets } from '..
 import type { PartitionControl } from './assignments';
 import { leaveGroup } from './leave-predecessor';
 import type { LogConsumerOptions } from './log-consumer-options';
+import { pause } from '../../runtime/waiting';
 
 /** What a group member tells its strategy. */
 export interface MemberEvents {
@@ -150,7 +151,7 @@ export class GroupMember implements PartitionControl {
         if (this.consumer !== consumer) return;
         await this.drop();
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs);
       pauseMs = Math.min(pauseMs * 2, MAX_START_PAUSE_MS);
     }
   }

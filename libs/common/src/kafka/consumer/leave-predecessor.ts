@@ -1,5 +1,6 @@
 import type { KafkaClient } from '../wire/client';
 import { destroyCluster, openCluster, type KafkaCluster } from '../wire/kafkajs-internals';
+import { pause } from '../../runtime/waiting';
 
 /** Where the member id of this node's consumer outlives its process. */
 export interface MemberStore {
@@ -91,6 +92,6 @@ async function attempt(
       if (type === GONE) return 'unknown';
       if (!retriable || performance.now() + PAUSE_MS > deadline) return 'failed';
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
   }
 }

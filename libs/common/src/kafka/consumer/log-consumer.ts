@@ -11,6 +11,7 @@ import type { HandleOutcome, LogBatch, PartitionLifecycle } from './log-handler'
 import { LogOffsets } from '../offsets/log-offsets';
 import { OffsetCommits } from './offset-commits';
 import type { LogRecord } from '../../log-events/record';
+import { fullJitter, pause } from '../../runtime/waiting';
 
 export type { LogConsumerOptions } from './log-consumer-options';
 
@@ -19,8 +20,7 @@ const COMMIT_INTERVAL_MS = 500;
 const BATCH_GRACE_MS = 5_000;
 const COMMIT_GRACE_MS = 2_000;
 /** Pause after the nth failure in a row: full jitter below a ceiling that doubles up to the last. */
-const BACKOFF_BASE_MS = 50;
-const BACKOFF_MAX_MS = 5_000;
+const BACKOFF = { baseMs: 50, maxMs: 5_000 };
 
 /**
  * One consumer group as a Nest microservice: `app.connectMicroservice({ strategy })`. Batches go to
@@ -48,8 +48,7 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
     this.offsets = new LogOffsets(kafka);
     this.deadLetters = new DeadLetters(kafka, groupId);
     const reportError = (error: unknown, what: string) => options.onError?.(error, what);
-    const backoff = (failures: number) =>
-      random() * Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures, 10));
+    const backoff = (failures: number) => fullJitter(BACKOFF, failures, random);
     this.commits = new OffsetCommits(options.commitInterval ?? COMMIT_INTERVAL_MS, (error) =>
       reportError(error, 'committing offsets'),
     );
@@ -183,15 +182,11 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
   private async stop(): Promise<void> {
     this.member.closing();
     await this.runner.close(BATCH_GRACE_MS);
-    await Promise.race([this.commits.flush(), pause(COMMIT_GRACE_MS)]);
+    await Promise.race([this.commits.flush(), pause(COMMIT_GRACE_MS, undefined, { ref: false })]);
     await this.member.stop();
     this.commits.forget();
     await this.assignments.endAll();
     await this.deadLetters.close();
     this.offsets.close();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -6,6 +6,7 @@ import {
   tolerateMissingOffsets,
   type KafkaCluster,
 } from '../wire/kafkajs-internals';
+import { pause } from '../../runtime/waiting';
 
 /** First offset of a partition and the offset after its last record. */
 export interface PartitionBounds {
@@ -201,20 +202,20 @@ export class LogOffsets {
     work: (cluster: KafkaCluster, first: boolean) => Promise<T>,
   ): Promise<T> {
     const deadline = performance.now() + timeoutMs;
-    for (let first = true, pause = FIRST_PAUSE_MS; ; first = false) {
+    for (let first = true, waitMs = FIRST_PAUSE_MS; ; first = false) {
       try {
         const attempt = this.ready(topic).then((cluster) => work(cluster, first));
         return await within(attempt, deadline - performance.now(), topic);
       } catch (error) {
         if (!(error instanceof OffsetsUnavailableError)) this.reset();
-        if (this.closed || performance.now() + pause >= deadline) {
+        if (this.closed || performance.now() + waitMs >= deadline) {
           throw error instanceof OffsetsUnavailableError
             ? error
             : new OffsetsUnavailableError(topic, error);
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(pause * 2, MAX_PAUSE_MS);
+      await pause(waitMs);
+      waitMs = Math.min(waitMs * 2, MAX_PAUSE_MS);
     }
   }
 

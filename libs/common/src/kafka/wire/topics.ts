@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, ITopicMetadata } from 'kafkajs';
 import type { z } from 'zod';
 import { topicSpecs, type TopicSpec } from '../../log-events/topics';
 import type { kafkaEnv } from '../../runtime/env';
 import type { KafkaClient } from './client';
+import { pause } from '../../runtime/waiting';
 
 /** A topic that cannot be used as it is: missing, or made with another partition count. */
 export class TopicMismatchError extends Error {
@@ -113,7 +113,7 @@ async function withAdmin(
 ): Promise<void> {
   let deadline = performance.now() + timeoutMs;
   const silence = new Silence(kafka);
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
+  for (let waitMs = FIRST_PAUSE_MS; ; waitMs = Math.min(waitMs * 2, MAX_PAUSE_MS)) {
     const admin = kafka.instance({ retries: 0 }).admin();
     try {
       await admin.connect();
@@ -125,11 +125,11 @@ async function withAdmin(
       if (waitUntil && isUnreachable(error)) {
         silence.goesOn();
         deadline = performance.now() + timeoutMs;
-      } else if (performance.now() + pause > deadline) throw error;
+      } else if (performance.now() + waitMs > deadline) throw error;
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
-    await delay(pause, undefined, { signal: waitUntil }).catch(() => undefined);
+    await pause(waitMs, undefined, { signal: waitUntil }).catch(() => undefined);
     if (waitUntil?.aborted) throw new Error('stopped while waiting for Kafka');
   }
 }

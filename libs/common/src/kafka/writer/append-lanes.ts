@@ -1,5 +1,6 @@
 import { BatchSender, type LaneOptions, type SenderHooks } from './batch-sender';
 import type { PartitionQueue } from './partition-queue';
+import { pause } from '../../runtime/waiting';
 
 /**
  * The lane of the healthy partitions: one request per node at a time, with the next batches of all
@@ -23,13 +24,13 @@ export class MainLane {
   /** Connects, trying until the clock shows `deadline`; checks the partition count. */
   async start(deadline: number): Promise<void> {
     const { session } = this.sender;
-    for (let pause = 50; ; pause = Math.min(pause * 2, 1_000)) {
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
         await session.open();
         break;
       } catch (error) {
-        if (this.closed || this.options.clock() + pause > deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        if (this.closed || this.options.clock() + waitMs > deadline) throw error;
+        await pause(waitMs);
       }
     }
     const wanted = this.options.queues.length;

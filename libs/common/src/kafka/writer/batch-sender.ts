@@ -3,6 +3,7 @@ import type { KafkaClient } from '../wire/client';
 import type { PartitionQueue, Pending } from './partition-queue';
 import { ProduceEncoder, UnencodableRecord, type PartitionAnswer } from '../wire/produce-request';
 import type { WriterHooks, WriterLimits } from './writer-limits';
+import { fullJitter } from '../../runtime/waiting';
 
 /** What a sender reports to its writer. */
 export interface SenderHooks {
@@ -89,8 +90,9 @@ export class BatchSender {
     queue.failures++;
     queue.failedAt = clock();
     queue.aside = true;
-    const ceiling = Math.min(limits.backoffMax, limits.backoffBase * 2 ** (queue.failures - 1));
-    queue.retryAt = queue.failedAt + (queue.failures === 1 ? 0 : random() * ceiling);
+    const backoff = { baseMs: limits.backoffBase, maxMs: limits.backoffMax };
+    const wait = queue.failures === 1 ? 0 : fullJitter(backoff, queue.failures - 1, random);
+    queue.retryAt = queue.failedAt + wait;
   }
 
   private encode(queues: PartitionQueue[], now: number): { sent: Sent[]; aside: SetAside[] } {
