@@ -92,7 +92,7 @@ export type MessageChanged = z.infer<typeof messageChanged>;
  * are all member ids after the change when they are fewer than `LIMITS.membersInline`, else none:
  * the change itself tells what it did.
  */
-export const conversationChanged = z.object({
+const conversationChanged = z.object({
   conversationId,
   messageId: uuid,
   senderId: uuid,
@@ -109,7 +109,7 @@ export type ConversationChanged = z.infer<typeof conversationChanged>;
  * A device has received or read a conversation up to a position (watermarks; merged by maximum).
  * Topic `chat.receipts.v1`, key: conversation id.
  */
-export const receiptMarked = z.object({
+const receiptMarked = z.object({
   conversationId,
   userId: uuid,
   deviceId: uuid,
@@ -138,7 +138,7 @@ const connectionClosed = connectionOpened.extend({
 export type ConnectionClosed = z.infer<typeof connectionClosed>;
 
 /** Somebody writes, or stopped. Topic `chat.signals.v1`, key: conversation id. */
-export const typingChanged = z.object({
+const typingChanged = z.object({
   conversationId,
   userId: uuid,
   active: z.boolean(),

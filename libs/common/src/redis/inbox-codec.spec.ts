@@ -74,9 +74,16 @@ describe('inbox codec', () => {
     expect(skipped).toBe(2);
   });
 
-  it.each(['n \n\n', 'p c1\n{}', 'p c1', '\n', 'c c1 4506\nnot json\n', 'c c1 4506\n{}\n', 'c c1 x\n\n'])(
-    'counts the broken item %j as skipped',
-    (payload) => expect(decodeAll(payload)).toEqual({ items: [], skipped: 1 }),
+  it.each([
+    'n \n\n',
+    'p c1\n{}',
+    'p c1',
+    '\n',
+    'c c1 4506\nnot json\n',
+    'c c1 4506\n{}\n',
+    'c c1 x\n\n',
+  ])('counts the broken item %j as skipped', (payload) =>
+    expect(decodeAll(payload)).toEqual({ items: [], skipped: 1 }),
   );
 
   it.each(['a,b', 'a\nb', 'a b', ''])('refuses the connection id %j', (bad) => {
