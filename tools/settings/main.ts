@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventsPage } from '../events/page';
 import { readFigures } from '../figures/figure-file';
 import { FIGURES, sourcesOf } from '../figures/list';
 import { changedSince, withFigures } from '../figures/page';
@@ -8,11 +9,12 @@ import { limitsPage } from '../limits/page';
 import { projectRoot } from '../stack/paths';
 import { envExample, settingsPage } from './pages';
 
-/** `npm run docs`: writes what is made from code (settings, limits) and from what was measured (tables of figures). */
+/** `npm run docs`: writes what is made from code (settings, limits, events) and from what was measured (tables of figures). */
 async function main(): Promise<void> {
   write('docs/SETTINGS.md', settingsPage());
   write('.env.example', envExample());
   write('docs/LIMITS.md', limitsPage());
+  write('docs/EVENTS.md', eventsPage());
   const files = readFigures(join(projectRoot(), 'docs', 'figures'));
   const hashes = await hashesOf(projectRoot(), sourcesOf(FIGURES));
   const page = readFileSync(join(projectRoot(), 'docs/PERFORMANCE.md'), 'utf8');

@@ -52,98 +52,102 @@ export function mayBeSameHash(one: string, other: string): boolean {
 const messageShape = {
   conversationId,
   messageId: uuid,
-  /** Author of the message. */
-  senderId: uuid,
-  sentAt: z.string(),
-  expiresAt: z.string().optional(),
+  senderId: uuid.meta({ description: 'author of the message' }),
+  sentAt: z.string().meta({ description: 'ISO 8601, the clock of the gateway' }),
+  expiresAt: z.string().meta({ description: 'end of its life' }).optional(),
   ...extrasShape,
 };
 
-/** A message was accepted by a gateway. Topic `chat.messages.v1`, key: conversation id. */
-export const messageSent = z.object({
-  ...messageShape,
-  deviceId: uuid,
-  content: sentContent,
-  contentHash,
-});
+export const messageSent = z
+  .object({
+    ...messageShape,
+    deviceId: uuid,
+    content: sentContent,
+    contentHash,
+  })
+  .meta({ description: 'A message was accepted by a gateway.' });
 export type MessageSent = z.infer<typeof messageSent>;
 
-/**
- * A message was edited or deleted. Topic `chat.messages.v1`, key: conversation id, `ce_id`: change
- * id. It carries the message as it is afterwards, so that no reader looks anything up; the record's
- * own position becomes its version.
- */
-export const messageChanged = z.object({
-  ...messageShape,
-  changeId: uuid,
-  /** Who changed it, and on which device. */
-  userId: uuid,
-  deviceId: uuid,
-  /** Hash of `changeHashText`: what was asked for. */
-  changeHash: contentHash,
-  /** Position of the message. */
-  position,
-  content: z.discriminatedUnion('kind', [textContent, customContent, deletedContent]),
-});
+export const messageChanged = z
+  .object({
+    ...messageShape,
+    changeId: uuid,
+    userId: uuid.meta({ description: 'who changed it' }),
+    deviceId: uuid.meta({ description: 'on which device' }),
+    changeHash: contentHash.meta({ description: 'of what was asked for (`changeHashText`)' }),
+    position: position.meta({ description: 'position of the message' }),
+    content: z.discriminatedUnion('kind', [textContent, customContent, deletedContent]),
+  })
+  .meta({
+    description:
+      'A message was edited or deleted. The record carries the message as it is afterwards, so that no reader looks anything up; its own position becomes the version of the message.',
+  });
 export type MessageChanged = z.infer<typeof messageChanged>;
 
-/**
- * A conversation was created or changed. Topic `chat.messages.v1`, key: conversation id. `members`
- * are all member ids after the change when they are fewer than `LIMITS.membersInline`, else none:
- * the change itself tells what it did.
- */
-const conversationChanged = z.object({
-  conversationId,
-  messageId: uuid,
-  senderId: uuid,
-  sentAt: z.string(),
-  /** Version of the conversation after the change; rises by one. */
-  version: z.number().int().positive(),
-  kind: conversationKind,
-  members: z.array(uuid),
-  change: conversationChange,
-});
+const conversationChanged = z
+  .object({
+    conversationId,
+    messageId: uuid,
+    senderId: uuid,
+    sentAt: z.string(),
+    version: z
+      .number()
+      .int()
+      .positive()
+      .meta({ description: 'version of the conversation after the change; rises by one' }),
+    kind: conversationKind,
+    members: z.array(uuid).meta({
+      description:
+        'all members after the change when they are few (`LIMITS.membersInline`), else none',
+    }),
+    change: conversationChange,
+  })
+  .meta({ description: 'A conversation was created or changed.' });
 export type ConversationChanged = z.infer<typeof conversationChanged>;
 
-/**
- * A device has received or read a conversation up to a position (watermarks; merged by maximum).
- * Topic `chat.receipts.v1`, key: conversation id.
- */
-const receiptMarked = z.object({
-  conversationId,
-  userId: uuid,
-  deviceId: uuid,
-  delivered: position.optional(),
-  read: position.optional(),
-  at: z.string(),
-});
+const receiptMarked = z
+  .object({
+    conversationId,
+    userId: uuid,
+    deviceId: uuid,
+    delivered: position.optional(),
+    read: position.optional(),
+    at: z.string(),
+  })
+  .meta({
+    description:
+      'A device has received or read a conversation up to a position: watermarks, merged by maximum.',
+  });
 export type ReceiptMarked = z.infer<typeof receiptMarked>;
 
-/** A device's socket is open and its route written. Topic `chat.presence.v1`, key: user id. */
-const connectionOpened = z.object({
-  userId: uuid,
-  deviceId: uuid,
-  connectionId: z.string(),
-  gatewayId: z.string(),
-  bootId: z.string(),
-  generation: z.string(),
-  at: z.string(),
-});
+const connectionOpened = z
+  .object({
+    userId: uuid,
+    deviceId: uuid,
+    connectionId: z.string(),
+    gatewayId: z.string(),
+    bootId: z.string(),
+    generation: z.string(),
+    at: z.string(),
+  })
+  .meta({ description: "A device's socket is open and its route is written." });
 export type ConnectionOpened = z.infer<typeof connectionOpened>;
 
-/** A device's socket has ended. Topic `chat.presence.v1`, key: user id. */
-const connectionClosed = connectionOpened.extend({
-  reason: z.enum(['client', 'server', 'lost', 'replaced']),
-});
+const connectionClosed = connectionOpened
+  .extend({
+    reason: z.enum(['client', 'server', 'lost', 'replaced']),
+  })
+  .meta({ description: "A device's socket has ended." });
 export type ConnectionClosed = z.infer<typeof connectionClosed>;
 
-/** Somebody writes, or stopped. Topic `chat.signals.v1`, key: conversation id. */
-const typingChanged = z.object({
-  conversationId,
-  userId: uuid,
-  active: z.boolean(),
-  at: z.string(),
-});
+const typingChanged = z
+  .object({
+    conversationId,
+    userId: uuid,
+    active: z.boolean(),
+    at: z.string(),
+  })
+  .meta({ description: 'Somebody writes, or has stopped.' });
 export type TypingChanged = z.infer<typeof typingChanged>;
 
 /** Which schema a record's value has, by topic and type. Other types are not ours. */
