@@ -7,7 +7,8 @@ import { BLOCK_TABLE } from '@tidings/protocol/blocks';
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { ERRORS } from '@tidings/protocol/errors';
-import { clientFrame, serverFrame } from '@tidings/protocol/frames';
+import { clientFrame, parseClientFrame, serverFrame } from '@tidings/protocol/frames';
+import { exchangeSteps } from '../support/page-exchange';
 import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
@@ -63,6 +64,18 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
     const rows = [...page.matchAll(/^\| `([a-z.]+)`[^|]*\| ([a-z]+) \| ([a-z]+) \|$/gm)];
     const shown = rows.map(([, act, blocked, blocker]) => [act, { blocked, blocker }]);
     expect(shown).toEqual(Object.entries(BLOCK_TABLE));
+  });
+
+  it('shows in its exchange frames that are some', () => {
+    const frames = exchangeSteps(
+      page.slice(page.indexOf('## A whole exchange'), page.indexOf('## 1. HTTP')),
+    );
+    const typed = frames.flatMap((step) => (step.kind === 'type' ? [step.frame] : []));
+    const seen = frames.flatMap((step) => (step.kind === 'see' ? [step.frame] : []));
+    expect(typed.length).toBeGreaterThan(4);
+    expect(seen.length).toBeGreaterThan(10);
+    for (const text of typed) expect(parseClientFrame(text)).toEqual({ frame: JSON.parse(text) });
+    for (const text of seen) expect(serverFrame.parse(JSON.parse(text))).toEqual(JSON.parse(text));
   });
 
   it('lists every close code', () => {
