@@ -159,6 +159,9 @@ function allSchemas(): [name: string, schema: z.ZodType][] {
       }
     }
   }
+  for (const events of Object.values(EVENT_SCHEMAS)) {
+    for (const [type, schema] of Object.entries(events)) found.push([`event ${type}`, schema]);
+  }
   for (const [name, { input, output }] of Object.entries({ ...STORAGE_RPC, ...PRESENCE_RPC })) {
     found.push([`call ${name}`, input], [`answer of ${name}`, output]);
   }
@@ -184,7 +187,7 @@ describe('every schema that meets input from outside', () => {
       expect.arrayContaining([
         'frames.ts clientFrame',
         'http.ts signedMediaQuery',
-        'events.ts receiptMarked',
+        'event tidings.receipt.v1',
         'call sync',
         'accessClaims',
       ]),
