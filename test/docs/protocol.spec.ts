@@ -9,6 +9,7 @@ import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { ERRORS } from '@tidings/protocol/errors';
 import { clientFrame, parseClientFrame, serverFrame, syncRequest } from '@tidings/protocol/frames';
 import * as http from '@tidings/protocol/http';
+import { LIMITS } from '@tidings/protocol/limits';
 import type { z } from 'zod';
 import { exchangeSteps } from '../support/page-exchange';
 import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
@@ -109,7 +110,7 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
 
   it('shows in its exchange frames that are some', () => {
     const frames = exchangeSteps(
-      page.slice(page.indexOf('## A whole exchange'), page.indexOf('## 1. HTTP')),
+      page.slice(page.indexOf('## A whole exchange'), page.indexOf('\n## 1. ')),
     );
     const typed = frames.flatMap((step) => (step.kind === 'type' ? [step.frame] : []));
     const seen = frames.flatMap((step) => (step.kind === 'see' ? [step.frame] : []));
@@ -148,6 +149,11 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
 
   it('lists every close code', () => {
     for (const code of Object.values(CLOSE_CODES)) expect(page).toContain(String(code));
+  });
+
+  it('names every limit and no other', () => {
+    const listed = [...paragraph('All names of `limits`').matchAll(/`(\w+)`/g)].map((m) => m[1]);
+    expect(listed.slice(1).sort()).toEqual(Object.keys(LIMITS).sort());
   });
 
   it('shows the digest vectors', () => {

@@ -17,7 +17,7 @@ export interface LeftOut {
   given: number;
 }
 
-/** What a small client holds of one conversation (docs/PROTOCOL.md, section 3). */
+/** What a small client holds of one conversation (docs/PROTOCOL.md, "What a client must do"). */
 export interface Held {
   have: string;
   /** message id → the entry with the lowest position seen, as its newest version says */

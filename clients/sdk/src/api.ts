@@ -73,7 +73,7 @@ const UPLOAD_TIMEOUT_MS = 600_000;
 /** A silent gateway is left soon when it is only asked for another one. */
 const DIRECTORY_TIMEOUT_MS = 4_000;
 
-/** Every HTTP call of the protocol, typed (docs/PROTOCOL.md §1). */
+/** Every HTTP call of the protocol, typed (docs/PROTOCOL.md). */
 export class TidingsApi {
   constructor(
     private readonly http: HttpClient,

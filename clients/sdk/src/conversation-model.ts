@@ -31,7 +31,7 @@ export interface Change {
 
 /**
  * One conversation as this client holds it: pure, without time or I/O. It implements "What a
- * client must do" of docs/PROTOCOL.md §3: merging by id, order by position, `have` and its runs.
+ * client must do" of docs/PROTOCOL.md §6: merging by id, order by position, `have` and its runs.
  */
 export class ConversationModel {
   private readonly timeline = new Timeline();

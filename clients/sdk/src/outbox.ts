@@ -60,7 +60,7 @@ const REFUSAL_PAUSE = { baseMs: TIMINGS.backoffBaseMs, maxMs: 2_000 };
 
 /**
  * Messages on their way to the log: in order per conversation, each kept until its id comes back,
- * sent again with the same id when no answer comes (docs/PROTOCOL.md §3).
+ * sent again with the same id when no answer comes (docs/PROTOCOL.md §6).
  */
 export class Outbox {
   private readonly byId = new Map<string, { entry: OutboxEntry; lane: OutboxLane }>();

@@ -79,7 +79,7 @@ interface Served {
   half: number | null;
 }
 
-/** Answers a sync by docs/PROTOCOL.md §2 from what was applied up to a position. */
+/** Answers a sync by docs/PROTOCOL.md §5 from what was applied up to a position. */
 function answerSync(
   log: ModelLog,
   request: SyncRequest,
