@@ -20,6 +20,7 @@ import { AccountNews } from '@tidings/common/redis/account-news';
 import { DevicePresence } from './directory/device-presence';
 import { DirectoryService } from './directory/directory.service';
 import { RouteCloser } from './directory/route-closer';
+import type { Gateway } from './gateway';
 import { ratesInForce, type GatewayEnv } from './gateway.env';
 import { AddressRateGuard, addressRates } from './http/address-rate.guard';
 import { SharedAddresses } from './http/shared-addresses';
@@ -86,6 +87,39 @@ export interface SharedParts {
   openCalls?: OpenCallsGuard;
   refusals?: RefusalPace;
   rates: UserRates;
+  shared: SharedAddresses;
+}
+
+/** What the HTTP side uses of a gateway. */
+export function sharedParts(gateway: Gateway): SharedParts {
+  const { backends, auth, directory, logs, sends, receipts } = gateway;
+  return {
+    storage: backends.storage,
+    presence: backends.presence,
+    gate: auth.gate,
+    sessions: auth.sessions,
+    tickets: auth.tickets,
+    hashCalls: auth.hashCalls,
+    routes: directory.routes,
+    routeCloser: gateway.boot.routeCloser,
+    news: directory.news,
+    devicePresence: directory.devicePresence,
+    directory: directory.directory,
+    barrier: logs.barrier,
+    syncs: gateway.syncs,
+    trace: gateway.trace,
+    log: sends.log,
+    membership: sends.membership,
+    firsts: sends.firsts,
+    media: sends.media,
+    judge: receipts.judge,
+    receipts: receipts.log,
+    counts: gateway.counts,
+    openCalls: gateway.openCalls,
+    refusals: gateway.refusals,
+    rates: gateway.rates,
+    shared: gateway.shared,
+  };
 }
 
 /** Who answers the calls of the protocol. */
@@ -164,7 +198,7 @@ export class GatewayModule {
         value(ServiceDescription, describeService(ratesInForce(env), env.USER_DIRECTORY)),
         value(RefusalPace, parts.refusals ?? new RefusalPace()),
         value(SigningKeys, keys),
-        value(SharedAddresses, new SharedAddresses(env.SHARED_ADDRESSES)),
+        value(SharedAddresses, parts.shared),
         value(TokenConfirmer, new TokenConfirmer(parts.storage)),
         value(
           HistoryService,

@@ -14,10 +14,10 @@ import { Metrics } from '@tidings/common/runtime/metrics';
 import { StartTimeline } from '@tidings/common/runtime/start-timeline';
 import { createBackends, type Backends } from './backends';
 import type { Announcer } from './directory/announcer';
-import { composeGateway, type Gateway } from './gateway';
+import { type Gateway, makeGateway } from './gateway';
 import type { GatewayEnv } from './gateway.env';
 import { GatewayMetrics } from './gateway.metrics';
-import { GatewayModule } from './gateway.module';
+import { GatewayModule, sharedParts } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
@@ -117,7 +117,7 @@ export class StartSteps {
         await checkTopics(backends.kafka, specsOf(env), { waitUntil: signal });
         const wait = { partitions: env.KAFKA_PARTITIONS, signal, logger };
         const positions = LogPositions.of(await logStateOf(backends.storage, wait));
-        this.gateway = composeGateway({
+        this.gateway = makeGateway({
           env,
           backends,
           positions,
@@ -129,20 +129,22 @@ export class StartSteps {
           answers,
           fatal,
         });
-        const { writer, presenceWriter, receiptWriter, watermarks, holding } = this.gateway;
-        const writers = [writer, presenceWriter, receiptWriter, this.gateway.typing];
-        await Promise.all([...writers.map((one) => one.start()), watermarks.start()]);
-        holding.start();
+        const { logs, typing, sends } = this.gateway;
+        const { messages, presence, receipts, watermarks } = logs;
+        const started = [messages, presence, receipts, watermarks, typing];
+        await Promise.all(started.map((one) => one.start()));
+        sends.holding.start();
       },
       stop: async () => {
         this.stopping.abort();
-        const { holding, presenceWriter, receiptWriter, receipts, watermarks } = this.gateway ?? {};
-        watermarks?.stop();
-        receipts?.stop();
-        this.gateway?.shared.trace.close();
-        const side = [presenceWriter, receiptWriter, this.gateway?.typing];
-        await Promise.all(side.map((one) => one?.stop({ flushMs: FLUSH_MS })));
-        await holding?.stop({ flushMs: FLUSH_MS });
+        if (!this.gateway) return;
+        const { logs, typing, receipts, trace, sends } = this.gateway;
+        logs.watermarks.stop();
+        receipts.log.stop();
+        trace.close();
+        const side = [logs.presence, logs.receipts, typing];
+        await Promise.all(side.map((one) => one.stop({ flushMs: FLUSH_MS })));
+        await sends.holding.stop({ flushMs: FLUSH_MS });
       },
     };
   }
@@ -151,22 +153,18 @@ export class StartSteps {
     return {
       name: 'metrics',
       start: () => {
-        const { table, delivery, presence, writer, holding, shared } = this.gateway;
-        const { news, hashCalls } = shared;
-        const queued = (): number => writer.queued();
-        const spool = { store: this.spool.store, holding };
-        const { counts: sends } = this;
-        const { media } = shared;
+        const { sockets, auth, directory, logs, sends } = this.gateway;
+        const { table, delivery, presence } = sockets;
         this.metrics.start({
           table,
           delivery,
           presence,
-          news,
-          hashCalls,
-          sends,
-          queued,
-          spool,
-          media,
+          news: directory.news,
+          hashCalls: auth.hashCalls,
+          sends: this.counts,
+          queued: (): number => logs.messages.queued(),
+          spool: { store: this.spool.store, holding: sends.holding },
+          media: sends.media,
         });
       },
       stop: () => this.metrics.stop(),
@@ -178,16 +176,18 @@ export class StartSteps {
     return {
       name: 'boot',
       start: async () => {
-        await this.gateway.boot.start();
-        this.gateway.routeKeeper.start();
-        this.gateway.heartbeat.start();
-        this.gateway.rates.start();
+        const { boot, sockets, rates } = this.gateway;
+        await boot.boot.start();
+        boot.routeKeeper.start();
+        sockets.heartbeat.start();
+        rates.start();
       },
       stop: async () => {
-        this.gateway.rates.stop();
-        this.gateway.heartbeat.stop();
-        this.gateway.routeKeeper.stop();
-        await this.gateway.boot.stop();
+        const { boot, sockets, rates } = this.gateway;
+        rates.stop();
+        sockets.heartbeat.stop();
+        boot.routeKeeper.stop();
+        await boot.boot.stop();
       },
     };
   }
@@ -197,21 +197,22 @@ export class StartSteps {
       name: 'listener',
       start: async () => {
         const { env, gateway } = this;
-        await gateway.shared.media.start();
-        const module = GatewayModule.over(gateway.shared, env);
+        const { addresses, connections, server } = gateway.upgrades;
+        await gateway.sends.media.start();
+        const module = GatewayModule.over(sharedParts(gateway), env);
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
         this.app = app;
         configureHttp(app, {
           allowedOrigins: env.ALLOWED_ORIGINS,
-          addresses: gateway.addresses,
-          connections: gateway.connections,
+          addresses,
+          connections,
           answers: this.answers,
           bounded: (reason) => this.metrics.bounded.inc({ reason }),
         });
         if (!this.admin) mountHealth(app, this.health);
-        gateway.sockets.attach(serverOf(app));
-        gateway.connections.bound(serverOf(app));
+        server.attach(serverOf(app));
+        connections.bound(serverOf(app));
         await listen(app, env.PORT, env.HOST);
         containServer(serverOf(app), this.defects);
       },
@@ -219,7 +220,7 @@ export class StartSteps {
         if (!this.app) return;
         serverOf(this.app).closeAllConnections();
         await this.app.close();
-        this.gateway.shared.media.stop();
+        this.gateway.sends.media.stop();
       },
     };
   }
@@ -230,12 +231,12 @@ export class StartSteps {
       name: 'clients',
       stopWithinMs: DRAIN_WITHIN_MS,
       stop: async () => {
-        const { sockets, delayed, drain, holding, shared } = this.gateway;
-        sockets.drain();
+        const { upgrades, delayed, sockets, sends, directory } = this.gateway;
+        upgrades.server.drain();
         delayed.stop();
-        await drain.sayGoodbye(await shared.directory.others());
-        await holding.stop({ flushMs: FLUSH_MS });
-        await drain.closeAll();
+        await sockets.drain.sayGoodbye(await directory.directory.others());
+        await sends.holding.stop({ flushMs: FLUSH_MS });
+        await sockets.drain.closeAll();
       },
     };
   }

@@ -2,7 +2,7 @@ import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from '../gateway.env';
-import { SharedAddresses } from '../http/shared-addresses';
+import type { SharedAddresses } from '../http/shared-addresses';
 import type { Membership } from '../send/membership';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
@@ -22,6 +22,7 @@ export const READERS = { all: 512, perUser: 32 };
 
 export interface MediaOptions {
   env: GatewayEnv;
+  shared: SharedAddresses;
   membership: Membership;
   storage: StorageClient;
   barrier: ReadBarrier;
@@ -65,7 +66,7 @@ export class MediaParts {
     this.images = new ImageWorks(this.imageProcess, () => performance.now());
     const { images } = this;
     const slots = this.slots.uploads;
-    const shared = new SharedAddresses(env.SHARED_ADDRESSES);
+    const { shared } = options;
     const parts = { driver, images, slots, shared, membership, storage, count };
     this.uploads = new UploadService(parts);
   }

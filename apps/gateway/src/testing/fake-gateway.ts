@@ -12,6 +12,7 @@ import { gatewayEnv } from '../gateway.env';
 import { GatewayModule, type SharedParts } from '../gateway.module';
 import { ClientAddresses } from '../http/client-addresses';
 import { BoundedExpressAdapter, configureHttp, listen } from '../http/http-listener';
+import { SharedAddresses } from '../http/shared-addresses';
 import { UserRates } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';
 
@@ -78,6 +79,7 @@ export async function startFakeGateway(
     devicePresence: { online: () => Promise.resolve(new Set([DEVICE_ID])) },
     barrier: { take: () => Promise.resolve(['1', null]) },
     counts: new SendCounts(metrics),
+    shared: new SharedAddresses(env.SHARED_ADDRESSES),
     rates: new UserRates({
       buckets: { take: () => Promise.reject(new Error('no Redis here')) },
       rates: env.RATE_LIMITS,

@@ -1,0 +1,68 @@
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import type { ErrorCode } from '@tidings/protocol/errors';
+import { InboxDelivery } from '../deliver/inbox-delivery';
+import { PresenceEvents } from '../directory/presence-events';
+import type { DirectoryParts } from '../directory/directory.parts';
+import type { GatewayContext } from '../gateway.context';
+import type { LogParts } from '../send/log.parts';
+import type { SendParts } from '../send/send.parts';
+import type { Connection } from './connection';
+import { ConnectionCloser } from './connection-closer';
+import { ConnectionTable } from './connection-table';
+import { Drain } from './drain';
+import { Heartbeat } from './heartbeat';
+import { WriteQueue } from './write-queue';
+
+/** Refusals of frames that are counted like a call's answer of 500 or more. */
+const BLAMES_US: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable']);
+
+export type SocketParts = ReturnType<typeof makeSockets>;
+
+/** The sockets' table, writer and closer, and what reaches them from elsewhere. */
+export function makeSockets(
+  context: GatewayContext,
+  { routes }: DirectoryParts,
+  logs: LogParts,
+  { membership }: SendParts,
+) {
+  const { gatewayId, metrics, wallClock, env, clock, defects, answers } = context;
+  const table = new ConnectionTable();
+  const presence = new PresenceEvents({ gatewayId, writer: logs.presence, wallClock });
+  const closer = new ConnectionCloser({ gatewayId, table, routes, presence });
+  const close = (connection: Connection, code: number, reason: string): void => {
+    if (connection.ended) return;
+    metrics.closed.inc({ code });
+    closer.close(connection, code, reason);
+  };
+  /** Something threw over this connection: it costs this connection, and nothing else. */
+  const failed = (connection: Connection, error: unknown): void => {
+    const { id, userId } = connection;
+    defects.note('frame', error, { connectionId: id, userId });
+    try {
+      close(connection, CLOSE_CODES.internalError, 'internal error');
+    } catch {
+      connection.raw.destroy();
+    }
+  };
+  const writes = new WriteQueue({
+    overflow: (connection, code) => close(connection, code, 'too slow'),
+    refused: (type, error) => {
+      // `busy` and `spool_full` tell of a bound, which has a figure of its own
+      if (!BLAMES_US.has(error.code)) return;
+      answers.noteOften({ method: 'WS', route: type }, error);
+    },
+  });
+  const delivery = new InboxDelivery({
+    table,
+    writes,
+    close,
+    failed,
+    conversationChanged: (conversationId) => membership.changed(conversationId),
+  });
+  const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, {
+    close: (connection, code) => close(connection, code, 'no sign of life'),
+    failed,
+  });
+  const drain = new Drain({ table, writes, close, random: Math.random });
+  return { table, presence, closer, close, failed, writes, delivery, heartbeat, drain };
+}
