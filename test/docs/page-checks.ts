@@ -65,6 +65,22 @@ export function deadLinks(root: string, file: string, page: string): string[] {
   });
 }
 
+/** Paragraphs and items of lists that have more lines than anybody reads at once, by their beginning. */
+export function longParagraphs(page: string, mostLines: number): string[] {
+  const found: string[] = [];
+  let lines: string[] = [];
+  const end = (): void => {
+    if (lines.length > mostLines) found.push(lines[0]!);
+    lines = [];
+  };
+  for (const line of prose(page)) {
+    if (line === '' || /^(?:#|\||[-*] |\d+\. )/.test(line.trimStart())) end();
+    if (line !== '' && !line.startsWith('|')) lines.push(line);
+  }
+  end();
+  return found;
+}
+
 const TOP_FOLDERS = '(?:apps|clients|docs|libs|test|tools)';
 
 /** Files and folders of this project that a page names, but which are not there. `*` and `…` stand for anything. */

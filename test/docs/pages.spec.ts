@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { anchorsOf, deadLinks, missingFiles, unevenRows } from './page-checks';
+import { anchorsOf, deadLinks, longParagraphs, missingFiles, unevenRows } from './page-checks';
 
 const root = join(__dirname, '../..');
 const tree = filesOf('');
@@ -20,7 +20,19 @@ describe.each(pages)('%s', (file) => {
   }
 });
 
+it.each(['README.md', 'CONTRIBUTING.md', 'docs/ARCHITECTURE.md', 'docs/EVIDENCE.md'])(
+  '%s has no paragraph of ten lines',
+  (file) => expect(longParagraphs(read(file), 9)).toEqual([]),
+);
+
 describe('a broken page is found', () => {
+  it('by a paragraph of ten lines, not by a list of short items', () => {
+    const ten = 'a line\n'.repeat(10);
+    expect(longParagraphs(`# Head\n\n${ten}`, 9)).toEqual(['a line']);
+    expect(longParagraphs('- an item\n  of two lines\n'.repeat(10), 9)).toEqual([]);
+    expect(longParagraphs(`- ${ten}`, 9)).toEqual(['- a line']);
+  });
+
   it('by a cell too many, a cell too few, and a pipe that is not escaped', () => {
     const table = '| a | b |\n|---|---|\n| 1 | 2 |\n| `x \\| y` | 2 |\n';
     expect(unevenRows(table)).toEqual([]);
