@@ -9,9 +9,10 @@ import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { ERRORS } from '@tidings/protocol/errors';
 import { clientFrame, parseClientFrame, serverFrame, syncRequest } from '@tidings/protocol/frames';
 import * as http from '@tidings/protocol/http';
-import { LIMITS } from '@tidings/protocol/limits';
+import { LIMITS, RATES, TIMINGS } from '@tidings/protocol/limits';
 import type { z } from 'zod';
 import { exchangeSteps } from '../support/page-exchange';
+import { describeService } from '../../apps/gateway/src/http/service.controller';
 import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
@@ -149,6 +150,20 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
 
   it('lists every close code', () => {
     for (const code of Object.values(CLOSE_CODES)) expect(page).toContain(String(code));
+  });
+
+  it('says how long tokens and tickets live', () => {
+    expect(page).toContain(`The access token lives ${TIMINGS.accessTokenSeconds / 60} minutes.`);
+    const days = TIMINGS.refreshTokenSeconds / 86_400;
+    expect(page).toContain(`A refresh token lives ${days} days from its issue`);
+    expect(page).toContain(`within ${TIMINGS.ticketSeconds} seconds`);
+  });
+
+  it('says what the fields of GET /v1 hold', () => {
+    const { versions, login, policy, users } = describeService(RATES, 'search');
+    const shown = JSON.stringify({ login, policy, users }).slice(1);
+    expect(page).toContain(`{"versions":${JSON.stringify(versions)}`);
+    expect(page).toContain(shown);
   });
 
   it('names every limit and no other', () => {
