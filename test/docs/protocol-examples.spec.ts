@@ -16,6 +16,7 @@ import { conversationId, uuid } from '@tidings/protocol/ids';
 import { position } from '@tidings/protocol/positions';
 import { storedTrace, traceQuery } from '@tidings/protocol/trace';
 import { frameExamples, httpExamples, type HttpExample } from './page-examples';
+import { readFrame } from '../../clients/sdk/src/frames';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
 
@@ -182,6 +183,12 @@ describe('the examples of docs/PROTOCOL.md', () => {
     for (const { from, text } of frames) {
       if (from === 'client') expect(parseClientFrame(text)).toHaveProperty('frame');
       else expect([text, differs(serverFrame, JSON.parse(text))]).toEqual([text, null]);
+    }
+  });
+
+  it('of frames are read by the SDK as they came', () => {
+    for (const { text } of frames.filter(({ from }) => from === 'server')) {
+      expect(readFrame(text)).toEqual(JSON.parse(text));
     }
   });
 
