@@ -1,7 +1,7 @@
 import { MOST_CHANGES } from '../../apps/gateway/src/change/change.handler';
 import { MOST_CONVERSATIONS } from '../../apps/gateway/src/socket/typing-state';
-import { SEND_QUEUE } from '../../apps/gateway/src/send/log.parts';
-import { SEND_SHARE } from '../../apps/gateway/src/send/send.parts';
+import { SEND_QUEUE } from '../../apps/gateway/src/parts/log.parts';
+import { SEND_SHARE } from '../../apps/gateway/src/parts/send.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
 import { REFUSALS } from '../../apps/gateway/src/http/refusal-pace';
 import { OPEN_PER_CONNECTION, SLOW_CLIENTS } from '../../apps/gateway/src/http/slow-clients';

@@ -4,13 +4,13 @@ import { MediaParts } from '../media/media.parts';
 import type { SharedAddresses } from '../http/shared-addresses';
 import type { UserRates } from '../rates/user-rates';
 import { makeHolding } from '../spool/holding.parts';
-import { DirectConversations } from './direct-conversations';
-import { FirstAppends } from './first-appends';
+import { DirectConversations } from '../send/direct-conversations';
+import { FirstAppends } from '../send/first-appends';
 import type { LogParts } from './log.parts';
 import { SEND_QUEUE } from './log.parts';
-import { Membership } from './membership';
-import { MessageLog } from './message-log';
-import { QueueShares } from './queue-shares';
+import { Membership } from '../send/membership';
+import { MessageLog } from '../send/message-log';
+import { QueueShares } from '../send/queue-shares';
 
 /** What one sender may have of the queue: a whole burst of the largest messages fits. */
 export const SEND_SHARE = 1 / 8;

@@ -1,9 +1,9 @@
 import type { GatewayContext } from '../gateway.context';
-import type { LogParts } from '../send/log.parts';
-import type { SendParts } from '../send/send.parts';
-import { LogEnds } from './log-ends';
-import { ReceiptJudge } from './receipt-judge';
-import { ReceiptLog } from './receipt-log';
+import type { LogParts } from './log.parts';
+import type { SendParts } from './send.parts';
+import { LogEnds } from '../receipts/log-ends';
+import { ReceiptJudge } from '../receipts/receipt-judge';
+import { ReceiptLog } from '../receipts/receipt-log';
 
 /** The way of watermarks into their log. */
 export function makeReceipts(

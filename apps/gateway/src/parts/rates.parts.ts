@@ -1,6 +1,6 @@
 import { RateBuckets } from '@tidings/common/redis/rate-buckets';
 import type { GatewayContext } from '../gateway.context';
-import { UserRates } from './user-rates';
+import { UserRates } from '../rates/user-rates';
 
 /** The rates of users and devices. */
 export function makeRates({ env, backends, metrics, clock }: GatewayContext): UserRates {

@@ -4,10 +4,10 @@ import { InboxWriter } from '@tidings/common/redis/inbox';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { Routes } from '@tidings/common/redis/routes';
 import { clusterMac } from '@tidings/common/rpc/credentials';
-import type { AuthParts } from '../auth/auth.parts';
+import type { AuthParts } from './auth.parts';
 import type { GatewayContext } from '../gateway.context';
-import { DevicePresence } from './device-presence';
-import { DirectoryService } from './directory.service';
+import { DevicePresence } from '../directory/device-presence';
+import { DirectoryService } from '../directory/directory.service';
 
 export type DirectoryParts = ReturnType<typeof makeDirectory>;
 

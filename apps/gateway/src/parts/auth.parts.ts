@@ -1,8 +1,8 @@
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
 import type { GatewayContext } from '../gateway.context';
-import { HashCalls } from './hash-calls';
-import { SessionGate } from './session-gate';
+import { HashCalls } from '../auth/hash-calls';
+import { SessionGate } from '../auth/session-gate';
 
 export type AuthParts = ReturnType<typeof makeAuth>;
 

@@ -2,16 +2,16 @@ import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { ErrorCode } from '@tidings/protocol/errors';
 import { InboxDelivery } from '../deliver/inbox-delivery';
 import { PresenceEvents } from '../directory/presence-events';
-import type { DirectoryParts } from '../directory/directory.parts';
+import type { DirectoryParts } from './directory.parts';
 import type { GatewayContext } from '../gateway.context';
-import type { LogParts } from '../send/log.parts';
-import type { SendParts } from '../send/send.parts';
-import type { Connection } from './connection';
-import { ConnectionCloser } from './connection-closer';
-import { ConnectionTable } from './connection-table';
-import { Drain } from './drain';
-import { Heartbeat } from './heartbeat';
-import { WriteQueue } from './write-queue';
+import type { LogParts } from './log.parts';
+import type { SendParts } from './send.parts';
+import type { Connection } from '../socket/connection';
+import { ConnectionCloser } from '../socket/connection-closer';
+import { ConnectionTable } from '../socket/connection-table';
+import { Drain } from '../socket/drain';
+import { Heartbeat } from '../socket/heartbeat';
+import { WriteQueue } from '../socket/write-queue';
 
 /** Refusals of frames that are counted like a call's answer of 500 or more. */
 const BLAMES_US: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable']);

@@ -1,8 +1,8 @@
 import { SecurityLog } from '@tidings/common/runtime/security-log';
-import type { AuthParts } from '../auth/auth.parts';
+import type { AuthParts } from './auth.parts';
 import { SocketTickets } from '../auth/socket-tickets';
-import type { BootParts } from '../directory/boot.parts';
-import type { DirectoryParts } from '../directory/directory.parts';
+import type { BootParts } from './boot.parts';
+import type { DirectoryParts } from './directory.parts';
 import type { GatewayContext } from '../gateway.context';
 import { ratesInForce, type GatewayEnv } from '../gateway.env';
 import { ClientAddresses } from '../http/client-addresses';
@@ -11,10 +11,10 @@ import type { SharedAddresses } from '../http/shared-addresses';
 import { costsOf } from '../rates/user-rate.guard';
 import type { UserRates } from '../rates/user-rates';
 import type { TypingHandler } from '../typing/typing.handler';
-import { ConnectionOpener } from './connection-opener';
-import type { FrameRouter } from './frame-router';
+import { ConnectionOpener } from '../socket/connection-opener';
+import type { FrameRouter } from '../socket/frame-router';
 import type { SocketParts } from './socket.parts';
-import { SOCKET_PATH, SocketServer } from './socket-server';
+import { SOCKET_PATH, SocketServer } from '../socket/socket-server';
 
 const UPGRADE = { method: 'GET', route: SOCKET_PATH };
 const SOCKET_COSTS = costsOf('GET /v1/ws', null);

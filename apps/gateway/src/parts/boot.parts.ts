@@ -1,11 +1,11 @@
-import type { AuthParts } from '../auth/auth.parts';
+import type { AuthParts } from './auth.parts';
 import type { GatewayContext } from '../gateway.context';
-import type { SocketParts } from '../socket/socket.parts';
-import { Announcer } from './announcer';
-import { BootKeeper } from './boot-keeper';
+import type { SocketParts } from './socket.parts';
+import { Announcer } from '../directory/announcer';
+import { BootKeeper } from '../directory/boot-keeper';
 import type { DirectoryParts } from './directory.parts';
-import { RouteCloser } from './route-closer';
-import { RouteKeeper } from './route-keeper';
+import { RouteCloser } from '../directory/route-closer';
+import { RouteKeeper } from '../directory/route-keeper';
 
 export type BootParts = ReturnType<typeof makeBoot>;
 
