@@ -14,7 +14,7 @@ import { MOST_BUFFERED_BYTES, ROOM_WITHIN_MS } from '../../apps/gateway/src/sock
 import { MOST_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
 import { MOST_READS } from '../../apps/gateway/src/trace/trace.service';
 import { WAITING_MAX, WAITING_PER_CALLER } from '../../apps/storage/src/domain/turns';
-import { SENDER_SHARE } from '../../apps/gateway/src/spool/holding.parts';
+import { SENDER_SHARE } from '../../apps/gateway/src/parts/holding.parts';
 import { CALL_BOUNDS, FRAME_PLACES, type Place } from '@tidings/protocol/bounds';
 import { clientFrame, serverFrame } from '@tidings/protocol/frames';
 import {

@@ -6,7 +6,7 @@ import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
 import type { LogPositions } from './send/log-positions';
 import type { SendCounts } from './send/send-counts';
-import type { Spool } from './spool/holding.parts';
+import type { Spool } from './parts/holding.parts';
 
 /** What all parts of a gateway are made with. */
 export interface GatewayContext {

@@ -4,7 +4,7 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { HashCalls } from './auth/hash-calls';
 import type { InboxDelivery } from './deliver/inbox-delivery';
 import type { AccountNews } from '@tidings/common/redis/account-news';
-import type { PresenceEvents } from './directory/presence-events';
+import type { PresenceEvents } from './socket/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { MediaParts } from './media/media.parts';
 import type { SendCounts } from './send/send-counts';

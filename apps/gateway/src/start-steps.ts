@@ -21,7 +21,7 @@ import { GatewayModule, sharedParts } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
-import { openSpool, type Spool } from './spool/holding.parts';
+import { openSpool, type Spool } from './parts/holding.parts';
 import { SOCKET_PATH } from './socket/socket-server';
 
 /** How long records may still be appended when stopping, milliseconds. */

@@ -4,7 +4,7 @@ import type { DeviceSession } from '@tidings/common/rpc/calls';
 import { Routes } from '@tidings/common/redis/routes';
 import { DeviceSessions } from '@tidings/common/redis/sessions';
 import { Tickets } from '@tidings/common/redis/tickets';
-import { RouteCloser } from '../directory/route-closer';
+import { RouteCloser } from '../socket/route-closer';
 import { SessionGate } from './session-gate';
 
 /** Ends what was made from sessions that storage has ended: copies, tickets, sockets. */

@@ -16,7 +16,7 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
-import { costsOf } from '../rates/user-rate.guard';
+import { costsOf } from './user-rate.guard';
 import { UserRates } from '../rates/user-rates';
 import { CHANGE_CALL, StorageClient } from '../service-clients';
 

@@ -4,8 +4,8 @@ import type { SocketParts } from './socket.parts';
 import { Announcer } from '../directory/announcer';
 import { BootKeeper } from '../directory/boot-keeper';
 import type { DirectoryParts } from './directory.parts';
-import { RouteCloser } from '../directory/route-closer';
-import { RouteKeeper } from '../directory/route-keeper';
+import { RouteCloser } from '../socket/route-closer';
+import { RouteKeeper } from '../socket/route-keeper';
 
 export type BootParts = ReturnType<typeof makeBoot>;
 

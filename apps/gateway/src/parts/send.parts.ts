@@ -3,7 +3,7 @@ import type { GatewayContext } from '../gateway.context';
 import { MediaParts } from '../media/media.parts';
 import type { SharedAddresses } from '../http/shared-addresses';
 import type { UserRates } from '../rates/user-rates';
-import { makeHolding } from '../spool/holding.parts';
+import { makeHolding } from './holding.parts';
 import { DirectConversations } from '../send/direct-conversations';
 import { FirstAppends } from '../send/first-appends';
 import type { LogParts } from './log.parts';

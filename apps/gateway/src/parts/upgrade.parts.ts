@@ -8,7 +8,7 @@ import { ratesInForce, type GatewayEnv } from '../gateway.env';
 import { ClientAddresses } from '../http/client-addresses';
 import { OpenConnections } from '../http/open-connections';
 import type { SharedAddresses } from '../http/shared-addresses';
-import { costsOf } from '../rates/user-rate.guard';
+import { costsOf } from '../http/user-rate.guard';
 import type { UserRates } from '../rates/user-rates';
 import type { TypingHandler } from '../typing/typing.handler';
 import { ConnectionOpener } from '../socket/connection-opener';

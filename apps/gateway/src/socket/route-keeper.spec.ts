@@ -2,9 +2,9 @@ import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { DeviceSessions } from '@tidings/common/redis/sessions';
 import { createLogger } from '@tidings/common/runtime/logger';
-import type { Connection } from '../socket/connection';
-import { ConnectionTable } from '../socket/connection-table';
-import { WriteQueue } from '../socket/write-queue';
+import type { Connection } from './connection';
+import { ConnectionTable } from './connection-table';
+import { WriteQueue } from './write-queue';
 import { fakeConnection } from '../testing/fake-connection';
 import { RouteKeeper } from './route-keeper';
 

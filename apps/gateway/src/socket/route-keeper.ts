@@ -2,10 +2,10 @@ import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { DeviceSessions } from '@tidings/common/redis/sessions';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { Connection } from '../socket/connection';
-import type { ConnectionTable } from '../socket/connection-table';
-import { resyncFrameText } from '../socket/server-frames';
-import type { WriteQueue } from '../socket/write-queue';
+import type { Connection } from './connection';
+import type { ConnectionTable } from './connection-table';
+import { resyncFrameText } from './server-frames';
+import type { WriteQueue } from './write-queue';
 import { pause } from '@tidings/common/runtime/waiting';
 
 /** Every connection's route is renewed once in this many steps, one step each second. */

@@ -8,8 +8,8 @@ import {
 } from '@tidings/protocol/limits';
 import type { Request } from 'express';
 import type { Principal } from '../auth/principal';
-import { RefusalPace } from '../http/refusal-pace';
-import { UserRates } from './user-rates';
+import { RefusalPace } from './refusal-pace';
+import { UserRates } from '../rates/user-rates';
 
 /** A call as {@link CALL_RATES} names it. */
 function callOf({ method, route }: Pick<Request, 'method' | 'route'>): string {

@@ -2,8 +2,8 @@ import { encodeInbox } from '@tidings/common/redis/inbox-codec';
 import type { InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route } from '@tidings/common/redis/routes';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { ConnectionCloser } from '../socket/connection-closer';
-import type { ConnectionTable } from '../socket/connection-table';
+import type { ConnectionCloser } from './connection-closer';
+import type { ConnectionTable } from './connection-table';
 
 export interface RouteCloserParts {
   gatewayId: string;

@@ -3,12 +3,12 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import { dataDir, type GatewayEnv } from '../gateway.env';
 import type { MessageLog } from '../send/message-log';
 import type { ReadBarrier } from '../sync/read-barrier';
-import { DrainJudge, type DrainJudgeParts } from './drain-judge';
-import { Drainer } from './drainer';
-import { HeldMessages } from './held-messages';
-import { HoldingWriter } from './holding-writer';
-import { SpoolStore } from './spool-store';
-import { spooledMessage } from './spooled-message';
+import { DrainJudge, type DrainJudgeParts } from '../spool/drain-judge';
+import { Drainer } from '../spool/drainer';
+import { HeldMessages } from '../spool/held-messages';
+import { HoldingWriter } from '../spool/holding-writer';
+import { SpoolStore } from '../spool/spool-store';
+import { spooledMessage } from '../spool/spooled-message';
 
 /** One sender may have this part of all bytes, so that an account that floods leaves room for others. */
 export const SENDER_SHARE = 1 / 32;

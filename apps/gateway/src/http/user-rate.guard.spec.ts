@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import { CALL_RATES, LIMITS, RATES, type RateName } from '@tidings/protocol/limits';
 import { ask, GRANT, GROUP, LOGIN, OTHER_ID, startLoggedIn } from '../testing/asking';
 import { startFakeGateway, USER_ID, type FakeGateway } from '../testing/fake-gateway';
-import { RefusalPace } from '../http/refusal-pace';
+import { RefusalPace } from './refusal-pace';
 import { costsOf } from './user-rate.guard';
 
 /** Not an endpoint of HTTP: the upgrade. */

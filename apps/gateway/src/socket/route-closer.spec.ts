@@ -1,8 +1,8 @@
 import { decodeInbox } from '@tidings/common/redis/inbox-codec';
 import type { InboxEntry } from '@tidings/common/redis/inbox';
 import { createLogger } from '@tidings/common/runtime/logger';
-import type { ConnectionCloser } from '../socket/connection-closer';
-import { ConnectionTable } from '../socket/connection-table';
+import type { ConnectionCloser } from './connection-closer';
+import { ConnectionTable } from './connection-table';
 import { fakeConnection } from '../testing/fake-connection';
 import { RouteCloser } from './route-closer';
 
