@@ -7,10 +7,8 @@ import { BLOCK_TABLE } from '@tidings/protocol/blocks';
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { ERRORS } from '@tidings/protocol/errors';
-import { clientFrame, parseClientFrame, serverFrame, syncRequest } from '@tidings/protocol/frames';
-import * as http from '@tidings/protocol/http';
+import { clientFrame, parseClientFrame, serverFrame } from '@tidings/protocol/frames';
 import { LIMITS, RATES, TIMINGS } from '@tidings/protocol/limits';
-import type { z } from 'zod';
 import { exchangeSteps } from '../support/page-exchange';
 import { describeService } from '../../apps/gateway/src/http/service.controller';
 import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
@@ -21,45 +19,6 @@ const paragraph = (start: string): string => {
   return page.slice(from, page.indexOf('\n\n', from));
 };
 const named = (text: string): string[] => [...text.matchAll(/^\| `([a-z]+)`/gm)].map((m) => m[1]!);
-
-/** Lines of the first code block behind these words. */
-function block(words: string): string[] {
-  const from = page.indexOf('```text\n', page.indexOf(words)) + '```text\n'.length;
-  return page.slice(from, page.indexOf('\n```', from)).split('\n');
-}
-
-/** Whether a call of an example is the one of a pattern: `:id` stands for one part of the path. */
-function fitsCall(pattern: string, call: string): boolean {
-  const [parts, found] = [pattern.split('/'), call.split('/')];
-  return (
-    parts.length === found.length &&
-    parts.every((part, i) => part.startsWith(':') || part === found[i])
-  );
-}
-
-const BODIES: Partial<Record<string, z.ZodType>> = {
-  'POST /v1/users': http.registerBody,
-  'POST /v1/auth/login': http.loginBody,
-  'POST /v1/auth/refresh': http.refreshBody,
-  'PATCH /v1/me': http.patchMeBody,
-  'POST /v1/me/password': http.passwordBody,
-  'POST /v1/connections': http.connectionsBody,
-  'POST /v1/conversations': http.conversationBody,
-  'PATCH /v1/conversations/:id': http.conversationPatch,
-  'POST /v1/conversations/:id/members': http.addMembersBody,
-  'PATCH /v1/conversations/:id/members/:userId': http.memberPatch,
-  'PUT /v1/conversations/:id/messages/:messageId': http.putMessageBody,
-  'PUT /v1/conversations/:id/receipts': http.receiptsBody,
-  'POST /v1/sync': syncRequest,
-};
-const QUERIES: Partial<Record<string, z.ZodType>> = {
-  'GET /v1/users': http.usersQuery,
-  'GET /v1/contacts/incoming': http.pageQuery,
-  'GET /v1/conversations': http.pageQuery,
-  'GET /v1/conversations/:id/members': http.pageQuery,
-  'GET /v1/conversations/:id/messages': http.historyQuery,
-  'GET /v1/presence': http.presenceQuery,
-};
 
 /** The upgrade: no controller answers it. */
 const SOCKET_CALL = 'GET /v1/ws';
@@ -119,33 +78,6 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
     expect(seen.length).toBeGreaterThan(10);
     for (const text of typed) expect(parseClientFrame(text)).toEqual({ frame: JSON.parse(text) });
     for (const text of seen) expect(serverFrame.parse(JSON.parse(text))).toEqual(JSON.parse(text));
-  });
-
-  it('has an example of every call, whose body and query are some', () => {
-    const lines = block('Calls, with a body').map((line) =>
-      /^(\S+) ([^?\s]+)(\?\S+)?(?: (\{.+))?$/.exec(line)!,
-    );
-    const called = lines.map(([, method, path, query = '', body]) => {
-      const call = Object.keys(CALL_BOUNDS).find((one) => fitsCall(one, `${method} ${path}`))!;
-      expect([call, BODIES[call] !== undefined]).toEqual([expect.any(String), body !== undefined]);
-      if (body !== undefined) BODIES[call]!.parse(JSON.parse(body));
-      QUERIES[call]?.parse(Object.fromEntries(new URLSearchParams(query)));
-      return call;
-    });
-    expect([...new Set(called)].sort()).toEqual(Object.keys(CALL_BOUNDS).sort());
-  });
-
-  it('has an example of every frame', () => {
-    const client = block('Frames of a client').map((line) => JSON.parse(line) as { type: string });
-    for (const frame of client) expect(parseClientFrame(JSON.stringify(frame))).toEqual({ frame });
-    const server = block('Frames of the server').map(
-      (line) => JSON.parse(line) as { type: string },
-    );
-    for (const frame of server) expect(serverFrame.parse(frame)).toEqual(frame);
-    const types = (frames: { type: string }[]) =>
-      [...new Set(frames.map(({ type }) => type))].sort();
-    expect(types(client)).toEqual(clientFrame.options.map((o) => o.shape.type.value).sort());
-    expect(types(server)).toEqual(serverFrame.options.map((o) => o.shape.type.value).sort());
   });
 
   it('lists every close code', () => {
