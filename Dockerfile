@@ -25,7 +25,7 @@ COPY --from=build --chown=root:root /app/dist dist
 # What V8 has compiled is kept for the next start.
 RUN install -d -o node -g node /app/dist/services/.cache
 # A volume that is mounted here takes over the owner.
-RUN mkdir -p /var/lib/tidings/media && chown node:node /var/lib/tidings/media
+RUN install -d -o node -g node /var/lib/tidings/media /var/lib/tidings/spools
 USER node
 ENTRYPOINT ["node", "--max-semi-space-size=8"]
 CMD ["dist/services/gateway.js"]

@@ -50,7 +50,7 @@ describe('docker-compose.yml', () => {
   it('checks the settings of all services before anything starts', () => {
     const { environment = {}, restart } = services['settings'] ?? {};
     const all = CONTAINERS.flatMap(([name]) => Object.keys(services[name]?.environment ?? {}));
-    const own = ['PUBLIC_URL'];
+    const own = ['PUBLIC_URL', 'INTERNAL_URL'];
     expect(all.filter((one) => !(one in environment) && !own.includes(one))).toEqual([]);
     expect(restart).toBe('no');
   });

@@ -66,11 +66,11 @@ export function deadLinks(root: string, file: string, page: string): string[] {
 }
 
 /** Paragraphs and items of lists that have more lines than anybody reads at once, by their beginning. */
-export function longParagraphs(page: string, mostLines: number): string[] {
+export function longParagraphs(page: string, maxLines: number): string[] {
   const found: string[] = [];
   let lines: string[] = [];
   const end = (): void => {
-    if (lines.length > mostLines) found.push(lines[0]!);
+    if (lines.length > maxLines) found.push(lines[0]!);
     lines = [];
   };
   for (const line of prose(page)) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { adminSession, adminUser, cluster, disableBody, endBody } from '@tidings/protocol/admin';
 import { CALL_BOUNDS } from '@tidings/protocol/bounds';
 import { message } from '@tidings/protocol/content';
 import { ERRORS, type ErrorCode } from '@tidings/protocol/errors';
@@ -130,6 +131,14 @@ const CALLS: Record<string, [asked: z.ZodType, answered: z.ZodType]> = {
   'GET /v1/media/:id/thumbnail': [NOTHING, NOTHING],
   'GET /v1/media/:id/url': [NOTHING, mediaUrl],
   'GET /v1/media/:id/signed': [http.signedMediaQuery, NOTHING],
+  'GET /v1/cluster': [NOTHING, cluster],
+  'GET /v1/admin/roles': [pageQuery, list(adminUser)],
+  'PUT /v1/admin/users/:id/roles/:role': [NOTHING, NOTHING],
+  'DELETE /v1/admin/users/:id/roles/:role': [NOTHING, NOTHING],
+  'POST /v1/admin/users/:id/disable': [disableBody, adminUser],
+  'POST /v1/admin/users/:id/enable': [z.object({}), adminUser],
+  'POST /v1/admin/users/:id/end': [endBody, adminUser],
+  'GET /v1/admin/users/:id/sessions': [NOTHING, list(adminSession)],
 };
 
 /** Which call an example is of; undefined: of none. */

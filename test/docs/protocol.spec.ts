@@ -4,6 +4,7 @@ import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
 import { CALL_BOUNDS } from '@tidings/protocol/bounds';
 import { BLOCK_TABLE } from '@tidings/protocol/blocks';
+import { PRIVACY_TABLE } from '@tidings/protocol/privacy';
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { ERRORS } from '@tidings/protocol/errors';
@@ -11,7 +12,8 @@ import { clientFrame, parseClientFrame, serverFrame } from '@tidings/protocol/fr
 import { LIMITS, RATES, TIMINGS } from '@tidings/protocol/limits';
 import { exchangeSteps } from '../support/page-exchange';
 import { describeService } from '../../apps/gateway/src/http/service.controller';
-import { CONTROLLERS } from '../../apps/gateway/src/gateway.module';
+import { ADMIN_CONTROLLERS } from '../../apps/gateway/src/admin.module';
+import { CONTROLLERS } from '../../apps/gateway/src/http/controllers';
 
 const page = readFileSync(join(__dirname, '../../docs/PROTOCOL.md'), 'utf8');
 const paragraph = (start: string): string => {
@@ -25,7 +27,7 @@ const SOCKET_CALL = 'GET /v1/ws';
 
 /** Every call that a controller of the gateway answers, as Nest knows it. */
 function registered(): string[] {
-  return CONTROLLERS.flatMap((controller) => {
+  return [...CONTROLLERS, ...ADMIN_CONTROLLERS].flatMap((controller) => {
     const base = Reflect.getMetadata(PATH_METADATA, controller) as string;
     const methods = Object.getOwnPropertyNames(controller.prototype).map(
       (name) => (controller.prototype as unknown as Record<string, object>)[name]!,
@@ -68,6 +70,19 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
     expect(shown).toEqual(Object.entries(BLOCK_TABLE));
   });
 
+  it('shows the table of privacy', () => {
+    const rows = [...page.matchAll(/^\| `(\w+)` \| `(\w+)` \| ([a-z]+) \| ([a-z]+) \|$/gm)];
+    const shown = rows.map(([, setting, value, contact, stranger]) => [
+      setting,
+      value,
+      { contact, stranger },
+    ]);
+    const expected = Object.entries(PRIVACY_TABLE).flatMap(([setting, values]) =>
+      Object.entries(values).map(([value, effects]) => [setting, value, effects]),
+    );
+    expect(shown).toEqual(expected);
+  });
+
   it('shows in its exchange frames that are some', () => {
     const frames = exchangeSteps(
       page.slice(page.indexOf('## A whole exchange'), page.indexOf('\n## 1. ')),
@@ -92,7 +107,7 @@ describe('docs/PROTOCOL.md agrees with the schemas', () => {
   });
 
   it('says what the fields of GET /v1 hold', () => {
-    const { versions, login, policy, users } = describeService(RATES, 'search');
+    const { versions, login, policy, users } = describeService(RATES, 'search', 'multi');
     const shown = JSON.stringify({ login, policy, users }).slice(1);
     expect(page).toContain(`{"versions":${JSON.stringify(versions)}`);
     expect(page).toContain(shown);

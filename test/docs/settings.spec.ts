@@ -30,6 +30,7 @@ const NEEDED = {
   CLUSTER_SECRET: 'c'.repeat(32),
   MEDIA_DIR: '/media',
   PUBLIC_URL: 'wss://chat.example.org',
+  INTERNAL_URL: 'http://storage:1',
   STORAGE_URLS: 'http://storage:1',
   PRESENCE_URLS: 'http://presence:1',
 };

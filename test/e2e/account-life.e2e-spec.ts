@@ -15,6 +15,8 @@ import { startTestStack } from '../support/test-stack';
 const NEXT = 'quite another horse battery';
 /** The documented grace of what gateways remember, milliseconds. */
 const GRACE_MS = 1_000;
+/** So long gateway-3 waits before it writes a route, milliseconds: enough for a removal on a busy machine. */
+const BEFORE_ROUTE_MS = 4_000;
 
 describe('the life of an account, on two gateways and two devices', () => {
   let stack: Stack;
@@ -23,7 +25,10 @@ describe('the life of an account, on two gateways and two devices', () => {
 
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
-      services: { gateway: 2, session: 1, presence: 1, storage: 2 },
+      services: { gateway: 3, session: 1, presence: 1, storage: 2 },
+      nodeEnv: {
+        'gateway-3': { TEST_FAILPOINT: `gateway.betweenTicketAndRoute:sleep${BEFORE_ROUTE_MS}` },
+      },
     }));
   }, 240_000);
   afterAll(async () => {
@@ -174,6 +179,18 @@ describe('the life of an account, on two gateways and two devices', () => {
       expect(opened).toBeGreaterThan(0);
     });
 
+    it('lose also a socket whose ticket was taken, and whose route is not written yet', async () => {
+      const { phone, laptop } = await onTwoDevices();
+      const { url, ticket } = await laptop.ticket('gateway-3');
+      const socket = await openSocket(url, ticket);
+      const openedAt = performance.now();
+      const removal = await phone.http('DELETE', `/v1/me/devices/${laptop.deviceId}`);
+      expect(removal.status).toBe(204);
+      expect(performance.now() - openedAt).toBeLessThan(BEFORE_ROUTE_MS);
+      expect((await socket.close()).code).toBe(4502);
+      expect(socket.of('welcome')).toEqual([]);
+    });
+
     it('of others and unknown ones are not found', async () => {
       const { phone, laptop, laptopSocket } = await onTwoDevices();
       const eve = await create();
@@ -302,8 +319,11 @@ describe('the life of an account, on two gateways and two devices', () => {
         status: 'offline',
         lastSeenAt: null,
         activeAt: null,
+        version: expect.any(Number) as number,
       });
-      expect(await presence(carl)).toMatchObject({ status: 'online' });
+      await eventually(async () =>
+        expect(await presence(carl)).toMatchObject({ status: 'online' }),
+      );
     });
 
     it('are listed, and refused for oneself and nobody', async () => {

@@ -11,7 +11,7 @@ import { openSocket, type TestSocket } from '../support/test-socket';
 import { startTestStack } from '../support/test-stack';
 
 /** What one address may have open; devices of a user are more. */
-const MOST = 4;
+const MAX_CONNECTIONS = 4;
 
 describe('clients behind a proxy', () => {
   let stack: Stack;
@@ -21,7 +21,7 @@ describe('clients behind a proxy', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
       services: { gateway: 1, session: 1, presence: 1, storage: 1 },
-      env: { TRUST_PROXY: '1', ADDRESS_CONNECTIONS: String(MOST) },
+      env: { TRUST_PROXY: '1', ADDRESS_CONNECTIONS: String(MAX_CONNECTIONS) },
     }));
     proxy = new HttpProxy(stack.gatewayUrls[0]!);
   }, 240_000);
@@ -55,7 +55,7 @@ describe('clients behind a proxy', () => {
     const [here, there] = [await proxy.door('198.51.100.1'), await proxy.door('198.51.100.2')];
     const ann = await ChatUser.create(stack.gatewayUrls);
     const sockets: TestSocket[] = [];
-    for (let n = 0; n < MOST; n++) {
+    for (let n = 0; n < MAX_CONNECTIONS; n++) {
       const device = await ann.onNewDevice(0);
       sockets.push(await connect(device, here));
     }
@@ -74,7 +74,7 @@ describe('clients behind a proxy', () => {
 
   it('have calls of their own number, before anybody has logged in', async () => {
     const [here, there] = [await proxy.door('198.51.100.3'), await proxy.door('198.51.100.4')];
-    const halves = Array.from({ length: MOST }, () => {
+    const halves = Array.from({ length: MAX_CONNECTIONS }, () => {
       const half = request(`${here}/v1/auth/login`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'content-length': 100 },

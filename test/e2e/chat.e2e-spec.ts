@@ -27,7 +27,7 @@ describe('two people chat through two gateways', () => {
 
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
-      env: { HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) },
+      env: { HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS), PRESENCE_GRACE_SECONDS: '1' },
     }));
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });

@@ -6,8 +6,9 @@ import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
 import { metricOf } from '../support/service-report';
+import { change, makeGroup, removeFrom, say as sayIn } from '../support/talk';
 import { startTestStack } from '../support/test-stack';
-import type { TestSocket } from '../support/test-socket';
+import type { Frame, TestSocket } from '../support/test-socket';
 
 interface Synced {
   conversations: { conversationId: string; messages: Message[] }[];
@@ -128,5 +129,45 @@ describe('while storage lags behind the log', () => {
     expect(stored).toHaveLength(1);
     for (const { position } of sentAgain()) expect(position).toBe(stored[0]!.position);
     await a.end();
+  }, 120_000);
+
+  it('an author who is removed meanwhile is told what became of their edit, and no more of it', async () => {
+    const group = await makeGroup(ann, [bob]);
+    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    const mine = await sayIn(b, group, 'as it was');
+    const place = { conversationId: group, messageId: mine['messageId'] as string };
+    await eventually(async () => {
+      expect((await ann.history(group)).map((m) => m.messageId)).toContain(place.messageId);
+    });
+    const content = { kind: 'text', text: 'better' };
+    let answer: Promise<Frame>;
+    await stall();
+    try {
+      answer = change(b, place, content);
+      // it is in the log: everybody sees it, but storage does not know it yet
+      const shown = await a.find((f) => f.type === 'changed' && f['conversationId'] === group);
+      expect(shown['content']).toEqual(content);
+      const removed = await removeFrom(ann, group, bob);
+      expect(removed.status).toBe(204);
+      await b.find((f) => f.type === 'conversation' && f['conversationId'] === group);
+    } finally {
+      await goOn();
+    }
+    const told = await answer;
+    expect(told).toMatchObject({ type: 'changed', ...place, content });
+    const history = await eventually(async () => {
+      const found = await ann.history(group);
+      const event = { kind: 'removed', userIds: [bob.id] };
+      expect(found.at(-1)!.content).toMatchObject({ kind: 'event', event });
+      return found;
+    });
+    const kept = history.find((m) => m.messageId === place.messageId)!;
+    expect([kept.content, kept.version]).toEqual([content, told['version']]);
+    // whoever got no answer asks again: storage knows it, and that they are no member
+    const again = await change(b, place, content, told['changeId'] as string);
+    expect(again).toMatchObject({ type: 'changed', ...place, content, hidden: true });
+    expect(again['version']).toBe(told['version']);
+    expect(await change(b, place, content)).toMatchObject({ code: 'no_such_conversation' });
+    await Promise.all([a.end(), b.end()]);
   }, 120_000);
 });

@@ -66,7 +66,9 @@ describe('a gateway keeps its clients through faults', () => {
   }, 90_000);
 
   it('writes its routes anew when Redis comes back empty', async () => {
-    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    // the test before took Redis away: a gateway is offered again with its next announcement
+    const a = await eventually(() => ann.connect('gateway-1'));
+    const b = await eventually(() => bob.connect('gateway-2'));
     await pushed(b, await say(a, 'before'));
     await stack.redis.restartEmpty();
     for (const socket of [a, b]) await socket.next('resync', 20_000);

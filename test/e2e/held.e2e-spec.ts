@@ -7,7 +7,7 @@ import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { makeGroup } from '../support/talk';
 import { Holding } from '../support/holding';
-import { answerTo } from '../support/sends';
+import { answerTo, pushOf } from '../support/sends';
 import { logLines, metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 import type { TestSocket } from '../support/test-socket';
@@ -16,8 +16,13 @@ const PAUSE_MS = 50;
 const DOWN_MS = 10_000;
 /** Kafka starts, the groups join again, storage catches up. */
 const BACK_MS = 60_000;
-/** For all that gateway-1 holds: a quarter of it for one partition, so for one conversation. */
-const SPOOL_MAX_BYTES = 4 * 1024 * 1024;
+/** Lifetime of messages in a temporary chat, far longer than the log is away. */
+const LIFE_SECONDS = 3_600;
+/**
+ * For all that gateway-1 holds: a quarter of it for one partition, so for one conversation. The share of one sender is
+ * enough for 40 s of a chat: so long Kafka is away on a busy machine.
+ */
+const SPOOL_MAX_BYTES = 8 * 1024 * 1024;
 const SPOOL_SHARE_BYTES = SPOOL_MAX_BYTES / 4;
 /** Of it all, for the messages of one account. */
 const SENDER_SHARE_BYTES = SPOOL_MAX_BYTES / 32;
@@ -80,6 +85,10 @@ describe('sends while Kafka is away', () => {
       return view;
     });
     await Promise.all(views.map((view, i) => view.sync(sockets[i]!)));
+    const brief = await makeGroup(ann, [bob], { messageTtlSeconds: LIFE_SECONDS });
+    const c = await (await ann.onNewDevice(0)).connect('gateway-1');
+    const mortal = textSend({ conversationId: brief }, 'not for long');
+    expect((await answerTo(c, textSend({ conversationId: brief }, 'before'))).type).toBe('sent');
     const chats = [chat(a, 'ann'), chat(b, 'bob')];
     let put: { status: number; body: unknown } | null = null;
     const putId = textSend({ conversationId: conversation.id }, '').messageId;
@@ -90,6 +99,7 @@ describe('sends while Kafka is away', () => {
       put = await ann.http('PUT', `/v1/conversations/${conversation.id}/messages/${putId}`, {
         content: { kind: 'text', text: 'by HTTP' },
       });
+      expect((await answerTo(c, mortal)).type).toBe('held');
       await sleep(DOWN_MS / 2);
       await stack.kafka.restart();
       await sleep(2_000);
@@ -106,8 +116,16 @@ describe('sends while Kafka is away', () => {
       expect(held).toEqual(chats[i]!.ids.filter((id) => held.includes(id)));
       expect(socket.of('error')).toEqual([]);
     }
+    // the end of what was held is told with its place, to its sender too: no push comes of what is over
+    const place = await c.find((f) => f.type === 'sent' && f['messageId'] === mortal.messageId);
+    const toldEnds = [place, await pushOf(b, mortal.messageId)].map((f) => f['expiresAt']);
+    expect(new Set(toldEnds)).toEqual(
+      new Set([
+        new Date(Date.parse(place['sentAt'] as string) + LIFE_SECONDS * 1_000).toISOString(),
+      ]),
+    );
     await Promise.all(['gateway-1', 'gateway-2'].map(spoolIsEmpty));
-    expect(await metric('gateway-1', 'held_total')).toBe(answers(a, 'held').length + 1);
+    expect(await metric('gateway-1', 'held_total')).toBe(answers(a, 'held').length + 2);
 
     const all = [...chats.flatMap(({ ids }) => ids), putId];
     const history = await eventually(async () => {
@@ -130,7 +148,7 @@ describe('sends while Kafka is away', () => {
     }
     // only who sends is answered
     expect(others.flatMap((one) => [...one.of('sent'), ...one.of('held')])).toEqual([]);
-    await Promise.all(sockets.map((socket) => socket.end()));
+    await Promise.all([...sockets, c].map((socket) => socket.end()));
   }, 180_000);
 
   it('are refused when the disk is full for them, nothing overtakes, and all are sent afterwards', async () => {

@@ -1,6 +1,7 @@
 import type { Message } from '@tidings/protocol/content';
-import type { SyncedBody } from '@tidings/protocol/frames';
-import type { Conversation, Page } from '@tidings/protocol/http';
+import { request } from 'node:http';
+import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX, type SyncedBody } from '@tidings/protocol/frames';
+import { SOCKET_PATH, type Conversation, type Page } from '@tidings/protocol/http';
 import { LIMITS, RATES } from '@tidings/protocol/limits';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
@@ -17,6 +18,45 @@ const BACK_MS = 60_000;
 const AUTH_RATE = RATES.auth.perMinute;
 /** Sends of one socket that are under way at once: below the limit of those without an answer. */
 const AT_ONCE = 50;
+
+/** Each of these has windows of its own. */
+let addresses = 100;
+const ownAddress = (): string => `127.0.0.${++addresses}`;
+
+/** The status that a call from an address is answered with. */
+function answerTo(
+  base: string,
+  localAddress: string,
+  call: { path: string; method?: string; body?: string; headers?: Record<string, string> },
+): Promise<number> {
+  const { path, body, ...options } = call;
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', ...call.headers };
+    const sent = request(new URL(path, base), { ...options, headers, localAddress });
+    sent.once('error', reject);
+    sent.once('response', (response) => resolve(response.resume().statusCode!));
+    sent.once('upgrade', ({ statusCode }, socket) => {
+      socket.destroy();
+      resolve(statusCode!);
+    });
+    sent.end(body);
+  });
+}
+
+/** Asks so often, and expects this status each time; the last ones one by one. */
+async function eachAnswered(
+  count: number,
+  status: number,
+  ask: () => Promise<number>,
+): Promise<void> {
+  const answers: number[] = [];
+  while (answers.length < count) {
+    const some = Math.max(1, Math.min(AT_ONCE, count - answers.length - AT_ONCE));
+    answers.push(...(await Promise.all(Array.from({ length: some }, ask))));
+  }
+  expect(answers).toHaveLength(count);
+  expect(new Set(answers)).toEqual(new Set([status]));
+}
 
 /** Rates of addresses and numbers of things under way. Gateway 2 has the default rates of addresses. */
 describe('limits of rates hold', () => {
@@ -88,6 +128,50 @@ describe('limits of rates hold', () => {
     expect(taken).toBeLessThanOrEqual(perMinute * minutes);
     expect(taken).toBeGreaterThan(perMinute - AUTH_RATE - 20);
   }, 120_000);
+
+  it.each([
+    ['what no endpoint takes', { path: '/v1/nothing' }, 404],
+    ['a wrong method', { path: '/v1/contacts', method: 'PUT' }, 405],
+    ['a body that is no JSON', { path: '/v1/auth/login', method: 'POST', body: '{' }, 400],
+    ['a token that nobody signed', { path: '/v1/me', headers: { authorization: 'Bearer x' } }, 401],
+  ])(
+    'of all calls per address: %s',
+    async (_, call, status) => {
+      const [, base] = stack.gatewayUrls;
+      const { perMinute } = RATES.request;
+      const from = ownAddress();
+      await eachAnswered(perMinute, status, () => answerTo(base!, from, call));
+      expect(await answerTo(base!, from, call)).toBe(429);
+      expect(await answerTo(base!, from, { path: '/v1' })).toBe(429);
+      expect(await answerTo(base!, ownAddress(), { path: '/v1' })).toBe(200);
+    },
+    60_000,
+  );
+
+  it('of sockets whose ticket is wrong, per address; its calls go on', async () => {
+    const [, base] = stack.gatewayUrls;
+    const { perMinute } = RATES.request;
+    const from = ownAddress();
+    const upgrade = (ticket: string) => ({
+      path: SOCKET_PATH,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        'sec-websocket-protocol': `${SUBPROTOCOL}, ${TICKET_PROTOCOL_PREFIX}${ticket}`,
+      },
+    });
+    const wrong = ['made-up', `d${'x'.repeat(22)}`, `r${'x'.repeat(64)}`];
+    let tried = 0;
+    await eachAnswered(perMinute, 401, () =>
+      answerTo(base!, from, upgrade(wrong[tried++ % wrong.length]!)),
+    );
+    const { ticket } = await ann.ticket('gateway-2');
+    expect(await answerTo(base!, from, upgrade(ticket))).toBe(429);
+    expect(await answerTo(base!, ownAddress(), upgrade(ticket))).toBe(101);
+    expect(await answerTo(base!, from, { path: '/v1' })).toBe(200);
+  }, 60_000);
 
   it('100 sends without an answer', async () => {
     const socket = await ann.connect('gateway-2');

@@ -143,6 +143,21 @@ describe('who is not in a conversation', () => {
     expect(found.slice(0, 5)).toEqual([]);
   }, 180_000);
 
+  it('is answered with a cursor as without one', async () => {
+    for (const [who, where] of named()) {
+      const { user } = outsiders[who]!;
+      const ids = worlds[where]!;
+      for (const list of ['members', 'receipts']) {
+        const call = `GET /v1/conversations/:id/${list}`;
+        const probe = (key: string) =>
+          probeCall(user, { method: 'GET', ...CALLS[key]!(ids, user.id) }, ids);
+        const plain = await probe(call);
+        expect(plain).toMatchObject({ status: 404 });
+        expect([who, list, await probe(`${call} (cursor)`)]).toEqual([who, list, plain]);
+      }
+    }
+  });
+
   it('is answered on every frame as for ids that do not exist', async () => {
     const found: string[] = [];
     for (const [who, where] of named()) {

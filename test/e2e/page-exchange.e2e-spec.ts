@@ -60,6 +60,7 @@ describe('the exchange at the top of docs/PROTOCOL.md', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({
       services: { gateway: 1, session: 1, storage: 1, presence: 1 },
+      env: { PRESENCE_GRACE_SECONDS: '1' },
     }));
   }, 240_000);
   afterAll(async () => {

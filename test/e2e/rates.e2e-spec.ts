@@ -75,6 +75,7 @@ describe('rates of users and devices hold with their default values', () => {
     ['block', 'blocks', (u, n) => u.http('PUT', `/v1/blocks/${others[n]}`)],
     ['changeAccount', 'profiles', (u, n) => u.http('PATCH', '/v1/me', { firstName: `A${n}` })],
     ['search', 'searches', (u) => u.http('GET', '/v1/users?query=ab')],
+    ['findByEmail', 'addresses', (u, n) => u.http('GET', `/v1/users?query=a${n}%40b.org`)],
     ['read', 'reads', (u) => u.http('GET', '/v1/contacts')],
     ['sync', 'syncs', (u) => u.http('POST', '/v1/sync', {})],
     ['connect', 'tickets', (u) => u.http('POST', '/v1/connections', { deviceId: u.deviceId })],
@@ -326,8 +327,12 @@ describe('rates of users and devices hold with their default values', () => {
     60_000,
   );
 
-  it('a client that goes on flooding is closed', async () => {
+  it('frame: a burst is answered, and a client that goes on is closed', async () => {
     const socket = await (await user()).connect();
+    const refs = Array.from({ length: RATES.frame.burst }, () => uuidv7());
+    for (const ref of refs) socket.send({ type: 'ping', ref });
+    await Promise.all(refs.map((ref) => socket.find((f) => f['ref'] === ref, ANSWER_MS)));
+    expect(socket.closed).toBeNull();
     for (let n = 0; n < 2 * RATES.frame.burst; n++) socket.send({ type: 'ping' });
     await eventually(() => expect(socket.closed?.code).toBe(4029));
   });

@@ -67,6 +67,9 @@ describe('while Redis is down', () => {
       expect([refused.status, refused.body.code]).toEqual([503, 'unavailable']);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       await expect(openSocket(url, ticket)).rejects.toEqual(new UpgradeRefused(503));
+      expect(await (await fetch(`${stack.node('gateway-1').url}/metrics`)).text()).toMatch(
+        /^tidings_http_errors_total\{method="GET",route="\/v1\/ws",code="unavailable".*\} 1$/m,
+      );
       const path = `/v1/conversations/${conversations[0]!.id}/messages?limit=1`;
       expect((await ann.http('GET', path)).status).toBe(200);
 

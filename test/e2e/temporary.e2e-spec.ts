@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from '@tidings/protocol/content';
 import type { ChangedConversation, Conversation, Page } from '@tidings/protocol/http';
 import { LIMITS } from '@tidings/protocol/limits';
+import { nodeClient } from '@tidings/sdk/node';
 import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser, textSend } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Holding } from '../support/holding';
+import { signalTree } from '../support/process-tree';
 import { startTestStack } from '../support/test-stack';
 import { answerTo, pushOf } from '../support/sends';
 import type { TestSocket } from '../support/test-socket';
@@ -310,6 +312,72 @@ describe('when messages expire', () => {
     expect(view.held(id).aside).toEqual([]);
     await Promise.all([a.end(), b.end()]);
   }, 120_000);
+});
+
+describe('what waited in the inbox of a gateway until it was over', () => {
+  it('is pushed to nobody, and is no gap that stays', async () => {
+    const id = await group({ messageTtlSeconds: LIMITS.ttlMinSeconds });
+    const [a, b] = [await ann.connect('gateway-1'), await bob.connect('gateway-2')];
+    const view = new Holding();
+    b.onFrame = (frame) => view.take(frame);
+    await view.sync(b);
+    const mortal = textSend({ conversationId: id }, 'for a moment');
+    const hung = stack.node('gateway-2').pid;
+    signalTree(hung, 'SIGSTOP');
+    try {
+      const { type, expiresAt } = await answerTo(a, mortal);
+      expect(type).toBe('sent');
+      // session has put it into both inboxes: its sender is shown it
+      await pushOf(a, mortal.messageId);
+      const end = Date.parse(expiresAt as string);
+      await eventually(() => expect(Date.now()).toBeGreaterThan(end), LIFE_SECONDS * 1_000);
+    } finally {
+      signalTree(hung, 'SIGCONT');
+    }
+    await patch(ann, id, null);
+    const next = textSend({ conversationId: id }, 'next');
+    await answerTo(a, next);
+    await b.find((f) => f['messageId'] === next.messageId, 30_000);
+    expect(b.of('message').map((f) => f['messageId'])).not.toContain(mortal.messageId);
+    await view.sync(b);
+    expect(view.held(id).aside).toEqual([]);
+    expect(view.ordered(id).map((m) => m.messageId)).not.toContain(mortal.messageId);
+    await Promise.all([a.end(), b.end()]);
+  }, 90_000);
+});
+
+describe('an own message whose push does not come', () => {
+  it('leaves the device that sent it by the end that its acknowledgement names', async () => {
+    const id = await group({ messageTtlSeconds: LIFE_SECONDS });
+    const client = nodeClient({ servers: stack.gatewayUrls });
+    const held = () => client.messages(id).map((m) => m.messageId);
+    const session = stack.node('session-1').pid;
+    try {
+      await client.login({ username: ann.username, password: ChatUser.PASSWORD });
+      await client.start();
+      await client.whenSynced();
+      expect(held()).toHaveLength(1);
+      const other = await ann2.connect('gateway-2');
+      signalTree(session, 'SIGSTOP');
+      const outgoing = client.send({ conversationId: id, text: 'for a moment' });
+      expect(await outgoing.settled()).toMatchObject({ state: 'sent' });
+      const own = client.messages(id).find((m) => m.messageId === outgoing.messageId)!;
+      expect(Date.parse(own.expiresAt!) - Date.parse(own.sentAt)).toBe(LIFE_SECONDS * 1_000);
+      await eventually(() => expect(held()).not.toContain(own.messageId), LIFE_SECONDS * 2_000);
+      expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(own.expiresAt!) - GRACE_MS);
+      expect(held()).toHaveLength(1);
+      signalTree(session, 'SIGCONT');
+      // what came behind it is pushed; of what is over nothing is, then or later
+      const next = client.send({ conversationId: id, text: 'next' });
+      await other.find((f) => f['messageId'] === next.messageId, 30_000);
+      expect(other.of('message').map((f) => f['messageId'])).toEqual([next.messageId]);
+      expect(held()).not.toContain(own.messageId);
+      await other.end();
+    } finally {
+      signalTree(session, 'SIGCONT');
+      await client.stop();
+    }
+  }, 90_000);
 });
 
 interface SyncedEntry {

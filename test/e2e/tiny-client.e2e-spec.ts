@@ -226,4 +226,22 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     await bob.sync();
     expect(stateOf(bob, id)).toEqual(['same']);
   });
+
+  it('sees who is here, where their app is, and when they leave', async () => {
+    await ann.watch([bob.userId]);
+    const isNow = (status: string) =>
+      eventually(() => expect(ann.here.get(bob.userId)?.status).toBe(status));
+    await isNow('online');
+    bob.state('background');
+    await isNow('away');
+    bob.state('front');
+    await isNow('online');
+    const { body } = await ann.http('GET', `/v1/presence?userIds=${bob.userId}`);
+    const [item] = body['items'] as { status: string; version: number }[];
+    expect(item!.status).toBe('online');
+    expect(item!.version).toBeGreaterThan(ann.here.get(bob.userId)!.version);
+    bob.disconnect();
+    await isNow('offline');
+    expect(ann.here.get(bob.userId)?.lastSeenAt).not.toBeNull();
+  });
 });

@@ -153,7 +153,7 @@ export class CheapTalk {
 /** Between a refusal and the next try. */
 const AGAIN_MS = 500;
 /** Below what a gateway takes from one connection. */
-const MOST_UNANSWERED = 80;
+const MAX_UNANSWERED = 80;
 
 const PUSHES = new Set(['message', 'conversation', 'receipt', 'pending', 'account']);
 
@@ -177,7 +177,7 @@ export function sendEvenly(talks: readonly CheapTalk[], perSecond: number): () =
     const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
     for (; n < due; n++) {
       const talk = talks[n % talks.length]!;
-      if (talk.unanswered < MOST_UNANSWERED) talk.send();
+      if (talk.unanswered < MAX_UNANSWERED) talk.send();
     }
   }, 5);
   return () => clearInterval(timer);

@@ -43,7 +43,7 @@ const PER_SECOND = 100;
 const ANSWER_MS = 3_000;
 const BATCH = 100;
 /** Failures that are kept to be looked at. */
-const MOST_EXAMPLES = 10;
+const MAX_EXAMPLES = 10;
 
 type Call = keyof typeof CALL_RATES;
 
@@ -213,7 +213,7 @@ export class HttpFuzz {
     const base = this.gatewayUrls[this.turn++ % this.gatewayUrls.length]!;
     const answer = await exchange(base, request, this.random() < 0.5);
     this.answers.add(answer);
-    if (answer === '500' && this.failed.length < MOST_EXAMPLES) {
+    if (answer === '500' && this.failed.length < MAX_EXAMPLES) {
       this.failed.push(request.toString('latin1').slice(0, 2_000));
     }
   }

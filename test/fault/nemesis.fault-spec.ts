@@ -16,7 +16,7 @@ const AWAY_MS = 5_000;
 const HANGS_MS = 6_000;
 /** Between two rounds. */
 const LEAST_PEACE_MS = 3_000;
-const MOST_PEACE_MS = 12_000;
+const MAX_PEACE_MS = 12_000;
 /** A part that cannot start, because another one is away, is started again. */
 const STARTS_WITHIN_MS = 120_000;
 
@@ -73,7 +73,7 @@ const nemesis: Strike = async (stack, chatting) => {
       note(`${words}: back`);
     });
     await Promise.all(strikes);
-    await downFor(LEAST_PEACE_MS + randomBelow(random, MOST_PEACE_MS - LEAST_PEACE_MS));
+    await downFor(LEAST_PEACE_MS + randomBelow(random, MAX_PEACE_MS - LEAST_PEACE_MS));
   }
 };
 

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { SOCKET_PATH } from '@tidings/protocol/http';
 import { TIMINGS } from '@tidings/protocol/limits';
 import { Client } from 'pg';
 import type { NodeHandle, Stack } from '../../tools/stack/stack';
+
 import { eventually } from '../support/eventually';
 import { isRunning, processTree, signalTree } from '../support/process-tree';
-import type { DirectionFaults } from '../support/tcp-proxy';
+import type { DirectionFaults, Said } from '../support/tcp-proxy';
 import { downFor, type Chatters, type Fault } from './fault';
 
 /** What is done to parts of a stack. None of it needs more rights than whoever started the stack has. */
@@ -25,6 +27,11 @@ const LOST = 50;
 const STALL_MS = 1_500;
 /** Two heartbeats, and some time on a busy machine. */
 const FOUND_MS = 2 * TIMINGS.heartbeatSeconds * 1_000 + 10_000;
+/**
+ * A call may be under way: a picture is waited for, for 45 s, and then its connection is kept for a next call, for
+ * 30 s; some time on a busy machine.
+ */
+const CALLS_MS = 90_000;
 /** How much a file may grow yet on a disk that is nearly full, bytes. */
 const LEFT_BYTES = 4_096;
 /** How much memory a process may take yet, bytes. */
@@ -267,9 +274,16 @@ export const stalls =
     }
   };
 
-/** Everybody at one gateway loses their network without a word; the server has to find out by itself. */
+/**
+ * Everybody at one gateway loses their network without a word; the server has to find out by itself: of a socket
+ * because it says nothing, of a call's connection because there is no next call.
+ */
 export const vanish: Strike = async (_stack, { network }) => {
   const [proxy] = network!.toGateways;
   expect(proxy!.vanishAll()).toBeGreaterThan(0);
-  await eventually(() => expect(proxy!.stillOpen).toEqual([]), FOUND_MS, LOOK_MS);
+  const began = performance.now();
+  const isSocket = ({ first }: Said) => first.startsWith(`GET ${SOCKET_PATH}`);
+  await eventually(() => expect(proxy!.stillOpen.filter(isSocket)).toEqual([]), FOUND_MS, LOOK_MS);
+  const left = CALLS_MS - (performance.now() - began);
+  await eventually(() => expect(proxy!.stillOpen).toEqual([]), left, LOOK_MS);
 };

@@ -41,23 +41,26 @@ import {
   SigningKeys,
 } from '../../apps/gateway/src/auth/access-tokens';
 import { JwtStrategy } from '../../apps/gateway/src/auth/jwt.strategy';
-import type { SessionGate } from '../../apps/gateway/src/auth/session-gate';
+import type { LoginGate } from '../../apps/gateway/src/auth/login-gate';
 import { matchesEtag, readRange } from '../../apps/gateway/src/media/byte-range';
 import { declaredType, sniffImage } from '../../apps/gateway/src/media/media-type';
 import { isAllowedOrigin } from '../../apps/gateway/src/socket/origins';
 import { readOffer } from '../../apps/gateway/src/socket/subprotocols';
 import { ClientAddresses } from '../../apps/gateway/src/http/client-addresses';
-import { SharedAddresses } from '../../apps/gateway/src/http/shared-addresses';
+import { SharedAddresses } from '../../apps/gateway/src/rates/shared-addresses';
 import { MediaUrls } from '../../apps/gateway/src/media/media-urls';
 import { refusalFrameText } from '../../apps/gateway/src/socket/server-frames';
 import { spooledMessage } from '../../apps/gateway/src/spool/spooled-message';
-import { readConnections } from '../../apps/presence/src/connection-reader';
-import { mergeConnections } from '../../apps/presence/src/domain/clocks';
+import { applyEvent } from '../../apps/presence/src/domain/apply-event';
+import { rulesOf } from '../../apps/presence/src/domain/rules';
+import { unknownUser } from '../../apps/presence/src/domain/user-state';
+import { readPresenceEvents } from '../../apps/presence/src/event-reader';
 import { Draft } from '../../apps/session/src/domain/draft';
 import { membership } from '../../apps/session/src/domain/members';
 import { emptyState } from '../../apps/session/src/domain/partition-state';
 import { readEntries } from '../../apps/session/src/routing/entry-reader';
-import { readTyping } from '../../apps/session/src/typing/typing-reader';
+import { readPresenceChanges } from '../../apps/session/src/presence/presence-reader';
+import { readSignals } from '../../apps/session/src/typing/typing-reader';
 import { decodeCursor, encodeCursor } from '../../apps/storage/src/domain/cursor';
 import { decodeSince, encodeSince } from '../../apps/storage/src/domain/since';
 import {
@@ -72,11 +75,12 @@ import { readFrame } from '../../clients/sdk/src/frames';
 import { mutated, mutatedText, mutations, textMutations } from './mutations';
 import { validInputs } from './valid-inputs';
 
+const PRESENCE_RULES = rulesOf({ awayMs: 300_000, graceMs: 15_000 });
 /** Cases of this file in one run; each schema and decoder gets its share. */
 const LEAST_CASES = 100_000;
 /** Of IPv6 with IPv4 in it; RFC 4291 §2.2. */
 const LONGEST_ADDRESS = 45;
-const MOST = Number(process.env['PROPERTY_RUNS'] ?? 0);
+const ASKED_RUNS = Number(process.env['PROPERTY_RUNS'] ?? 0);
 /** What a failure printed, to see it again. */
 const SEED = process.env['PROPERTY_SEED'];
 const REPLAY = SEED
@@ -87,6 +91,9 @@ const SAMPLES = 30;
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const NOW = Date.parse('2026-11-23T07:00:00Z');
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+
+/** The largest number of thirteen digits to the base of 36. */
+const MOST_DIGITS = 36n ** 13n - 1n;
 
 let cases = 0;
 
@@ -102,7 +109,7 @@ function holds<T>(samples: readonly T[], runs: number, check: (sample: unknown) 
       cases++;
       check(mutated(sample, changes));
     }),
-    { numRuns: MOST || runs, ...REPLAY },
+    { numRuns: ASKED_RUNS || runs, ...REPLAY },
   );
 }
 
@@ -118,7 +125,7 @@ function holdsOfText(
       cases++;
       check(mutatedText(sample, changes));
     }),
-    { numRuns: MOST || runs, ...REPLAY },
+    { numRuns: ASKED_RUNS || runs, ...REPLAY },
   );
 }
 
@@ -139,7 +146,7 @@ async function holdsOfTextLater(
       cases++;
       await check(mutatedText(sample, changes));
     }),
-    { numRuns: MOST || runs, ...REPLAY },
+    { numRuns: ASKED_RUNS || runs, ...REPLAY },
   );
 }
 
@@ -243,7 +250,7 @@ describe('frames of clients', () => {
         cases++;
         check(Buffer.from(bytes).toString());
       }),
-      { numRuns: MOST || 2_000, ...REPLAY },
+      { numRuns: ASKED_RUNS || 2_000, ...REPLAY },
     );
   });
 
@@ -322,11 +329,15 @@ describe('records of the log', () => {
   function consume(record: LogRecord): void {
     const stored = decodeEntry(record, log);
     readReceipts([record]);
-    readTyping([record], NOW);
-    const { events } = readConnections([record]);
-    for (const { lastSeenAtMs } of mergeConnections(events, NOW)) {
-      expect(lastSeenAtMs).toBeGreaterThanOrEqual(0);
-      expect(lastSeenAtMs).toBeLessThanOrEqual(NOW);
+    readSignals([record], NOW);
+    readPresenceChanges([record]);
+    for (const event of readPresenceEvents([record]).events) {
+      const unknown = unknownUser({ lastSeenAtMs: null, activeAtMs: null });
+      const state = applyEvent(unknown, event, PRESENCE_RULES, () => true);
+      for (const atMs of [state.lastSeenAtMs ?? 0, state.activeAtMs ?? 0]) {
+        expect(atMs).toBeGreaterThanOrEqual(0);
+        expect(atMs).toBeLessThanOrEqual(record.timestamp);
+      }
     }
     spooledMessage({ ...record, headers: {} });
     const { partition } = record;
@@ -385,7 +396,7 @@ describe('records of the log', () => {
           consume(recordOf(TOPICS.messages, type, Buffer.from(bytes), { conversationId }));
         },
       ),
-      { numRuns: MOST || 2_000, ...REPLAY },
+      { numRuns: ASKED_RUNS || 2_000, ...REPLAY },
     );
   });
 });
@@ -394,7 +405,10 @@ describe('entries of an inbox', () => {
   const entry = encodeInbox([
     { kind: 'changed', conversationId: 'd' },
     { kind: 'push', connections: ['a', 'b'], frame: '{"type":"message"}' },
+    { kind: 'tells', of: 'u', connections: ['a'], frame: '{"type":"pending"}' },
     { kind: 'close', connectionId: 'c', code: 4502, reason: 'logged "out"' },
+    { kind: 'presence', userId: 'u', presence: '{"status":"away"}' },
+    { kind: 'judge', userId: 'u' },
   ]);
   it('are carried out or skipped', () => {
     holdsOfText([entry, ''], 3_000, (text) => {
@@ -402,7 +416,10 @@ describe('entries of an inbox', () => {
       decodeInbox(Buffer.from(text), {
         changed: (id) => seen.push(id),
         push: (connections, frame) => seen.push(connections, frame),
+        tells: (of, connections, frame) => seen.push(of, connections, frame),
         close: (id, code, reason) => seen.push(id, code, reason),
+        presence: (userId, presence) => seen.push(userId, presence),
+        judge: (userId) => seen.push(userId),
       });
     });
   });
@@ -419,17 +436,31 @@ describe('what clients hand back', () => {
   const since = [
     encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n] }),
     encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n], continuation: rest }),
+    // as many digits as are read: more than the database counts to
+    encodeSince(sha256, ID, { epoch: 1, next: [MOST_DIGITS, 2n] }),
+    encodeSince(sha256, ID, {
+      epoch: 1,
+      next: [1n, 2n],
+      continuation: { ...rest, carried: [{ prefix: 'abcdefgh', have: MOST_DIGITS }] },
+    }),
   ];
 
   it('as since: what is read fits the database', () => {
-    const all = (value: bigint | null | undefined): void => {
-      if (value != null) expect(value < 2n ** 63n).toBe(true);
-    };
-    holdsOfText(since, 6_000, (text) => {
+    const below =
+      (bound: bigint) =>
+      (value: bigint | null | undefined): void => {
+        if (value != null) expect(value <= bound).toBe(true);
+      };
+    const check = (text: string): void => {
       const read = decodeSince(sha256, text, expected);
-      [...(read?.next ?? []), ...(read?.continuation?.target ?? [])].forEach(all);
-      for (const { have, seen } of read?.continuation?.carried ?? []) [have, seen].forEach(all);
-    });
+      // an offset becomes a position by adding the epoch's base
+      [...(read?.next ?? []), ...(read?.continuation?.target ?? [])].forEach(below(2n ** 62n));
+      for (const { have, seen } of read?.continuation?.carried ?? []) {
+        [have, seen].forEach(below(2n ** 63n - 1n));
+      }
+    };
+    since.forEach(check);
+    holdsOfText(since, 6_000, check);
   });
 
   it('as cursor', () => {
@@ -463,7 +494,7 @@ describe('what clients hand back', () => {
 
   describe('as access token, through passport', () => {
     const keys = new SigningKeys('x'.repeat(32));
-    const gate = { require: () => Promise.resolve() } as unknown as SessionGate;
+    const gate = { require: () => Promise.resolve() } as unknown as LoginGate;
     const strategy = new JwtStrategy(keys, gate, { used: () => undefined } as never);
     const jwt = new JwtService();
     const signing = { algorithm: ALGORITHM, secret: 'x'.repeat(32) } as const;
@@ -521,7 +552,7 @@ describe('what clients hand back', () => {
           const taken = (await judged(`Bearer ${signed}.${mac}`)) as { userId: string } | null;
           if (taken !== null) expect(uuid.safeParse(taken.userId).success).toBe(true);
         }),
-        { numRuns: MOST || 2_000, ...REPLAY },
+        { numRuns: ASKED_RUNS || 2_000, ...REPLAY },
       );
     });
   });
@@ -622,5 +653,5 @@ describe('other ways', () => {
 
 afterAll(() => {
   // how much was tried is part of the promise
-  if (!SEED && !MOST) expect(cases).toBeGreaterThanOrEqual(LEAST_CASES);
+  if (!SEED && !ASKED_RUNS) expect(cases).toBeGreaterThanOrEqual(LEAST_CASES);
 });

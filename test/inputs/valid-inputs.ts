@@ -47,8 +47,8 @@ function boundsOf({ checks = [] }: Definition): Bounds {
   };
 }
 
-const MOST_ITEMS = 3;
-const MOST_CHARS = 24;
+const MAX_ITEMS = 3;
+const MAX_CHARS = 24;
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 /** Inputs that mostly fit a schema, made from its own definition: a new schema needs nothing here. */
@@ -80,7 +80,7 @@ export function validInputs(schema: z.ZodType): fc.Arbitrary<unknown> {
       const minLength = bounds.minimum ?? 0;
       return fc.array(validInputs(def.element!), {
         minLength,
-        maxLength: Math.max(minLength, Math.min(bounds.maximum ?? MOST_ITEMS, MOST_ITEMS)),
+        maxLength: Math.max(minLength, Math.min(bounds.maximum ?? MAX_ITEMS, MAX_ITEMS)),
       });
     }
     case 'union':
@@ -91,7 +91,7 @@ export function validInputs(schema: z.ZodType): fc.Arbitrary<unknown> {
       return fc.option(validInputs(def.innerType!), { nil: null });
     case 'record':
       return fc.dictionary(fc.string({ maxLength: 5 }), validInputs(def.valueType!), {
-        maxKeys: MOST_ITEMS,
+        maxKeys: MAX_ITEMS,
       });
     case 'pipe':
       return validInputs(def.in!);
@@ -120,7 +120,7 @@ function texts(def: Definition, bounds: Bounds): fc.Arbitrary<string> {
   return fc.oneof(
     // many fields that are plain text by their schema are ids, numbers or times by their use
     fc.constantFrom(ID, '1', '2026-11-23T07:00:00.000Z', `${ID},${ID}`, 'plain text'),
-    fc.string({ minLength, maxLength: Math.max(minLength, MOST_CHARS) }),
+    fc.string({ minLength, maxLength: Math.max(minLength, MAX_CHARS) }),
   );
 }
 

@@ -1,3 +1,4 @@
+import { Boots } from '@tidings/common/redis/boots';
 import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { GatewayLease } from '@tidings/common/redis/lease';
@@ -48,6 +49,7 @@ describe('a gateway that takes a new boot id', () => {
           log: logger,
         }),
       lease: new GatewayLease(client),
+      boots: new Boots(client),
       logger,
       deliver: (payload) => void delivered.push(payload.toString()),
       setAside: (error) => {

@@ -10,7 +10,10 @@ import { DrainJudge } from '../../apps/gateway/src/spool/drain-judge';
 import { Drainer } from '../../apps/gateway/src/spool/drainer';
 import { HoldingWriter } from '../../apps/gateway/src/spool/holding-writer';
 import type { SendResult } from '../../apps/gateway/src/spool/spool-lane';
-import { SpoolStore } from '../../apps/gateway/src/spool/spool-store';
+import { SpoolDrain } from '../../apps/gateway/src/spool/spool-drain';
+import { lockDataDir } from '../../apps/gateway/src/spool/spool-place';
+import { SpoolRoot } from '../../apps/gateway/src/spool/spool-root';
+import { SpoolStore, type LockedDir } from '../../apps/gateway/src/spool/spool-store';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { eventually } from '../support/eventually';
 import { readTopic, testTopic } from '../support/kafka-topic';
@@ -41,10 +44,14 @@ afterAll(async () => {
 
 /** The sending side of a gateway over a directory: everybody is a member, storage knows nothing. */
 async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
+  return startNodeAt(topic, await lockDataDir(dataDir), maxBytes);
+}
+
+async function startNodeAt(topic: string, place: LockedDir, maxBytes = 1e9) {
   await ensureTopics(kafka, [testTopic(topic, PARTITIONS)]);
   const found: string[] = [];
   const store = await SpoolStore.open({
-    dataDir,
+    ...place,
     partitions: PARTITIONS,
     maxBytes,
     logger,
@@ -52,26 +59,7 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
     lost: () => undefined,
   });
   const drained: string[] = [];
-  const drainer = new Drainer({
-    judge: new DrainJudge({
-      membership: {
-        maySend: () => true,
-        requireSender: () => Promise.resolve({ ttlSeconds: null }),
-      },
-      firsts: {
-        lookUp: () => Promise.resolve(null),
-        lookUpBelow: () => Promise.resolve(null),
-      },
-      logEnd: () => Promise.resolve(null),
-      wallClock: () => Date.now(),
-    }),
-    answers: {
-      drained: (all) => drained.push(...all.map(({ message }) => message.messageId)),
-      known: () => undefined,
-      refused: () => undefined,
-    },
-    logger,
-  });
+  const drainer = makeDrainer((ids) => drained.push(...ids));
   const writer: LogWriter = new LogWriter({
     kafka,
     topic,
@@ -93,6 +81,31 @@ async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
     holding.append(recordOf(n, expiresAt), (result) => results.set(n, result)) ||
     results.set(n, BUSY);
   return { store, holding, found, drained, results, send, end };
+}
+
+/** Judges that everything may be sent, and tells what was. */
+function makeDrainer(told: (messageIds: string[]) => void): Drainer {
+  return new Drainer({
+    judge: new DrainJudge({
+      membership: {
+        maySend: () => true,
+        requireSender: () => Promise.resolve({ ttlSeconds: null }),
+      },
+      firsts: {
+        lookUp: () => Promise.resolve(null),
+        lookUpBelow: () => Promise.resolve(null),
+      },
+      disabled: () => Promise.resolve(new Set()),
+      logEnd: () => Promise.resolve(null),
+      wallClock: () => Date.now(),
+    }),
+    answers: {
+      drained: (all) => told(all.map(({ message }) => message.messageId)),
+      known: () => undefined,
+      refused: () => undefined,
+    },
+    logger,
+  });
 }
 
 const BUSY: SendResult = { ok: false, reason: 'stopped' };
@@ -235,4 +248,65 @@ it('is full at its limit, and refuses from then on without overtaking', async ()
   await eventually(() => expect(node.store.entries).toBe(0), 30_000);
   const held = outcomes.flatMap((one, n) => (one === 'held' ? [idOf(n)] : []));
   expect(await firstsInOrder('spool-full')).toEqual(held);
+}, 120_000);
+
+it('is emptied by another gateway to the end, though the broker hangs in the middle and its owner goes on', async () => {
+  const [topic, spools] = ['spool-adopted', join(root, 'spools')];
+  const place = await new SpoolRoot(spools, 'gateway-1', join(root, 'none')).own();
+  const owner = await startNodeAt(topic, place);
+  await servers.kafka.stop();
+  for (let n = 0; n < 3_000; n++) owner.send(n);
+  await eventually(() => expect(owner.store.entries).toBe(3_000), 30_000);
+  // it is hung for all that others can see, and in truth awake: it sends what it can as well
+  const other = new SpoolRoot(spools, 'gateway-2', join(root, 'none'));
+  const taken = (await other.adopt((await other.list())[0]!))!;
+  const none = () => undefined;
+  const options = { partitions: PARTITIONS, maxBytes: 1e9, logger, found: none, lost: none };
+  const store = await SpoolStore.open({ ...options, ...taken });
+  expect(store.entries).toBe(3_000);
+  let drained = 0;
+  let stalls = 0;
+  const drainer = makeDrainer((ids) => {
+    if (drained === 0) servers.kafka.signal('SIGSTOP');
+    drained += ids.length;
+  });
+  const writer: LogWriter = new LogWriter({
+    kafka,
+    topic,
+    partitions: PARTITIONS,
+    source: 'adopter',
+    epoch: 1,
+    onStalled: (partition) => {
+      stalls += 1;
+      drain.stalled(partition);
+    },
+  });
+  const drain: SpoolDrain = new SpoolDrain({
+    writer,
+    store,
+    drainer,
+    logger,
+    wallClock: () => Date.now(),
+  });
+  ends.push(async () => {
+    const stopped = drain.stop();
+    await writer.stop({ flushMs: 0 });
+    await stopped;
+    await store.close();
+  });
+  await servers.kafka.restart();
+  await writer.start();
+  drain.start();
+  try {
+    // it hangs from the first answer on, and the writer gives back what is out
+    await eventually(() => expect(stalls).toBeGreaterThan(0), 30_000);
+  } finally {
+    servers.kafka.signal('SIGCONT');
+  }
+  expect(drained).toBeLessThan(3_000);
+  await drain.ended;
+  expect([store.entries, store.bytes]).toEqual([0, 0]);
+  expect(await firstsInOrder(topic)).toEqual(Array.from({ length: 3_000 }, (_, i) => idOf(i)));
+  owner.send(3_000);
+  await eventually(() => expect(outcome(owner.results.get(3_000))).toBe('not_stored'), 10_000);
 }, 120_000);

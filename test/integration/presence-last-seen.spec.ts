@@ -8,7 +8,6 @@ import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { createRedis, redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { GatewayLease } from '@tidings/common/redis/lease';
-import { Routes } from '@tidings/common/redis/routes';
 import { loadEnv } from '@tidings/common/runtime/env';
 import { Readiness } from '@tidings/common/runtime/health';
 import { Lifecycle } from '@tidings/common/runtime/lifecycle';
@@ -23,7 +22,6 @@ import { coordinatorReady, eventually, SECRET, silent } from './session-harness'
 import { startServers, type Servers } from '../../tools/stack/servers';
 
 const PARTITIONS = 3;
-const NOW = Date.now();
 
 interface Running {
   url: string;
@@ -36,6 +34,7 @@ describe('presence', () => {
   let kafka: KafkaClient;
   let writer: LogWriter;
   let redis: RedisClient;
+  let leases: GatewayLease;
   let client: RpcClient<typeof PRESENCE_RPC>;
   let running: Running[];
   const fatal: Error[] = [];
@@ -57,6 +56,8 @@ describe('presence', () => {
     });
     redis = createRedis(servers.redisUrl, { name: 'test', log: silent });
     await Promise.all([writer.start(), redisReady(redis, 10_000)]);
+    leases = new GatewayLease(redis);
+    await leases.claim('gateway-1', 'boot-1', 600_000);
     running = await Promise.all(['presence-1', 'presence-2'].map(start));
     client = new RpcClient(PRESENCE_RPC, {
       urls: running.map((one) => one.url),
@@ -83,6 +84,7 @@ describe('presence', () => {
       REDIS_URL: servers.redisUrl,
       DATABASE_URL: servers.databaseUrl,
       DATABASE_POOL: '4',
+      PRESENCE_GRACE_SECONDS: '2',
     });
     const readiness = new Readiness();
     const metrics = new Metrics({ service: 'presence', node: nodeId });
@@ -107,19 +109,20 @@ describe('presence', () => {
     });
   }
 
-  function happened(kind: 'opened' | 'closed', userId: string, atMs: number): Promise<void> {
+  function happened(kind: 'opened' | 'closed', userId: string, over: object = {}): Promise<void> {
     const opened: ConnectionOpened = {
       userId,
-      deviceId: randomUUID(),
-      connectionId: randomUUID(),
+      deviceId: userId,
+      connectionId: 'c',
       gatewayId: 'gateway-1',
       bootId: 'boot-1',
       generation: '1',
-      at: new Date(atMs).toISOString(),
+      at: new Date().toISOString(),
+      ...over,
     };
     return kind === 'opened'
       ? append(EVENT_TYPES.connectionOpened, userId, opened)
-      : append(EVENT_TYPES.connectionClosed, userId, { ...opened, reason: 'client' });
+      : append(EVENT_TYPES.connectionClosed, userId, { reason: 'client', ...opened });
   }
 
   /** Records that the group has not committed. */
@@ -133,59 +136,70 @@ describe('presence', () => {
 
   const get = async (...userIds: string[]) =>
     (await client.call('presence.get', { viewerId: randomUUID(), userIds })).items;
-  const lastSeen = async (userId: string) => (await get(userId))[0]!.lastSeenAt;
-  const iso = (ms: number) => new Date(ms).toISOString();
+  const statusOf = async (userId: string) => (await get(userId))[0]!.status;
+  const database = async <R extends object>(text: string, values: unknown[] = []) => {
+    const client = new Client(servers.databaseUrl);
+    await client.connect();
+    try {
+      return (await client.query<R>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  /** Last seen, as the database has it, of those whom it knows. */
+  const kept = async (userIds: readonly string[]) => {
+    const rows = await database<{ user_id: string; last_seen_at: Date }>(
+      'SELECT user_id, last_seen_at FROM presence.last_seen WHERE user_id = ANY($1::uuid[])',
+      [userIds],
+    );
+    return new Map(rows.map((row) => [row.user_id, row.last_seen_at.toISOString()]));
+  };
 
   it('both instances share one schema, made by whoever came first', async () => {
-    const database = new Client(servers.databaseUrl);
-    await database.connect();
-    const { rows } = await database.query('SELECT name FROM presence.migrations');
-    await database.end();
-    expect(rows).toHaveLength(1);
+    expect(await database('SELECT name FROM presence.migrations')).toHaveLength(1);
   }, 120_000);
 
-  it('keeps the last sign of life of many users, and never goes back', async () => {
+  it('tells who is there, and keeps the last sign of life of many users within seconds', async () => {
     const users = Array.from({ length: 300 }, () => randomUUID());
-    await Promise.all(
-      users.flatMap((userId, i) => [
-        happened('opened', userId, NOW - 60_000),
-        happened('closed', userId, NOW - i),
-      ]),
-    );
-    await eventually(async () =>
-      (await get(...users)).every((p, i) => p.lastSeenAt === iso(NOW - i)),
-    );
-    await happened('closed', users[0]!, NOW - 3_600_000);
-    await happened('closed', users[1]!, NOW + 3_600_000);
-    await eventually(async () => (await lastSeen(users[1]!)) !== iso(NOW - 1));
-    expect(Date.parse((await lastSeen(users[1]!))!)).toBeLessThanOrEqual(Date.now());
-    expect(await lastSeen(users[0]!)).toBe(iso(NOW));
-    expect((await get(users[0]!))[0]).toMatchObject({ status: 'offline', activeAt: null });
+    const before = Date.now();
+    await Promise.all(users.map((userId) => happened('opened', userId)));
+    await eventually(async () => (await get(...users)).every((one) => one.status === 'online'));
+    await Promise.all(users.map((userId) => happened('closed', userId)));
+    await eventually(async () => (await get(...users)).every((one) => one.status === 'offline'));
+    const told = await get(...users);
+    for (const { lastSeenAt, version } of told) {
+      expect(Date.parse(lastSeenAt!)).toBeGreaterThanOrEqual(before);
+      expect(Date.parse(lastSeenAt!)).toBeLessThanOrEqual(Date.now());
+      expect(version / 1_000).toBeGreaterThanOrEqual(before);
+    }
+    await eventually(async () => {
+      const rows = await kept(users);
+      return told.every(({ userId, lastSeenAt }) => rows.get(userId) === lastSeenAt);
+    });
   }, 120_000);
 
-  it('is online while a route names a gateway that holds its lease', async () => {
-    const [here, stale, never] = [randomUUID(), randomUUID(), randomUUID()] as const;
-    const routes = new Routes(redis);
-    const lease = new GatewayLease(redis);
-    await lease.claim('gateway-1', 'boot-2', 60_000);
-    const route = {
-      deviceId: randomUUID(),
-      gatewayId: 'gateway-1',
-      connectionId: 'c',
-      generation: '1',
-    };
-    await routes.put({ ...route, userId: here, bootId: 'boot-2' });
-    await routes.put({ ...route, userId: stale, bootId: 'boot-1' });
-    const statuses = async () => (await get(here, stale, never)).map((p) => p.status);
-    expect(await statuses()).toEqual(['online', 'offline', 'offline']);
-    await lease.release('gateway-1', 'boot-2');
-    expect(await statuses()).toEqual(['offline', 'offline', 'offline']);
-    expect((await get(never))[0]).toEqual({
-      userId: never,
-      status: 'offline',
-      lastSeenAt: null,
-      activeAt: null,
-    });
+  it('awaits whose connection or gateway is lost, and gives them up from the last sign of life', async () => {
+    const [broken, orphan, stays, never] = Array.from({ length: 4 }, () => randomUUID()) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    await leases.claim('gateway-2', 'boot-2', 60_000);
+    await happened('opened', broken);
+    await happened('opened', orphan, { gatewayId: 'gateway-2', bootId: 'boot-2' });
+    await happened('opened', stays, { gatewayId: 'gateway-2', bootId: 'boot-2' });
+    const statuses = async () => (await get(broken, orphan, stays, never)).map((one) => one.status);
+    await eventually(async () => String(await statuses()) === 'online,online,online,offline');
+    await happened('closed', broken, { reason: 'lost' });
+    await leases.release('gateway-2', 'boot-2');
+    const [aliveAt] = await leases.lastAlive([{ gatewayId: 'gateway-2', bootId: 'boot-2' }]);
+    await happened('opened', stays, { generation: '2' });
+    expect(await statuses()).toEqual(['online', 'online', 'online', 'offline']);
+    await eventually(async () => String(await statuses()) === 'offline,offline,online,offline');
+    const [, lost, , nobody] = await get(broken, orphan, stays, never);
+    expect(Date.parse(lost!.lastSeenAt!)).toBeGreaterThanOrEqual(aliveAt!);
+    expect(nobody).toMatchObject({ status: 'offline', lastSeenAt: null, activeAt: null });
   }, 120_000);
 
   it('puts aside what it can not read and goes on', async () => {
@@ -195,13 +209,13 @@ describe('presence', () => {
     await append(EVENT_TYPES.connectionOpened, userId, 'not json');
     await append(EVENT_TYPES.connectionClosed, userId, { userId });
     await append('tidings.connection.newer.v1', userId, {});
-    await happened('opened', userId, NOW);
-    await eventually(async () => (await lastSeen(userId)) === iso(NOW));
+    await happened('opened', userId);
+    await eventually(async () => (await statusOf(userId)) === 'online');
     await eventually(async () => (await offsets.logBounds(topic))[0]!.high === 2n);
     offsets.close();
   }, 120_000);
 
-  it('sets one event aside that a step throws over, and takes in those around it', async () => {
+  it('sets one user aside whom the database cannot take, and keeps those around', async () => {
     const [bad, ...good] = Array.from({ length: 5 }, () => randomUUID());
     const original = LastSeenRepository.prototype.raise;
     // what PostgreSQL says of a value that it cannot take
@@ -214,57 +228,62 @@ describe('presence', () => {
       return refuses ? Promise.reject(refused) : original.call(this, clocks);
     });
     try {
-      await Promise.all([bad!, ...good].map((userId) => happened('opened', userId, NOW)));
-      await eventually(async () => (await uncommitted()) === 0);
-      for (const userId of good) expect(await lastSeen(userId)).toBe(iso(NOW));
-      expect(await lastSeen(bad!)).toBeNull();
+      await Promise.all([bad!, ...good].map((userId) => happened('opened', userId)));
+      await eventually(async () => (await kept(good)).size === good.length);
+      expect((await kept([bad!])).size).toBe(0);
     } finally {
       step.mockRestore();
     }
   }, 120_000);
 
-  it('waits for PostgreSQL, and has lost nothing when it is back', async () => {
-    const userId = randomUUID();
+  it('goes on without PostgreSQL, and has lost nothing when it is back', async () => {
+    const [userId, stranger] = [randomUUID(), randomUUID()];
     await servers.postgres.kill('SIGQUIT');
-    await happened('opened', userId, NOW);
-    await expect(get(userId)).rejects.toMatchObject({ code: 'unavailable' });
+    await happened('opened', userId);
+    // of whom nothing is stored yet, only the database could tell
+    await eventually(async () => (await statusOf(userId).catch(() => null)) === 'online');
+    await expect(get(stranger)).rejects.toMatchObject({ code: 'unavailable' });
     await eventually(() => running.every((one) => 'database' in one.readiness.problems()));
-    expect(await uncommitted()).toBeGreaterThan(0);
-    await servers.postgres.restart();
-    await eventually(async () => (await lastSeen(userId).catch(() => null)) === iso(NOW));
     await eventually(async () => (await uncommitted()) === 0);
+    await servers.postgres.restart();
+    await eventually(async () => (await kept([userId]).catch(() => new Map())).size === 1);
     await eventually(() =>
       running.every((one) => Object.keys(one.readiness.problems()).length === 0),
     );
   }, 120_000);
 
   it('shows nobody as away whose gateway comes back to an emptied Redis', async () => {
-    const userId = randomUUID();
-    const routes = new Routes(redis);
-    const lease = new GatewayLease(redis);
-    const place = { userId, deviceId: randomUUID(), gatewayId: 'gateway-3', connectionId: 'c' };
-    const connects = async (bootId: string, generation: string): Promise<void> => {
+    const [here, gone] = [randomUUID(), randomUUID()];
+    const connects = async (bootId: string, over: object = {}): Promise<void> => {
       await redisReady(redis, 10_000);
-      await lease.claim('gateway-3', bootId, 60_000);
-      await routes.put({ ...place, bootId, generation });
+      await leases.claim('gateway-3', bootId, 60_000);
+      await happened('opened', here, { gatewayId: 'gateway-3', bootId, ...over });
     };
-    await connects('boot-1', '1');
+    await connects('boot-1');
+    await happened('opened', gone);
+    await eventually(async () => (await statusOf(gone)) === 'online');
+    await happened('closed', gone);
     const shown = new Set<string>();
     const look = (): Promise<string> => {
-      const status = get(userId).then(([one]) => one!.status);
+      const status = get(here).then(([one]) => one!.status);
       return status.catch((error: { code: string }) => error.code).then((s) => (shown.add(s), s));
     };
-    expect(await look()).toBe('online');
+    await eventually(async () => (await look()) === 'online');
+    await eventually(async () => (await kept([gone])).size === 1);
     await servers.redis.kill();
     await servers.redis.restartEmpty();
     // as long as a gateway may take that found out late
     const back = new Promise((resolve) => setTimeout(resolve, 2_000)).then(() =>
-      connects('boot-2', '2'),
+      connects('boot-2', { again: true, activeMsAgo: 3_000 }),
     );
     await eventually(async () => (await look()) === 'unavailable');
     await eventually(async () => (await look()) === 'online');
     await back;
     expect(shown).toEqual(new Set(['online', 'unavailable']));
+    // of another partition, perhaps
+    await eventually(async () => (await statusOf(gone).catch(() => null)) === 'offline');
+    const [item] = await get(gone);
+    expect(item!.lastSeenAt).toBe((await kept([gone])).get(gone));
   }, 120_000);
 
   it('says so while Redis is away, and goes on with one instance', async () => {
@@ -273,8 +292,10 @@ describe('presence', () => {
     await expect(get(userId)).rejects.toMatchObject({ code: 'unavailable' });
     await servers.redis.restart();
     await running[0]!.stop();
-    await happened('closed', userId, NOW);
-    await eventually(async () => (await lastSeen(userId).catch(() => null)) === iso(NOW));
+    await redisReady(redis, 10_000);
+    await leases.claim('gateway-1', 'boot-1', 600_000);
+    await happened('opened', userId);
+    await eventually(async () => (await statusOf(userId).catch(() => null)) === 'online');
     expect(fatal).toEqual([]);
   }, 120_000);
 });

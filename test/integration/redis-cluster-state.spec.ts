@@ -1,15 +1,44 @@
 import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import type { RedisClient } from '@tidings/common/redis/client';
-import { GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
+import {
+  Directory,
+  GATEWAYS,
+  NODES,
+  signedEntry,
+  type GatewayEntry,
+  type NodeEntry,
+} from '@tidings/common/redis/directory';
 import { KEYS } from '@tidings/common/redis/keys';
 import { GatewayLease } from '@tidings/common/redis/lease';
 import { MemberCache } from '@tidings/common/redis/members';
 import { PeerDirectory } from '@tidings/common/redis/peer-directory';
-import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { DeviceLogins } from '@tidings/common/redis/logins';
 import { clusterMac } from '@tidings/common/rpc/credentials';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../support/eventually';
 import { RedisRig } from './redis-harness';
+
+const gatewayFacts = (id: string): Omit<GatewayEntry, 'at'> => ({
+  service: 'gateway',
+  id,
+  bootId: 'boot',
+  url: 'ws://127.0.0.1:1/v1/ws',
+  version: '1',
+  state: 'ready',
+  connections: 1,
+  capacity: 10,
+  loopDelayMs: 0,
+  connectsPerSecond: 100,
+});
+const nodeFacts = (id: string): Omit<NodeEntry, 'at'> => ({
+  service: 'storage',
+  id,
+  bootId: 'boot',
+  url: 'http://127.0.0.1:1',
+  version: '1',
+  state: 'ready',
+  lag: { 'storage-writer': { records: 3, seconds: null } },
+});
 
 describe('cluster state in Redis', () => {
   let rig: RedisRig;
@@ -76,107 +105,146 @@ describe('cluster state in Redis', () => {
     });
   });
 
-  describe('directory', () => {
+  describe.each([
+    ['gateways', GATEWAYS, gatewayFacts],
+    ['nodes', NODES, nodeFacts],
+  ] as const)('list of %s', (_, list, facts) => {
     const mac = (parts: readonly string[]) => clusterMac('secret', parts);
-    let at = 1_763_720_000_000;
-    let directory: GatewayDirectory;
+    type Entry = GatewayEntry | NodeEntry;
+    let directory: Directory<Entry>;
+    let refused: string[];
 
-    function entry(gatewayId: string, changes: Partial<GatewayEntry> = {}): GatewayEntry {
-      return {
-        gatewayId,
-        bootId: 'boot',
-        url: 'ws://127.0.0.1:1/v1/ws',
-        connections: 1,
-        capacity: 10,
-        draining: false,
-        at,
-        ...changes,
-      };
-    }
+    const open = (secret = 'secret', wallClock = Date.now) =>
+      new Directory<Entry>(client, list as never, {
+        mac: (parts) => clusterMac(secret, parts),
+        refused: (id, reason) => void refused.push(`${id} ${reason}`),
+        wallClock,
+      });
+    const ids = async () => (await directory.list()).map((entry) => entry.id).sort();
+    const redisNow = async () => Number((await client.time())[0]) * 1000;
+    /** Writes an entry as a node that knows the secret would have at that time. */
+    const put = (id: string, at: number, key = list.key) =>
+      client.hset(list.key, id, signedEntry(mac, key, JSON.stringify({ ...facts(id), at })));
 
     beforeEach(async () => {
-      await client.del(KEYS.directory());
-      directory = new GatewayDirectory(client, { mac, now: () => at });
+      await client.del(list.key);
+      refused = [];
+      directory = open();
     });
 
-    it('lists live entries, the newest of each gateway', async () => {
-      await directory.announce(entry('g1'));
-      await directory.announce(entry('g1', { connections: 5 }));
-      await directory.announce(entry('g2', { draining: true }));
-      const list = await directory.list();
-      expect(list.sort((a, b) => (a.gatewayId < b.gatewayId ? -1 : 1))).toEqual([
-        entry('g1', { connections: 5 }),
-        entry('g2', { draining: true }),
+    it('has the newest entry of each live node, draining ones too', async () => {
+      await directory.announce(facts('n1'));
+      await directory.announce({ ...facts('n1'), version: '2' });
+      await directory.announce({ ...facts('n2'), state: 'draining' });
+      const entries = await directory.list();
+      expect(entries.sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
+        { ...facts('n1'), version: '2', at: expect.any(Number) },
+        { ...facts('n2'), state: 'draining', at: expect.any(Number) },
       ]);
-      await directory.remove('g1');
-      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g2']);
-      expect(directory.ignored).toEqual({ unsigned: 0, stale: 0 });
+      await directory.remove('n1');
+      expect(await ids()).toEqual(['n2']);
+      expect(refused).toEqual([]);
+      expect(await client.ttl(list.key)).toBeGreaterThan(50);
     });
 
-    it('ignores and counts entries without a proof of the secret', async () => {
-      const foreign = new GatewayDirectory(client, {
-        mac: (parts) => clusterMac('other secret', parts),
-      });
-      await foreign.announce(entry('foreign'));
-      await directory.announce(entry('g1'));
-      const signed = (await client.hget(KEYS.directory(), 'g1'))!;
+    it("judges ages by Redis' clock, whatever those of the nodes say", async () => {
+      const early = open('secret', () => Date.now() - 60_000);
+      const late = open('secret', () => Date.now() + 60_000);
+      expect((await early.announce(facts('early'))).skewMs).toBeCloseTo(-60_000, -3);
+      expect((await late.announce(facts('late'))).skewMs).toBeCloseTo(60_000, -3);
+      expect(Math.abs((await directory.announce(facts('right'))).skewMs)).toBeLessThan(1_000);
+      for (const reader of [directory, early, late]) {
+        const found = (await reader.list()).map((entry) => entry.id).sort();
+        expect(found).toEqual(['early', 'late', 'right']);
+      }
+    });
+
+    it('refuses what does not prove the secret, and tells of it once', async () => {
+      await open('other secret').announce(facts('foreign'));
+      await directory.announce(facts('n1'));
+      const signed = (await client.hget(list.key, 'n1'))!;
       const forged = {
         url: signed.replace('127.0.0.1', '10.0.0.1'),
-        load: signed.replace('"connections":1', '"connections":0'),
-        time: signed.replace(String(at), String(at + 1)),
+        version: signed.replace('"version":"1"', '"version":"2"'),
+        state: signed.replace('"ready"', '"joining"'),
         bare: signed.slice(signed.indexOf(' ') + 1),
         empty: '',
         moved: signed,
       };
-      await client.hset(KEYS.directory(), forged);
-      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g1']);
-      expect(directory.ignored).toEqual({ unsigned: 7, stale: 0 });
+      await client.hset(list.key, forged);
+      await put('other-list', await redisNow(), 'another key');
+      for (let n = 0; n < 3; n++) expect(await ids()).toEqual(['n1']);
+      const names = ['foreign', ...Object.keys(forged), 'other-list'];
+      expect(refused.sort()).toEqual(names.map((name) => `${name} forged`).sort());
     });
 
-    it.each(['null', '7', '[]', '{', JSON.stringify({ gatewayId: 'odd' })])(
-      'ignores and counts a signed entry of another shape: %s',
+    it.each(['null', '7', '[]', '{', JSON.stringify({ id: 'odd' })])(
+      'refuses a signed entry of another shape: %s',
       async (json) => {
-        await directory.announce(entry('g1'));
-        await client.hset(KEYS.directory(), 'odd', `${mac([json])} ${json}`);
-        expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['g1']);
-        expect(directory.ignored).toEqual({ unsigned: 1, stale: 0 });
+        await directory.announce(facts('n1'));
+        await client.hset(list.key, 'odd', signedEntry(mac, list.key, json));
+        expect(await ids()).toEqual(['n1']);
+        expect(refused).toEqual(['odd forged']);
       },
     );
 
-    it('ignores and counts stale entries, and takes out old ones', async () => {
-      const now = at;
-      await directory.announce(entry('late', { at: now - 6_000 }));
-      await directory.announce(entry('early', { at: now + 6_000 }));
-      await directory.announce(entry('dead', { at: now - 61_000 }));
-      await directory.announce(entry('just', { at: now - 5_000 }));
-      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['just']);
-      expect(directory.ignored).toEqual({ unsigned: 0, stale: 3 });
-      expect((await client.hkeys(KEYS.directory())).sort()).toEqual(['early', 'just', 'late']);
-      at += 10_000;
-      expect((await directory.list()).map((e) => e.gatewayId)).toEqual(['early']);
+    it('refuses stale ones, tells of them once until they are well again, and takes out old ones', async () => {
+      const now = await redisNow();
+      await put('late', now - 7_000);
+      await put('early', now + 60_000);
+      await put('dead', now - 70_000);
+      await put('just', now - 1_000);
+      for (let n = 0; n < 3; n++) expect(await ids()).toEqual(['just']);
+      expect(refused.sort()).toEqual(['dead stale', 'early stale', 'late stale']);
+      expect((await client.hkeys(list.key)).sort()).toEqual(['early', 'just', 'late']);
+      await directory.announce(facts('late'));
+      expect(await ids()).toEqual(['just', 'late']);
+      await put('late', now - 7_000);
+      expect(await ids()).toEqual(['just']);
+      expect(refused.filter((one) => one === 'late stale')).toHaveLength(2);
+    });
+
+    it('refuses an entry that its node has replaced since, and tells of it once', async () => {
+      await directory.announce({ ...facts('n1'), state: 'ready' });
+      const before = (await client.hget(list.key, 'n1'))!;
+      await eventually(async () => {
+        const { at } = await directory.announce({ ...facts('n1'), state: 'draining' });
+        expect(at).toBeGreaterThan((JSON.parse(before.split(' ')[1]!) as Entry).at);
+      });
+      expect(await directory.list()).toMatchObject([{ state: 'draining' }]);
+      await client.hset(list.key, 'n1', before);
+      for (let n = 0; n < 3; n++) expect(await directory.list()).toEqual([]);
+      // nor is it taken when the newer one had been deleted in between
+      await client.del(list.key);
+      expect(await directory.list()).toEqual([]);
+      await client.hset(list.key, 'n1', before);
+      expect(await directory.list()).toEqual([]);
+      expect(refused).toEqual(['n1 replayed', 'n1 replayed']);
+      await directory.announce({ ...facts('n1'), state: 'draining' });
+      expect(await ids()).toEqual(['n1']);
     });
   });
 
   describe('session generations', () => {
     it('only rise', async () => {
-      const sessions = new DeviceSessions(client);
+      const logins = new DeviceLogins(client);
       const [userId, deviceId] = [randomUUID(), randomUUID()];
-      expect(await sessions.get(userId, deviceId)).toBeNull();
-      expect(await sessions.raise(userId, deviceId, 5)).toBe(5);
-      expect(await sessions.raise(userId, deviceId, 4)).toBe(5);
-      expect(await sessions.raise(userId, deviceId, 5)).toBe(5);
-      expect(await sessions.raise(userId, deviceId, 10)).toBe(10);
-      expect(await sessions.get(userId, deviceId)).toBe(10);
-      expect(await sessions.get(userId, randomUUID())).toBeNull();
+      expect(await logins.get(userId, deviceId)).toBeNull();
+      expect(await logins.raise(userId, deviceId, 5)).toBe(5);
+      expect(await logins.raise(userId, deviceId, 4)).toBe(5);
+      expect(await logins.raise(userId, deviceId, 5)).toBe(5);
+      expect(await logins.raise(userId, deviceId, 10)).toBe(10);
+      expect(await logins.get(userId, deviceId)).toBe(10);
+      expect(await logins.get(userId, randomUUID())).toBeNull();
       expect(
-        await sessions.getAll([
+        await logins.getAll([
           { userId, deviceId },
           { userId: randomUUID(), deviceId },
         ]),
       ).toEqual([10, null]);
-      expect(await sessions.getAll([])).toEqual([]);
-      await expect(sessions.raise(userId, deviceId, 1.5)).rejects.toThrow(TypeError);
-      expect(await client.pttl(KEYS.sessions(userId))).toBeGreaterThan(23 * 3_600_000);
+      expect(await logins.getAll([])).toEqual([]);
+      await expect(logins.raise(userId, deviceId, 1.5)).rejects.toThrow(TypeError);
+      expect(await client.pttl(KEYS.logins(userId))).toBeGreaterThan(23 * 3_600_000);
     });
   });
 

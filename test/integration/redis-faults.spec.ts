@@ -8,7 +8,7 @@ import {
 import { Inbox, InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
 import { Routes, type Route } from '@tidings/common/redis/routes';
-import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { DeviceLogins } from '@tidings/common/redis/logins';
 import { Tickets } from '@tidings/common/redis/tickets';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../support/eventually';
@@ -64,7 +64,7 @@ describe('faults of Redis', () => {
         sessionGeneration: 1,
         gatewayIds: ['g'],
       }),
-      new DeviceSessions(client).get(stored.userId, stored.deviceId),
+      new DeviceLogins(client).get(stored.userId, stored.deviceId),
       new MemberCache(client).get(['a', 'b']),
       redisRunId(client),
     ];

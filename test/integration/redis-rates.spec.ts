@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisClient } from '@tidings/common/redis/client';
 import { KEYS } from '@tidings/common/redis/keys';
+import { AddressHits } from '@tidings/common/redis/address-hits';
 import { RateBuckets, type TokenOrder } from '@tidings/common/redis/rate-buckets';
 import { eventually } from '../support/eventually';
 import { RedisRig } from './redis-harness';
@@ -82,5 +83,23 @@ describe('the token buckets in Redis', () => {
     expect((await buckets.take(ann, 'search', order(5, true, quick))).taken).toBe(5);
     await buckets.take(ann, 'search', order(-5, false, quick));
     expect(await client.exists(key)).toBe(0);
+  });
+
+  it('count what comes from an address at all gateways together, in windows that begin with the first', async () => {
+    const [one, other] = [new AddressHits(client), new AddressHits(await rig.client())];
+    const network = `2001:db8::${randomUUID()}/64`;
+    expect((await one.count('auth', network, 0, 400)).hits).toBe(0);
+    const at = await Promise.all([one, other].map((hits) => hits.count('auth', network, 1, 400)));
+    expect(at.map(({ hits }) => hits).sort()).toEqual([1, 2]);
+    expect((await other.count('auth', network, 0, 400)).hits).toBe(2);
+    expect((await other.count('request', network, 1, 400)).hits).toBe(1);
+    expect((await other.count('auth', `${network}x`, 1, 400)).hits).toBe(1);
+    // the window of the first hit is not made longer by the others
+    await eventually(async () => {
+      expect((await one.count('auth', network, 0, 400)).hits).toBe(0);
+    }, 2_000);
+    const { hits, leftMs } = await one.count('auth', network, 1, 60_000);
+    expect(hits).toBe(1);
+    expect(leftMs).toBeGreaterThan(59_000);
   });
 });

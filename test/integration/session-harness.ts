@@ -302,13 +302,17 @@ export class FakeGateway {
   }
 
   private take(payload: Buffer): void {
+    const push = (connections: string[], frame: Buffer): void => {
+      const parsed = JSON.parse(frame.toString()) as Frame;
+      for (const connection of connections) this.frames.get(connection)?.push(parsed);
+    };
     decodeInbox(payload, {
       changed: () => undefined,
-      push: (connections, frame) => {
-        const parsed = JSON.parse(frame.toString()) as Frame;
-        for (const connection of connections) this.frames.get(connection)?.push(parsed);
-      },
+      push,
+      tells: (_of, connections, frame) => push(connections, frame),
       close: () => undefined,
+      presence: () => undefined,
+      judge: () => undefined,
     });
   }
 }

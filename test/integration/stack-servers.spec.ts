@@ -9,6 +9,7 @@ import { DataModels, MODELS_VARIABLE } from '../../tools/stack/data-model';
 import { isFree } from '../../tools/stack/ports';
 import { kafkaAnswers } from '../../tools/stack/probes';
 import { type Servers, startServers } from '../../tools/stack/servers';
+import { removeSharedPlace } from '../../tools/stack/server-user';
 import { pomVersions } from '../../tools/stack/versions';
 
 function processExists(pid: number): boolean {
@@ -69,6 +70,7 @@ describe('the native servers', () => {
 
   afterAll(async () => {
     await servers?.stop();
+    removeSharedPlace(dir);
     rmSync(dir, { recursive: true, force: true });
   }, 60_000);
 

@@ -36,7 +36,7 @@ describe('storage: password, devices, blocks', () => {
   const isLoggedIn = async ({ userId, deviceId }: Grant): Promise<boolean> =>
     (await codeOf(two.rpc.call('accounts.session', { userId, deviceId }))) === 'ok';
   const inRedis = async ({ userId, deviceId }: Grant): Promise<number> =>
-    Number(await redis.hget(KEYS.sessions(userId), deviceId));
+    Number(await redis.hget(KEYS.logins(userId), deviceId));
 
   beforeAll(async () => {
     fixture = await StorageFixture.start();
@@ -285,17 +285,6 @@ describe('storage: password, devices, blocks', () => {
       }
       expect([...outcomes].sort()).toEqual(['blocked', 'ok']);
     }, 60_000);
-
-    it('hide the presence of those who block from the blocked ones only', async () => {
-      const [ann, bob] = await pair();
-      await put(ann, bob);
-      const hiding = async (viewer: TestUser, ...users: TestUser[]) => {
-        const input = { viewerId: viewer.id, userIds: users.map((user) => user.id) };
-        return (await two.rpc.call('blocks.hiding', input)).items;
-      };
-      expect(await hiding(bob, ann, bob)).toEqual([ann.id]);
-      expect(await hiding(ann, bob)).toEqual([]);
-    });
 
     it('say unavailable without Redis, stand all the same, and are told when repeated', async () => {
       const [ann, bob] = await pair();

@@ -123,9 +123,19 @@ describe('storage: accounts', () => {
 
     it('of one name 50 times at once, in variants, on two instances, makes one account', async () => {
       const variants = ['racer-é', 'RACER-É', 'racer-e\u0301', 'Ｒａｃｅｒ-é', 'rAcEr-E\u0301'];
+      // a machine that is slow to hash says so: then the same is asked once more
+      const outcome = async (rpc: StorageRpc, username: string): Promise<string> => {
+        const body = bodyOf(username);
+        let code = '';
+        await eventually(async () => {
+          code = await codeOf(rpc.call('accounts.register', body, SLOW));
+          expect(['busy', 'unavailable']).not.toContain(code);
+        }, 50_000);
+        return code;
+      };
       const outcomes = await Promise.all(
         Array.from({ length: 50 }, (_, i) =>
-          codeOf(register(i % 2 ? one.rpc : two.rpc, variants[i % variants.length]!)),
+          outcome(i % 2 ? one.rpc : two.rpc, variants[i % variants.length]!),
         ),
       );
       expect(outcomes.filter((code) => code === 'ok')).toHaveLength(1);
@@ -153,7 +163,7 @@ describe('storage: accounts', () => {
       const grant = await login(user.username.toUpperCase());
       const { userId, deviceId, generation } = grant;
       expect(grant).toMatchObject({ userId: user.id, sequence: 1, user: { id: user.id } });
-      const inRedis = () => redis.hget(KEYS.sessions(userId), deviceId).then(Number);
+      const inRedis = () => redis.hget(KEYS.logins(userId), deviceId).then(Number);
       expect(await inRedis()).toBe(generation);
       const session = await two.rpc.call('accounts.session', { userId, deviceId });
       expect(session).toEqual({ userId, deviceId, generation });
@@ -219,7 +229,7 @@ describe('storage: accounts', () => {
       await expect(codeOf(one.rpc.call('accounts.session', { userId, deviceId }))).resolves.toBe(
         'not_found',
       );
-      const inRedis = Number(await redis.hget(KEYS.sessions(userId), deviceId));
+      const inRedis = Number(await redis.hget(KEYS.logins(userId), deviceId));
       expect(inRedis).toBeGreaterThan(first.generation);
     });
 
@@ -271,7 +281,7 @@ describe('storage: accounts', () => {
     await one.rpc.call('accounts.logout', { userId, deviceId });
     await fixture.servers.redis.restart();
     await eventually(async () => {
-      const known = Number(await redis.hget(KEYS.sessions(userId), deviceId));
+      const known = Number(await redis.hget(KEYS.logins(userId), deviceId));
       expect(known).toBeGreaterThan(generation);
     });
   }, 60_000);

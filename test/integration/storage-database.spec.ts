@@ -64,7 +64,7 @@ describe('storage: connections of the database', () => {
   }
 
   // Without anybody listening, the event of a lost connection would end the process.
-  it.each(['transaction', 'snapshot', 'session'] as const)(
+  it.each(['transaction', 'snapshot', 'onConnection'] as const)(
     'one that is lost in a %s fails it, and nothing else',
     async (kind) => {
       const lost = (sql: Pick<Database, 'rows'>): Promise<unknown> =>
@@ -75,7 +75,7 @@ describe('storage: connections of the database', () => {
       const work = {
         transaction: () => database.transaction('', lost),
         snapshot: () => database.snapshot(lost),
-        session: () => database.session(lost),
+        onConnection: () => database.onConnection(lost),
       };
       await expect(work[kind]()).rejects.toThrow(/terminat|not queryable/i);
       expect(await database.rows(PID)).toHaveLength(1);

@@ -178,12 +178,36 @@ describe('storage: receipts', () => {
     expect(await view(bob.id, positions[1]!, '0')).toEqual({
       others: [{ userId: ann.id, seesRead: true }],
       delivered: positions[3],
-      read: positions[0],
+      read: positions[2],
       deliveredBefore: positions[3],
     });
     expect(await view(uuidv7(), '1', '1')).toBeNull();
     await one.rpc.call('accounts.patch', { userId: ann.id, privacy: { readReceipts: false } });
     expect((await view(bob.id, '0', '1'))!.others).toEqual([{ userId: ann.id, seesRead: false }]);
+  });
+
+  it('keeps what was read before session pushes it: who connects behind the push finds it', async () => {
+    const at = Date.now() - 5_000;
+    const items = [
+      { conversationId: id, userId: bob.id, delivered: positions[4]!, read: positions[2]!, at },
+    ];
+    // nothing of it is in the receipt log: what storage's consumer has not applied yet
+    expect((await one.rpc.call('receipts.view', { items })).items[0]).toMatchObject({ unread: 2 });
+    const request = { conversations: [{ conversationId: id, position: '0' }] };
+    const input = { userId: bob.id, request, barrier: await fixture.barrier() };
+    const [entry] = (await synced(one.rpc, input))[0]!.conversations;
+    expect(entry!.unread).toBe(2);
+    expect(entry!.receipts.find((r) => r.userId === bob.id)?.read).toBe(positions[2]);
+    const text = 'SELECT read_at FROM members WHERE conversation_id = $1 AND user_id = $2';
+    const [row] = await fixture.rows<{ read_at: Date }>(text, [id, bob.id]);
+    expect(row!.read_at.getTime()).toBe(at);
+    // the receipt log changes nothing more, and takes nothing back
+    await raise(bob.id, { read: positions[1] });
+    await raise(bob.id, { delivered: positions[4] });
+    await eventually(async () =>
+      expect(await raw(bob.id)).toMatchObject({ delivered: positions[4] }),
+    );
+    expect(await raw(bob.id)).toMatchObject({ read: positions[2] });
   });
 
   it.each([

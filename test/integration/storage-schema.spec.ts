@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import { dataSourceOptions } from '../../apps/storage/src/database/data-source';
+import { dataSourceOptions } from '../../apps/storage/src/data-source';
 import { hasFunctions, installFunctions } from '../../apps/storage/src/database/install-functions';
 import { checkSchema, migrate } from '../../apps/storage/src/database/schema';
 import { sqlFunction, type SqlFunction } from '../../apps/storage/src/database/sql-function';
@@ -143,7 +143,10 @@ describe('storage: schema', () => {
          FROM generate_series(1, 500) n`,
         [from],
       );
-    await dataSource.undoLastMigration();
+    const names = dataSource.migrations.map((migration) => migration.constructor.name);
+    const at = names.findIndex((name) => name.startsWith('NoSamples'));
+    expect(at).toBeGreaterThan(0);
+    for (let left = names.length - at; left > 0; left--) await dataSource.undoLastMigration();
     await write(0);
     await dataSource.query('ANALYZE messages');
     expect(JSON.stringify(await samples())).toContain('secret');

@@ -6,12 +6,22 @@ import { TinySocket } from './tiny-socket';
 import { TinyStore, type TinyFrame, type TinySynced } from './tiny-store';
 import { within } from './tiny-wait';
 
+/** What is known of somebody's presence. */
+export interface TinyPresence {
+  status: string;
+  lastSeenAt: string | null;
+  activeAt: string | null;
+  version: number;
+}
+
 /**
  * A second client, written from docs/PROTOCOL.md alone: Node's sockets and hashes, nothing of this project. It shows that
  * the page is enough to write one, and that a conversation reads the same to a client that shares no code with the server.
  */
 export class TinyClient {
   readonly store = new TinyStore(() => this.serverTime());
+  /** How the users that are watched are, by id. */
+  readonly here = new Map<string, TinyPresence>();
   userId = '';
   deviceId = '';
   private token = '';
@@ -110,6 +120,30 @@ export class TinyClient {
     }
   }
 
+  /** Shows these users from now on; resolves when something is known of each. */
+  async watch(userIds: readonly string[]): Promise<void> {
+    this.here.clear();
+    const left = new Set(userIds);
+    const known = this.find((frame) => {
+      if (frame.type === 'presence') left.delete(String(frame['userId']));
+      return left.size === 0;
+    }, 'presence');
+    this.write({ type: 'watch', userIds: [...userIds] });
+    await known;
+  }
+
+  /** Says where the app is. */
+  state(mode: 'front' | 'background'): void {
+    this.write({ type: 'state', mode });
+  }
+
+  private sees(frame: TinyFrame): void {
+    const userId = String(frame['userId']);
+    const news = frame as unknown as TinyPresence;
+    const known = this.here.get(userId);
+    if (!known || known.version < news.version) this.here.set(userId, news);
+  }
+
   private serverTime(): number {
     return Date.now() + this.clockOffsetMs;
   }
@@ -151,7 +185,8 @@ export class TinyClient {
   }
 
   private take(frame: TinyFrame): void {
-    this.store.push(frame);
+    if (frame.type === 'presence') this.sees(frame);
+    else this.store.push(frame);
     if (['welcome', 'resync'].includes(frame.type)) this.waiting.push(frame);
     this.frames.emit('frame', frame);
   }

@@ -13,6 +13,10 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
     'test/integration/storage-answer-bounds.spec.ts',
     'a history: each page holds what fits, at least one message, and no page is read in vain',
   ],
+  watch: [
+    'test/e2e/presence.e2e-spec.ts',
+    'takes a list of 500 and refuses one of 501, which changes nothing; a list replaces the one before it, and ends with its socket',
+  ],
   uploadBytesPerSecond: [
     'test/e2e/misuse-slots.e2e-spec.ts',
     'eight accounts with four dripping uploads each keep nobody out, and are cut off',

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { seedUsers } from '../../tools/load/seed-users';
 import { signAccessToken } from '../../tools/load/tokens';
@@ -35,4 +36,23 @@ export async function manyChatUsers(stack: Stack, count: number): Promise<ChatUs
       accessToken: signAccessToken(stack.jwtSecret, token),
     });
   });
+}
+
+/** A refresh token of each user's device, as a login would have left it. */
+export async function refreshTokens(databaseUrl: string, users: ChatUser[]): Promise<string[]> {
+  const tokens = users.map(() => randomBytes(32).toString('base64url'));
+  const hashes = tokens.map((token) => createHash('sha256').update(token).digest());
+  const sql = new Client({ connectionString: databaseUrl });
+  await sql.connect();
+  try {
+    await sql.query(
+      `INSERT INTO refresh_tokens (hash, device_id, session_generation, sequence, expires_at)
+       SELECT h, d.id, d.session_generation, d.refresh_sequence, now() + interval '1 day'
+         FROM unnest($1::bytea[], $2::uuid[]) AS t (h, id) JOIN devices d ON d.id = t.id`,
+      [hashes, users.map(({ deviceId }) => deviceId)],
+    );
+  } finally {
+    await sql.end();
+  }
+  return tokens;
 }

@@ -1,3 +1,5 @@
+import { isAdminCall } from '@tidings/protocol/admin';
+import { CALL_RATES } from '@tidings/protocol/limits';
 import { uuidv7 } from 'uuidv7';
 import type { NamedIds } from './named-ids';
 import type { ProbeCall } from './probe';
@@ -6,6 +8,10 @@ import type { Frame } from './test-socket';
 const TEXT = { kind: 'text', text: 'let me in' };
 const of = (ids: NamedIds): string => `/v1/conversations/${ids.conversationId}`;
 const PNG_HEAD = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** A cursor as members are given it. */
+const cursorBehind = (userId: string): string =>
+  Buffer.from(JSON.stringify([userId])).toString('base64url');
 
 type CallOf = (ids: NamedIds, self: string) => Omit<ProbeCall, 'method'>;
 
@@ -22,6 +28,9 @@ export const CALLS: Readonly<Record<string, CallOf>> = {
   }),
   'GET /v1/conversations/:id/members': (ids) => ({ path: `${of(ids)}/members` }),
   'GET /v1/conversations/:id/members (page)': (ids) => ({ path: `${of(ids)}/members?limit=1` }),
+  'GET /v1/conversations/:id/members (cursor)': (ids) => ({
+    path: `${of(ids)}/members?cursor=${cursorBehind(ids.userId)}`,
+  }),
   'POST /v1/conversations/:id/members': (ids, self) => ({
     path: `${of(ids)}/members`,
     body: { userIds: [self] },
@@ -63,6 +72,9 @@ export const CALLS: Readonly<Record<string, CallOf>> = {
     path: `${of(ids)}/messages/${ids.messageId}/trace`,
   }),
   'GET /v1/conversations/:id/receipts': (ids) => ({ path: `${of(ids)}/receipts` }),
+  'GET /v1/conversations/:id/receipts (cursor)': (ids) => ({
+    path: `${of(ids)}/receipts?cursor=${cursorBehind(ids.userId)}`,
+  }),
   'PUT /v1/conversations/:id/receipts': (ids) => ({
     path: `${of(ids)}/receipts`,
     body: { read: ids.position, delivered: ids.position },
@@ -126,6 +138,8 @@ export const CALLS_APART: readonly string[] = [
   'GET /v1/ws',
   'GET /v1/media/:id/signed',
   'GET /v1/presence',
+  // what operators do, on a listener of their own
+  ...Object.keys(CALL_RATES).filter(isAdminCall),
   'GET /health/live',
   'GET /health/ready',
   'GET /metrics',

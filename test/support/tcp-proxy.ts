@@ -132,7 +132,12 @@ interface Pair {
   client: Socket;
   server: Socket;
   flows: Flow[];
-  /** How the client's last chunk began. */
+  said: Said;
+}
+
+/** How the first and the last chunk of a client began. */
+export interface Said {
+  first: string;
   last: string;
 }
 
@@ -152,8 +157,8 @@ export class TcpProxy {
   /** Chunks lost so far, and sent again. */
   lostCount = 0;
   private readonly pairs = new Set<Pair>();
-  /** Of each whose client has vanished: how its client's last chunk began. */
-  private readonly halfOpen = new Map<Socket, string>();
+  /** Those whose client has vanished. */
+  private readonly halfOpen = new Map<Socket, Said>();
   private refusing = false;
 
   private constructor(
@@ -207,14 +212,14 @@ export class TcpProxy {
       this.pairs.delete(pair);
       for (const flow of pair.flows) flow.close();
       pair.client.destroy();
-      this.halfOpen.set(pair.server, pair.last);
+      this.halfOpen.set(pair.server, pair.said);
       pair.server.on('close', () => this.halfOpen.delete(pair.server));
     }
     return pairs.length;
   }
 
-  /** Of connections whose client has vanished, and which the server has not given up yet: what came last. */
-  get stillOpen(): string[] {
+  /** Of connections whose client has vanished, and which the server has not given up yet. */
+  get stillOpen(): Said[] {
     return [...this.halfOpen.values()];
   }
 
@@ -254,11 +259,12 @@ export class TcpProxy {
     const lost = (): void => void this.lostCount++;
     const up = new Flow(client, server, this.toServer, this.random, lost);
     const down = new Flow(server, client, this.toClient, this.random, lost);
-    const pair: Pair = { client, server, flows: [up, down], last: '' };
+    const pair: Pair = { client, server, flows: [up, down], said: { first: '', last: '' } };
     this.pairs.add(pair);
     let doomed = false;
     client.on('data', (chunk) => {
-      pair.last = chunk.toString('latin1', 0, KEPT_BYTES);
+      pair.said.last = chunk.toString('latin1', 0, KEPT_BYTES);
+      pair.said.first ||= pair.said.last;
       if (this.random() < this.cuts.beforeRequest) return this.cutCounted(pair);
       if (this.random() < this.cuts.afterRequest) doomed = true;
       up.send(chunk);

@@ -2,17 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TEST_DIST_VARIABLE } from '../../tools/seeded/seeded-bug';
+import { removeSharedPlace } from '../../tools/stack/server-user';
 import { startStack, type Stack, type StackOptions } from '../../tools/stack/stack';
 
 /** Where the services are that tests start; undefined: the product's build. */
 export const TEST_DIST = process.env[TEST_DIST_VARIABLE];
 
 /** Limits off: tests send faster than people do. */
-const LIMITS_OFF = {
+export const LIMITS_OFF = {
   RATE_LIMITS: 'off',
   HTTP_RATE_PER_MINUTE: '0',
   AUTH_RATE_PER_MINUTE: '0',
   ADDRESS_CONNECTIONS: '0',
+  CONNECT_RATE_PER_SECOND: '0',
 };
 
 /** `POSTGRES_FSYNC=on`: commits reach the disk, as they do outside of tests. */
@@ -36,8 +38,10 @@ export async function startTestStack(options: Partial<StackOptions> = {}): Promi
     stack,
     stop: async () => {
       await stack.stop();
-      if (process.env['KEEP_TEST_DATA'] === undefined)
-        rmSync(dir, { recursive: true, force: true });
+      if (process.env['KEEP_TEST_DATA'] !== undefined) return;
+      // before the directory: its path is what names the other place
+      removeSharedPlace(dir);
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -47,7 +47,7 @@ export class Actor {
   }
 
   get userId(): string {
-    return this.client.session!.user.id;
+    return this.client.currentLogin!.user.id;
   }
 
   /** Moves to another gateway than this one; false when there seems to be none. */

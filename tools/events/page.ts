@@ -31,6 +31,11 @@ const USES: Record<Topic, { key: string; writer: string; groups: Record<string, 
     writer: 'gateway',
     groups: { [GROUPS.presenceTracker]: 'apps/presence/src' },
   },
+  [TOPICS.presenceChanges]: {
+    key: 'user id',
+    writer: 'presence',
+    groups: { [GROUPS.sessionPresence]: 'apps/session/src/presence' },
+  },
   [TOPICS.signals]: {
     key: 'conversation id',
     writer: 'gateway',
@@ -89,7 +94,6 @@ function topicsSection(): string {
     ...rows,
     '',
     'What a group can never use goes to `<topic>.<group>.dlq`, kept for 30 days; where there are no dead letters, it is passed over.',
-    `\`${TOPICS.presenceChanges}\` is made, and nothing uses it yet.`,
     '',
   ].join('\n');
 }

@@ -1,18 +1,25 @@
-import { MOST_CHANGES } from '../../apps/gateway/src/change/change.handler';
-import { MOST_CONVERSATIONS } from '../../apps/gateway/src/socket/typing-state';
+import { MAX_CHANGES } from '../../apps/gateway/src/change/change.handler';
+import { MAX_CONVERSATIONS } from '../../apps/gateway/src/socket/typing-state';
 import { SEND_QUEUE } from '../../apps/gateway/src/parts/log.parts';
 import { SEND_SHARE } from '../../apps/gateway/src/parts/send.parts';
 import { OPEN_CALLS_PER_USER } from '../../apps/gateway/src/http/open-calls.guard';
 import { REFUSALS } from '../../apps/gateway/src/http/refusal-pace';
-import { OPEN_PER_CONNECTION, SLOW_CLIENTS } from '../../apps/gateway/src/http/slow-clients';
+import {
+  OPEN_PER_CONNECTION,
+  PIECES,
+  SLOW_CLIENTS,
+} from '../../apps/gateway/src/http/slow-clients';
 import { IMAGE_TURNS } from '../../apps/gateway/src/media/image-works';
 import { READERS, UPLOADS } from '../../apps/gateway/src/media/media.parts';
 import { READ_WINDOW_MS } from '../../apps/gateway/src/media/media-response';
 import { WINDOW_MS, YIELD_AFTER_MS } from '../../apps/gateway/src/media/receive-body';
-import { MOST_WAITING as MARKS_WAITING } from '../../apps/gateway/src/receipts/receipt-log';
-import { MOST_BUFFERED_BYTES, ROOM_WITHIN_MS } from '../../apps/gateway/src/socket/write-queue';
-import { MOST_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
-import { MOST_READS } from '../../apps/gateway/src/trace/trace.service';
+import { MAX_WAITING as MARKS_WAITING } from '../../apps/gateway/src/receipts/receipt-log';
+import { MAX_FRAGMENTS } from '../../apps/gateway/src/socket/socket-server';
+import { MAX_BUFFERED_BYTES, ROOM_WITHIN_MS } from '../../apps/gateway/src/socket/write-queue';
+import { JOINED_MS } from '../../apps/gateway/src/presence/device-signs';
+import { MAX_PAIRS } from '../../apps/gateway/src/presence/watches';
+import { MAX_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
+import { MAX_READS } from '../../apps/gateway/src/trace/trace.service';
 import { WAITING_MAX, WAITING_PER_CALLER } from '../../apps/storage/src/domain/turns';
 import { SENDER_SHARE } from '../../apps/gateway/src/parts/holding.parts';
 import { CALL_BOUNDS, FRAME_PLACES, type Place } from '@tidings/protocol/bounds';
@@ -77,23 +84,29 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
     '`busy`; `spool_full`',
   ],
   sends: ['a send without an answer', `${LIMITS.unansweredSends} per connection`, '`busy`'],
-  changes: ['an edit or deletion under way', `${MOST_CHANGES} per connection`, '`busy`'],
+  changes: ['an edit or deletion under way', `${MAX_CHANGES} per connection`, '`busy`'],
   marks: [
     'marks of a device on their way, joined',
     `one per device and conversation; ${MARKS_WAITING} in all`,
     'the latest of each waits outside; over HTTP 202',
   ],
-  typing: [
-    'who writes, lossy',
-    `${MOST_CONVERSATIONS} conversations per connection`,
-    'passed over',
+  typing: ['who writes, lossy', `${MAX_CONVERSATIONS} conversations per connection`, 'passed over'],
+  activity: [
+    'what a user does, joined',
+    `a record at once, then one in ${seconds(JOINED_MS)} per connection; of \`state\` one a second`,
+    'told later, the last word',
+  ],
+  watches: [
+    'whom sockets watch',
+    `${LIMITS.watch} users per connection, ${MAX_PAIRS} in all`,
+    '`invalid_frame`; `busy`',
   ],
   syncs: [
     'a sync that is being answered',
-    `${MOST_SYNCS} per connection`,
+    `${MAX_SYNCS} per connection`,
     `\`busy\`; a socket without room for the next part for ${seconds(ROOM_WITHIN_MS)} is closed (4008)`,
   ],
-  traces: ['a record that is read back from the log', `${MOST_READS} in all`, '`unavailable`'],
+  traces: ['a record that is read back from the log', `${MAX_READS} in all`, '`unavailable`'],
   tickets: [
     'a ticket in Redis',
     `${TIMINGS.ticketSeconds} s each; as many as the rate \`connect\` gives`,
@@ -101,7 +114,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   socket: [
     'a WebSocket, and what it has not taken',
-    `one per device, ${LIMITS.devicesPerUser} devices per user; \`MAX_CONNECTIONS\` in all, beside \`MAX_HTTP_CONNECTIONS\` for calls; \`ADDRESS_CONNECTIONS\` of both per address; ${size(MOST_BUFFERED_BYTES)} waiting`,
+    `one per device, ${LIMITS.devicesPerUser} devices per user; \`MAX_CONNECTIONS\` in all, beside \`MAX_HTTP_CONNECTIONS\` for calls; \`ADDRESS_CONNECTIONS\` of both per address; ${size(MAX_BUFFERED_BYTES)} waiting`,
     '503; 4506 for the older of two; 4008 for who does not read',
   ],
 };
@@ -142,13 +155,15 @@ longer than its answer may be ends earlier and says so (\`cursor\`, \`more\`); a
 at 2 MiB with \`complete: false\`.
 Beside its own rate every call counts for \`${rate('request')}\`, every frame for \`${rate('frame')}\`: who sends more frames is
 closed (4029), all else is \`rate_limited\`. A user or an address is told so of ${REFUSALS.atOnce} calls at once and ${REFUSALS.perSecond} a second; more wait, and what
-would wait longer than ${seconds(REFUSALS.mostWaitMs)} is cut, as is all above ${REFUSALS.mostWaiting} that wait.
+would wait longer than ${seconds(REFUSALS.maxWaitMs)} is cut, as is all above ${REFUSALS.maxWaiting} that wait.
 
 ## Calls
 
 ${table(['Call', 'Body', 'Answer', 'Rate', 'Places'], calls)}
 
 A JSON body takes at most ${seconds(SLOW_CLIENTS.bodyMs)} (408). Whoever is answered before the body has come is cut after ${seconds(SLOW_CLIENTS.lingerMs)}.
+A body comes in at most ${PIECES.free} pieces (chunks, or what a network hands over at once), and one more for each ${PIECES.bytes} bytes; else it is
+cut. A frame comes in at most ${MAX_FRAGMENTS} fragments (1008).
 
 ## Frames
 

@@ -255,7 +255,7 @@ function plainly(error: unknown): unknown {
   if (!limited) return error;
   return new StackError(
     `The running stack limits this load (${error.message}): start it with RATE_LIMITS=off ` +
-      'HTTP_RATE_PER_MINUTE=0 AUTH_RATE_PER_MINUTE=0 ADDRESS_CONNECTIONS=0, or use --own-stack.',
+      'HTTP_RATE_PER_MINUTE=0 AUTH_RATE_PER_MINUTE=0 ADDRESS_CONNECTIONS=0 CONNECT_RATE_PER_SECOND=0, or use --own-stack.',
   );
 }
 

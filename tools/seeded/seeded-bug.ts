@@ -4,7 +4,7 @@ import { StackError } from '../stack/paths';
 export interface Check {
   /** path of the spec */
   spec: string;
-  /** title of its group */
+  /** title of its group; of a group inside another one `outer › inner` */
   group: string;
   /** its own title */
   test: string;
@@ -30,9 +30,12 @@ export interface SeededBug {
   check: Check;
 }
 
+/** Between the titles of groups. */
+export const INSIDE = ' › ';
+
 /** Names of a check's tests, as jest puts them together: those it needs, then its own. */
 export function testsOf({ group, test, behind = [] }: Check): string[] {
-  return [...behind, test].map((title) => `${group} ${title}`);
+  return [...behind, test].map((title) => `${group.replaceAll(INSIDE, ' ')} ${title}`);
 }
 
 /** Where the compiled services of a test's stack are, when it is not `dist`: a build with a bug. */

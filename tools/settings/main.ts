@@ -6,10 +6,12 @@ import { FIGURES, sourcesOf } from '../figures/list';
 import { changedSince, withFigures } from '../figures/page';
 import { hashesOf } from '../figures/sources';
 import { limitsPage } from '../limits/page';
+import { readFaultRuns } from '../faults/fault-code';
+import { withFaultRuns } from '../faults/fault-runs';
 import { projectRoot } from '../stack/paths';
 import { envExample, settingsPage } from './pages';
 
-/** `npm run docs`: writes what is made from code (settings, limits, events) and from what was measured (tables of figures). */
+/** `npm run docs`: writes what is made from code (settings, limits, events) and from what was measured (tables of figures and of fault runs). */
 async function main(): Promise<void> {
   write('docs/SETTINGS.md', settingsPage());
   write('.env.example', envExample());
@@ -19,6 +21,8 @@ async function main(): Promise<void> {
   const hashes = await hashesOf(projectRoot(), sourcesOf(FIGURES));
   const page = readFileSync(join(projectRoot(), 'docs/PERFORMANCE.md'), 'utf8');
   write('docs/PERFORMANCE.md', withFigures(page, files, hashes));
+  const reliability = readFileSync(join(projectRoot(), 'docs/RELIABILITY.md'), 'utf8');
+  write('docs/RELIABILITY.md', withFaultRuns(reliability, readFaultRuns()));
   for (const file of files) {
     const changed = changedSince(file, hashes);
     if (changed.length > 0) {

@@ -2,11 +2,14 @@
 // Input is what tsc wrote, because esbuild does not emit the types that Nest's decorators need.
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { build } from 'esbuild';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SERVICES = ['gateway', 'session', 'presence', 'storage'];
+/** Each folder of `apps` is one. */
+const SERVICES = readdirSync('apps', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 const OUT = join('dist', 'services');
 
 /** Loaded from node_modules: binaries, and what has to find files beside itself. */

@@ -16,6 +16,7 @@ const PROGRAMS = {
   nodes: { file: 'dist/tools/stack/test-nodes.js', java: true, own: true },
   seeded: { file: 'dist/tools/seeded/main.js', java: true, own: true },
   kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
+  admin: { file: 'dist/tools/admin/main.js' },
   reset: { file: 'dist/tools/stack/reset.js', own: true },
   chat: { file: 'dist/clients/cli/src/main.js' },
   demo: { file: 'dist/tools/demo/main.js' },
@@ -39,6 +40,16 @@ function fail(sentence) {
 
 function say(line) {
   process.stderr.write(`${line}\n`);
+}
+
+/** Says what holds until the function that it gives is called: a terminal does not show it any longer then. */
+function sayForNow(line) {
+  if (!process.stderr.isTTY || process.env.TERM === 'dumb') {
+    say(line);
+    return () => say('  done');
+  }
+  process.stderr.write(line);
+  return () => process.stderr.write('\r\x1b[2K');
 }
 
 function atLeast(version, major, minor) {
@@ -205,7 +216,8 @@ function isAlive(pid) {
 async function alone(work) {
   const lock = join('.data', 'build.lock');
   mkdirSync('.data', { recursive: true });
-  for (let waited = false; ; waited = true) {
+  let waited;
+  for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;
@@ -214,10 +226,13 @@ async function alone(work) {
     }
     const holder = Number(read(lock));
     if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
-    else if (!waited) say('Another script installs or builds: waiting for it …');
+    else waited ??= sayForNow('Another script installs or builds: waiting for it …');
     await new Promise((done) => setTimeout(done, 300));
-    if (stopped) process.exit(130);
+    if (!stopped) continue;
+    waited?.();
+    process.exit(130);
   }
+  waited?.();
   const release = () => rmSync(lock, { force: true });
   process.once('exit', release);
   await work();

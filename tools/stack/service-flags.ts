@@ -6,14 +6,10 @@ import type { ServiceName } from './service-plan';
  * everything. Large in storage, whose answers are a quarter of a megabyte and would be promoted
  * (decision 0018). Dockerfile and docker-compose.yml have the same.
  */
-const SEMI_SPACE_MIB: Record<ServiceName, number> = {
-  gateway: 8,
-  session: 8,
-  presence: 8,
-  storage: 32,
-};
+const SEMI_SPACE_MIB = 8;
+const SEMI_SPACE_OF: Partial<Record<ServiceName, number>> = { storage: 32 };
 
 /** What Node is told when it runs a service. */
 export function serviceFlags(service: ServiceName): string[] {
-  return [`--max-semi-space-size=${SEMI_SPACE_MIB[service]}`];
+  return [`--max-semi-space-size=${SEMI_SPACE_OF[service] ?? SEMI_SPACE_MIB}`];
 }

@@ -51,6 +51,7 @@ const DECIDED_HERE = [
   'PORT',
   'PUBLIC_URL',
   'DATA_DIR',
+  'SPOOL_ROOT',
   'KAFKA_BROKERS',
   'REDIS_URL',
   'DATABASE_URL',
@@ -87,7 +88,7 @@ export class ServiceNode extends ManagedProcess implements NodeHandle {
       url: plan.url,
       logPath: join(dir, 'logs', `${plan.id}.log`),
       readyTimeoutMs: READY_TIMEOUT_MS,
-      probe: () => answersOk(`${plan.url}/health/ready`),
+      probe: () => answersOk(`${healthUrl(plan.url, env)}/health/ready`),
       abort,
       onUnexpectedExit,
       spec: () => ({
@@ -117,4 +118,9 @@ export class ServiceNode extends ManagedProcess implements NodeHandle {
     Object.assign(this.env, env);
     await this.start();
   }
+}
+
+/** A gateway with a listener for operators has its health there. */
+function healthUrl(url: string, { ADMIN_PORT }: Record<string, string>): string {
+  return ADMIN_PORT ? `http://127.0.0.1:${ADMIN_PORT}` : url;
 }

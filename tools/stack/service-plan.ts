@@ -1,3 +1,4 @@
+import { SOCKET_PATH } from '@tidings/protocol/http';
 import { StackError } from './paths';
 
 /** The four applications, in the order of their default admin ports. */
@@ -112,7 +113,8 @@ export function nodeEnvironment(
     NODE_ID: node.id,
     HOST: '127.0.0.1',
     PORT: String(node.port),
-    PUBLIC_URL: node.service === 'gateway' ? `ws://127.0.0.1:${node.port}/v1/ws` : undefined,
+    PUBLIC_URL:
+      node.service === 'gateway' ? `ws://127.0.0.1:${node.port}${SOCKET_PATH}` : undefined,
     KAFKA_BROKERS: shared.brokers,
     REDIS_URL: shared.redisUrl,
     DATABASE_URL: usesDatabase ? shared.databaseUrl : undefined,

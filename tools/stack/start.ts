@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { releaseLock, takeLock } from './lock';
 import { StackError, dataDir } from './paths';
-import type { ServiceCounts } from './service-plan';
+import { DEFAULT_COUNTS, SERVICES, type ServiceCounts, type ServiceName } from './service-plan';
 import { type Stack, startStack } from './stack';
 import { removeStackFile, writeStackFile } from './stack-file';
 import { welcomeText } from './start-text';
@@ -9,28 +9,26 @@ import { checkDataVersion, pomVersions } from './versions';
 
 /** `npm start`: the whole stack in the foreground until Ctrl-C. */
 
-const USAGE = 'npm start -- [--gateways 2] [--sessions 1] [--presences 1] [--storages 1]';
+/** `--sessions 2`, for example: how many instances of a service. */
+const optionOf = (service: ServiceName): string => `${service}s`;
+
+const USAGE = `npm start -- ${SERVICES.map((service) => `[--${optionOf(service)} ${DEFAULT_COUNTS[service]}]`).join(' ')}`;
 
 /**
  * Numbers of instances from the command line.
  * @throws StackError
  */
 export function countsFrom(args: string[]): Partial<ServiceCounts> {
-  const options = {
-    gateways: 'gateway',
-    sessions: 'session',
-    presences: 'presence',
-    storages: 'storage',
-  } as const;
   const counts: Partial<ServiceCounts> = {};
   try {
     const { values } = parseArgs({
       args,
       options: Object.fromEntries(
-        Object.keys(options).map((name) => [name, { type: 'string' as const }]),
+        SERVICES.map((service) => [optionOf(service), { type: 'string' as const }]),
       ),
     });
-    for (const [option, service] of Object.entries(options)) {
+    for (const service of SERVICES) {
+      const option = optionOf(service);
       const value = values[option];
       if (value === undefined) continue;
       const count = Number(value);

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureServers } from './download';
+import { faultCode, readFaultRuns } from '../faults/fault-code';
+import { leftFilter } from '../faults/fault-runs';
 import { StackError, projectRoot } from './paths';
 import { madeModels } from './made-models';
 import { endLeftovers, RUN_VARIABLE } from './leftovers';
@@ -11,6 +13,7 @@ import {
   choosesByName,
   type Lanes,
   lanesOf,
+  LEFT,
   type Tally,
   type TestStage,
   selectStages,
@@ -37,7 +40,11 @@ async function runStage(
   const began = Date.now();
   const folder = mkdtempSync(join(tmpdir(), 'tidings-report-'));
   const report = join(folder, 'report.json');
-  const extra = stage.jest ? ['--json', `--outputFile=${report}`, ...jestArguments] : [];
+  const keeper = join(projectRoot(), 'dist/tools/faults/runs-reporter.js');
+  const reporters = stage.keepsRuns ? ['--reporters=default', `--reporters=${keeper}`] : [];
+  // what stands behind `--reporters` is taken for another one
+  const outputs = [...reporters, '--json', `--outputFile=${report}`];
+  const extra = stage.jest ? [...outputs, ...jestArguments] : [];
   try {
     let ok = true;
     for (const { program, args } of stage.commands) {
@@ -97,6 +104,13 @@ function jestTally(report: string, ok: boolean, named: boolean): Tally {
   }
 }
 
+/** The arguments for jest, with a filter in the place of `--left`. */
+async function withoutThoseDone(words: readonly string[]): Promise<string[]> {
+  if (!words.includes(LEFT)) return [...words];
+  const filter = leftFilter(readFaultRuns(), await faultCode());
+  return [...words.filter((word) => word !== LEFT), '--testNamePattern', filter];
+}
+
 function onSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -109,7 +123,8 @@ function onSignals(): void {
 
 async function main(): Promise<number> {
   onSignals();
-  const { stages, jestArguments } = selectStages(process.argv.slice(2));
+  const { stages, jestArguments: words } = selectStages(process.argv.slice(2));
+  const jestArguments = await withoutThoseDone(words);
   await ensureServers(say);
   const run = randomUUID();
   const models =

@@ -12,6 +12,8 @@ export interface TestStage {
   lane?: 'checks' | 'unit';
   /** its tests start servers */
   servers?: boolean;
+  /** keeps what becomes of each of its tests (tools/faults) */
+  keepsRuns?: boolean;
   /** left out unless named on the command line */
   onlyWhenNamed?: boolean;
 }
@@ -78,7 +80,7 @@ const STAGES: readonly TestStage[] = [
   { ...jest('integration', 20, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   // More than there are cores: some of them wait for something to expire.
   { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },
-  { ...jest('fault', 240, ['--runInBand']), servers: true, onlyWhenNamed: true },
+  { ...jest('fault', 240, ['--runInBand']), servers: true, keepsRuns: true, onlyWhenNamed: true },
 ];
 
 /** Other names of stages on the command line. */
@@ -90,6 +92,9 @@ export interface TestSelection {
   /** handed to jest: paths and options after the names of stages */
   jestArguments: string[];
 }
+
+/** Of the fault suite: those that were not green often enough on this code. */
+export const LEFT = '--left';
 
 /** Stages named by the leading arguments, all usual ones when none is named; the rest goes to jest. */
 export function selectStages(args: readonly string[]): TestSelection {

@@ -1,6 +1,9 @@
+import type { DirectoryReport } from '@tidings/common/nodes/directory-report';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
+import type { LoopDelay } from '@tidings/common/runtime/loop-delay';
 import type { Logger } from '@tidings/common/runtime/logger';
+import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Backends } from './backends';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
@@ -20,6 +23,11 @@ export interface GatewayContext {
   logger: Logger;
   defects: Defects;
   answers: ErrorAnswers;
+  directories: DirectoryReport;
+  /** Why this gateway is no use at the moment, by part; empty: it is. */
+  problems: () => Record<string, string>;
+  registry: Metrics;
+  loopDelay: LoopDelay;
   /** Ends the process: it must not go on. */
   fatal(this: void, reason: string): void;
   gatewayId: string;

@@ -6,12 +6,13 @@ import {
   commonEnv,
   jwtEnv,
   kafkaEnv,
+  loginPolicyEnv,
   presenceUrlsEnv,
   redisEnv,
   storageUrlsEnv,
 } from '@tidings/common/runtime/env';
 import { z } from 'zod';
-import { DEFAULT_GATEWAY } from './http/shared-addresses';
+import { DEFAULT_GATEWAY } from './rates/shared-addresses';
 import { readRates } from './rates/rate-settings';
 
 const rate = (normal: number) => z.coerce.number().min(0).default(normal);
@@ -74,6 +75,7 @@ export const gatewayEnv = z.object({
   ...storageUrlsEnv.shape,
   ...presenceUrlsEnv.shape,
   ...jwtEnv.shape,
+  ...loginPolicyEnv.shape,
   ...mediaEnv.shape,
   PUBLIC_URL: z
     .url({ protocol: /^wss?$/, error: 'must be a ws:// or wss:// address' })
@@ -83,8 +85,8 @@ export const gatewayEnv = z.object({
       unset: "the listener's own",
     }),
   ADMIN_PORT: z.coerce.number().int().min(0).max(65535).optional().meta({
-    description: 'Port of a listener for health and metrics alone.',
-    unset: 'the public listener has them',
+    description: 'Port of a listener for health, metrics and what operators do (`/v1/admin`).',
+    unset: 'the public listener has health and metrics, nobody the rest',
     neededInProduction: 'in production health and metrics have a listener of their own',
   }),
   JWT_SECRET_PREVIOUS: z.string().min(32).optional().meta({
@@ -110,10 +112,12 @@ export const gatewayEnv = z.object({
       'Changes of the rates of users, devices and sockets (docs/PROTOCOL.md, Rates) as `name=perMinute/burst`, separated by commas; `name=0/0`: no limit; `off`: none at all.',
   }),
   HTTP_RATE_PER_MINUTE: rate(RATES.request.perMinute).meta({
-    description: 'Requests per minute and address; 0: no limit.',
+    description:
+      'Requests per minute of a device whose token is ours, else of an address, at all gateways together; 0: no limit.',
   }),
   AUTH_RATE_PER_MINUTE: rate(RATES.auth.perMinute).meta({
-    description: 'Logins, refreshes and registrations per minute and address; 0: no limit.',
+    description:
+      'Logins, registrations and refreshes that fail per minute and address, at all gateways together; 0: no limit.',
   }),
   USER_DIRECTORY: z.enum(['search', 'list']).default('search').meta({
     description:
@@ -135,6 +139,11 @@ export const gatewayEnv = z.object({
     description: 'Folder of this gateway, kept over restarts and shared with no other.',
     unset: '`.data/NODE_ID`',
   }),
+  SPOOL_ROOT: z.string().min(1).optional().meta({
+    description:
+      'Folder on a volume that all gateways of a cluster share, and no other cluster: what a gateway holds while the log is away lies there, and when it is gone for good another one sends it.',
+    unset: 'held messages lie in `DATA_DIR` and wait for their gateway',
+  }),
   SPOOL_MAX_BYTES: z.coerce
     .number()
     .int()
@@ -148,12 +157,38 @@ export const gatewayEnv = z.object({
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000).meta({
     description: 'Sockets that this gateway takes before it answers `busy`.',
   }),
+  CONNECT_RATE_PER_SECOND: z.coerce.number().min(0).default(100).meta({
+    description:
+      'Connects that this gateway takes per second, fewer while its event loop is late; others are answered `busy`. 0: no limit.',
+  }),
+  CONNECT_BURST: z.coerce.number().int().min(1).default(200).meta({
+    description: 'Connects that it takes at once, beyond `CONNECT_RATE_PER_SECOND`.',
+  }),
+  BACKOFF_BASE_MS: z.coerce.number().int().min(1).default(TIMINGS.backoffBaseMs).meta({
+    description:
+      'Clients try again within this time behind a first failure, then within twice as much.',
+    unit: 'milliseconds',
+    atMost: 'BACKOFF_MAX_MS',
+  }),
+  BACKOFF_MAX_MS: z.coerce.number().int().min(1).default(TIMINGS.backoffMaxMs).meta({
+    description: 'Longest time within which clients try again.',
+    unit: 'milliseconds',
+  }),
+  DRAIN_SECONDS: z.coerce.number().min(0).max(300).default(30).meta({
+    description:
+      'When a gateway stops its clients leave over as much time as the others need to let them in, at most this. Whoever stops it waits 20 s longer.',
+    unit: 'seconds',
+  }),
   MAX_HTTP_CONNECTIONS: z.coerce.number().int().min(1).default(5_000).meta({
     description: 'Connections for HTTP calls that may be open beside `MAX_CONNECTIONS` sockets.',
   }),
   ADDRESS_CONNECTIONS: z.coerce.number().int().min(0).default(1_000).meta({
     description:
       'Connections that one address may have open, sockets included (of IPv6: one /64); 0: no limit. Counts nobody in `SHARED_ADDRESSES`. Behind `TRUST_PROXY`, whose connections serve many clients, it counts the sockets and the calls under way of each client.',
+  }),
+  MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(0).default(0).meta({
+    description:
+      'Sockets that one address may have at this gateway (of IPv6: one /64), nobody in `SHARED_ADDRESSES`; 0: no limit beside `ADDRESS_CONNECTIONS`.',
   }),
   MEDIA_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })

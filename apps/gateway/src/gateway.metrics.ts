@@ -4,7 +4,9 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { HashCalls } from './auth/hash-calls';
 import type { InboxDelivery } from './deliver/inbox-delivery';
 import type { AccountNews } from '@tidings/common/redis/account-news';
-import type { PresenceEvents } from './socket/presence-events';
+import type { VisibilityNews } from '@tidings/common/redis/visibility-news';
+import { PresenceFrameMetrics } from './presence/presence.metrics';
+import type { PresenceEvents } from './presence/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { MediaParts } from './media/media.parts';
 import type { SendCounts } from './send/send-counts';
@@ -23,6 +25,7 @@ export interface Counted {
   delivery: InboxDelivery;
   presence: PresenceEvents;
   news: AccountNews;
+  visibility: VisibilityNews;
   hashCalls: HashCalls;
   queued: () => number;
   media: Pick<MediaParts, 'slots' | 'images'>;
@@ -37,7 +40,9 @@ export class GatewayMetrics {
   readonly closed;
   readonly receipts: ReceiptMetrics;
   readonly typing: TypingMetrics;
+  readonly presence: PresenceFrameMetrics;
   readonly uploads;
+  readonly presenceKeptBack;
   readonly bounded;
   readonly rateLimited;
   readonly ratesAlone;
@@ -53,12 +58,18 @@ export class GatewayMetrics {
     ]);
     this.receipts = new ReceiptMetrics(metrics);
     this.typing = new TypingMetrics(metrics);
+    this.presence = new PresenceFrameMetrics(metrics);
     this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
       'outcome',
     ]);
+    this.presenceKeptBack = metrics.counter(
+      'presence_frames_kept_back_total',
+      'Frames about somebody else whom the user may not see, or of whom nobody can tell',
+      ['why'],
+    );
     this.bounded = metrics.counter(
       'http_bounded_total',
-      'Requests and connections that were ended for being slow or too many at once',
+      'Requests and connections that were ended for being slow or too many at once; left: changes whose sender had gone',
       ['reason'],
     );
     this.rateLimited = metrics.counter('rate_limited_total', 'Frames and calls refused, by rate', [
@@ -115,19 +126,27 @@ export class GatewayMetrics {
     const delivered = metrics.counter('frames_delivered_total', 'Pushes written to sockets');
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
+    const expired = metrics.counter('frames_expired_total', 'Pushes that were over when they came');
     const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
     const unsaid = metrics.counter('account_news_dropped_total', 'Too many were under way');
+    const unjudged = metrics.counter(
+      'visibility_news_dropped_total',
+      'News of who may see whom that found too many under way',
+    );
     delay.enable();
     this.timer = setInterval(() => {
       sends.flush();
       delivered.inc(delivery.delivered);
       missed.inc(delivery.missed);
       skipped.inc(delivery.skipped);
+      expired.inc(delivery.expired);
       dropped.inc(presence.dropped);
       unsaid.inc(news.dropped);
-      news.dropped = 0;
+      unjudged.inc(counted.visibility.dropped);
+      news.dropped = counted.visibility.dropped = 0;
       heldSends();
-      delivery.delivered = delivery.missed = delivery.skipped = presence.dropped = 0;
+      delivery.delivered = delivery.missed = delivery.skipped = delivery.expired = 0;
+      presence.dropped = 0;
     }, FLUSH_MS).unref();
   }
 

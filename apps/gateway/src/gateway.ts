@@ -1,25 +1,23 @@
 import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { RoutedMarks } from '@tidings/common/redis/routed-marks';
+import { makeAdoption } from './parts/adoption.parts';
 import { makeAuth } from './parts/auth.parts';
-import { ChangeHandler } from './change/change.handler';
-import { ChangeService } from './change/change.service';
 import { makeAnnouncer, makeBoot } from './parts/boot.parts';
 import { makeDirectory } from './parts/directory.parts';
+import { makeFrames } from './parts/frames.parts';
 import type { GatewayContext } from './gateway.context';
+import { SignsOfLife } from './auth/signs-of-life';
 import { OpenCallsGuard } from './http/open-calls.guard';
 import { RefusalPace } from './http/refusal-pace';
-import { SharedAddresses } from './http/shared-addresses';
-import { makeRates } from './parts/rates.parts';
-import { ReceiptHandler } from './receipts/receipt.handler';
+import { SharedAddresses } from './rates/shared-addresses';
+import { PresenceParts } from './presence/presence.parts';
+import { makeAdmission, makeAddressWindows, makeRates } from './parts/rates.parts';
 import { makeReceipts } from './parts/receipts.parts';
 import { makeLogs } from './parts/log.parts';
 import { makeSends, type SendParts } from './parts/send.parts';
-import { SendHandler } from './send/send.handler';
-import { FrameRouter } from './socket/frame-router';
 import { makeSockets } from './parts/socket.parts';
 import { makeUpgrades } from './parts/upgrade.parts';
 import { DelayedSyncs } from './sync/delayed-syncs';
-import { SyncHandler } from './sync/sync.handler';
 import { SyncService } from './sync/sync.service';
 import { TraceService } from './trace/trace.service';
 import { TypingParts } from './typing/typing.parts';
@@ -31,7 +29,7 @@ export type GatewayOptions = Omit<GatewayContext, 'gatewayId' | 'clock' | 'wallC
 
 /** Puts a gateway together, theme by theme; nothing is started. */
 export function makeGateway(options: GatewayOptions) {
-  const { env, backends, positions, metrics, counts, logger, defects } = options;
+  const { env, backends, positions, metrics, counts, logger } = options;
   const clock = (): number => performance.now();
   const wallClock = (): number => Date.now() + env.TEST_CLOCK_OFFSET_MS;
   const context: GatewayContext = { ...options, clock, wallClock, gatewayId: env.NODE_ID };
@@ -40,27 +38,35 @@ export function makeGateway(options: GatewayOptions) {
 
   const shared = new SharedAddresses(env.SHARED_ADDRESSES);
   const rates = makeRates(context);
+  const admission = makeAdmission(context);
+  const windows = makeAddressWindows(context);
   const auth = makeAuth(context);
   const directory = makeDirectory(context, auth);
   const logs = makeLogs(context, (partition) => sends.holding.stalled(partition));
   const sends: SendParts = makeSends(context, rates, logs, shared);
-  const sockets = makeSockets(context, directory, logs, sends);
-  const boot = makeBoot(context, auth, directory, sockets);
+  const sockets = makeSockets(context, directory, logs, sends, () => presence.watches);
+  const boot = makeBoot(context, auth, directory, sockets, (stale) => presence.announce(stale));
+  const connections = () => sockets.table.all();
+  const signs =
+    env.LOGIN_POLICY === 'single-reject'
+      ? new SignsOfLife({ connections, storage, logger, clock })
+      : null;
   const receipts = makeReceipts(context, logs, sends);
-  const { membership, media } = sends;
-  const { writes, close, failed } = sockets;
-  const typing = new TypingParts({
-    kafka,
-    partitions,
+  const { writes, failed } = sockets;
+  const typing = new TypingParts(context, sends.membership);
+  const presence: PresenceParts = new PresenceParts({
     gatewayId: env.NODE_ID,
-    epoch: positions.epoch,
-    membership,
-    metrics: metrics.typing,
-    defects,
+    bootId: () => boot.boot.bootId,
+    redis,
+    presence: backends.presence,
+    storage,
+    events: sockets.presence,
+    writes,
+    metrics: metrics.presence,
+    logger,
     clock,
-    wallClock,
   });
-  const { barrier, messages: writer } = logs;
+  const { barrier } = logs;
   const syncs = new SyncService(storage, barrier);
   const delayed = new DelayedSyncs({ storage, barrier, writes, logger, failed, clock });
   const trace = new TraceService({
@@ -71,37 +77,33 @@ export function makeGateway(options: GatewayOptions) {
     log: new LogOffsets(kafka),
     routed: new RoutedMarks(redis),
   });
-  const changes = new ChangeService({ storage, barrier, membership, writer, clock, wallClock });
-  const { log, directs, firsts } = sends;
-  const router = new FrameRouter({
-    sends: new SendHandler({
-      log,
-      membership,
-      directs,
-      firsts,
-      media: media.access,
-      writes,
-      counts,
-      close,
-      wallClock,
-    }),
-    changes: new ChangeHandler({ service: changes, writes, counts }),
-    receipts: new ReceiptHandler({
-      judge: receipts.judge,
-      receipts: receipts.log,
-      metrics: metrics.receipts,
-      writes,
-    }),
-    typing: typing.handler,
-    syncs: new SyncHandler(syncs, delayed, writes),
+  const router = makeFrames(context, {
     rates,
-    writes,
-    close,
-    failed,
-    clock,
-    wallClock,
+    logs,
+    sends,
+    sockets,
+    receipts,
+    typing,
+    presence,
+    syncs,
+    delayed,
   });
-  const needs = { auth, directory, boot, sockets, router, typing: typing.handler, rates, shared };
+  const announcer = makeAnnouncer(context, directory, sockets, boot, admission);
+  const adoption = makeAdoption(context, directory, logs, sends);
+  const needs = {
+    auth,
+    directory,
+    boot,
+    sockets,
+    router,
+    typing: typing.handler,
+    presence,
+    rates,
+    shared,
+    admission,
+    windows,
+    announcer,
+  };
   const bounded = (reason: string): void => metrics.bounded.inc({ reason });
   return {
     env,
@@ -109,6 +111,9 @@ export function makeGateway(options: GatewayOptions) {
     counts,
     shared,
     rates,
+    admission,
+    windows,
+    signs,
     auth,
     directory,
     logs,
@@ -117,12 +122,14 @@ export function makeGateway(options: GatewayOptions) {
     boot,
     receipts,
     typing,
+    presence,
     syncs,
     delayed,
     trace,
     upgrades: makeUpgrades(context, needs),
     openCalls: new OpenCallsGuard(bounded),
     refusals: new RefusalPace(bounded),
-    announcer: (url: string) => makeAnnouncer(context, directory, sockets, boot, url),
+    announcer,
+    adoption,
   };
 }

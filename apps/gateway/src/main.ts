@@ -19,6 +19,7 @@ async function main(): Promise<void> {
     logger,
     readiness,
     timeline: parts.timeline,
+    drainMs: env.DRAIN_SECONDS * 1000,
     steps: [
       parts.connections,
       parts.adminListener,
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
       parts.boot,
       parts.listener,
       parts.clients,
+      parts.adoption,
       parts.directory,
     ],
   });

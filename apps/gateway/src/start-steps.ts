@@ -1,32 +1,38 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DirectoryReport } from '@tidings/common/nodes/directory-report';
 import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
 import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf } from '@tidings/common/rpc/log-state';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import { type HealthParts, mountHealth, type Readiness } from '@tidings/common/runtime/health';
+import { type HealthParts, type Readiness } from '@tidings/common/runtime/health';
 import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
+import { LoopDelay } from '@tidings/common/runtime/loop-delay';
 import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
+import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { StartTimeline } from '@tidings/common/runtime/start-timeline';
+import { AdminCalls } from './admin.module';
 import { createBackends, type Backends } from './backends';
-import type { Announcer } from './directory/announcer';
 import { type Gateway, makeGateway } from './gateway';
 import type { GatewayEnv } from './gateway.env';
 import { GatewayMetrics } from './gateway.metrics';
-import { GatewayModule, sharedParts } from './gateway.module';
+import { GatewayModule, providersOf } from './gateway.module';
 import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
+import { RequestCount } from './http/request-count';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
 import { openSpool, type Spool } from './parts/holding.parts';
-import { SOCKET_PATH } from './socket/socket-server';
+import { drainWithinMs } from './socket/drain';
+import { SOCKET_PATH } from '@tidings/protocol/http';
 
 /** How long records may still be appended when stopping, milliseconds. */
 const FLUSH_MS = 3_000;
-const DRAIN_WITHIN_MS = 10_000;
+/** How long held messages may go on to the log before the sockets are closed, milliseconds. */
+const HELD_WITHIN_MS = 5_000;
 
 /** The parts of a gateway process, each with how it starts and stops; `main.ts` has the order. */
 export class StartSteps {
@@ -43,7 +49,10 @@ export class StartSteps {
   private gateway!: Gateway;
   private app!: NestExpressApplication;
   private admin: InnerListener | null = null;
-  private announcer!: Announcer;
+  private readonly directories: DirectoryReport;
+  private readonly loopDelay = new LoopDelay();
+  /** Null: not yet, or there is no admin listener. */
+  private adminCalls: AdminCalls | null = null;
   private readonly stopping = new AbortController();
   private readonly nest;
 
@@ -62,7 +71,8 @@ export class StartSteps {
     this.defects = new Defects(logger, this.registry);
     this.answers = new ErrorAnswers(logger, this.registry);
     this.calls = new CallWatch(this.registry, logger);
-    this.backends = createBackends(env, logger, this.calls);
+    this.directories = new DirectoryReport(this.registry, logger);
+    this.backends = createBackends(env, logger, this.calls, this.directories);
     this.nest = { logger: nestLogger(logger), bodyParser: false } as const;
   }
 
@@ -73,9 +83,11 @@ export class StartSteps {
       start: () => {
         const { redis } = this.backends;
         this.readiness.add('redis', () => (redis.status === 'ready' ? null : 'not connected'));
+        this.backends.nodes.start();
       },
       stop: () => {
-        const { redis, storage, presence } = this.backends;
+        const { redis, storage, presence, nodes } = this.backends;
+        nodes.stop();
         redis.disconnect();
         storage.close();
         presence.close();
@@ -83,16 +95,23 @@ export class StartSteps {
     };
   }
 
-  /** Health and metrics on a port of their own. */
+  /** Health, metrics and the calls of operators on a port of their own. */
   get adminListener(): Step {
     return {
       name: 'admin listener',
       start: async () => {
         if (this.env.ADMIN_PORT === undefined) return;
         const at = { host: this.env.HOST, port: this.env.ADMIN_PORT };
-        this.admin = await InnerListener.open(at, { health: this.health, defects: this.defects });
+        this.admin = await InnerListener.open(at, {
+          health: this.health,
+          defects: this.defects,
+          calls: (request, response) => this.adminCalls?.answer(request, response) ?? false,
+        });
       },
-      stop: () => this.admin?.close(),
+      stop: async () => {
+        await this.admin?.close();
+        await this.adminCalls?.close();
+      },
     };
   }
 
@@ -101,7 +120,9 @@ export class StartSteps {
     return {
       name: 'spool',
       start: async () => {
-        this.spool = await openSpool(this.env, this.logger);
+        this.spool = await openSpool(this.env, this.logger, () =>
+          this.fatal('another process has taken the spool: this one was hung'),
+        );
       },
       stop: () => this.spool?.store.close(),
     };
@@ -127,6 +148,10 @@ export class StartSteps {
           logger,
           defects,
           answers,
+          directories: this.directories,
+          problems: () => this.readiness.problems(),
+          registry: this.registry,
+          loopDelay: this.loopDelay,
           fatal,
         });
         const { logs, typing, sends } = this.gateway;
@@ -134,9 +159,12 @@ export class StartSteps {
         const started = [messages, presence, receipts, watermarks, typing];
         await Promise.all(started.map((one) => one.start()));
         sends.holding.start();
+        this.loopDelay.start();
+        this.readiness.add('directory', () => this.gateway.announcer.problem());
       },
       stop: async () => {
         this.stopping.abort();
+        this.loopDelay.stop();
         if (!this.gateway) return;
         const { logs, typing, receipts, trace, sends } = this.gateway;
         logs.watermarks.stop();
@@ -160,6 +188,7 @@ export class StartSteps {
           delivery,
           presence,
           news: directory.news,
+          visibility: directory.visibility,
           hashCalls: auth.hashCalls,
           sends: this.counts,
           queued: (): number => logs.messages.queued(),
@@ -176,15 +205,19 @@ export class StartSteps {
     return {
       name: 'boot',
       start: async () => {
-        const { boot, sockets, rates } = this.gateway;
+        const { boot, sockets, rates, presence, signs } = this.gateway;
         await boot.boot.start();
+        signs?.start();
         boot.routeKeeper.start();
+        presence.start();
         sockets.heartbeat.start();
         rates.start();
       },
       stop: async () => {
-        const { boot, sockets, rates } = this.gateway;
+        const { boot, sockets, rates, presence, signs } = this.gateway;
         rates.stop();
+        presence.stop();
+        signs?.stop();
         sockets.heartbeat.stop();
         boot.routeKeeper.stop();
         await boot.boot.stop();
@@ -199,7 +232,14 @@ export class StartSteps {
         const { env, gateway } = this;
         const { addresses, connections, server } = gateway.upgrades;
         await gateway.sends.media.start();
-        const module = GatewayModule.over(sharedParts(gateway), env);
+        const given = providersOf(gateway);
+        const security = new SecurityLog(this.logger);
+        const { answers } = this;
+        if (this.admin) {
+          const options = { logger: this.logger, security, answers };
+          this.adminCalls = await AdminCalls.make(given, env, options);
+        }
+        const module = GatewayModule.over(given, env);
         const adapter = new BoundedExpressAdapter();
         const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
         this.app = app;
@@ -207,10 +247,12 @@ export class StartSteps {
           allowedOrigins: env.ALLOWED_ORIGINS,
           addresses,
           connections,
-          answers: this.answers,
+          outsiders: security,
+          count: app.get(RequestCount),
+          health: this.admin ? null : this.health,
+          answers,
           bounded: (reason) => this.metrics.bounded.inc({ reason }),
         });
-        if (!this.admin) mountHealth(app, this.health);
         server.attach(serverOf(app));
         connections.bound(serverOf(app));
         await listen(app, env.PORT, env.HOST);
@@ -229,7 +271,7 @@ export class StartSteps {
   get clients(): Step {
     return {
       name: 'clients',
-      stopWithinMs: DRAIN_WITHIN_MS,
+      stopWithinMs: drainWithinMs(this.env.DRAIN_SECONDS * 1000) + HELD_WITHIN_MS,
       stop: async () => {
         const { upgrades, delayed, sockets, sends, directory } = this.gateway;
         upgrades.server.drain();
@@ -237,19 +279,26 @@ export class StartSteps {
         await sockets.drain.sayGoodbye(await directory.directory.others());
         await sends.holding.stop({ flushMs: FLUSH_MS });
         await sockets.drain.closeAll();
+        await this.gateway.announcer.withdraw();
       },
     };
   }
 
-  /** The last step in, the first out. */
+  /** What gateways that are gone have left on a shared volume; nobody else has it meanwhile. */
+  get adoption(): Step {
+    return {
+      name: 'adoption',
+      start: () => this.gateway.adoption?.start(),
+      stop: () => this.gateway?.adoption?.stop(),
+    };
+  }
+
+  /** The last step in, the first out: until the last socket is gone the gateway is listed as draining. */
   get directory(): Step {
     return {
       name: 'directory',
-      start: async () => {
-        this.announcer = this.gateway.announcer(this.env.PUBLIC_URL ?? this.ownUrl());
-        await this.announcer.start();
-      },
-      stop: () => this.announcer?.withdraw(),
+      start: () => this.gateway.announcer.start(this.env.PUBLIC_URL ?? this.ownUrl()),
+      stop: () => this.gateway?.announcer.drain(),
     };
   }
 

@@ -2,8 +2,14 @@ import { NestFactory } from '@nestjs/core';
 import { PRESENCE_RPC } from '@tidings/common/rpc/calls';
 import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
+import { redisRunId } from '@tidings/common/redis/client';
+import { Boots } from '@tidings/common/redis/boots';
 import { GatewayLease } from '@tidings/common/redis/lease';
+import { PresencePartitions } from '@tidings/common/redis/presence-partitions';
+import { PresenceStates } from '@tidings/common/redis/presence-states';
 import { Routes } from '@tidings/common/redis/routes';
+import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
 import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -17,14 +23,34 @@ import type { PresenceEnv } from './presence.env';
 import { PresenceMetrics } from './presence.metrics';
 import { PresenceModule } from './presence.module';
 import { PresenceService } from './presence.service';
+import { ChangeLog } from './change-log';
+import { ClockKeeper } from './clock-keeper';
+import { rulesOf } from './domain/rules';
+import { GatewayWatch } from './gateway-watch';
+import { Reaper } from './reaper';
 import { RedisReturn } from './redis-return';
 import { Tracker } from './tracker';
+import { UserWriter } from './user-writer';
 
-/** Fetches may wait for more records: a last-seen time is in no hurry. Milliseconds and bytes. */
+/** A fetch comes with the first record: watchers wait for it. Milliseconds and bytes. */
 const MAX_WAIT_MS = 100;
-const MIN_BYTES = 64 * 1024;
+const MIN_BYTES = 1;
 
-const READS = { groups: [GROUPS.presenceTracker], topics: [TOPICS.presence] };
+const READS = {
+  service: 'presence' as const,
+  groups: [GROUPS.presenceTracker],
+  topics: [TOPICS.presence, TOPICS.presenceChanges],
+};
+
+/** How often what time alone says is looked at, milliseconds. */
+const TICK_MS = 200;
+const LOOK_MS = 1_000;
+const KEEP_MS = 2_000;
+/** What may wait for the log in each writer; more stays due. */
+const QUEUE = { queueRecords: 5_000, queueBytes: 4 * 1024 * 1024 };
+/** Changes are ordered by their versions, in whatever log they are. */
+const NO_EPOCH = 0;
+const FLUSH_MS = 2_000;
 
 /** The presence service: its parts and the order in which they start. */
 export class Presence {
@@ -35,7 +61,17 @@ export class Presence {
   private readonly watch: DatabaseWatch;
   private readonly figures: PresenceMetrics;
   private readonly strategy: LogConsumerStrategy;
+  private readonly partitions: PresencePartitions;
+  private readonly states: PresenceStates;
+  private readonly changes: LogWriter;
+  private readonly losses: LogWriter;
   private readonly tracker: Tracker;
+  private readonly gateways: GatewayWatch;
+  private readonly reaper: Reaper;
+  private readonly clocks: ClockKeeper;
+  private redisRun: string | null = null;
+  private ticking = false;
+  private timers: NodeJS.Timeout[] = [];
   private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<PresenceEnv>) {
@@ -52,14 +88,47 @@ export class Presence {
     this.watch = new DatabaseWatch(() => this.repository.ping(), logger);
     this.figures = new PresenceMetrics(metrics);
     this.strategy = this.consumer();
+    this.partitions = new PresencePartitions(redis);
+    this.states = new PresenceStates(redis);
+    this.changes = this.writerTo(TOPICS.presenceChanges);
+    this.losses = this.writerTo(TOPICS.presence);
+    const leases = new GatewayLease(redis);
+    const { figures, partitions, states, repository: lastSeen, strategy } = this;
     this.tracker = new Tracker({
-      repository: this.repository,
-      deadLetters: { put: (record, reason) => this.strategy.deadLetter(record, reason) },
-      metrics: this.figures,
-      defects,
+      partitions,
+      users: new UserWriter({
+        states,
+        partitions,
+        leases,
+        lastSeen,
+        changes: new ChangeLog(this.changes, Date.now),
+        rules: rulesOf({
+          awayMs: env.AWAY_SECONDS * 1_000,
+          graceMs: env.PRESENCE_GRACE_SECONDS * 1_000,
+        }),
+        metrics: figures,
+        defects,
+        logger,
+      }),
+      deadLetters: { put: (record, reason) => strategy.deadLetter(record, reason) },
+      owns: (partition) => strategy.owns(TOPICS.presence, partition),
+      metrics: figures,
+      logger,
+    });
+    const { tracker } = this;
+    const common = { tracker, partitions, metrics: figures, logger };
+    this.gateways = new GatewayWatch({ ...common, leases });
+    this.reaper = new Reaper({
+      leads: () => strategy.owns(TOPICS.presence, 0),
+      boots: new Boots(redis),
+      leases,
+      routes: new Routes(redis),
+      writer: this.losses,
+      metrics: figures,
       logger,
       now: Date.now,
     });
+    this.clocks = new ClockKeeper({ ...common, states, lastSeen, defects });
     readiness.add('kafka', () => (this.strategy.isReady() ? null : 'not joined yet'));
     readiness.add('redis', () => this.service.redisProblem());
     readiness.add('database', () => this.watch.problem());
@@ -77,7 +146,7 @@ export class Presence {
       {
         name: 'redis',
         start: () => service.reachRedis(),
-        stop: () => service.redis.disconnect(),
+        stop: () => service.leaveRedis(),
       },
       {
         name: 'database',
@@ -87,12 +156,26 @@ export class Presence {
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'topics', start: () => service.checkTopics(), stop: () => service.stopWaiting() },
       { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
+      { name: 'announcement', start: () => service.announce(this.url) },
+      {
+        name: 'writers',
+        start: async () => {
+          await Promise.all([this.changes.start(), this.losses.start()]);
+        },
+        stop: async () => {
+          await Promise.all([
+            this.changes.stop({ flushMs: FLUSH_MS }),
+            this.losses.stop({ flushMs: FLUSH_MS }),
+          ]);
+        },
+      },
       {
         name: 'consumer',
         start: () => this.consume(),
         stop: () => this.leave(),
         stopWithinMs: 12_000,
       },
+      { name: 'drain', stop: () => service.drain() },
     ];
   }
 
@@ -103,15 +186,16 @@ export class Presence {
 
   private async listen(): Promise<void> {
     const { env, logger, metrics, readiness } = this.options;
-    const { redis, defects } = this.service;
-    const service = new PresenceService(
-      new Routes(redis),
-      new GatewayLease(redis),
-      this.repository,
-      this.redisReturn,
-      this.figures,
+    const { defects } = this.service;
+    const service = new PresenceService({
+      states: this.states,
+      partitions: this.partitions,
+      partitionOf: (userId) => partitionOf(userId, env.KAFKA_PARTITIONS),
+      lastSeen: this.repository,
+      redisReturn: this.redisReturn,
+      metrics: this.figures,
       logger,
-    );
+    });
     const calls = answerCalls({
       table: PRESENCE_RPC,
       handlers: { 'presence.get': (input) => service.get(input) },
@@ -129,17 +213,44 @@ export class Presence {
   }
 
   private async consume(): Promise<void> {
+    this.redisRun = await redisRunId(this.service.redis);
     const { strategy } = this;
     const logger = nestLogger(this.options.logger);
     const module = PresenceModule.around(this.tracker);
     const app = await NestFactory.createMicroservice(module, { strategy, logger });
     await app.listen();
+    const { gateways, reaper, clocks } = this;
+    this.timers = [
+      setInterval(() => void this.tick(), TICK_MS),
+      setInterval(() => void gateways.look(), LOOK_MS),
+      setInterval(() => void reaper.look(), LOOK_MS),
+      setInterval(() => void clocks.keep(), KEEP_MS),
+    ];
+    this.redisReturn.onReturn(() => void this.redisIsBack());
+  }
+
+  /** A Redis that has started anew may lack what was written last. */
+  private async redisIsBack(): Promise<void> {
+    const runId = await redisRunId(this.service.redis).catch(() => null);
+    if (runId === null || runId !== this.redisRun) await this.tracker.redisRestarted();
+    this.redisRun = runId;
+  }
+
+  /** One at a time: a slow one puts the next one off. */
+  private async tick(): Promise<void> {
+    if (this.ticking) return;
+    this.ticking = true;
+    await this.tracker.tick();
+    this.ticking = false;
   }
 
   private consumer(): LogConsumerStrategy {
     return this.service.consumer({
       groupId: GROUPS.presenceTracker,
-      lifecycle: { revoked: (_topic, partition) => this.tracker.revoked(partition) },
+      lifecycle: {
+        assigned: (_topic, partition, context) => this.tracker.assigned(partition, context),
+        revoked: (_topic, partition) => this.tracker.revoked(partition),
+      },
       onGap: 'skip',
       minBytes: MIN_BYTES,
       maxWaitTimeInMs: MAX_WAIT_MS,
@@ -147,7 +258,23 @@ export class Presence {
     });
   }
 
+  private writerTo(topic: string): LogWriter {
+    const { env } = this.options;
+    const { kafka, defects } = this.service;
+    return new LogWriter({
+      kafka,
+      topic,
+      partitions: env.KAFKA_PARTITIONS,
+      source: env.NODE_ID,
+      epoch: NO_EPOCH,
+      limits: QUEUE,
+      onError: (error: unknown) => defects.note('answer', error),
+    });
+  }
+
   private async leave(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.clocks.keep();
     await this.strategy.close();
     await this.service.leavePeers();
   }

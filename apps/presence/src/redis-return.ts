@@ -12,6 +12,7 @@ const SETTLES_MS = 5_000;
  */
 export class RedisReturn {
   private back = -Infinity;
+  private returned: () => void = () => undefined;
 
   /** `clock`: monotonic milliseconds. */
   constructor(
@@ -20,9 +21,17 @@ export class RedisReturn {
   ) {
     let reached = false;
     redis.on('ready', () => {
-      if (reached) this.back = clock();
+      if (reached) {
+        this.back = clock();
+        this.returned();
+      }
       reached = true;
     });
+  }
+
+  /** Tells each time that Redis was away. */
+  onReturn(returned: () => void): void {
+    this.returned = returned;
   }
 
   /** Whether what Redis lacks may be missing because it was away. */

@@ -2,7 +2,6 @@ import { STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf, type LogState } from '@tidings/common/rpc/log-state';
 import { RpcClient } from '@tidings/common/rpc/rpc-client';
-import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { Routes } from '@tidings/common/redis/routes';
@@ -10,15 +9,13 @@ import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
 import { receiptsConsumer } from './receipts/receipts.consumer';
+import { presenceConsumer } from './presence/presence.consumer';
+import { READS } from './reads';
 import { Deliveries } from './routing/deliveries';
 import { MessagesConsumer } from './routing/messages.consumer';
 import type { SessionEnv } from './session.env';
 import { typingConsumer } from './typing/typing.consumer';
 
-const READS = {
-  groups: [GROUPS.sessionRouting, GROUPS.sessionReceipts, GROUPS.sessionSignals],
-  topics: [TOPICS.messages, TOPICS.receipts, TOPICS.signals],
-};
 const LEAVE_WITHIN_MS = 12_000;
 
 /** The session service: its parts and the order in which they start. */
@@ -31,7 +28,8 @@ export class Session {
   /** Null before their step has begun. */
   private messages: MessagesConsumer | null = null;
   private receipts: LogConsumerStrategy | null = null;
-  private typing: LogConsumerStrategy | null = null;
+  /** Typing and presence: what is lost of them is told again soon. */
+  private signals: LogConsumerStrategy[] = [];
   private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<SessionEnv>) {
@@ -41,6 +39,7 @@ export class Session {
     this.storage = new RpcClient(STORAGE_RPC, {
       report: this.calls.of('storage'),
       urls: env.STORAGE_URLS,
+      listed: () => this.service.nodes.of('storage'),
       nodeId: env.NODE_ID,
       secret: env.CLUSTER_SECRET,
     });
@@ -56,7 +55,7 @@ export class Session {
   steps(): Step[] {
     const { service } = this;
     return [
-      { name: 'redis', stop: () => service.redis.disconnect() },
+      { name: 'redis', stop: () => service.leaveRedis() },
       { name: 'storage', stop: () => this.storage.close() },
       { name: 'topics', stop: () => service.stopWaiting() },
       { name: 'others', start: () => this.reachOthers() },
@@ -67,6 +66,11 @@ export class Session {
         stopWithinMs: LEAVE_WITHIN_MS,
       },
       { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
+      {
+        name: 'nodes',
+        start: () => service.announce(this.listener?.url ?? ''),
+        stop: () => service.drain(),
+      },
     ];
   }
 
@@ -89,13 +93,14 @@ export class Session {
     const parts = { service, storage, log, deliveries, options };
     this.messages = new MessagesConsumer(parts);
     this.receipts = receiptsConsumer(parts);
-    this.typing = typingConsumer(parts);
+    this.signals = [typingConsumer(parts), presenceConsumer(parts)];
     await this.messages.start();
-    await Promise.all([this.receipts.start(), this.typing.start()]);
+    await Promise.all([this.receipts, ...this.signals].map((one) => one.start()));
   }
 
   private async leave(): Promise<void> {
-    await Promise.all([this.messages?.leave(), this.receipts?.close(), this.typing?.close()]);
+    const consumers = [this.receipts, ...this.signals];
+    await Promise.all([this.messages?.leave(), ...consumers.map((one) => one?.close())]);
     await Promise.all([this.messages?.flush(), this.service.leavePeers()]);
   }
 

@@ -1,13 +1,22 @@
 import { mediaEnv } from '@tidings/common/media/media-env';
 import { z } from 'zod';
-import { commonEnv, databaseEnv, kafkaEnv, redisEnv } from '@tidings/common/runtime/env';
+import {
+  commonEnv,
+  databaseEnv,
+  internalUrlEnv,
+  kafkaEnv,
+  loginPolicyEnv,
+  redisEnv,
+} from '@tidings/common/runtime/env';
 
 /** What the storage service reads from its environment. */
 export const storageEnv = commonEnv.extend({
   ...kafkaEnv.shape,
   ...redisEnv.shape,
   ...databaseEnv.shape,
+  ...internalUrlEnv.shape,
   ...mediaEnv.shape,
+  ...loginPolicyEnv.shape,
   MEDIA_ORPHAN_SECONDS: z.coerce
     .number()
     .int()

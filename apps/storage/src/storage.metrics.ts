@@ -2,7 +2,7 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Database } from './database/database';
 import type { Progress } from './log/progress';
 import type { PasswordHasher } from './accounts/password-hasher';
-import type { SessionAnnouncer } from './accounts/session-announcer';
+import type { LoginAnnouncer } from './accounts/login-announcer';
 
 /** Gauges that are read when somebody looks at `/metrics`. */
 export function watchStorage(
@@ -11,7 +11,7 @@ export function watchStorage(
     database: Database;
     progress: Progress;
     hasher: PasswordHasher;
-    announcer: SessionAnnouncer;
+    announcer: LoginAnnouncer;
   },
 ): void {
   const gauge = (name: string, help: string, collect: () => number): void => {
@@ -23,5 +23,5 @@ export function watchStorage(
   gauge('progress_waiters', 'Callers that wait for the log to be applied', () => progress.waiting);
   gauge('hashes_refused', 'Passwords that were refused as busy', () => hasher.refused);
   gauge('hashes_waiting', 'Passwords that wait to be hashed', () => hasher.queued);
-  gauge('sessions_unannounced', 'Sessions that Redis does not know yet', () => announcer.pending);
+  gauge('sessions_unannounced', 'Logins that Redis does not know yet', () => announcer.pending);
 }

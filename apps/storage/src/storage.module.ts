@@ -6,6 +6,11 @@ import { MemberCache } from '@tidings/common/redis/members';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DataSource } from 'typeorm';
+import { SocketEnds } from '@tidings/common/redis/socket-ends';
+import { AdminService } from './admin/admin.service';
+import { LeadersRepository } from './leader/leaders.repository';
+import { AuditRepository } from './admin/audit.repository';
+import { RolesRepository } from './admin/roles.repository';
 import { AccountsRepository } from './accounts/accounts.repository';
 import { AccountsService } from './accounts/accounts.service';
 import { DevicesRepository } from './accounts/devices.repository';
@@ -14,9 +19,9 @@ import { LoginFailures } from './accounts/login-failures';
 import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
 import { PasswordService } from './accounts/password.service';
-import { SessionAnnouncer } from './accounts/session-announcer';
-import { SessionsRepository } from './accounts/sessions.repository';
-import { SessionsService } from './accounts/sessions.service';
+import { LoginAnnouncer } from './accounts/login-announcer';
+import { LoginsRepository } from './accounts/logins.repository';
+import { LoginRule, LoginsService } from './accounts/logins.service';
 import { UserEntity } from './accounts/user.entity';
 import { UsersService } from './accounts/users.service';
 import { BlocksRepository } from './blocks/blocks.repository';
@@ -29,8 +34,8 @@ import { ConversationsService } from './conversations/conversations.service';
 import { GroupsRepository } from './conversations/groups.repository';
 import { GroupsService } from './conversations/groups.service';
 import { Database } from './database/database';
-import { dataSourceOptions } from './database/data-source';
-import { LogConsumer } from './log/log.consumer';
+import { dataSourceOptions } from './data-source';
+import { LogConsumer } from './messages/messages.consumer';
 import { LogService } from './log/log.service';
 import { LogState } from './log/log-state';
 import { Progress } from './log/progress';
@@ -41,6 +46,8 @@ import { MessagesRepository } from './messages/messages.repository';
 import { MessagesService } from './messages/messages.service';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
+import { PrivacyRepository } from './privacy/privacy.repository';
+import { PrivacyService } from './privacy/privacy.service';
 import { ReceiptsRepository } from './receipts/receipts.repository';
 import { ReceiptsService } from './receipts/receipts.service';
 import { StorageServices } from './storage.rpc';
@@ -60,7 +67,9 @@ export interface StorageParts {
   logWriter: LogWriter;
   batchWriter: BatchWriter;
   memberCache: MemberCache;
-  announcer: SessionAnnouncer;
+  announcer: LoginAnnouncer;
+  sockets: SocketEnds;
+  policy: LoginRule;
   hasher: PasswordHasher;
   guesses: PasswordGuesses;
   news: AccountNews;
@@ -92,7 +101,9 @@ export class StorageModule {
         { provide: LogWriter, useValue: parts.logWriter },
         { provide: BatchWriter, useValue: parts.batchWriter },
         { provide: MemberCache, useValue: parts.memberCache },
-        { provide: SessionAnnouncer, useValue: parts.announcer },
+        { provide: LoginAnnouncer, useValue: parts.announcer },
+        { provide: LoginRule, useValue: parts.policy },
+        { provide: SocketEnds, useValue: parts.sockets },
         { provide: PasswordHasher, useValue: parts.hasher },
         { provide: PasswordGuesses, useValue: parts.guesses },
         {
@@ -105,9 +116,13 @@ export class StorageModule {
         { provide: MediaSettings, useValue: parts.media },
         { provide: StateKeeper, useValue: parts.keeper },
         AccountsRepository,
+        RolesRepository,
+        AuditRepository,
+        LeadersRepository,
+        AdminService,
         AccountsService,
-        SessionsRepository,
-        SessionsService,
+        LoginsRepository,
+        LoginsService,
         UsersService,
         PasswordService,
         DevicesRepository,
@@ -129,6 +144,8 @@ export class StorageModule {
         ReceiptsService,
         MediaRepository,
         MediaService,
+        PrivacyRepository,
+        PrivacyService,
         LogService,
         StorageServices,
         TraceRepository,

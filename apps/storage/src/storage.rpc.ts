@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/protocol/errors';
 import type { STORAGE_RPC } from '@tidings/common/rpc/calls';
 import type { RpcHandlers } from '@tidings/common/rpc/rpc-server';
+import { AdminService } from './admin/admin.service';
+import { RolesRepository } from './admin/roles.repository';
 import { AccountsService } from './accounts/accounts.service';
 import { DevicesService } from './accounts/devices.service';
 import { PasswordService } from './accounts/password.service';
-import { SessionsService } from './accounts/sessions.service';
+import { LoginsService } from './accounts/logins.service';
 import { UsersService } from './accounts/users.service';
 import { BlocksService } from './blocks/blocks.service';
 import { ContactsService } from './contacts/contacts.service';
@@ -15,6 +17,7 @@ import { asUnavailable } from './database/database-errors';
 import { LogService } from './log/log.service';
 import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';
+import { PrivacyService } from './privacy/privacy.service';
 import { ReceiptsService } from './receipts/receipts.service';
 import { SyncService } from './sync/sync.service';
 import { TraceService } from './trace/trace.service';
@@ -27,8 +30,8 @@ const PLAIN_MS = 2_200;
 const CHANGE_MS = 4_500;
 /** Calls that wait for something else as well: password hashes, the log, a read barrier. */
 const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
-  'accounts.register': 5_000,
-  'accounts.login': 5_000,
+  'accounts.register': 9_000,
+  'accounts.login': 9_000,
   'accounts.password': 8_000,
   'conversations.direct': 3_000,
   'conversations.group': CHANGE_MS,
@@ -49,7 +52,7 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
 export class StorageServices {
   constructor(
     readonly accounts: AccountsService,
-    readonly sessions: SessionsService,
+    readonly logins: LoginsService,
     readonly users: UsersService,
     readonly contacts: ContactsService,
     readonly passwords: PasswordService,
@@ -63,26 +66,38 @@ export class StorageServices {
     readonly log: LogService,
     readonly media: MediaService,
     readonly trace: TraceService,
+    readonly admin: AdminService,
+    readonly roles: RolesRepository,
+    readonly privacy: PrivacyService,
   ) {}
 }
 
 /** The calls that storage answers: each goes to one service, is bounded in time, and says `unavailable` while the database is away. */
 export function storageHandlers(services: StorageServices): Handlers {
-  const { accounts, sessions, users, contacts, conversations, groups } = services;
+  const { accounts, logins, users, contacts, conversations, groups } = services;
   const { passwords, devices, blocks, messages, receipts, sync, log, media } = services;
+  const { admin, privacy } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
-    'accounts.login': (input) => sessions.login(input),
-    'accounts.refresh': ({ refreshToken, address }) => sessions.refresh(refreshToken, address),
+    'accounts.login': (input) => logins.login(input),
+    'accounts.refresh': ({ refreshToken, address }) => logins.refresh(refreshToken, address),
     'accounts.confirm': async ({ userId, deviceId, sequence }) => {
-      await sessions.confirm(userId, deviceId, sequence);
+      await logins.confirm(userId, deviceId, sequence);
       return {};
     },
     'accounts.logout': async ({ userId, deviceId }) => {
-      await sessions.logout(userId, deviceId);
+      await logins.logout(userId, deviceId);
       return {};
     },
-    'accounts.session': ({ userId, deviceId }) => sessions.current(userId, deviceId),
+    'accounts.session': ({ userId, deviceId }) => logins.current(userId, deviceId),
+    'accounts.ended': ({ userId, deviceId }) => logins.endOf(userId, deviceId),
+    'accounts.alive': async ({ items }) => {
+      await logins.alive(items);
+      return {};
+    },
+    'accounts.disabled': async ({ userIds }) => ({
+      items: await services.roles.disabledAmong(userIds),
+    }),
     'accounts.me': ({ userId }) => accounts.me(userId),
     'accounts.password': (input) => passwords.change(input),
     'devices.list': ({ userId }) => devices.list(userId),
@@ -90,6 +105,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'accounts.patch': ({ userId, ...body }) => accounts.patch(userId, body),
     'users.get': async ({ ids }) => ({ items: await users.get(ids) }),
     'users.search': (input) => users.search(input),
+    'users.byEmail': async ({ email }) => ({ items: await users.byEmail(email) }),
     'contacts.list': ({ userId, cursor, limit }) => contacts.list(userId, cursor, limit),
     'contacts.incoming': ({ userId, cursor, limit }) => contacts.incoming(userId, cursor, limit),
     'contacts.put': ({ userId, contactId }) => contacts.put(userId, contactId),
@@ -97,7 +113,7 @@ export function storageHandlers(services: StorageServices): Handlers {
     'blocks.list': ({ userId, cursor, limit }) => blocks.list(userId, cursor, limit),
     'blocks.put': ({ userId, blockedId }) => blocks.put(userId, blockedId),
     'blocks.delete': ({ userId, blockedId }) => blocks.delete(userId, blockedId),
-    'blocks.hiding': ({ viewerId, userIds }) => blocks.hiding(viewerId, userIds),
+    'presence.visible': ({ viewerId, userIds }) => privacy.visiblePresence(viewerId, userIds),
     'conversations.direct': ({ userId, otherId }) => conversations.direct(userId, otherId),
     'conversations.group': (input) => groups.create(input),
     'conversations.change': (input) => groups.patch(input),
@@ -125,6 +141,13 @@ export function storageHandlers(services: StorageServices): Handlers {
       const { bodies, delayed } = await sync.answer(userId, request, barrier);
       return { bodies: bodies.map((text) => [Buffer.from(text)]), delayed };
     },
+    'admin.cluster': (input) => admin.cluster(input),
+    'admin.roles': (input) => admin.list(input),
+    'admin.role': (input) => admin.role(input),
+    'admin.disable': (input) => admin.disable(input),
+    'admin.enable': (input) => admin.enable(input),
+    'admin.end': (input) => admin.end(input),
+    'admin.sessions': (input) => admin.showSessions(input),
     'log.state': () => log.state(),
   });
 }

@@ -4,7 +4,9 @@ import { STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { rewriteAppendOnlyFile } from '@tidings/common/redis/append-only-file';
+import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
+import { specsOf } from '@tidings/common/kafka/wire/topics';
 import { createMediaDriver } from '@tidings/common/media/media-env';
 import type { MediaDriver } from '@tidings/common/media/media-driver';
 import { AccountNews } from '@tidings/common/redis/account-news';
@@ -12,7 +14,8 @@ import { SharedGuesses } from '@tidings/common/redis/guesses';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { MemberCache } from '@tidings/common/redis/members';
 import { Routes } from '@tidings/common/redis/routes';
-import { DeviceSessions } from '@tidings/common/redis/sessions';
+import { SocketEnds } from '@tidings/common/redis/socket-ends';
+import { DeviceLogins } from '@tidings/common/redis/logins';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
 import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
@@ -21,10 +24,11 @@ import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
 import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
+import { LoginRule } from './accounts/logins.service';
 import { OwnGuesses } from './accounts/own-guesses';
 import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
-import { SessionAnnouncer } from './accounts/session-announcer';
+import { LoginAnnouncer } from './accounts/login-announcer';
 import { Database } from './database/database';
 import { checkSchema, waitForDatabase } from './database/schema';
 import { GUESS_RATES } from './accounts/guess-rates';
@@ -32,12 +36,15 @@ import { ExpirySweep } from './expiry/expiry-sweep';
 import { ExpiryRepository } from './expiry/expiry.repository';
 import { JournalSweep } from './expiry/journal-sweep';
 import { WriteAheadLog } from './expiry/write-ahead-log';
-import { APPLY_CONNECTIONS, OpenLog } from './log/open-log';
+import { LagWatch } from './log/lag-watch';
+import { APPLY_CONNECTIONS, OpenLog } from './messages/open-log';
 import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
 import { MediaSettings } from './media/media.service';
 import { MediaSweep } from './media/media-sweep';
 import { CONCURRENT_RECEIPTS, receiptsConsumer } from './receipts/receipts.consumer';
+import { LeadersRepository } from './leader/leaders.repository';
+import { Leadership } from './leader/leadership';
 import { OutboxRepository } from './outbox/outbox.repository';
 import { OutboxService } from './outbox/outbox.service';
 import { OutboxSweep } from './outbox/outbox-sweep';
@@ -53,6 +60,7 @@ const DATABASE_WITHIN_MS = 30_000;
 const OUTBOX_CONNECTIONS = 4;
 
 const READS = {
+  service: 'storage' as const,
   groups: [GROUPS.storageWriter, GROUPS.storageReceipts],
   topics: [TOPICS.messages, TOPICS.receipts],
 };
@@ -65,7 +73,7 @@ export class Storage {
   private readonly outbox: Database;
   private readonly receiptWrites: Database;
   private readonly watch: DatabaseWatch;
-  private readonly announcer: SessionAnnouncer;
+  private readonly announcer: LoginAnnouncer;
   private readonly hasher = new PasswordHasher();
   private dataSource: DataSource | null = null;
   /** Null before the step "log". */
@@ -81,6 +89,9 @@ export class Storage {
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
+  private lagWatch: LagWatch | null = null;
+  private readonly offsets: LogOffsets;
+  private leadership: Leadership | null = null;
   private readonly writeAheadLog: WriteAheadLog;
 
   constructor(private readonly options: ServiceOptions<StorageEnv>) {
@@ -93,12 +104,13 @@ export class Storage {
     this.receiptWrites = this.pool('receipts', CONCURRENT_RECEIPTS);
     this.media = createMediaDriver(env);
     this.watermarks = new Watermarks(kafka, TOPICS.messages);
+    this.offsets = new LogOffsets(kafka);
     this.watch = new DatabaseWatch(() => this.database.rows({ text: 'SELECT 1' }), logger);
     const journalName = `${env.NODE_ID}/journal`;
     this.writeAheadLog = new WriteAheadLog({ url: env.DATABASE_URL, name: journalName });
     const unkept = options.metrics.counter('storage_unkept_total', 'Counts of syncs not kept');
     this.keeper = new StateKeeper(this.database, logger, () => unkept.inc());
-    this.announcer = new SessionAnnouncer(new DeviceSessions(redis), logger);
+    this.announcer = new LoginAnnouncer(new DeviceLogins(redis), logger);
     readiness.add('kafka', () => (this.log?.strategy.isReady() ? null : 'not joined yet'));
     readiness.add('receipts', () => (this.receipts?.isReady() ? null : 'not joined yet'));
     readiness.add('database', () => this.watch.problem());
@@ -121,11 +133,17 @@ export class Storage {
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'log', start: () => this.openLog(), stop: () => this.closeLog() },
       { name: 'listener', start: () => this.listen(), stop: () => this.closeListener() },
+      { name: 'announcement', start: () => this.service.announce(this.url) },
       {
         name: 'consumer',
         start: () => this.joinGroups(),
         stop: () => this.leaveGroup(),
         stopWithinMs: 12_000,
+      },
+      {
+        name: 'leadership',
+        start: () => this.leadership?.start(),
+        stop: () => this.leadership?.stop(),
       },
       {
         name: 'outbox sweep',
@@ -145,7 +163,9 @@ export class Storage {
           await this.journalSweep?.stop();
         },
       },
+      { name: 'lag watch', start: () => this.lagWatch?.start(), stop: () => this.stopLagWatch() },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
+      { name: 'drain', stop: () => this.service.drain() },
     ];
   }
 
@@ -181,9 +201,9 @@ export class Storage {
     if (this.dataSource?.isInitialized) await this.dataSource.destroy();
   }
 
-  private leaveRedis(): void {
+  private leaveRedis(): Promise<void> {
     this.announcer.stop();
-    this.service.redis.disconnect();
+    return this.service.leaveRedis();
   }
 
   /** Checks that topics, log and database fit before anything is read or written. */
@@ -216,6 +236,7 @@ export class Storage {
     if (!log || !dataSource) throw new Error('the listener starts behind log and database');
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
+    const told = { routes: new Routes(redis), inboxes: new InboxWriter(redis), logger };
     const module = StorageModule.around({
       dataSource,
       database,
@@ -228,11 +249,9 @@ export class Storage {
       batchWriter: batches,
       memberCache: new MemberCache(redis),
       guesses: this.passwordGuesses(),
-      news: new AccountNews({
-        routes: new Routes(redis),
-        inboxes: new InboxWriter(redis),
-        logger,
-      }),
+      news: new AccountNews(told),
+      sockets: new SocketEnds(told),
+      policy: new LoginRule(env.LOGIN_POLICY),
       logger,
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
@@ -245,10 +264,27 @@ export class Storage {
     });
     this.app = app;
     watchStorage(metrics, { database, progress, hasher, announcer });
-    const isLeader = (): boolean => strategy.owns(state.topic, 0);
-    this.sweep = new OutboxSweep(outbox, app.get(OutboxService), isLeader, logger);
+    const led = metrics.gauge('storage_leader', 'Whether this instance leads storage');
+    const changes = metrics.counter('storage_leader_changes_total', 'Times the lead came or went');
+    led.set(0);
+    const leadership = new Leadership({
+      service: 'storage',
+      nodeId: env.NODE_ID,
+      bootId: this.service.bootId,
+      owns: () => strategy.owns(state.topic, 0),
+      leaders: new LeadersRepository(database),
+      logger,
+      changed: (leads) => {
+        led.set(leads ? 1 : 0);
+        changes.inc();
+      },
+    });
+    this.leadership = leadership;
+    const term = (): string | null => leadership.term();
+    const isLeader = (): boolean => term() !== null;
+    this.sweep = new OutboxSweep(outbox, app.get(OutboxService), term, logger);
     this.mediaSweep = new MediaSweep({
-      isLeader,
+      term,
       logger,
       media: app.get(MediaRepository),
       driver: this.media,
@@ -257,7 +293,6 @@ export class Storage {
     });
     const cleared = metrics.counter('storage_expired_total', 'Messages whose content has expired');
     this.expirySweep = new ExpirySweep({
-      isLeader,
       logger,
       expiry: new ExpiryRepository(database),
       clock: () => performance.now(),
@@ -279,6 +314,14 @@ export class Storage {
       ],
       count: (journal, outcome) => rewrites.inc({ journal, outcome }),
       everyMs: env.JOURNAL_SWEEP_SECONDS * 1000,
+    });
+    this.lagWatch = new LagWatch({
+      offsets: this.offsets,
+      topics: specsOf(env),
+      isLeader,
+      metrics,
+      logger,
+      now: () => Date.now(),
     });
     const calls = answerCalls({
       table: STORAGE_RPC,
@@ -303,6 +346,12 @@ export class Storage {
 
   private async joinGroups(): Promise<void> {
     await Promise.all([this.app?.listen(), this.receipts?.start()]);
+  }
+
+  /** What it asks of Kafka at that moment is given up. */
+  private stopLagWatch(): Promise<void> | undefined {
+    this.offsets.close();
+    return this.lagWatch?.stop();
   }
 
   private async stopMedia(): Promise<void> {

@@ -10,6 +10,8 @@ export interface OpenRoom {
   conversationId?: string;
   /** Whom a direct chat is with; undefined: a group. */
   user?: User;
+  /** The others of a small group. */
+  memberIds?: readonly string[];
   /** Position of the oldest message on the screen. */
   shownFrom?: string;
   /** It was opened without the server: what it shows may be less than there is. */

@@ -6,25 +6,23 @@ import type { ConnectionNotes } from './connection-notes';
 import type { Display } from './display';
 import { eventLine } from './event-lines';
 import { codeSentence } from './friendly-errors';
-import { clockTime, messageLines, outgoingText, TICKS } from './message-lines';
+import { clockTime, messageLines, outgoingText, presenceText, TICKS } from './message-lines';
 import { goneText, partialText } from './pipe-display';
 import { readSentence } from './read-notes';
-import { Remarks } from './remarks';
+import { linesOf, Remarks, renewed, type Block } from './remarks';
 import { whyNotSent } from './outgoing-lines';
 import { safeLine } from './safe-text';
 import type { Terminal, View } from './screen';
 import { rowsOf } from './width';
 
 /** So many remarks of the program stay in a chat. */
-const MOST_REMARKS = 500;
+const MAX_REMARKS = 500;
 /** So many chats with unread messages are named in the line of status. */
-const MOST_UNREAD = 4;
+const MAX_UNREAD = 4;
 
 /** What the program said, and behind which message. */
-interface Remark {
+interface Remark extends Block {
   after: string;
-  lines: readonly string[];
-  key?: string;
 }
 
 /**
@@ -33,7 +31,6 @@ interface Remark {
  */
 export class ChatView implements Display, View {
   private begun = false;
-  private about = '';
   private loading = false;
   private remarks: Remark[] = [];
   /** Why messages came back to the input, in the open chat: said again when that closes. */
@@ -52,7 +49,15 @@ export class ChatView implements Display, View {
     const { client, screen } = floor;
     const draw = (): void => screen.changed();
     client.on('message', (event) => this.heard(event));
-    for (const name of ['changed', 'receipt', 'outgoing', 'unread', 'typing', 'details'] as const) {
+    for (const name of [
+      'changed',
+      'receipt',
+      'outgoing',
+      'unread',
+      'typing',
+      'details',
+      'presence',
+    ] as const) {
       client.on(name, draw);
     }
     client.on('state', draw);
@@ -81,15 +86,13 @@ export class ChatView implements Display, View {
   entered(room: OpenRoom): void {
     this.remarks = [];
     this.returned = [];
-    this.about = '';
     this.loading = true;
     room.shownFrom = this.floor.texts(room).slice(-this.floor.screen.rows)[0]?.position;
     this.floor.screen.show(this);
   }
 
-  opened(room: OpenRoom, messages: readonly Message[], about: string): void {
+  opened(room: OpenRoom, messages: readonly Message[]): void {
     this.loading = false;
-    this.about = about;
     const [first] = messages;
     if (first && (!room.shownFrom || comparePositions(first.position, room.shownFrom) < 0)) {
       room.shownFrom = first.position;
@@ -121,18 +124,24 @@ export class ChatView implements Display, View {
     this.floor.screen.show(this);
   }
 
-  add(printed: readonly string[], key?: string): void {
+  add(lines: readonly string[], key?: string): void {
     const room = this.floor.room();
-    const lines = [...this.answered(room), ...printed];
-    if (!room) return this.lobby.add(lines, key);
-    const old = key === undefined ? undefined : this.remarks.find((one) => one.key === key);
-    if (old) {
-      old.lines = lines;
-      return;
+    if (key !== undefined) {
+      if (renewed(this.remarks, key, lines)) return;
+      // The list of the beginning, which nobody has typed for, comes into no chat.
+      if (room && !askedNow()) return this.lobby.add(lines, key);
+      this.lobby.renew(key, lines);
     }
+    const head = this.answered(room);
+    if (!room) return this.lobby.add(lines, key, head);
     const after = this.floor.texts(room).at(-1)?.position ?? '0';
-    this.remarks.push({ after, lines, key });
-    if (this.remarks.length > MOST_REMARKS) this.remarks.shift();
+    this.remarks.push({ after, head, lines, key });
+    if (this.remarks.length > MAX_REMARKS) this.remarks.shift();
+  }
+
+  renew(key: string, lines: readonly string[]): boolean {
+    const here = renewed(this.remarks, key, lines);
+    return this.lobby.renew(key, lines) || here;
   }
 
   /** An answer to what was typed in another chat says so. */
@@ -161,7 +170,7 @@ export class ChatView implements Display, View {
     }
     for (const item of this.items(room).reverse()) {
       if (count >= atLeast) break;
-      add('after' in item ? item.lines : this.floor.transcript.linesOf(item, columns));
+      add('after' in item ? linesOf(item) : this.floor.transcript.linesOf(item, columns));
     }
     if (count < atLeast) add(this.head(room));
     return pieces.reverse().flat();
@@ -196,7 +205,7 @@ export class ChatView implements Display, View {
       .conversations()
       .filter((id) => id !== here && client.unread(id) > 0)
       .reverse();
-    const named = chats.slice(0, MOST_UNREAD).map((id) => `${rooms.name(id)} ${client.unread(id)}`);
+    const named = chats.slice(0, MAX_UNREAD).map((id) => `${rooms.name(id)} ${client.unread(id)}`);
     if (named.length === 0) return [];
     named[0] = `new: ${named[0]!}`;
     if (chats.length > named.length) named.push(`${chats.length - named.length} more`);
@@ -205,12 +214,23 @@ export class ChatView implements Display, View {
 
   private head(room: OpenRoom): string[] {
     const { client, header, screen, texts } = this.floor;
-    const lines = [header(room, this.about)];
+    const lines = [header(room, this.here(room))];
     const remark = (text: string): unknown => lines.push(screen.style.dim(`  ${text}`));
     if (room.partial) remark(partialText(client));
     else if (this.loading) remark('…');
     else if (texts(room).length === 0) remark('no messages yet');
     return lines;
+  }
+
+  /** Who is here of the chat, as it is now. */
+  private here(room: OpenRoom): string {
+    const { client } = this.floor;
+    if (room.user) return presenceText(client.presenceOf(room.user.id));
+    const there = (room.memberIds ?? []).filter((userId) => {
+      const presence = client.presenceOf(userId);
+      return presence !== undefined && presence.status !== 'offline';
+    });
+    return there.length === 0 ? '' : `${there.length} here`;
   }
 
   /** Messages in the order of the log, and between them what was said when they were the last. */
@@ -324,8 +344,10 @@ export class ChatView implements Display, View {
     const line = screen.style.bad(`${TICKS.failed} ${what} — ${why}`);
     screen.print(line);
     if (!outgoing || isVoid || outgoing.text === '') return;
-    screen.giveBack(outgoing.text);
-    if (this.floor.room()) this.returned.push(line);
+    const room = this.floor.room();
+    if (room && !isFor(room, outgoing.record)) screen.keep(outgoing.text);
+    else screen.giveBack(outgoing.text);
+    if (room) this.returned.push(line);
   }
 
   private held(): void {

@@ -1,4 +1,4 @@
-import { TidingsClient } from '@tidings/sdk';
+import { TidingsClient, type Conversation } from '@tidings/sdk';
 import { nodeSha256 } from '@tidings/sdk/node';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
 import { FakeClock, settle } from '../../sdk/testing/fake-clock';
@@ -6,11 +6,13 @@ import { FakeTransport } from '../../sdk/testing/fake-transport';
 import { ESC, openTerminal, soon } from '../testing/fake-terminal';
 import { Chat } from './chat';
 import { Files } from './files';
+import { Lists } from './lists';
 import { People } from './people';
 import { Rooms } from './rooms';
 
 const NOW = new Date();
 const inMs = (ms: number): string => new Date(NOW.getTime() + ms).toISOString();
+const LISTED = '00000000-0000-7000-8000-000000000011';
 const CAT = '00000000-0000-7000-8000-00000000000c';
 const BOB = { id: PEER, username: 'bob', firstName: 'Bob' };
 const member = (userId: string, read = '0') => ({ userId, role: 'member', delivered: read, read });
@@ -25,10 +27,12 @@ class Bench {
   readonly rooms: Rooms;
   readonly people: People;
   conversation: object;
+  contacts: object[] = [];
   /** Nothing answers. */
   down = false;
   /** The gateway answers, but what it asks is away. */
   unavailable = false;
+  features = ['receipts'];
 
   constructor(more: object) {
     const times = { createdAt: inMs(0), visibleFrom: '0', unread: 0, digest: '' };
@@ -36,6 +40,7 @@ class Bench {
     const answers: [RegExp, () => object][] = [
       [/\/connections$/, () => DIRECTORY],
       [/\/messages/, () => ({ items: [], more: false })],
+      [/\/contacts(?!\/incoming)/, () => ({ items: this.contacts })],
       [/\/conversations/, () => this.conversation],
       [/./, () => ({ items: [] })],
     ];
@@ -81,13 +86,21 @@ class Bench {
   async synced(...messages: ReturnType<typeof message>[]): Promise<void> {
     await settle();
     this.transport.last.receive(
-      welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9, features: ['receipts'] }),
+      welcome('g1', { serverTime: inMs(0), heartbeatSeconds: 1e9, features: this.features }),
     );
     await settle();
     const { ref } = this.transport.last.frames<{ ref: string }>('sync').at(-1)!;
     const conversations = [served('new', messages.length, messages)];
     const last = { conversations, since: 's', complete: true };
     this.transport.last.receive({ type: 'synced', ref, ...last });
+  }
+
+  /** From now on the list of conversations has one like that of this server, and comes when it is called for. */
+  listsLate(): () => void {
+    let answer = (_: { items: Conversation[] }): void => undefined;
+    const late = new Promise<{ items: Conversation[] }>((resolve) => (answer = resolve));
+    jest.spyOn(this.client.api, 'conversations').mockReturnValue(late);
+    return () => answer({ items: [{ ...this.conversation, id: LISTED } as Conversation] });
   }
 
   /** What the window shows of the chat: without times, line of status and prompt. */
@@ -191,6 +204,135 @@ describe('a chat on the screen', () => {
     receipt('8', '4');
     await soon(() => expect(bench.window).toContain('TIME  you ✔✔  one'));
     expect(bench.window).toContain('TIME  you ✓✓  two');
+  });
+
+  const presence = (userId: string, version: number, status: string, lastSeenAt = inMs(0)) =>
+    bench.transport.last.receive({
+      type: 'presence',
+      userId,
+      status,
+      lastSeenAt,
+      activeAt: null,
+      version,
+    });
+  const watched = () =>
+    bench.transport.last.frames<{ userIds: string[] }>('watch').map((f) => f.userIds);
+
+  it('says who is here as it changes, and watches nobody when it is closed', async () => {
+    open();
+    bench.features = ['presence'];
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    const line = 'TIME  bob  text 1';
+    await bench.shows('── bob', line);
+    presence(PEER, 1, 'online');
+    await bench.shows('── bob · online', line);
+    presence(PEER, 3, 'offline');
+    presence(PEER, 2, 'away');
+    await bench.shows('── bob · last seen TIME', line);
+    bench.chat.close();
+    bench.clock.advance(1_000);
+    expect(watched()).toEqual([[PEER], []]);
+  });
+
+  it('says how many of a group are here', async () => {
+    const members = [member(ME), member(PEER), member(CAT)];
+    open({ kind: 'group', title: 'Friends', memberCount: 3, members });
+    bench.features = ['presence'];
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ conversationId: CONVERSATION });
+    const line = 'TIME  bob  text 1';
+    await bench.shows('── Friends · 3 members', line);
+    expect(watched()).toEqual([[PEER, CAT]]);
+    presence(PEER, 1, 'away');
+    presence(CAT, 1, 'online');
+    await bench.shows('── Friends · 2 here · 3 members', line);
+    presence(CAT, 2, 'offline');
+    await bench.shows('── Friends · 1 here · 3 members', line);
+  });
+
+  it('says who is here in the list of contacts and chats, in place', async () => {
+    open();
+    bench.features = ['presence'];
+    bench.contacts = [{ user: BOB, mutual: true }];
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    const { client, people, rooms } = bench;
+    const { screen } = bench.terminal;
+    const lists = new Lists({ client, screen, people, rooms });
+    await lists.contacts();
+    presence(PEER, 1, 'online');
+    await bench.shows('  1  bob (Bob) · online');
+    presence(PEER, 2, 'away');
+    await bench.shows('  1  bob (Bob) · away');
+  });
+
+  it('says in the list of contacts who has added one meanwhile', async () => {
+    open();
+    bench.contacts = [{ user: BOB, mutual: false }];
+    await bench.begin();
+    const { client, people, rooms } = bench;
+    const { screen } = bench.terminal;
+    await new Lists({ client, screen, people, rooms }).contacts();
+    await bench.shows('  1  bob (Bob) · has not added you');
+    bench.contacts = [{ user: BOB, mutual: true }];
+    bench.transport.last.receive({ type: 'account', changed: ['contacts'] });
+    await bench.shows('  1  bob (Bob)');
+  });
+
+  it('keeps a list where it was printed: it comes into no chat that is opened later', async () => {
+    open();
+    bench.features = ['presence'];
+    bench.contacts = [{ user: BOB, mutual: true }];
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    const { client, people, rooms } = bench;
+    const { screen } = bench.terminal;
+    await new Lists({ client, screen, people, rooms }).contacts();
+    await bench.shows('  1  bob (Bob)');
+    await bench.chat.open({ user: BOB });
+    presence(PEER, 1, 'online');
+    await bench.shows('── bob · online', 'TIME  bob  text 1');
+    // It was kept up to date all the same.
+    bench.chat.close();
+    await bench.shows('  1  bob (Bob) · online');
+  });
+
+  it('puts the list of the beginning into no chat when it comes late', async () => {
+    const members = [member(ME), member(PEER)];
+    open({ kind: 'group', title: 'Friends', memberCount: 2, members });
+    await bench.begin();
+    const { client, people, rooms } = bench;
+    const { screen } = bench.terminal;
+    const answer = bench.listsLate();
+    const listed = new Lists({ client, screen, people, rooms }).conversations();
+    await bench.chat.open({ user: { id: CAT, username: 'cat', firstName: 'Cat' } });
+    answer();
+    await listed;
+    bench.chat.status('and then');
+    await bench.shows(expect.stringContaining('── cat'), '  no messages yet', '  and then');
+    bench.chat.close();
+    await bench.shows('  1  Friends · 2 members');
+  });
+
+  it('shows numbers in the last list only, and they open what they show', async () => {
+    const members = [member(ME), member(PEER), member(CAT)];
+    open({ kind: 'group', title: 'Friends', memberCount: 3, members });
+    bench.contacts = [{ user: BOB, mutual: true }];
+    await bench.begin();
+    const { client, people, rooms } = bench;
+    const { screen } = bench.terminal;
+    const lists = new Lists({ client, screen, people, rooms });
+    const answer = bench.listsLate();
+    // The answer to the first comes behind that to the second.
+    const first = lists.conversations();
+    await lists.contacts();
+    await bench.shows('  1  bob (Bob)');
+    answer();
+    await first;
+    await bench.shows('     Friends · 3 members', '  1  bob (Bob)');
+    expect(lists.door(1)).toEqual({ user: BOB });
+    await lists.conversations();
+    await bench.shows('     Friends · 3 members', '     bob (Bob)', '  1  Friends · 3 members');
+    expect(lists.door(1)).toEqual({ conversationId: LISTED });
   });
 
   it('shows edits and deletions where the message is', async () => {
@@ -312,16 +454,22 @@ describe('a chat on the screen', () => {
     await bench.shows(HEADER, '  no messages yet');
   });
 
-  it('says why text comes back to the input, also when the group is gone from the screen', async () => {
+  /** Writes in a group; the result has the server refuse that. */
+  async function writesInBooks(text: string): Promise<() => void> {
     const members = [member(ME), member(PEER)];
     open({ kind: 'group', title: 'Books', memberCount: 2, members, lastPosition: '1' });
     await bench.begin(message(1, { sentAt: inMs(0) }));
     await bench.chat.open({ conversationId: CONVERSATION });
-    bench.chat.write('too late');
+    bench.chat.write(text);
     await settle();
     const { messageId: ref } = bench.transport.last.frames<{ messageId: string }>('send').at(-1)!;
     const refusal = { type: 'error', code: 'no_such_conversation', detail: '', retryable: false };
-    bench.transport.last.receive({ ...refusal, ref });
+    return () => bench.transport.last.receive({ ...refusal, ref });
+  }
+
+  it('says why text comes back to the input, also when the group is gone from the screen', async () => {
+    const refuse = await writesInBooks('too late');
+    refuse();
     const why = '✗ not sent: too late — You are no longer in Books.';
     await soon(() => expect(bench.window.at(-1)).toBe(why));
     expect(bench.prompt).toBe('Books> too late');
@@ -329,6 +477,15 @@ describe('a chat on the screen', () => {
     bench.chat.close();
     await soon(() => expect(bench.prompt).toBe('tidings> too late'));
     expect(bench.window.at(-1)).toBe(why);
+  });
+
+  it('keeps what was not sent in one chat out of the input of another', async () => {
+    const refuse = await writesInBooks('for Books alone');
+    bench.conversation = { ...bench.conversation, ...DIRECT, id: LISTED };
+    await bench.chat.open({ user: { id: CAT, username: 'cat', firstName: 'Cat' } });
+    refuse();
+    await soon(() => expect(bench.window.join('\n')).toContain('not sent: for Books alone'));
+    expect(bench.prompt).toBe('cat>');
   });
 
   it('leaves the group when one is removed from it, and knows its name ever after', async () => {

@@ -120,6 +120,7 @@ export class Chat {
     if ('user' in door) people.learn(door.user);
     const room = this.enter(door);
     this.opened = room;
+    this.watch(room);
     this.display.entered(room);
     try {
       await this.find(room);
@@ -132,17 +133,22 @@ export class Chat {
     const messages = this.texts(room).slice(-this.firstMessages);
     await this.transcript.lookUp(messages);
     if (room.conversationId) await rooms.lookUp(room.conversationId);
-    const about = room.user
-      ? presenceText((await people.presence([room.user.id])).get(room.user.id))
-      : '';
+    const about = isTerminal(this.parts.screen) ? '' : await this.presenceNow(room);
     if (this.opened !== room) return;
     room.shownFrom ??= messages[0]?.position;
     this.display.opened(room, messages, about);
   }
 
+  /** Who is here when a chat is opened; a terminal shows it all the time. */
+  private async presenceNow({ user }: OpenRoom): Promise<string> {
+    if (!user) return '';
+    return presenceText((await this.parts.people.presence([user.id])).get(user.id));
+  }
+
   /** Takes the open chat off the screen. */
   close(): void {
     this.opened = null;
+    this.parts.people.shows('chat', []);
     this.display.closed();
   }
 
@@ -293,7 +299,16 @@ export class Chat {
       room.conversationId ??= (await client.direct(room.user.id)).id;
       rooms.learnDirect(room.conversationId, room.user.id);
     }
-    rooms.learn(await client.details(room.conversationId!));
+    const conversation = await client.details(room.conversationId!);
+    rooms.learn(conversation);
+    if (!room.user) room.memberIds = conversation.members?.map(({ userId }) => userId);
+    if (this.opened === room) this.watch(room);
+  }
+
+  /** A terminal shows who of the chat is here. */
+  private watch({ user, memberIds = [] }: OpenRoom): void {
+    const { people, screen } = this.parts;
+    if (isTerminal(screen)) people.shows('chat', user ? [user.id] : memberIds);
   }
 
   private texts(room: OpenRoom): Message[] {

@@ -7,6 +7,7 @@ import { People } from './people';
 import { PipeScreen } from './pipe-screen';
 import { Rooms } from './rooms';
 import type { Screen } from './screen';
+import { plain } from './style';
 import { Tasks } from './tasks';
 
 const GROUPS = ['one', 'two'].map((id) => ({ id, kind: 'group', title: id, unread: 0 }));
@@ -84,55 +85,71 @@ describe('a script whose /chat or /group failed', () => {
   });
 });
 
-describe('a line behind a /chat that failed', () => {
-  /** Types lines at a terminal, each when what the one before did is over. */
-  async function at(lines: string[]): Promise<string[]> {
-    const done: string[] = [];
-    const client = {
-      on: () => undefined,
-      api: { users: () => Promise.reject(new Error('away')) },
-    } as unknown as TidingsClient;
-    const world = { current: {} as object };
-    const chat = {
-      get current() {
-        return world.current;
-      },
-      open: (door: { conversationId: string }) => {
-        world.current = {};
-        done.push(`opens ${door.conversationId}`);
-        return Promise.resolve();
-      },
-      write: (text: string) => done.push(`sends ${text}`) > 0,
-      status: (text: string) => done.push(text),
-      promptName: () => 'bob',
-    } as unknown as Chat;
-    const people = { byName: () => Promise.resolve(undefined) } as unknown as People;
-    const rooms = {
-      group: (title: string) => (title === 'walkers' ? { conversationId: title } : undefined),
-    } as unknown as Rooms;
-    const screen = {
-      interactive: true,
-      on: () => undefined,
-      style: { bad: (text: string) => text },
-      print: (...texts: string[]) => done.push(...texts),
-      giveBack: (text: string) => done.push(`back: ${text}`) > 0,
-      hint: (text: string) => done.push(text),
-    } as unknown as Screen;
-    const tasks = new Tasks({
-      changed: () => undefined,
-      failed: (error) => done.push(String(error)),
-      note: (text) => done.push(text),
-      asking: () => false,
-    });
-    const logOut = () => Promise.resolve();
-    const parts = { client, screen, people, rooms, chat, tasks, files: {} as Files, logOut };
-    const commands = new Commands(parts);
+/** Commands at a terminal where a chat with bob is open, and what comes of them. */
+function terminal(world: { api?: object; people?: object; rooms?: object }) {
+  const done: string[] = [];
+  const client = {
+    on: () => undefined,
+    watch: () => undefined,
+    unread: () => 0,
+    lifetime: () => null,
+    conversation: () => undefined,
+    api: { users: () => Promise.resolve({ items: [] }), ...world.api },
+    createGroup: () => Promise.resolve({ id: 'made', kind: 'group', title: 'made', unread: 0 }),
+  } as unknown as TidingsClient;
+  let current = {};
+  const chat = {
+    get current() {
+      return current;
+    },
+    // what the chat has to show never comes
+    open: (door: { conversationId: string }) => {
+      current = {};
+      done.push(`opens ${door.conversationId}`);
+      return new Promise(() => undefined);
+    },
+    write: (text: string) => done.push(`sends ${text}`) > 0,
+    status: (text: string) => done.push(text),
+    promptName: () => 'bob',
+  } as unknown as Chat;
+  const people = Object.assign(new People(client), world.people);
+  const rooms = Object.assign(new Rooms(client, people), world.rooms);
+  const screen = {
+    interactive: true,
+    on: () => undefined,
+    style: plain,
+    print: (...texts: string[]) => done.push(...texts),
+    replace: () => undefined,
+    renew: () => undefined,
+    giveBack: (text: string) => done.push(`back: ${text}`) > 0,
+    hint: (text: string) => done.push(text),
+  } as unknown as Screen;
+  const tasks = new Tasks({
+    changed: () => undefined,
+    failed: (error) => done.push(String(error)),
+    note: (text) => done.push(text),
+    asking: () => false,
+  });
+  const logOut = () => Promise.resolve();
+  const parts = { client, screen, people, rooms, chat, tasks, files: {} as Files, logOut };
+  const commands = new Commands(parts);
+  /** Types lines, each when what the one before did is over, as far as it gets. */
+  const types = async (...lines: string[]): Promise<string[]> => {
     for (const text of lines) {
       await commands.handle({ text, literal: false });
       await new Promise((resolve) => setImmediate(resolve));
     }
     return done;
-  }
+  };
+  return { types, end: () => tasks.end() };
+}
+
+describe('a line behind a /chat that failed', () => {
+  const at = (lines: string[]): Promise<string[]> => {
+    const people = { byName: () => Promise.resolve(undefined) };
+    const group = (title: string) => (title === 'walkers' ? { conversationId: title } : undefined);
+    return terminal({ people, rooms: { group } }).types(...lines);
+  };
 
   it('stays in the input line once, with whom it would go to', async () => {
     expect(await at(['one', '/chat cat', 'two', 'two', 'three'])).toEqual([
@@ -150,6 +167,68 @@ describe('a line behind a /chat that failed', () => {
       'Nobody is called cat.',
       'opens walkers',
       'sends one',
+    ]);
+  });
+});
+
+describe('a chat that opens', () => {
+  let bench: ReturnType<typeof terminal>;
+  afterEach(() => bench.end());
+
+  it('is what its number stood for when that was typed', async () => {
+    let items = Promise.resolve(GROUPS);
+    let found = (_?: object): void => undefined;
+    let answer = (_: typeof GROUPS): void => undefined;
+    bench = terminal({
+      api: { conversations: async () => ({ items: await items }) },
+      people: { byName: () => new Promise((resolve) => (found = resolve)) },
+    });
+    await bench.types('/conversations');
+    items = new Promise((resolve) => (answer = resolve));
+    await bench.types('/conversations', '/chat somebody', '/chat 2');
+    answer([...GROUPS].reverse());
+    await bench.types('');
+    found();
+    expect(await bench.types('one')).toEqual([
+      'Nobody is called somebody.',
+      'opens two',
+      'sends one',
+    ]);
+  });
+
+  it('is none when its number has just got another meaning, until it is typed again', async () => {
+    let answer = (_: { items: typeof GROUPS }): void => undefined;
+    let now = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const conversations = jest.fn(() => Promise.resolve({ items: GROUPS }));
+    bench = terminal({ api: { conversations } });
+    await bench.types('/conversations');
+    // From now on the server is slow, and says something else than is remembered.
+    conversations.mockReturnValue(new Promise((resolve) => (answer = resolve)));
+    await bench.types('/conversations');
+    answer({ items: [...GROUPS].reverse() });
+    expect(await bench.types('', '/chat 2', 'one', '/chat 2', 'two')).toEqual([
+      'the list has just changed: 2 is one now; ↑ and Enter opens that',
+      'back: one',
+      '/chat opened nothing: Enter sends this to bob',
+      'opens one',
+      'sends two',
+    ]);
+    conversations.mockReturnValue(Promise.resolve({ items: GROUPS }));
+    await bench.types('/conversations');
+    now = 1_500;
+    expect((await bench.types('/chat 2')).at(-1)).toBe('opens two');
+    clock.mockRestore();
+  });
+
+  it('keeps nothing waiting for its messages, a new group neither', async () => {
+    bench = terminal({ api: { conversations: () => Promise.resolve({ items: GROUPS }) } });
+    const lines = ['/conversations', '/group made', 'one', '/chat 2', 'two'];
+    expect(await bench.types(...lines)).toEqual([
+      'opens made',
+      'sends one',
+      'opens two',
+      'sends two',
     ]);
   });
 });

@@ -73,7 +73,7 @@ export class Commands {
   constructor(private readonly deps: CommandDeps) {
     const find = (name: string) => this.find(name);
     this.account = new AccountCommands({ ...deps, find });
-    this.groups = new GroupCommands({ ...deps, find });
+    this.groups = new GroupCommands({ ...deps, find, enter: (door) => this.enter(door) });
     this.messages = new MessageCommands(deps);
     this.lists = new Lists(deps);
     const { screen, tasks } = deps;
@@ -216,12 +216,16 @@ export class Commands {
     const { tasks, screen } = this.deps;
     const opens = OPENING.test(line);
     const patient = PATIENT.test(line);
+    const listed = this.listedDoor(line);
+    if (listed && this.unseen(line, listed)) return 'stays';
     const asked = this.asked(line, opens);
     if (opens) this.openings++;
     const run = async (): Promise<void> => {
       const before = this.deps.chat.current;
       await carriedOut(asked, () =>
-        tasks.run({ line, patient }, (signal) => this.carryOut(line, signal)),
+        tasks.run({ line, patient }, (signal) =>
+          listed ? this.enter(listed) : this.carryOut(line, signal),
+        ),
       );
       this.asking.delete(asked);
       if (opens) this.opened(nameAndArgument(line)[0], before !== this.deps.chat.current);
@@ -229,6 +233,25 @@ export class Commands {
     const done = this.start(run, { line, opens, patient });
     if (!screen.interactive) await done;
     return 'stays';
+  }
+
+  /** What a number behind `/chat` stands for when it is typed: the list may be another one in its turn. */
+  private listedDoor(line: string): Door | undefined {
+    const [name, argument] = nameAndArgument(line);
+    return name === '/chat' && NUMBER.test(argument)
+      ? this.lists.door(Number(argument))
+      : undefined;
+  }
+
+  /** A number whose list has changed while it was typed: it opens nothing yet. */
+  private unseen(line: string, door: Door): boolean {
+    const { chat, people, rooms, screen } = this.deps;
+    const [command, number] = nameAndArgument(line);
+    if (!isTerminal(screen) || !this.lists.hasJustChanged(Number(number))) return false;
+    const name = 'user' in door ? people.name(door.user.id) : rooms.name(door.conversationId);
+    chat.status(`the list has just changed: ${number} is ${name} now; ↑ and Enter opens that`);
+    this.unopened = command;
+    return true;
   }
 
   /** A command as it is typed. It is about the chat that is open when those before it have opened one. */
@@ -320,18 +343,19 @@ export class Commands {
     const { chat } = this.deps;
     if (argument === '') return chat.status('with whom? /chat NAME, or a number of the list');
     const door = await this.door(argument);
-    if (!door || signal.aborted) return;
-    const opening = chat.open(door);
-    // Whom lines go to is clear already: nothing waits for the messages of the chat.
+    if (door && !signal.aborted) await this.enter(door);
+  }
+
+  /** Opens a chat. Whom lines go to is clear then: at a terminal nothing waits for its messages. */
+  private async enter(door: Door): Promise<void> {
+    const opening = this.deps.chat.open(door);
     if (isTerminal(this.deps.screen)) opening.catch((error: unknown) => this.failed(error));
     else await opening;
   }
 
-  /** What a number, a name or a title stands for. */
+  /** What a name or a title stands for. */
   private async door(argument: string): Promise<Door | undefined> {
     const { people, rooms } = this.deps;
-    const listed = NUMBER.test(argument) ? this.lists.door(Number(argument)) : undefined;
-    if (listed) return listed;
     const name = argument.replace(/^@/, '');
     const group = rooms.group(argument);
     // Anybody may give a group any title; a user name is one person's.
@@ -343,7 +367,7 @@ export class Commands {
   private async find(name: string): Promise<User | undefined> {
     const { people, client, screen } = this.deps;
     const user = await people.byName(name);
-    if (user && user.id !== client.session?.user.id) return user;
+    if (user && user.id !== client.currentLogin?.user.id) return user;
     screen.print(user ? 'That is you.' : `Nobody is called ${safeLine(name)}.`);
     return undefined;
   }
@@ -362,9 +386,9 @@ export class Commands {
 
   private status(): void {
     const { client, screen, tasks } = this.deps;
-    const { session, gatewayId, unsent } = client;
+    const { currentLogin, gatewayId, unsent } = client;
     screen.print(
-      `You are ${safeLine(session?.user.username ?? 'nobody')}.`,
+      `You are ${safeLine(currentLogin?.user.username ?? 'nobody')}.`,
       gatewayId === null ? `Connection: ${client.state}` : `Connection: online, by ${gatewayId}`,
       `Not sent yet: ${unsent.length}`,
       ...(client.pendingChanges > 0 ? [`Not changed yet: ${client.pendingChanges}`] : []),

@@ -1,4 +1,6 @@
-import type { TidingsClient } from '@tidings/sdk';
+import type { StopReason, TidingsClient } from '@tidings/sdk';
+import { CLOSE_CODES } from '@tidings/protocol/close-codes';
+import { Attention } from './attention';
 import { Chat } from './chat';
 import { Commands } from './commands';
 import { Files } from './files';
@@ -31,6 +33,8 @@ const KEPT = /^\/(edit|delete)\b/;
 /** How long what is written to the disk at the end may take. */
 const STOP_MS = 500;
 
+const DISABLED = CLOSE_CODES.accountDisabled;
+
 /** The person wants to leave now, by Ctrl-C or a signal; with the exit status for it. */
 export interface Leaving {
   status: number;
@@ -41,7 +45,7 @@ export type Left = Promise<Leaving>;
 type End =
   | { why: 'quit' | 'gone' | 'input' }
   | { why: 'left'; status: number }
-  | { why: 'stopped'; reason: string };
+  | ({ why: 'stopped' } & StopReason);
 
 /** The conversation with the person at the keyboard, from login to the end. Gives the exit status. */
 export async function converse(
@@ -72,6 +76,7 @@ export async function converse(
     ...waitingText(commands),
     ...tasks.named(),
   ]);
+  const attention = isTerminal(screen) ? new Attention(client, screen) : null;
   let loggingOut = false;
   const logOut = async () => {
     loggingOut = true;
@@ -81,16 +86,16 @@ export async function converse(
   const commands: Commands = new Commands({ ...parts, chat, tasks, logOut });
   const ended = new Promise<End>((resolve) => {
     // A logout stops the client, too, and has something to say itself.
-    client.once('stopped', ({ reason }) => {
-      if (!loggingOut) resolve({ why: 'stopped', reason });
+    client.once('stopped', (reason) => {
+      if (!loggingOut) resolve({ why: 'stopped', ...reason });
     });
   });
   const gone = left.then(({ status }): End => ({ why: 'left', status }));
   try {
-    people.learn(client.session!.user);
+    people.learn(client.currentLogin!.user);
     await client.start();
     keeper.begin({ people, rooms, servers });
-    const name = safeLine(client.session!.user.username);
+    const name = safeLine(client.currentLogin!.user.username);
     screen.print(`Hello ${name}. /help lists the commands.`);
     if (screen.interactive) {
       chat.begin();
@@ -109,6 +114,7 @@ export async function converse(
     return status === 0 && commands.astray ? ASTRAY : status;
   } finally {
     tellUnsent(screen, client, [...tasks.unfinished(), ...commands.waiting]);
+    attention?.end();
     tasks.end();
     chat.end();
     keeper.end();
@@ -164,7 +170,7 @@ async function leave(
     case 'stopped':
       screen.farewell(
         screen.style.bad(`You are no longer connected: ${safeLine(end.reason)}.`),
-        'Start again to log in again.',
+        ...(end.code === DISABLED ? [] : ['Start again to log in again.']),
       );
       return 1;
     case 'quit': {

@@ -2,7 +2,7 @@ import type { KeyName } from './keys';
 import { displayWidth, graphemes } from './width';
 
 /** So many entered lines can be brought back. */
-const MOST_HISTORY = 200;
+const MAX_HISTORY = 200;
 
 /** The text that is being typed: several lines of it, too. Knows nothing of terminals. */
 export class Editor {
@@ -10,6 +10,8 @@ export class Editor {
   private at = 0;
   /** The first character was pasted, not typed: what it begins is no command. */
   private pastedFirst = false;
+  /** It came back whole and nobody has touched it: typing puts something else in its place. */
+  private cameBack = false;
   private readonly history: string[] = [];
   /** Which entry of the history is shown; null: what is being typed. */
   private recalled: number | null = null;
@@ -29,9 +31,15 @@ export class Editor {
     return this.pastedFirst;
   }
 
-  /** Puts text where the cursor is. */
+  /** Whether a text that came back stands there, which typing replaces. */
+  get offered(): boolean {
+    return this.cameBack;
+  }
+
+  /** Puts text where the cursor is; in the place of a text that came back. */
   insert(text: string, pasted = false): void {
     if (text === '') return;
+    if (this.cameBack) this.set('');
     if (this.at === 0) this.pastedFirst = pasted;
     this.value = this.value.slice(0, this.at) + text + this.value.slice(this.at);
     this.at += text.length;
@@ -41,6 +49,13 @@ export class Editor {
   replaceFrom(start: number, text: string): void {
     this.value = this.value.slice(0, start) + text + this.value.slice(this.at);
     this.at = start + text.length;
+    this.cameBack = false;
+  }
+
+  /** Shows a text that came back: Enter takes it as it is, typing replaces it, other keys begin to edit it. */
+  offer(text: string, literal = false): void {
+    this.set(text, literal);
+    this.cameBack = true;
   }
 
   /** Takes everything out; gives what it was. */
@@ -55,6 +70,7 @@ export class Editor {
     this.value = text;
     this.at = text.length;
     this.pastedFirst = literal;
+    this.cameBack = false;
     this.recalled = null;
   }
 
@@ -62,11 +78,12 @@ export class Editor {
   remember(text: string): void {
     if (text.trim() === '' || this.history.at(-1) === text) return;
     this.history.push(text);
-    if (this.history.length > MOST_HISTORY) this.history.shift();
+    if (this.history.length > MAX_HISTORY) this.history.shift();
   }
 
   /** Does what a key does; false: it does nothing here. */
   press(name: KeyName): boolean {
+    this.cameBack = false;
     switch (name) {
       case 'newline':
         this.insert('\n');

@@ -23,11 +23,11 @@ const TYPES: Partial<Record<string, string>> = {
 };
 const UNKNOWN_TYPE = 'application/octet-stream';
 /** How many shown files keep their numbers. */
-const MOST_SHOWN = 1_000;
+const MAX_SHOWN = 1_000;
 /** File systems take names of 255 bytes; a number may be put before the ending. */
 const NAME_BYTES = 240;
 /** So many files of one name may be there already. */
-const MOST_SAME = 1_000;
+const MAX_SAME = 1_000;
 
 interface Shown {
   mediaId: string;
@@ -69,7 +69,7 @@ export class Files {
     const name = content.kind === 'file' ? content.name : `image-${number}${ending(content.type)}`;
     this.shown.set(number, { mediaId, name });
     this.numbers.set(mediaId, number);
-    this.forget(number - MOST_SHOWN);
+    this.forget(number - MAX_SHOWN);
     return number;
   }
 
@@ -182,7 +182,7 @@ async function openNew(
 ): Promise<{ file: FileHandle; target: string }> {
   const end = extname(name);
   const stem = name.slice(0, name.length - end.length);
-  for (let n = 1; n <= MOST_SAME; n++) {
+  for (let n = 1; n <= MAX_SAME; n++) {
     const target = join(folder, n === 1 ? name : `${stem}-${n}${end}`);
     try {
       return { file: await open(target, 'wx', 0o600), target };
@@ -190,5 +190,5 @@ async function openNew(
       if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
     }
   }
-  throw new Error(`There are ${MOST_SAME} files of this name in ${safeLine(folder)}`);
+  throw new Error(`There are ${MAX_SAME} files of this name in ${safeLine(folder)}`);
 }

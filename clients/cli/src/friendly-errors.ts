@@ -42,7 +42,7 @@ const SENTENCES: Partial<Record<string, string>> = {
 };
 
 /** Codes whose detail says more than their sentence, and is written for people. */
-const TELLING: ReadonlySet<string> = new Set(['username_invalid', 'weak_password']);
+const TELLING: ReadonlySet<string> = new Set(['username_invalid', 'weak_password', 'forbidden']);
 
 /** What people call the fields of requests, with the rule for them. */
 const FIELDS: Partial<Record<string, string>> = {

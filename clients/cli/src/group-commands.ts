@@ -5,7 +5,7 @@ import type { Chat } from './chat';
 import { confirmed } from './confirm';
 import { lifetimeText, readLifetime } from './lifetime-text';
 import type { People } from './people';
-import type { Rooms } from './rooms';
+import type { Door, Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import type { Screen } from './screen';
 
@@ -17,10 +17,12 @@ export interface GroupCommandDeps {
   chat: Chat;
   /** The user of a name; says so when there is none, or when it is oneself. */
   find(name: string): Promise<User | undefined>;
+  /** Opens a chat. */
+  enter(door: Door): Promise<void>;
 }
 
 /** So many words of a title are taken for names at most. */
-const MOST_ASKED = 10;
+const MAX_ASKED = 10;
 
 const ROLES: readonly string[] = ['owner', 'admin', 'member'] satisfies MemberRole[];
 
@@ -66,7 +68,7 @@ export class GroupCommands {
     rooms.learn(group);
     if (signal.aborted)
       return chat.status(`the group ${rooms.name(group.id)} is made: /conversations`);
-    await chat.open({ conversationId: group.id });
+    await this.deps.enter({ conversationId: group.id });
   }
 
   /** What is the title, and who is meant; names without `@` are asked about. Null: neither. */
@@ -95,7 +97,7 @@ export class GroupCommands {
   /** Words at the end of a title that are names of people; not the first word. */
   private async peopleAtEnd(words: readonly string[]): Promise<string[]> {
     const found: string[] = [];
-    for (const word of words.slice(1).slice(-MOST_ASKED).reverse()) {
+    for (const word of words.slice(1).slice(-MAX_ASKED).reverse()) {
       const user = await this.deps.people.byName(word).catch(() => undefined);
       if (!user) break;
       found.unshift(word);
@@ -167,7 +169,7 @@ export class GroupCommands {
     for (let i = 0; i < all.length; i += 100) {
       await people.lookUp(all.slice(i, i + 100).map((m) => m.userId));
     }
-    const me = client.session?.user.id;
+    const me = client.currentLogin?.user.id;
     const { bold, dim } = screen.style;
     const order = (member: Member): string =>
       ROLES.indexOf(member.role) + people.name(member.userId).toLowerCase();

@@ -7,7 +7,7 @@ import type { Rooms } from './rooms';
 /** What is learned at about the same time is written once, in milliseconds. */
 const TOGETHER_MS = 200;
 /** So many people are remembered at most: those met last. */
-const MOST_USERS = 1_000;
+const MAX_USERS = 1_000;
 
 interface Lists {
   people: People;
@@ -54,7 +54,7 @@ export class Keeper {
     if (!this.lists) return;
     const { people, rooms, servers } = this.lists;
     try {
-      const users = people.all().slice(-MOST_USERS);
+      const users = people.all().slice(-MAX_USERS);
       this.file.write({ users, rooms: rooms.all(), servers: servers.all() });
     } catch {
       // It is a convenience: without it a chat is found by the server again.

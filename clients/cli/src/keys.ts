@@ -36,7 +36,7 @@ const ESC = String.fromCharCode(27);
 const PASTE_BEGINS = `${ESC}[200~`;
 const PASTE_ENDS = `${ESC}[201~`;
 /** More of one paste is left out: no message takes that much. UTF-16 units. */
-const MOST_PASTED = 64 * 1024;
+const MAX_PASTED = 64 * 1024;
 /** A sequence that is longer is none. */
 const LONGEST_SEQUENCE = 64;
 
@@ -205,13 +205,13 @@ export class KeyReader {
 
   private keep(text: string): void {
     this.pastedLength += text.length;
-    if (this.pastedLength - text.length < MOST_PASTED) this.pasted!.push(text);
+    if (this.pastedLength - text.length < MAX_PASTED) this.pasted!.push(text);
   }
 
   private endPaste(keys: Key[]): void {
-    const whole = this.pasted!.join('').slice(0, MOST_PASTED);
+    const whole = this.pasted!.join('').slice(0, MAX_PASTED);
     const text = pastedText(whole);
-    const cut = this.pastedLength > MOST_PASTED;
+    const cut = this.pastedLength > MAX_PASTED;
     this.pasted = null;
     if (text !== '') keys.push({ kind: 'paste', text, cut });
   }

@@ -1,4 +1,4 @@
-import type { SaveSession } from '@tidings/sdk';
+import type { SaveLogin } from '@tidings/sdk';
 import { nodeClient, FileOutboxStore } from '@tidings/sdk/node';
 import { Cancelled } from './cancelled';
 import { converse, type Leaving, type Left } from './conversation';
@@ -83,8 +83,8 @@ async function run(screen: Screen, options: CliOptions, left: Left): Promise<num
   const open = (username: string): SignedIn => {
     const profile = takeProfile(folder, host, username);
     const outbox = new FileOutboxStore(profile.outboxPath);
-    const saveSession = sessionSaver(profile, screen);
-    const client = nodeClient({ servers, outbox, saveSession });
+    const saveLogin = loginSaver(profile, screen);
+    const client = nodeClient({ servers, outbox, saveLogin });
     client.addServers(httpAddresses(profile.known.read()?.servers ?? [], servers));
     return { profile, client };
   };
@@ -94,17 +94,17 @@ async function run(screen: Screen, options: CliOptions, left: Left): Promise<num
   const deps = { screen, options, lastUser: lastUser(folder, host), open, reachable };
   const signedIn = await Promise.race([signIn(deps), left]);
   if ('status' in signedIn) return signedIn.status;
-  noteLastUser(folder, host, signedIn.client.session!.user.username);
+  noteLastUser(folder, host, signedIn.client.currentLogin!.user.username);
   noteServers(folder, servers);
   return await converse(screen, signedIn, { ...options, servers }, left);
 }
 
 /** Keeps the login. Without it one has to log in again the next time; that is all. */
-function sessionSaver(profile: Profile, screen: Screen): SaveSession {
-  return (session) => {
+function loginSaver(profile: Profile, screen: Screen): SaveLogin {
+  return (login) => {
     try {
-      if (session) profile.session.write(session);
-      else profile.session.remove();
+      if (login) profile.login.write(login);
+      else profile.login.remove();
     } catch (error) {
       screen.print(`The login cannot be kept on this machine: ${friendly(error)}`);
     }

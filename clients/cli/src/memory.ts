@@ -1,4 +1,4 @@
-import type { SavedSession, User } from '@tidings/sdk';
+import type { SavedLogin, User } from '@tidings/sdk';
 import { PrivateFile } from './private-file';
 import type { KnownRoom } from './rooms';
 
@@ -17,7 +17,7 @@ function isUser(value: unknown): value is User {
   return isRaw(value) && typeof value['id'] === 'string' && typeof value['username'] === 'string';
 }
 
-function isSession(value: unknown): value is SavedSession {
+function isLogin(value: unknown): value is SavedLogin {
   if (!isRaw(value) || !isUser(value['user'])) return false;
   const texts = ['deviceId', 'accessToken', 'refreshToken'];
   return (
@@ -36,8 +36,8 @@ function isKnown(value: unknown): value is Known {
 }
 
 /** The login of this device. Whoever reads the file acts as this user, until `/logout`. */
-export function sessionFile(path: string): PrivateFile<SavedSession> {
-  return new PrivateFile(path, isSession);
+export function loginFile(path: string): PrivateFile<SavedLogin> {
+  return new PrivateFile(path, isLogin);
 }
 
 /** What can be opened while the server is away. */

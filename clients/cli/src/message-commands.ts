@@ -104,7 +104,7 @@ export class MessageCommands {
     if (!last) return chat.status('you have written nothing here yet');
     const { conversationId, position } = last;
     const marks = await client.loadReceipts(conversationId);
-    const me = client.session?.user.id;
+    const me = client.currentLogin?.user.id;
     const others = marks.filter(({ userId }) => userId !== me);
     const reached = (which: 'delivered' | 'read'): string[] =>
       others.filter((m) => comparePositions(m[which], position) >= 0).map((m) => m.userId);

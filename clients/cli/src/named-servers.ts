@@ -1,7 +1,7 @@
 import type { TidingsClient } from '@tidings/sdk';
 
 /** So many addresses are remembered: those named last. */
-const MOST_NAMED = 8;
+const MAX_NAMED = 8;
 
 /**
  * Addresses for HTTP of gateways that the server has named, without those that the user gave. Who gave
@@ -38,7 +38,7 @@ export class NamedServers {
   add(urls: readonly string[]): void {
     const before = new Set(this.named);
     const addresses = httpAddresses(urls, this.given);
-    this.named = [...new Set([...addresses, ...this.named])].slice(0, MOST_NAMED);
+    this.named = [...new Set([...addresses, ...this.named])].slice(0, MAX_NAMED);
     this.client.addServers(addresses);
     if (this.named.some((address) => !before.has(address))) this.changed();
   }

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Completion } from './screen';
 
 /** A folder with more entries is completed from these many. */
-const MOST_ENTRIES = 5_000;
+const MAX_ENTRIES = 5_000;
 
 /** A word of a command line, and what follows it. */
 export interface Word {
@@ -71,7 +71,7 @@ export function completePath(before: string, start: number, home = homedir()): C
       withFileTypes: true,
     });
     const names = entries
-      .slice(0, MOST_ENTRIES)
+      .slice(0, MAX_ENTRIES)
       .filter(({ name }) => name.startsWith(begin) && (begin !== '' || !name.startsWith('.')))
       .map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''))
       .filter((path) => !/\p{Cc}/u.test(path));

@@ -8,24 +8,35 @@ import {
 import { safeLine } from './safe-text';
 import { isAway } from './server-away';
 
+/** So many are watched at most; the chat on the screen goes before the list. */
+const MAX_WATCHED = 500;
+
+/** A part of the screen that shows who is here. */
+export type Place = 'chat' | 'list';
+
 /** Users by name and id, as far as this program has met them. */
 export class People {
   private readonly users = new Map<string, User>();
   private readonly asked = new Set<string>();
-  private list: Contact[] = [];
+  private list: readonly Contact[] = [];
+  private readonly shown = new Map<Place, readonly string[]>();
 
   constructor(
     private readonly client: TidingsClient,
     /** Told when somebody is known who was not. */
     private readonly changed: () => void = () => undefined,
-  ) {}
+  ) {
+    client.on('account', ({ contacts }) => {
+      if (contacts) this.keep(contacts);
+    });
+  }
 
   /** Everybody met so far. */
   all(): User[] {
     return [...this.users.values()];
   }
 
-  /** Contacts, in the order in which they were last listed. */
+  /** Contacts by name, as of the last time they were read. */
   get contacts(): readonly Contact[] {
     return this.list;
   }
@@ -65,18 +76,21 @@ export class People {
     }
   }
 
-  /** Reads the contacts anew. */
+  /** Reads the contacts; from then on they are kept fresh. */
   async loadContacts(): Promise<readonly Contact[]> {
-    const all: Contact[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.client.api.contacts({ cursor, limit: 100 });
-      all.push(...page.items);
-      cursor = page.cursor;
-    } while (cursor !== undefined && all.length < 1000);
-    for (const { user } of all) this.learn(user);
-    all.sort((a, b) => this.name(a.user.id).localeCompare(this.name(b.user.id)));
-    return (this.list = all);
+    return this.keep(await this.client.account.contacts());
+  }
+
+  /** What is known of a contact. */
+  contact(userId: string): Contact | undefined {
+    return this.list.find(({ user }) => user.id === userId);
+  }
+
+  private keep(contacts: readonly Contact[]): readonly Contact[] {
+    for (const { user } of contacts) this.learn(user);
+    const nameOf = (contact: Contact): string => this.name(contact.user.id);
+    this.list = [...contacts].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+    return this.list;
   }
 
   /** People who added this user and are not among the contacts. */
@@ -108,6 +122,15 @@ export class People {
       if (known) return known;
       throw error;
     }
+  }
+
+  /** Whom a part of the screen shows from now on: their presence is kept fresh. */
+  shows(place: Place, userIds: readonly string[]): void {
+    this.shown.set(place, userIds);
+    const me = this.client.currentLogin?.user.id;
+    const all = [...(this.shown.get('chat') ?? []), ...(this.shown.get('list') ?? [])];
+    const others = new Set(all.filter((userId) => userId !== me));
+    this.client.watch([...others].slice(0, MAX_WATCHED));
   }
 
   /** Presence by user, as far as it may be seen; empty when it cannot be told. */

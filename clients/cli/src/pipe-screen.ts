@@ -55,6 +55,8 @@ export class PipeScreen implements Screen {
     return false;
   }
 
+  keep(): void {}
+
   farewell(...lines: string[]): void {
     this.print(...lines);
   }

@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { SavedSession } from '@tidings/sdk';
+import type { SavedLogin } from '@tidings/sdk';
 import { takeLockFile } from '@tidings/sdk/node';
-import { knownFile, sessionFile, type Known } from './memory';
+import { knownFile, loginFile, type Known } from './memory';
 import type { PrivateFile } from './private-file';
 
 /** What this machine remembers of one user at one server. */
 export interface Profile {
   deviceId: string;
   outboxPath: string;
-  session: PrivateFile<SavedSession>;
+  login: PrivateFile<SavedLogin>;
   known: PrivateFile<Known>;
   /** Removes everything but the device's id. */
   forget(): void;
@@ -20,7 +20,7 @@ export interface Profile {
 }
 
 /** The login, in the folder of a profile. */
-const SESSION_FILE = 'session.json';
+const LOGIN_FILE = 'session.json';
 /** How many programs of one user may run at once on this machine. */
 const MAX_SLOTS = 9;
 
@@ -69,16 +69,16 @@ export function takeProfile(folder: string, server: string, username: string): P
   throw new Error(`${MAX_SLOTS} programs of ${username} run already on this machine`);
 }
 
-function remembered(path: string): Pick<Profile, 'outboxPath' | 'session' | 'known' | 'forget'> {
+function remembered(path: string): Pick<Profile, 'outboxPath' | 'login' | 'known' | 'forget'> {
   const outboxPath = join(path, 'outbox.jsonl');
-  const session = sessionFile(join(path, SESSION_FILE));
+  const login = loginFile(join(path, LOGIN_FILE));
   const known = knownFile(join(path, 'known.json'));
   const forget = (): void => {
-    session.remove();
+    login.remove();
     known.remove();
     for (const file of [outboxPath, `${outboxPath}.new`]) rmSync(file, { force: true });
   };
-  return { outboxPath, session, known, forget };
+  return { outboxPath, login, known, forget };
 }
 
 /** The file that names the user who was here last, at one server. */
@@ -95,7 +95,7 @@ export function lastUser(folder: string, server: string): string | undefined {
 /** Whether who was here last at a server is still logged in. */
 export function isLoggedIn(folder: string, server: string): boolean {
   const user = lastUser(folder, server);
-  return user !== undefined && existsSync(join(homeOf(folder, server, user), SESSION_FILE));
+  return user !== undefined && existsSync(join(homeOf(folder, server, user), LOGIN_FILE));
 }
 
 /** Notes who has logged in at a server. It is a convenience: what fails does not matter. */

@@ -16,7 +16,7 @@ export interface KnownRoom {
 export type Door = { conversationId: string } | { user: User };
 
 /** How many conversations are remembered; the one that was met least recently is let go. */
-const MOST_KNOWN = 500;
+const MAX_KNOWN = 500;
 
 /** Conversations by id, as far as this program has met them. */
 export class Rooms {
@@ -53,7 +53,7 @@ export class Rooms {
 
   /** Notes a conversation as the server shows it. */
   learn({ id, kind, title, memberCount, members, messageTtlSeconds }: Conversation): void {
-    const me = this.client.session?.user.id;
+    const me = this.client.currentLogin?.user.id;
     const other = kind === 'direct' ? members?.find((m) => m.userId !== me)?.userId : undefined;
     const userId = other ?? this.known.get(id)?.userId;
     this.keep({ conversationId: id, userId, title, memberCount, messageTtlSeconds });
@@ -111,7 +111,7 @@ export class Rooms {
     const title = this.known.get(conversationId)?.title;
     if (title !== undefined) this.former.set(conversationId, title);
     const [oldest] = this.former.keys();
-    if (this.former.size > MOST_KNOWN) this.former.delete(oldest!);
+    if (this.former.size > MAX_KNOWN) this.former.delete(oldest!);
     this.asked.delete(conversationId);
     if (this.known.delete(conversationId)) this.changed();
   }
@@ -121,7 +121,7 @@ export class Rooms {
     this.known.delete(room.conversationId);
     this.known.set(room.conversationId, room);
     const [oldest] = this.known.keys();
-    if (this.known.size > MOST_KNOWN) this.known.delete(oldest!);
+    if (this.known.size > MAX_KNOWN) this.known.delete(oldest!);
     if (JSON.stringify(room) !== before) this.changed();
   }
 }

@@ -33,6 +33,8 @@ export interface Screen {
   askSecret(question: string): Promise<string | null>;
   /** Gives a text back to who typed it: it could not be done. False: nobody sits there. */
   giveBack(text: string): boolean;
+  /** Keeps a text for who typed it, but out of the input line: Enter must not send it where they are now. */
+  keep(text: string): void;
   /** Prints lines that are read when the program is over. */
   farewell(...lines: string[]): void;
   /** Gives the terminal back as it was. */
@@ -45,6 +47,8 @@ export interface View {
   rows(columns: number, atLeast: number): string[];
   /** Takes lines that the program prints; `key`: they replace those of the same key. */
   add(lines: readonly string[], key?: string): void;
+  /** Puts lines in the place of those of a key, on the screen or not; false: they are gone. */
+  renew(key: string, lines: readonly string[]): boolean;
   /** Empties it, as far as it can be. */
   clear(): void;
 }
@@ -65,6 +69,8 @@ export interface Terminal extends Screen {
   readonly looked: boolean;
   /** Shows a view from now on. */
   show(view: View): void;
+  /** Puts lines in the place of those printed under a key, as far as they are there yet. */
+  renew(key: string, lines: readonly string[]): void;
   /** Something to be shown has changed. */
   changed(): void;
   /** Whether a question waits for its answer. */
@@ -85,6 +91,8 @@ export function isTerminal(screen: Screen): screen is Terminal {
 export interface TerminalListeners {
   /** The text that is being typed has changed. */
   typed?(text: string): void;
+  /** A key was pressed. */
+  pressed?(): void;
   /** {@link Terminal.looked} has changed. */
   looks?(): void;
   /** Scrolled beyond the oldest row. */

@@ -223,6 +223,71 @@ describe('terminal screen', () => {
     await soon(() => expect(terminal.lines.at(-1)).toBe('bob>'));
   });
 
+  describe('a line that came back', () => {
+    const comesBack = async (text: string) => {
+      const { screen, terminal, type } = start(80);
+      screen.giveBack(text);
+      await soon(() => expect(terminal.lines.at(-1)).toBe(`bob> ${text}`));
+      expect(terminal.lines[0]).toContain('Enter sends it, typing replaces it (↑ brings it back)');
+      return { screen, terminal, type };
+    };
+
+    it('is nothing that the next line is written behind, and comes again by ↑', async () => {
+      const { screen, terminal, type } = await comesBack('hello');
+      expect(terminal.written).toContain(`${ESC}[2mhello${ESC}[22m`);
+      type('/chat bob\r');
+      expect(await screen.nextLine()).toEqual({ text: '/chat bob', literal: false });
+      type(`${ESC}[A${ESC}[A\r`);
+      expect(await screen.nextLine()).toEqual({ text: 'hello', literal: false });
+    });
+
+    it.each([
+      ['Enter', '\r', 'hello'],
+      ['a paste', `${paste('other')}\r`, 'other'],
+      ['Backspace', '\u007fs\r', 'hells'],
+      ['End', `${ESC}[F!\r`, 'hello!'],
+      ['Home', `${ESC}[Hso \r`, 'so hello'],
+    ])('is taken as by %s', async (_, keys, text) => {
+      const { screen, type } = await comesBack('hello');
+      type(keys);
+      expect(await screen.nextLine()).toMatchObject({ text });
+    });
+
+    it('waits behind a question, as it was', async () => {
+      const { screen, terminal, type } = await comesBack('hello');
+      void screen.nextLine();
+      const answer = screen.ask('Sure?');
+      type('y\r');
+      expect(await answer).toBe('y');
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> hello'));
+      type('x');
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> x'));
+    });
+
+    it('of another chat comes by ↑ alone', async () => {
+      const { screen, terminal, type } = start(80);
+      screen.keep('hello');
+      await soon(() =>
+        expect(terminal.lines[0]).toContain('of another chat came back: ↑ brings it'),
+      );
+      expect(terminal.lines.at(-1)).toBe('bob>');
+      type(`${ESC}[A`);
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> hello'));
+    });
+
+    it('does not get into what is being typed', async () => {
+      const { screen, terminal, type } = start(80);
+      type('half a li');
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> half a li'));
+      screen.giveBack('hello');
+      await soon(() => expect(terminal.lines[0]).toContain('a line came back: ↑ brings it'));
+      type('ne');
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> half a line'));
+      type(`${ESC}[A`);
+      await soon(() => expect(terminal.lines.at(-1)).toBe('bob> hello'));
+    });
+  });
+
   it('completes what is typed, and names what it can be', async () => {
     const { screen, type, terminal } = start();
     screen.on({

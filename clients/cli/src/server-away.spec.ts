@@ -16,6 +16,7 @@ function setUp(error: Error) {
     recall: () => undefined,
     lifetime: () => null,
     unread: () => 0,
+    presenceOf: () => undefined,
     conversation: () => undefined,
     api: { searchUsers: refuse, conversations: refuse },
   } as unknown as TidingsClient;

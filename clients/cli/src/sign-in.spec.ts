@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NetworkError, TidingsError, type SavedSession, type TidingsClient } from '@tidings/sdk';
+import { NetworkError, TidingsError, type SavedLogin, type TidingsClient } from '@tidings/sdk';
 import { RULES } from './answer-rules';
 import { readOptions } from './options';
 import { takeProfile, type Profile } from './profile';
@@ -9,7 +9,7 @@ import type { Screen } from './screen';
 import { signIn } from './sign-in';
 import { plain } from './style';
 
-const SESSION: SavedSession = {
+const LOGIN: SavedLogin = {
   user: { id: 'a', username: 'ann', firstName: 'Ann' },
   deviceId: 'd',
   accessToken: 'access',
@@ -43,7 +43,7 @@ describe('signing in', () => {
 
   function open(username: string) {
     const client = {
-      restore: (session: SavedSession) => calls.push(['restore', session]),
+      restore: (login: SavedLogin) => calls.push(['restore', login]),
       register: call('register'),
       login: call('login'),
       api: { me: call('me') },
@@ -70,9 +70,9 @@ describe('signing in', () => {
     return signIn({ screen, options, lastUser, open, reachable: call('reachable') });
   }
 
-  function keep(session = SESSION): void {
+  function keep(login = LOGIN): void {
     const { profile } = open('ann');
-    profile.session.write(session);
+    profile.login.write(login);
     profile.release();
     calls = [];
   }
@@ -217,7 +217,7 @@ describe('signing in', () => {
     keep();
     await start([], { lastUser: 'ann' });
     expect(dialogue).toEqual([expect.stringMatching(/^Still logged in\. Somebody else: --user/)]);
-    expect(calls).toEqual([['restore', SESSION], ['me']]);
+    expect(calls).toEqual([['restore', LOGIN], ['me']]);
   });
 
   it.each([
@@ -228,7 +228,7 @@ describe('signing in', () => {
     failures = { me: [failure] };
     const { profile } = await start(['--user', 'ann']);
     expect(dialogue).toEqual([]);
-    expect(profile.session.read()).toEqual(SESSION);
+    expect(profile.login.read()).toEqual(LOGIN);
   });
 
   it('asks for the password when the kept login has ended', async () => {
@@ -241,7 +241,7 @@ describe('signing in', () => {
       'login',
       { username: 'ann', password: 'secret', device: { id: profile.deviceId, name: 'Terminal' } },
     ]);
-    expect(profile.session.read()).toBeNull();
+    expect(profile.login.read()).toBeNull();
   });
 
   it('takes a given password before the kept login, which serves while the server is away', async () => {
@@ -253,7 +253,7 @@ describe('signing in', () => {
     failures = { login: [new NetworkError('away')] };
     await start(['--user', 'ann'], { env, pipe: true });
     expect(calls.slice(-2)).toEqual([
-      ['restore', SESSION],
+      ['restore', LOGIN],
       ['login', expect.anything()],
     ]);
   });
@@ -268,19 +268,19 @@ describe('signing in', () => {
   it('keeps the login for its owner only, always whole, and forgets it with all the rest', () => {
     keep();
     const { profile } = open('ann');
-    const path = profile.session.path;
+    const path = profile.login.path;
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    profile.session.write({ ...SESSION, accessToken: 'next' });
-    expect(profile.session.read()).toMatchObject({ accessToken: 'next' });
+    profile.login.write({ ...LOGIN, accessToken: 'next' });
+    expect(profile.login.read()).toMatchObject({ accessToken: 'next' });
     for (const torn of ['', '{"user":', '[]', '{"user":{}}', 'null']) {
       writeFileSync(path, torn);
-      expect(profile.session.read()).toBeNull();
+      expect(profile.login.read()).toBeNull();
     }
-    profile.known.write({ users: [SESSION.user], rooms: [{ conversationId: 'c' }] });
+    profile.known.write({ users: [LOGIN.user], rooms: [{ conversationId: 'c' }] });
     expect(profile.known.read()).toMatchObject({ rooms: [{ conversationId: 'c' }] });
     writeFileSync(profile.outboxPath, 'text');
     profile.forget();
-    expect([profile.session.read(), profile.known.read()]).toEqual([null, null]);
+    expect([profile.login.read(), profile.known.read()]).toEqual([null, null]);
     expect(() => readFileSync(profile.outboxPath)).toThrow('ENOENT');
   });
 });

@@ -1,4 +1,4 @@
-import { endsSession, NetworkError, type TidingsClient } from '@tidings/sdk';
+import { endsLogin, NetworkError, type TidingsClient } from '@tidings/sdk';
 import { Cancelled } from './cancelled';
 import { friendly } from './friendly-errors';
 import type { CliOptions } from './options';
@@ -142,9 +142,9 @@ async function goesOn(
   { client, profile }: SignedIn,
   username: string,
 ): Promise<boolean> {
-  const session = profile.session.read();
-  if (!session) return false;
-  client.restore(session);
+  const login = profile.login.read();
+  if (!login) return false;
+  client.restore(login);
   try {
     // A password that was given is used, so that a changed one is found out.
     if (options.password === undefined) await stillCounts(client, screen.interactive);
@@ -154,8 +154,8 @@ async function goesOn(
     if (!(error instanceof Error)) throw error;
     if (error instanceof NetworkError || isForNow(error)) return true;
     if (isCorrectable(error)) return false;
-    if (!endsSession(error)) throw error;
-    profile.session.remove();
+    if (!endsLogin(error)) throw error;
+    profile.login.remove();
     screen.print('Your login has ended. Please log in again.');
     return false;
   }

@@ -28,14 +28,14 @@ const INPUT_SHARE = 3;
 /** What was typed before its question was shown. */
 const ANSWER = /^(y|yes|n|no)$/i;
 /** Completions that are named. */
-const MOST_NAMED = 12;
+const MAX_NAMED = 12;
 
 interface Question {
   text: string;
   secret: boolean;
   answer(line: string | null): void;
   /** What was being typed when it was asked. */
-  draft: { text: string; literal: boolean };
+  draft: { text: string; literal: boolean; offered?: boolean };
 }
 
 /**
@@ -118,6 +118,10 @@ export class TerminalScreen implements Terminal {
     this.changed();
   }
 
+  renew(key: string, lines: readonly string[]): void {
+    if (this.view.renew(key, lines)) this.changed();
+  }
+
   show(view: View): void {
     this.view = view;
     this.scrolled = 0;
@@ -162,11 +166,24 @@ export class TerminalScreen implements Terminal {
 
   giveBack(text: string): boolean {
     this.editor.remember(text);
+    const draft = { text, literal: text.startsWith('/'), offered: true };
     const question = this.questions[0];
-    if (question) question.draft.text ||= text;
-    else if (this.editor.text === '') this.editor.set(text, text.startsWith('/'));
+    if (question) {
+      if (question.draft.text === '') question.draft = draft;
+    } else if (this.editor.text === '') {
+      this.restoreDraft(draft);
+      this.note = 'came back: Enter sends it, typing replaces it (↑ brings it back)';
+    } else {
+      this.note = 'a line came back: ↑ brings it';
+    }
     this.changed();
     return true;
+  }
+
+  keep(text: string): void {
+    this.editor.remember(text);
+    this.note = 'a line of another chat came back: ↑ brings it';
+    this.changed();
   }
 
   farewell(...lines: string[]): void {
@@ -210,13 +227,19 @@ export class TerminalScreen implements Terminal {
   private beginQuestion(): void {
     this.enteredEarly = false;
     if (!this.takesLines || ANSWER.test(this.editor.text)) return;
-    this.questions[0]!.draft = this.editor.take();
+    const { offered } = this.editor;
+    this.questions[0]!.draft = { ...this.editor.take(), offered };
+  }
+
+  private restoreDraft({ text, literal, offered }: Question['draft']): void {
+    if (offered && text !== '') this.editor.offer(text, literal);
+    else this.editor.set(text, literal);
   }
 
   private endQuestion(answer: string | null): void {
     const question = this.questions.shift();
     if (!question) return;
-    this.editor.set(question.draft.text, question.draft.literal);
+    this.restoreDraft(question.draft);
     if (this.questions.length > 0) this.beginQuestion();
     question.answer(answer);
     this.changed();
@@ -264,6 +287,8 @@ export class TerminalScreen implements Terminal {
     const { text } = this.editor;
     const answering = this.asking;
     this.note = '';
+    // a terminal reports its focus by itself; to get it takes a person
+    if (key.kind !== 'focus' || key.on) this.listeners.pressed?.();
     switch (key.kind) {
       case 'focus':
         this.focused = key.on;
@@ -363,7 +388,7 @@ export class TerminalScreen implements Terminal {
       this.editor.replaceFrom(start, common);
     }
     if (candidates.length > 1) {
-      const named = candidates.slice(0, MOST_NAMED).map((one) => safeLine(one.trim()));
+      const named = candidates.slice(0, MAX_NAMED).map((one) => safeLine(one.trim()));
       const more = candidates.length - named.length;
       this.note = more > 0 ? `${named.join('  ')}  … ${more} more` : named.join('  ');
     }
@@ -397,6 +422,7 @@ export class TerminalScreen implements Terminal {
       : shortenedPrompt(this.chrome().prompt, Math.floor(this.columns / 2));
     const shown = question?.secret ? '' : this.editor.text;
     const laid = layOut(prompt, shown, question?.secret ? 0 : this.editor.cursor, this.columns);
+    if (this.editor.offered && !question) this.dimmed(laid, prompt.length);
     const most = Math.max(1, Math.floor(this.rows / INPUT_SHARE));
     if (laid.rows.length <= most) return laid;
     const from = Math.min(Math.max(0, laid.row - most + 1), laid.rows.length - most);
@@ -405,6 +431,16 @@ export class TerminalScreen implements Terminal {
       row: laid.row - from,
       before: laid.before,
     };
+  }
+
+  /** A text that came back looks as if it was not there yet; the cursor is at its end. */
+  private dimmed(laid: ReturnType<typeof layOut>, promptLength: number): void {
+    const { rows, row } = laid;
+    rows.forEach((text, i) => {
+      const from = i === 0 ? promptLength : 0;
+      rows[i] = text.slice(0, from) + this.style.dim(text.slice(from));
+    });
+    laid.before = rows[row]!;
   }
 
   private draw(): void {

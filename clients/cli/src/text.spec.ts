@@ -129,7 +129,7 @@ describe('lines of a message', () => {
   ])('saves a file called %j as %j', (name, saved) => expect(safeName(name)).toBe(saved));
 
   it('tells presence', () => {
-    const presence = { userId: 'u', activeAt: null, lastSeenAt: null };
+    const presence = { userId: 'u', activeAt: null, lastSeenAt: null, version: 1 };
     expect(presenceText(undefined)).toBe('');
     expect(presenceText({ ...presence, status: 'online' })).toBe('online');
     expect(presenceText({ ...presence, status: 'offline' })).toBe('offline');

@@ -44,7 +44,7 @@ function setUp() {
   const message = (messageId: string, senderId: string, kind = 'text') =>
     ({ messageId, senderId, content: { kind } }) as Message;
   const client = {
-    session: { user: { id: 'me' } } as never,
+    currentLogin: { user: { id: 'me' } } as never,
     messages: () => [
       message('m1', 'me'),
       message('m2', 'anna'),

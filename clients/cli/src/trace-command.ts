@@ -3,10 +3,10 @@ import type { People } from './people';
 import type { Screen } from './screen';
 
 /** Receivers that are named; of more only the number is shown. */
-const MOST_NAMES = 8;
+const MAX_NAMES = 8;
 
 export interface TraceCommandDeps {
-  client: Pick<TidingsClient, 'messages' | 'session' | 'trace'>;
+  client: Pick<TidingsClient, 'messages' | 'currentLogin' | 'trace'>;
   screen: Pick<Screen, 'print' | 'style'>;
   people: Pick<People, 'name' | 'lookUp'>;
   /** Conversation of the open chat. */
@@ -21,14 +21,14 @@ export async function showTrace(deps: TraceCommandDeps, argument: string): Promi
   if (conversationId === undefined) return remark('open a chat first');
   const back = argument === '' ? 1 : /^\d{1,4}$/.test(argument) ? Number(argument) : 0;
   if (back === 0) return remark('which one? /trace, or /trace N for your Nth last message');
-  const me = client.session?.user.id;
+  const me = client.currentLogin?.user.id;
   const own = client.messages(conversationId).filter((m) => m.senderId === me);
   const message = own.filter((m) => m.content.kind !== 'event').at(-back);
   if (!message) return remark('there is no such message of yours here');
   try {
     const trace = await client.trace(conversationId, message.messageId);
     const marks = [...trace.delivered, ...trace.read];
-    await people.lookUp([...new Set(marks.map((mark) => mark.userId))].slice(0, MOST_NAMES));
+    await people.lookUp([...new Set(marks.map((mark) => mark.userId))].slice(0, MAX_NAMES));
     screen.print(...traceLines(trace, (userId) => people.name(userId)));
   } catch (error) {
     if (error instanceof NetworkError) return remark('offline — ask again later');
@@ -46,10 +46,10 @@ export function traceLines(
   const step = (label: string, at: string | null): string =>
     `  ${label.padEnd(10)}${at === null ? 'not known' : timeOf(at) + since(accepted, at)}`;
   const reached = (label: string, marks: Trace['delivered']): string => {
-    const first = marks.slice(0, MOST_NAMES).map((m) => {
+    const first = marks.slice(0, MAX_NAMES).map((m) => {
       return m.at === null ? name(m.userId) : `${name(m.userId)} by ${timeOf(m.at)}`;
     });
-    const names = marks.length > MOST_NAMES ? [...first, '…'] : first;
+    const names = marks.length > MAX_NAMES ? [...first, '…'] : first;
     const list = names.length > 0 ? `: ${names.join(', ')}` : '';
     return `  ${label.padEnd(10)}${marks.length} of ${recipients}${list}`;
   };

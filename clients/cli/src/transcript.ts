@@ -6,7 +6,7 @@ import { safeLine } from './safe-text';
 import { shortened } from './width';
 
 /** So many messages are taken for being on the screen at most, the latest ones. */
-const MOST_NOTED = 5_000;
+const MAX_NOTED = 5_000;
 /** After messages that stand further down than they belong. */
 export const BACK_TO_NOW = '— back to now —';
 /** Columns for the beginning of a line that is pointed to. */
@@ -25,7 +25,7 @@ export class Transcript {
     this.isMe(userId) ? 'you' : this.parts.people.name(userId);
 
   isMe(userId: string): boolean {
-    return userId === this.parts.client.session?.user.id;
+    return userId === this.parts.client.currentLogin?.user.id;
   }
 
   /** Whether there is something to show of a message. */
@@ -86,7 +86,7 @@ export class Transcript {
   note(messageId: string): void {
     this.onScreen.add(messageId);
     const [oldest] = this.onScreen;
-    if (this.onScreen.size > MOST_NOTED) this.onScreen.delete(oldest!);
+    if (this.onScreen.size > MAX_NOTED) this.onScreen.delete(oldest!);
   }
 
   /** Settles when the names in these messages are known, as far as they can be told. */

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { safeLine } from './safe-text';
 
 /** Characters that take two columns: East Asian wide and fullwidth forms, and emoji. */
@@ -6,7 +7,6 @@ const WIDE =
 /** Characters that take no column: combining marks, joiners, variation selectors, other formats. */
 const ZERO = /^[\p{Mn}\p{Me}\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]$/u;
 const ESC = String.fromCharCode(27);
-const ANSI = new RegExp(`${ESC}\\[[0-9;]*m`, 'g');
 const STYLED = new RegExp(`(${ESC}\\[[0-9;]*m)`);
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
@@ -33,7 +33,8 @@ function graphemeWidth(grapheme: string): number {
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
-  for (const grapheme of graphemes(text.replace(ANSI, ''))) width += graphemeWidth(grapheme);
+  for (const grapheme of graphemes(stripVTControlCharacters(text)))
+    width += graphemeWidth(grapheme);
   return width;
 }
 

@@ -4,7 +4,7 @@ import type { PageOptions, TidingsApi } from './api';
 /** The parts of an account that are kept here. */
 export interface AccountLists {
   contacts: Contact[];
-  /** People who have this user among their contacts and are not among his. */
+  /** People who have this user among their contacts and are not among theirs. */
   incoming: User[];
   blocks: Block[];
   devices: Device[];
@@ -17,18 +17,18 @@ type Part = keyof AccountLists;
 export type AccountEvent = { changed: string[] } & Partial<AccountLists>;
 
 /** A list is read to at most so many pages. */
-const MOST_PAGES = 100;
+const MAX_PAGES = 100;
 const PARTS: readonly Part[] = ['contacts', 'incoming', 'blocks', 'devices', 'me'];
 
 /**
  * The user's own lists. What was read once is read again when the server says that it changed, and
- * after a connection was lost (what was said meanwhile has not been heard); the news are told when
+ * after a connection was lost (what was said meanwhile has not been heard); the application hears of it when
  * it is there. One reading at a time.
  */
 export class Account {
   private readonly seen = new Map<Part, string>();
   private readonly stale = new Set<Part>();
-  private readonly told = new Set<string>();
+  private readonly announced = new Set<string>();
   private reading = false;
 
   constructor(
@@ -59,7 +59,7 @@ export class Account {
   /** The server says that these parts have changed. */
   changed(parts: readonly string[]): void {
     for (const part of parts) {
-      this.told.add(part);
+      this.announced.add(part);
       if (isPart(part) && this.seen.has(part)) this.stale.add(part);
     }
     void this.refresh();
@@ -80,19 +80,19 @@ export class Account {
   private async refresh(): Promise<void> {
     if (this.reading) return;
     this.reading = true;
-    while (this.told.size > 0 || this.stale.size > 0) {
-      const told = [...this.told];
+    while (this.announced.size > 0 || this.stale.size > 0) {
+      const announced = [...this.announced];
       const stale = [...this.stale];
-      this.told.clear();
+      this.announced.clear();
       this.stale.clear();
-      await this.renew(told, stale);
+      await this.renew(announced, stale);
     }
     this.reading = false;
   }
 
-  /** What cannot be read now is told all the same; it is read after the next connection. */
-  private async renew(told: readonly string[], stale: readonly Part[]): Promise<void> {
-    const changed = new Set(told);
+  /** What cannot be read now is announced all the same; it is read after the next connection. */
+  private async renew(announced: readonly string[], stale: readonly Part[]): Promise<void> {
+    const changed = new Set(announced);
     const lists: Partial<AccountLists> = {};
     for (const part of stale) {
       const before = this.seen.get(part);
@@ -127,7 +127,7 @@ function isPart(part: string): part is Part {
 async function everyPage<T>(read: (page: PageOptions) => Promise<Page<T>>): Promise<T[]> {
   const all: T[] = [];
   let cursor: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
     const page = await read({ cursor });
     all.push(...page.items);
     cursor = page.cursor;

@@ -95,7 +95,7 @@ export class TidingsApi {
     return this.http.request({ method: 'POST', path: '/v1/auth/login', body, repeatable: true });
   }
 
-  /** Ends this device's session. */
+  /** Ends this device's login. */
   logout(): Promise<void> {
     return this.call({ method: 'POST', path: '/v1/auth/logout' });
   }
@@ -146,7 +146,7 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/contacts', query: { ...page } });
   }
 
-  /** People who have this user among their contacts and are not among his. */
+  /** People who have this user among their contacts and are not among theirs. */
   incomingContacts(page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/contacts/incoming', query: { ...page } });
   }
@@ -164,7 +164,7 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/blocks', query: { ...page } });
   }
 
-  /** Takes no direct messages from a user any more, and hides the own presence from him. */
+  /** Takes no direct messages from a user any more, and hides the own presence from them. */
   block(userId: string): Promise<Block> {
     return this.call({ method: 'PUT', path: `/v1/blocks/${userId}` });
   }

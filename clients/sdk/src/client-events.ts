@@ -1,5 +1,5 @@
 import type { Message } from '@tidings/protocol/content';
-import type { Conversation, GatewayAddress } from '@tidings/protocol/http';
+import type { Conversation, GatewayAddress, Presence } from '@tidings/protocol/http';
 import type { AccountEvent } from './account';
 import type { StopReason } from './connection';
 import type { ConversationNews, Source } from './replica';
@@ -48,6 +48,8 @@ export interface ClientEvents {
   receipt: ReceiptNews;
   /** Another member began to write, or stopped; it ends by itself when nothing more is heard. */
   typing: TypingNews;
+  /** Another word about a watched user; see TidingsClient.watch. */
+  presence: Presence;
   /** The number of unread messages of a conversation has changed. */
   unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */

@@ -1,7 +1,8 @@
 import type { Clock, Random } from './clock';
 import type { OutboxStore } from './outbox-store';
+import type { Page } from './page';
 import type { Hash } from './sha256';
-import type { SaveSession } from './tokens';
+import type { SaveLogin } from './tokens';
 import type { Transport } from './transport';
 
 /** What a client is made with. */
@@ -12,9 +13,11 @@ export interface ClientOptions {
   sha256: Hash;
   /** Where unsent messages are kept; in memory when absent. */
   outbox?: OutboxStore;
-  /** Keeps the session between runs. */
-  saveSession?: SaveSession;
+  /** Keeps the login between runs. */
+  saveLogin?: SaveLogin;
   fetch?: typeof fetch;
+  /** Whose visibility and acts are the user's; default: the page that the client runs in. Null: none. */
+  page?: Page | null;
   clock?: Clock;
   random?: Random;
 }

@@ -3,7 +3,9 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { uuidV7Time } from '@tidings/protocol/ids';
 import { ClientBench } from '../testing/client-bench';
 import { settle } from '../testing/fake-clock';
-import { CONVERSATION, id, ME, message, PEER, served } from '../testing/factories';
+import { CONVERSATION, id, ME, message, PEER, served, welcome } from '../testing/factories';
+import { FakePage } from '../testing/fake-page';
+import { JOINED_MS } from './activity';
 import { StoppedError } from './errors';
 
 const SENT_AT = '2026-01-01T00:00:00.000Z';
@@ -232,7 +234,7 @@ describe('client', () => {
     [CLOSE_CODES.replacedByLogin, true],
     [CLOSE_CODES.sameDeviceElsewhere, false],
     [CLOSE_CODES.protocolError, false],
-  ])('stops on %i; forgets the session: %s', async (code, forgets) => {
+  ])('stops on %i; forgets the login: %s', async (code, forgets) => {
     await bench.online();
     bench.socket.end(code);
     await settle();
@@ -247,6 +249,55 @@ describe('client', () => {
     const frame = { type: 'pending', conversationId: CONVERSATION, messageId: 'm', position: '1' };
     bench.socket.receive({ ...frame, offline: [PEER] });
     expect(pending).toEqual([expect.objectContaining({ offline: [PEER] })]);
+  });
+
+  it('watches over reconnects, and tells what is said of presence', async () => {
+    const told: unknown[] = [];
+    bench.client.on('presence', ({ userId, status }) => told.push([userId, status]));
+    await bench.online(undefined, ['presence']);
+    bench.client.watch([PEER]);
+    const first = bench.socket;
+    const word = { type: 'presence', userId: PEER, lastSeenAt: null, activeAt: null };
+    first.receive({ ...word, status: 'online', version: 2 });
+    first.end();
+    await bench.clock.pass(1_000);
+    expect(bench.client.presenceOf(PEER)).toMatchObject({ status: 'online' });
+    bench.socket.receive(welcome('g2', { features: ['presence'] }));
+    expect(bench.socket.frames('watch')).toMatchObject([{ userIds: [PEER] }]);
+    bench.socket.receive({ ...word, status: 'offline', version: 1 });
+    bench.socket.receive({ ...word, status: 'away', version: 3 });
+    expect(told).toEqual([
+      [PEER, 'online'],
+      [PEER, 'away'],
+    ]);
+  });
+
+  it('tells that the user is there by what they do, not beside what they send', async () => {
+    await bench.online(undefined, ['presence', 'typing']);
+    bench.clock.advance(JOINED_MS);
+    bench.client.typing(CONVERSATION);
+    bench.client.active();
+    // the end of typing tells it, too
+    bench.clock.advance(JOINED_MS - 1);
+    bench.socket.handlers.alive();
+    bench.client.active();
+    expect(bench.socket.frames('activity')).toEqual([]);
+    bench.clock.advance(JOINED_MS);
+    expect(bench.socket.frames('activity')).toEqual([{ type: 'activity', kind: 'user' }]);
+    bench.client.background();
+    bench.client.front();
+    const modes = bench.socket.frames('state').map((frame) => frame['mode']);
+    expect(modes).toEqual(['background', 'front']);
+  });
+
+  it('listens to the page that it runs in, until it ends', async () => {
+    const page = new FakePage();
+    bench = new ClientBench({ page });
+    await bench.online(undefined, ['presence']);
+    page.shows('hidden');
+    expect(bench.socket.frames('state')).toEqual([{ type: 'state', mode: 'background' }]);
+    await bench.client.stop();
+    expect(page.listeners.size).toBe(0);
   });
 
   it('learns direct conversations from their creation and writes to them', async () => {

@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Content, Message } from '@tidings/protocol/content';
-import type { LoginBody, RegisterBody, User } from '@tidings/protocol/http';
+import type { LoginBody, Presence, RegisterBody, User } from '@tidings/protocol/http';
 import { Account } from './account';
 import { TidingsApi } from './api';
 import type { ClientEvents, ClientState } from './client-events';
@@ -14,11 +14,12 @@ import type { UploadData, UploadOptions } from './http';
 import { Live, type MessagePlace } from './live';
 import { MemoryOutboxStore } from './outbox-store';
 import type { Outgoing } from './outgoing';
+import { listenTo, ownPage } from './page';
 import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
-import { TokenKeeper, type SavedSession } from './tokens';
+import { TokenKeeper, type SavedLogin } from './tokens';
 
-/** Close codes after which the session itself is over. */
+/** Close codes after which the login itself is over. */
 const SESSION_OVER: readonly (number | undefined)[] = [
   undefined,
   CLOSE_CODES.loggedOut,
@@ -42,6 +43,7 @@ export class TidingsClient extends ConversationClient {
   private started = false;
   private current: ClientState = 'offline';
   private gateway: string | null = null;
+  private leavePage: (() => void) | null = null;
 
   constructor(private readonly options: ClientOptions) {
     super();
@@ -52,13 +54,13 @@ export class TidingsClient extends ConversationClient {
       fetch: options.fetch,
       onDate: (date) => this.serverTime.hint(date),
     });
-    this.tokens = new TokenKeeper(this.http, this.clock, options.saveSession ?? (() => undefined));
+    this.tokens = new TokenKeeper(this.http, this.clock, options.saveLogin ?? (() => undefined));
     this.api = new TidingsApi(this.http, this.tokens);
     this.account = new Account(this.api, (event) => this.emit('account', event));
   }
 
-  /** The session in use; null: log in first. */
-  get session(): SavedSession | null {
+  /** The login in use; null: log in first. */
+  get currentLogin(): SavedLogin | null {
     return this.tokens.current;
   }
 
@@ -96,13 +98,13 @@ export class TidingsClient extends ConversationClient {
   }
 
   /** Logs in. The device of an earlier login may be used again. */
-  async login(body: LoginBody): Promise<SavedSession> {
+  async login(body: LoginBody): Promise<SavedLogin> {
     return this.tokens.begin(await this.api.login(body));
   }
 
-  /** Uses a kept session instead of a login. */
-  restore(session: SavedSession): void {
-    this.tokens.restore(session);
+  /** Uses a kept login instead of a login. */
+  restore(login: SavedLogin): void {
+    this.tokens.restore(login);
   }
 
   /**
@@ -111,14 +113,16 @@ export class TidingsClient extends ConversationClient {
    * @throws StoppedError without a login, or when it was started or stopped before
    */
   async start(): Promise<void> {
-    const session = this.tokens.current;
-    if (!session) throw new StoppedError('not_logged_in');
+    const login = this.tokens.current;
+    if (!login) throw new StoppedError('not_logged_in');
     if (this.started || this.current === 'stopped') {
       throw new StoppedError(this.started ? 'started_twice' : 'stopped');
     }
     this.started = true;
-    const live = this.makeLive(session);
+    const live = this.makeLive(login);
     this.live = live;
+    const { page = ownPage() } = this.options;
+    if (page) this.leavePage = listenTo(page, this);
     await live.start();
   }
 
@@ -127,11 +131,45 @@ export class TidingsClient extends ConversationClient {
     return this.end({ reason: 'stopped by the application' });
   }
 
-  /** Ends this device's session, then everything else. */
+  /** Ends this device's login, then everything else. */
   async logout(): Promise<void> {
     await this.api.logout();
     await this.tokens.end();
     await this.stop();
+  }
+
+  /**
+   * Shows the presence of these users from now on, instead of those before: what is known comes as
+   * `presence` events, and is kept for {@link presenceOf}. To be called after {@link start}; lasts over
+   * reconnects. A server without it is asked once a minute.
+   *
+   * @throws InvalidCallError when there are more than the server takes (500)
+   */
+  watch(userIds: readonly string[]): void {
+    this.live?.presence.watch(userIds);
+  }
+
+  /** What was told last of a watched user; undefined: nothing yet. */
+  presenceOf(userId: string): Presence | undefined {
+    return this.live?.presence.of(userId);
+  }
+
+  /**
+   * The user did something; to be called as often as it happens, it is joined. Browser pages and what
+   * is sent need no call.
+   */
+  active(): void {
+    this.live?.activity.active();
+  }
+
+  /** The app is what the user looks at again. Browser pages need no call. */
+  front(): void {
+    this.live?.activity.goes('front');
+  }
+
+  /** The app is not what the user looks at any more: they are shown as away. */
+  background(): void {
+    this.live?.activity.goes('background');
   }
 
   /**
@@ -233,10 +271,10 @@ export class TidingsClient extends ConversationClient {
     return this.directWith(userId) ?? (await this.direct(userId)).id;
   }
 
-  private makeLive(session: SavedSession): Live {
+  private makeLive(login: SavedLogin): Live {
     return new Live({
-      userId: session.user.id,
-      deviceId: session.deviceId,
+      userId: login.user.id,
+      deviceId: login.deviceId,
       api: this.api,
       transport: this.options.transport,
       sha256: this.options.sha256,
@@ -263,7 +301,7 @@ export class TidingsClient extends ConversationClient {
 
   /** The server ended the connection for good. */
   private async ended(reason: StopReason): Promise<void> {
-    // A dead session that cannot be removed does no harm: it is refused the next time.
+    // A dead login that cannot be removed does no harm: it is refused the next time.
     if (SESSION_OVER.includes(reason.code)) await this.tokens.end().catch(() => undefined);
     await this.end(reason);
   }
@@ -271,6 +309,7 @@ export class TidingsClient extends ConversationClient {
   private async end(reason: StopReason): Promise<void> {
     if (this.current === 'stopped') return;
     this.note({ state: 'stopped' });
+    this.leavePage?.();
     const written = this.live?.stop();
     this.emit('state', { state: 'stopped', reason: reason.reason });
     this.emit('stopped', reason);

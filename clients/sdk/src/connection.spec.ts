@@ -4,10 +4,15 @@ import type { ConnectionsAnswer } from '@tidings/protocol/http';
 import { FakeClock, settle } from '../testing/fake-clock';
 import { FakeTransport } from '../testing/fake-transport';
 import { welcome } from '../testing/factories';
-import { ATTEMPT_MS, Connection, STABLE_MS } from './connection';
+import { ANSWERED_MAX_MS, ATTEMPT_MS, Connection, STABLE_MS } from './connection';
 import { NetworkError } from './errors';
 
 const GATEWAYS = ['g1', 'g2', 'g3'];
+/** What people are told beside the name of a close code. */
+const WHY: Partial<Record<string, string>> = {
+  replacedByLogin: 'You have logged in on another device, and this server allows one at a time',
+  accountDisabled: 'Your account was disabled by those who run this server',
+};
 const address = (id: string) => ({ id, url: `ws://${id}/` });
 
 class Bench {
@@ -161,6 +166,39 @@ describe('connection', () => {
     expect(bench.asked).toEqual([[], ['g1'], []]);
   });
 
+  it.each<[string, number, (usual: Bench['directory']) => Bench['directory']]>([
+    ['nobody answers', 30_000, () => () => Promise.reject(new NetworkError('down'))],
+    [
+      'a server refuses',
+      ANSWERED_MAX_MS,
+      () => () => Promise.reject(new TidingsError('unavailable', { retryAfterMs: 1_000 })),
+    ],
+    [
+      'a server gives tickets, but no socket opens',
+      ANSWERED_MAX_MS,
+      (usual) => async (avoid) => {
+        return { ...(await usual(avoid)), backoff: { baseMs: 250, maxMs: 30_000 } };
+      },
+    ],
+  ])('for how long it waits at most while %s: %i ms', async (_what, most, make) => {
+    const bench = new Bench(true, () => 0.99);
+    const usual = make(bench.directory);
+    const asked: number[] = [];
+    bench.directory = (avoid) => {
+      asked.push(bench.clock.now());
+      return usual(avoid);
+    };
+    await bench.start();
+    for (let step = 0, ended = 0; step < 600; step++) {
+      await bench.clock.pass(500);
+      if (bench.transport.sockets.length > ended++) bench.transport.last.end(1006);
+      ended = bench.transport.sockets.length;
+    }
+    const waits = asked.slice(1).map((at, i) => at - asked[i]!);
+    expect(Math.max(...waits)).toBeGreaterThan(most * 0.9);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(most + 500);
+  });
+
   it.each([
     ['unauthorized' as const, true],
     ['refresh_reused' as const, true],
@@ -180,7 +218,8 @@ describe('connection', () => {
     await bench.online();
     bench.transport.last.end(code);
     const stops = code >= 4500 && code <= 4999;
-    expect(bench.log.at(-1)).toBe(stops ? `stopped ${code} ${name}` : 'lost');
+    const why = WHY[name] ?? name;
+    expect(bench.log.at(-1)).toBe(stops ? `stopped ${code} ${why}` : 'lost');
     await bench.clock.pass(2_000);
     expect(bench.transport.sockets).toHaveLength(stops ? 1 : 2);
   });
@@ -257,6 +296,68 @@ describe('connection', () => {
     bench.transport.last.end(CLOSE_CODES.draining, 'closing down');
     expect(bench.log.at(-1)).toBe('stopped 4000 closing down');
   });
+
+  const busy = (seconds: number) => ({ code: 'busy' as const, retryAfterMs: seconds * 1000 });
+
+  it('takes a ticket that a busy gateway did not take to another one at once', async () => {
+    const bench = new Bench();
+    await bench.start();
+    bench.transport.last.refuse(busy(9));
+    await bench.clock.pass(100);
+    bench.transport.last.receive(welcome('g2'));
+    bench.transport.last.end(1006);
+    await bench.clock.pass(200);
+    bench.transport.last.refuse(busy(9));
+    expect(bench.opened()).toEqual([
+      'ws://g1/ tidings.v1.json ticket.ticket-1',
+      'ws://g2/ tidings.v1.json ticket.ticket-1',
+      'ws://g1/ tidings.v1.json ticket.resume-g2',
+    ]);
+    expect(bench.asked).toHaveLength(1);
+  });
+
+  it('keeps a ticket for its gateways when all are busy, as long as they say; then asks the directory', async () => {
+    const bench = new Bench();
+    await bench.online();
+    bench.transport.last.end(1006);
+    await bench.clock.pass(50);
+    bench.transport.last.refuse(busy(3));
+    await bench.clock.pass(2_900);
+    expect(bench.transport.sockets).toHaveLength(2);
+    await bench.clock.pass(100);
+    expect(bench.opened()[2]).toBe('ws://g2/ tidings.v1.json ticket.resume-g1');
+    bench.transport.last.refuse(busy(3));
+    await bench.clock.pass(3_000);
+    expect(bench.opened()[3]).toBe('ws://g2/ tidings.v1.json ticket.ticket-2');
+    expect(bench.asked[1]).toEqual(['g1']);
+  });
+
+  it('does not keep a ticket beyond its time', async () => {
+    const bench = new Bench();
+    await bench.start();
+    for (let n = 0; n < 2; n++) {
+      bench.transport.last.refuse(busy(31));
+      await bench.clock.pass(31_500, 500);
+    }
+    expect(bench.opened().map((text) => text.split('.').at(-1))).toEqual([
+      'ticket-1',
+      'ticket-1',
+      'ticket-2',
+    ]);
+  });
+
+  it.each(['unauthorized', 'unavailable'] as const)(
+    'does not keep a ticket after %s',
+    async (code) => {
+      const bench = new Bench();
+      await bench.online();
+      bench.transport.last.end(1006);
+      await bench.clock.pass(50);
+      bench.transport.last.refuse({ code });
+      await bench.clock.pass(1_000);
+      expect(bench.opened()[2]).toContain('ticket.ticket-2');
+    },
+  );
 
   it('takes an address that cannot be opened as a failed attempt', async () => {
     const bench = new Bench();

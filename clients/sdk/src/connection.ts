@@ -1,13 +1,15 @@
 import { CLOSE_CODES, shouldReconnect } from '@tidings/protocol/close-codes';
 import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { ConnectionsAnswer, GatewayAddress } from '@tidings/protocol/http';
 import { TIMINGS } from '@tidings/protocol/limits';
 import { fullJitter, type BackoffBounds } from './backoff';
 import type { Cancel, Clock, Random } from './clock';
 import { readFrame, type IncomingFrame } from './frames';
 import { GatewayList } from './gateway-list';
-import { endsSession } from './tokens';
-import type { SocketHandlers, Transport, TransportSocket } from './transport';
+import { endsLogin } from './tokens';
+import { stopSentence } from './stop-sentences';
+import type { SocketHandlers, SocketRefusal, Transport, TransportSocket } from './transport';
 
 export type WelcomeFrame = Extract<IncomingFrame, { type: 'welcome' }>;
 type GoodbyeFrame = Extract<IncomingFrame, { type: 'goodbye' }>;
@@ -25,6 +27,7 @@ export interface ConnectionDeps {
 export interface StopReason {
   /** Close code of the socket, when it was one. */
   code?: number;
+  /** For people. */
   reason: string;
 }
 
@@ -40,6 +43,17 @@ export interface ConnectionHandlers {
   stopped(reason: StopReason): void;
 }
 
+/** What lets a socket in, once. */
+interface Ticket {
+  text: string;
+  /** Where it is taken; null: at any gateway. */
+  gateways: readonly GatewayAddress[] | null;
+  /** By the clock of this client. */
+  until: number;
+  /** So often all of these gateways were too busy for it. */
+  rounds: number;
+}
+
 /** What a connection waits for; one timer each. */
 type Timer = 'attempt' | 'retry' | 'stable' | 'watch' | 'leave';
 
@@ -47,6 +61,13 @@ type Timer = 'attempt' | 'retry' | 'stable' | 'watch' | 'leave';
 export const ATTEMPT_MS = 8_000;
 /** A connection that lived so long starts its backoff anew. */
 export const STABLE_MS = 60_000;
+/** When its gateways have been too busy for a ticket so often, the directory is asked: it may know others. */
+const MOST_ROUNDS = 2;
+/**
+ * Longest wait for the next attempt while servers answer, if only to refuse: they say themselves when it is too
+ * soon. The longer one is for when nobody answers.
+ */
+export const ANSWERED_MAX_MS = 8_000;
 /** A socket is dead after so many heartbeats without a sign of life. */
 const DEAD_AFTER_HEARTBEATS = 2.5;
 
@@ -62,7 +83,10 @@ export class Connection {
   private failures = 0;
   private socket: TransportSocket | null = null;
   private asking: AbortController | null = null;
-  private resumeTicket: string | null = null;
+  /** One that was not used yet. */
+  private ticket: Ticket | null = null;
+  /** Gateways that were too busy for it. */
+  private busy: string[] = [];
   private readonly gateways = new GatewayList();
   private bounds: BackoffBounds = {
     baseMs: TIMINGS.backoffBaseMs,
@@ -71,6 +95,8 @@ export class Connection {
   private heartbeatMs = TIMINGS.heartbeatSeconds * 1000;
   private lastSign = 0;
   private stayAway = false;
+  /** Whether some server has answered since the last wait. */
+  private answered = false;
   private readonly timers = new Map<Timer, Cancel>();
 
   constructor(
@@ -120,10 +146,12 @@ export class Connection {
   }
 
   private attempt(): void {
-    const ticket = this.resumeTicket;
-    this.resumeTicket = null;
-    const gateway = ticket === null ? null : this.gateways.forResume();
-    if (ticket !== null && gateway) return this.open(gateway, ticket);
+    const { ticket } = this;
+    this.ticket = null;
+    const valid = ticket !== null && this.deps.clock.now() < ticket.until;
+    const gateway = valid ? this.gateways.anyForTicket(ticket.gateways) : null;
+    if (valid && gateway) return this.open(gateway, ticket);
+    this.busy = [];
     void this.ask();
   }
 
@@ -138,23 +166,27 @@ export class Connection {
       return;
     }
     if (turn !== this.turn) return;
+    this.answered = true;
     this.bounds = answer.backoff;
     this.heartbeatMs = answer.heartbeatSeconds * 1000;
     this.gateways.learn(answer.gateways);
     const primary = answer.gateways[0];
-    if (primary) this.open(primary, answer.ticket);
+    const until = this.deps.clock.now() + answer.expiresInSeconds * 1000;
+    const { ticket: text, gateways } = answer;
+    if (primary) this.open(primary, { text, gateways, until, rounds: 0 });
     else this.failed('the directory named no gateway');
   }
 
   private refused(error: unknown): void {
-    if (endsSession(error)) return this.end({ reason: 'logged out' });
+    if (endsLogin(error)) return this.end({ reason: 'logged out' });
     this.gateways.forgive();
+    this.answered = error instanceof TidingsError;
     const wait = (error as { retryAfterMs?: number }).retryAfterMs ?? 0;
     this.failed(error instanceof Error ? error.message : String(error), wait);
   }
 
-  private open(gateway: GatewayAddress, ticket: string): void {
-    const protocols = [SUBPROTOCOL, TICKET_PROTOCOL_PREFIX + ticket];
+  private open(gateway: GatewayAddress, ticket: Ticket): void {
+    const protocols = [SUBPROTOCOL, TICKET_PROTOCOL_PREFIX + ticket.text];
     this.later('attempt', ATTEMPT_MS, () => {
       this.socket?.abandon();
       this.gateways.avoid(gateway.id);
@@ -162,7 +194,7 @@ export class Connection {
     });
     const turn = this.turn;
     try {
-      const socket = this.deps.transport.open(gateway.url, protocols, this.ears(gateway));
+      const socket = this.deps.transport.open(gateway.url, protocols, this.ears(gateway, ticket));
       if (turn === this.turn) this.socket = socket;
     } catch (error) {
       this.gateways.avoid(gateway.id);
@@ -171,7 +203,7 @@ export class Connection {
   }
 
   /** Listens to a socket for as long as it is the one in use. */
-  private ears(gateway: GatewayAddress): SocketHandlers {
+  private ears(gateway: GatewayAddress, ticket: Ticket): SocketHandlers {
     const turn = this.turn;
     return {
       frame: (text) => {
@@ -180,8 +212,11 @@ export class Connection {
       alive: () => {
         if (turn === this.turn) this.lastSign = this.deps.clock.now();
       },
-      closed: (code, reason) => {
-        if (turn === this.turn) this.closed(gateway, code, reason);
+      closed: (code, reason, refusal) => {
+        if (turn !== this.turn) return;
+        this.answered ||= refusal !== undefined;
+        if (refusal?.code === 'busy') this.tooBusy(gateway, ticket, refusal);
+        else this.closed(gateway, code, reason);
       },
     };
   }
@@ -200,7 +235,9 @@ export class Connection {
 
   private welcomed(gateway: GatewayAddress, welcome: WelcomeFrame): void {
     this.state = 'online';
-    this.resumeTicket = welcome.resumeTicket;
+    const text = welcome.resumeTicket;
+    this.ticket = { text, gateways: null, until: Infinity, rounds: 0 };
+    this.busy = [];
     this.heartbeatMs = welcome.heartbeatSeconds * 1000;
     this.gateways.arrived(gateway);
     this.cancelTimers();
@@ -232,11 +269,33 @@ export class Connection {
 
   private closed(gateway: GatewayAddress, code: number, reason: string): void {
     this.socket = null;
-    const why = reason === '' ? closeReason(code) : reason;
+    const why = stopSentence(code) ?? (reason === '' ? closeReason(code) : reason);
     if (!shouldReconnect(code) || this.stayAway) return this.end({ code, reason: why });
     if (this.state === 'online') return this.lost(why);
     this.gateways.avoid(gateway.id);
     this.failed(why);
+  }
+
+  /**
+   * A gateway did not take the ticket, because it is full, stops, or lets nobody in at the moment: the
+   * ticket is good elsewhere, soon; and here, when all others are busy, too.
+   */
+  private tooBusy(gateway: GatewayAddress, ticket: Ticket, { retryAfterMs }: SocketRefusal): void {
+    this.socket = null;
+    this.ticket = ticket;
+    this.busy.push(gateway.id);
+    this.gateways.avoid(gateway.id);
+    const why = `${gateway.url} is busy`;
+    if (this.gateways.forTicket(ticket.gateways)) {
+      this.retry(fullJitter(0, this.bounds, this.deps.random));
+      this.handlers.failed(why);
+      return;
+    }
+    ticket.rounds += 1;
+    if (ticket.rounds >= MOST_ROUNDS) this.ticket = null;
+    this.gateways.retry(this.busy);
+    this.busy = [];
+    this.failed(why, retryAfterMs);
   }
 
   private lost(reason: string, delayMs?: number): void {
@@ -254,9 +313,15 @@ export class Connection {
 
   private retry(delayMs?: number, atLeastMs = 0): void {
     this.letGo();
-    const jitter = delayMs ?? fullJitter(this.failures, this.bounds, this.deps.random);
+    const jitter = delayMs ?? fullJitter(this.failures, this.ceilings(), this.deps.random);
     this.failures++;
+    this.answered = false;
     this.later('retry', Math.max(jitter, atLeastMs), () => this.attempt());
+  }
+
+  private ceilings(): BackoffBounds {
+    const { baseMs, maxMs } = this.bounds;
+    return this.answered ? { baseMs, maxMs: Math.min(maxMs, ANSWERED_MAX_MS) } : this.bounds;
   }
 
   private end(reason: StopReason): void {

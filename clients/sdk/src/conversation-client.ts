@@ -18,14 +18,14 @@ import { StoppedError } from './errors';
 import type { Live } from './live';
 import type { ReadBy } from './receipts';
 import { wholeTrace } from './trace';
-import type { SavedSession } from './tokens';
+import type { SavedLogin } from './tokens';
 
 /** What a client holds of its conversations, and how it changes them. */
 export abstract class ConversationClient extends Emitter<ClientEvents> {
   /** Every HTTP call of the protocol. */
   abstract readonly api: TidingsApi;
-  /** The session in use; null: log in first. */
-  abstract get session(): SavedSession | null;
+  /** The login in use; null: log in first. */
+  abstract get currentLogin(): SavedLogin | null;
   /** What lives between `start` and `stop`. */
   protected live: Live | null = null;
 
@@ -154,8 +154,8 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
    * @throws StoppedError without a login
    */
   async leave(conversationId: string): Promise<void> {
-    if (!this.session) throw new StoppedError('not_logged_in');
-    await this.api.removeMember(conversationId, this.session.user.id);
+    if (!this.currentLogin) throw new StoppedError('not_logged_in');
+    await this.api.removeMember(conversationId, this.currentLogin.user.id);
   }
 
   async setRole(

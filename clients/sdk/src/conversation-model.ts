@@ -12,12 +12,12 @@ export interface PushedEntry {
   at: string;
   /** Position of the record before it; "0": it is the first; null: unknown. */
   previous: string | null;
-  /** Of the entry that adds this user: what he sees from then on. */
+  /** Of the entry that adds this user: what they see from then on. */
   begins?: HistoryMode;
 }
 
 /** A pushed record that does not follow what is held yet; its message is in the timeline. */
-interface Aside {
+interface OutOfChain {
   messageId: string;
   at: string;
   previous: string | null;
@@ -37,29 +37,29 @@ export class ConversationModel {
   private readonly timeline = new Timeline();
   private readonly spans = new Spans();
   /** Pushed records that do not follow what is held yet. */
-  private aside: Aside[] = [];
+  private outOfChain: OutOfChain[] = [];
   private member = true;
   /** Position of the entry that removed this user last, as far as it was told. */
-  private left = '0';
+  private leftAt = '0';
   /** Position of the entry that added this user last, as far as it was pushed. */
-  private joined = '0';
+  private joinedAt = '0';
   /** As of this position the server has told that this user is a member. */
-  private present = '0';
+  private memberAsOf = '0';
   /** Of what lies up to here the server has told everything that there is to see. */
-  private told = '0';
+  private confirmedUpTo = '0';
   /** Nothing before this position is this user's to see. */
-  private begin = '0';
+  private visibleFrom = '0';
   /** A member again, and where that began is not known: what is held may be of before. */
-  private adrift = false;
-  private trusting = true;
+  private joinedAtUnknown = false;
+  private trustsUnknown = true;
   /** `have` when the connection in use began: what lies above was pushed or served by it. */
-  private before = '0';
+  private haveAtConnect = '0';
 
   constructor(readonly conversationId: string) {}
 
   /** A connection begins. */
   connected(): void {
-    this.before = this.have;
+    this.haveAtConnect = this.have;
   }
 
   /**
@@ -68,7 +68,7 @@ export class ConversationModel {
    * for again.
    */
   set trustUnknown(trusting: boolean) {
-    this.trusting = trusting;
+    this.trustsUnknown = trusting;
     this.catchUp();
   }
 
@@ -89,17 +89,17 @@ export class ConversationModel {
 
   /** No member, as far as known, or one again since an unknown time: what is held may be of before. */
   get away(): boolean {
-    return this.gone || this.adrift;
+    return this.gone || this.joinedAtUnknown;
   }
 
   /** As of this position this user is a member for certain, unless {@link gone}. */
   get memberAt(): string {
-    return maxPosition(this.joined, this.present);
+    return maxPosition(this.joinedAt, this.memberAsOf);
   }
 
-  /** Whether pushed entries are kept aside: some record before them is missing. */
+  /** Whether pushed entries wait: some record before them is missing. */
   get gap(): boolean {
-    return this.aside.length > 0 && !this.gone;
+    return this.outOfChain.length > 0 && !this.gone;
   }
 
   /** Whether messages older than those of {@link messages} may exist. */
@@ -150,16 +150,16 @@ export class ConversationModel {
       : report(entry.message, this.timeline.merge(entry.message, isChange));
     // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
     const unsure = !this.member && entry.previous === null;
-    if (!this.member && comparePositions(entry.at, this.left) > 0) {
+    if (!this.member && comparePositions(entry.at, this.leftAt) > 0) {
       this.member = true;
-      this.adrift = !entry.begins;
+      this.joinedAtUnknown = !entry.begins;
     }
     if (this.follows(entry) && !unsure) {
       this.raise(entry);
       this.catchUp();
     } else {
       const { at, previous, message } = entry;
-      this.aside.push({ messageId: message.messageId, at, previous });
+      this.outOfChain.push({ messageId: message.messageId, at, previous });
     }
     return changes;
   }
@@ -174,12 +174,12 @@ export class ConversationModel {
       return [];
     }
     // An answer from before the membership in force.
-    if (comparePositions(answer.upTo, this.begin) < 0) return [];
-    const current = comparePositions(answer.upTo, this.left) > 0;
-    if (current) this.present = maxPosition(this.present, answer.upTo);
+    if (comparePositions(answer.upTo, this.visibleFrom) < 0) return [];
+    const current = comparePositions(answer.upTo, this.leftAt) > 0;
+    if (current) this.memberAsOf = maxPosition(this.memberAsOf, answer.upTo);
     const back = current && this.away;
     this.member ||= current;
-    if (current) this.adrift = false;
+    if (current) this.joinedAtUnknown = false;
     if (answer.state === 'reset' || (back && answer.state === 'new')) {
       // What lies between the end and what was listed is nothing of the server's: a copy, perhaps.
       const listed = answer.state === 'reset' ? (asked ?? '0') : '0';
@@ -193,10 +193,11 @@ export class ConversationModel {
     }
     const from = this.servedFrom(answer, asked);
     if ((answer.state === 'new' || answer.state === 'reset') && from === '0') {
-      this.told = maxPosition(this.told, answer.upTo);
+      this.confirmedUpTo = maxPosition(this.confirmedUpTo, answer.upTo);
     }
     // An answer for a new device says nothing about changes of what was held before it connected.
-    if (answer.state === 'new' && this.before !== '0') this.spans.forgetUpTo(this.before);
+    if (answer.state === 'new' && this.haveAtConnect !== '0')
+      this.spans.forgetUpTo(this.haveAtConnect);
     // Nor of what was pushed since, when the chain of pushes does not reach its end.
     if (answer.state === 'new' && comparePositions(this.have, answer.upTo) < 0) {
       this.spans.forgetBelow(from);
@@ -249,19 +250,19 @@ export class ConversationModel {
   }
 
   /**
-   * This user is no member from a position on; what is held stays. Nothing when he was a member
+   * This user is no member from a position on; what is held stays. Nothing when they were a member
    * behind it.
    */
   leave(at = maxPosition(this.have, this.memberAt)): void {
     if (comparePositions(at, this.memberAt) < 0) return;
-    this.left = maxPosition(this.left, at);
+    this.leftAt = maxPosition(this.leftAt, at);
     this.member = false;
-    this.aside = [];
+    this.outOfChain = [];
   }
 
   /** Takes an own message whose position the server confirmed. */
   sent(message: Message): Change[] {
-    if (comparePositions(message.position, this.begin) < 0) {
+    if (comparePositions(message.position, this.visibleFrom) < 0) {
       this.timeline.remove(message.messageId);
       return [];
     }
@@ -271,7 +272,7 @@ export class ConversationModel {
   /** Drops an own message that turned out to be void (`message_id_conflict` after `sent`). */
   drop(messageId: string): void {
     this.timeline.remove(messageId);
-    this.aside = this.aside.filter((e) => e.messageId !== messageId);
+    this.outOfChain = this.outOfChain.filter((e) => e.messageId !== messageId);
   }
 
   /** Drops a message whose time is over; its place in the chain of records stays. */
@@ -300,41 +301,41 @@ export class ConversationModel {
 
   /** Pushed late: the server has told what there is to see around it, and it is not there. */
   private isHidden({ messageId, position }: Message): boolean {
-    return comparePositions(position, this.told) <= 0 && !this.timeline.get(messageId);
+    return comparePositions(position, this.confirmedUpTo) <= 0 && !this.timeline.get(messageId);
   }
 
-  /** The entry at this position adds this user. What he sees from then on may begin there. */
+  /** The entry at this position adds this user. What they see from then on may begin there. */
   private join(at: string, history: HistoryMode): void {
-    if (comparePositions(at, this.joined) <= 0) return;
-    this.joined = at;
+    if (comparePositions(at, this.joinedAt) <= 0) return;
+    this.joinedAt = at;
     if (history === 'all') return;
-    this.begin = at;
+    this.visibleFrom = at;
     this.timeline.forgetUpTo(String(BigInt(at) - 1n));
-    this.aside = this.aside.filter((e) => comparePositions(e.at, at) > 0);
+    this.outOfChain = this.outOfChain.filter((e) => comparePositions(e.at, at) > 0);
     this.spans.forgetBelow(at);
     this.spans.add('0', at);
   }
 
-  /** Raises `have` over the entries kept aside that follow it now. */
+  /** Raises `have` over the entries out of the chain that follow it now. */
   private catchUp(): void {
-    if (this.aside.length === 0) return;
-    this.aside.sort((a, b) => comparePositions(a.at, b.at));
-    this.aside = this.aside.filter((entry) => {
+    if (this.outOfChain.length === 0) return;
+    this.outOfChain.sort((a, b) => comparePositions(a.at, b.at));
+    this.outOfChain = this.outOfChain.filter((entry) => {
       const follows = this.follows(entry);
       if (follows) this.raise(entry);
       return !follows;
     });
   }
 
-  private raise(entry: Omit<Aside, 'messageId'>): void {
+  private raise(entry: Omit<OutOfChain, 'messageId'>): void {
     if (comparePositions(entry.at, this.have) <= 0) return;
     this.spans.add(this.spans.newest?.from ?? '0', entry.at);
   }
 
-  private follows(entry: Omit<Aside, 'messageId'>): boolean {
+  private follows(entry: Omit<OutOfChain, 'messageId'>): boolean {
     if (comparePositions(entry.at, this.have) <= 0) return true;
     if (!this.spans.newest) return entry.previous === '0';
-    if (entry.previous === null) return this.trusting;
+    if (entry.previous === null) return this.trustsUnknown;
     return comparePositions(entry.previous, this.have) <= 0;
   }
 }

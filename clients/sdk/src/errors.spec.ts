@@ -6,7 +6,7 @@ import { nodeSha256 } from './node';
 import { FakeTransport } from '../testing/fake-transport';
 
 const CONVERSATION = 'c'.repeat(43);
-const SESSION = {
+const LOGIN = {
   user: { id: 'me', username: 'me', firstName: 'Me' },
   deviceId: 'd',
   accessToken: 'a',
@@ -27,7 +27,7 @@ describe('errors of the SDK', () => {
   let started: TidingsClient;
   beforeEach(async () => {
     started = client();
-    started.restore(SESSION);
+    started.restore(LOGIN);
     await started.start();
   });
   afterEach(() => started.stop());

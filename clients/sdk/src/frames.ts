@@ -63,6 +63,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
   pending: (f) => hasTexts(f, 'conversationId', 'messageId') && Array.isArray(f['offline']),
   receipt: (f) => hasTexts(f, 'conversationId') && isReceipt(f),
   typing: (f) => hasTexts(f, 'conversationId', 'userId') && typeof f['active'] === 'boolean',
+  presence: (f) => hasTexts(f, 'userId', 'status') && typeof f['version'] === 'number',
   synced: (f) =>
     hasTexts(f, 'ref') &&
     Array.isArray(f['conversations']) &&

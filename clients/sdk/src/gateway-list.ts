@@ -45,8 +45,21 @@ export class GatewayList {
     this.avoided = [];
   }
 
-  /** Where to use a resume ticket: the best gateway but the lost one; that one if there is no other. */
-  forResume(): GatewayAddress | null {
-    return this.known.find((g) => !this.avoided.includes(g.id)) ?? this.known[0] ?? null;
+  /** These were only busy: they need not be avoided any more. */
+  retry(ids: readonly string[]): void {
+    this.avoided = this.avoided.filter((id) => !ids.includes(id));
+  }
+
+  /**
+   * Where to use a ticket: the best of the gateways that take it (null: any that is known), but the
+   * lost one.
+   */
+  forTicket(gateways: readonly GatewayAddress[] | null): GatewayAddress | null {
+    return (gateways ?? this.known).find((g) => !this.avoided.includes(g.id)) ?? null;
+  }
+
+  /** Where to use it when there is no other: also one to avoid. */
+  anyForTicket(gateways: readonly GatewayAddress[] | null): GatewayAddress | null {
+    return this.forTicket(gateways) ?? (gateways ?? this.known)[0] ?? null;
   }
 }

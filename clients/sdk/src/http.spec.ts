@@ -2,7 +2,7 @@ import { FakeClock, settle } from '../testing/fake-clock';
 import { NetworkError, StoppedError } from './errors';
 import { TidingsApi } from './api';
 import { HttpClient } from './http';
-import { TokenKeeper, type SavedSession } from './tokens';
+import { TokenKeeper, type SavedLogin } from './tokens';
 
 type Answer = Response | Error | (() => Promise<Response>);
 
@@ -174,9 +174,9 @@ describe('tokens', () => {
     const clock = new FakeClock();
     const servers = new FakeServers(answers);
     const client = new HttpClient({ servers: ['http://one'], fetch: servers.fetch });
-    const saved: (SavedSession | null)[] = [];
-    const tokens = new TokenKeeper(client, clock, (session) => {
-      saved.push(session);
+    const saved: (SavedLogin | null)[] = [];
+    const tokens = new TokenKeeper(client, clock, (login) => {
+      saved.push(login);
     });
     const api = new TidingsApi(client, tokens);
     const pair = (n: number) => ({
@@ -236,7 +236,7 @@ describe('tokens', () => {
     expect(tokens.current).toMatchObject({ refreshToken: 'r3' });
   });
 
-  it('tells that the session is over', async () => {
+  it('tells that the login is over', async () => {
     const { api, servers, begin } = bench();
     await begin();
     servers.answers.push(problem(401, 'token_expired'), problem(401, 'refresh_reused'));
@@ -247,7 +247,7 @@ describe('tokens', () => {
     await expect(bench().api.me()).rejects.toThrow(StoppedError);
   });
 
-  it('does not revive a session that ended while it was renewed', async () => {
+  it('does not revive a login that ended while it was renewed', async () => {
     const { servers, begin, tokens, pair, saved } = bench();
     await begin();
     let answer: (response: Response) => void = () => undefined;

@@ -51,7 +51,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** RFC 6585 §4. */
 const TOO_MANY_REQUESTS = 429;
 /** So many addresses are added to the given ones at most. */
-const MOST_ADDED = 16;
+const MAX_ADDED = 16;
 
 /** Errors of a connection that was never made: nothing was carried out. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -87,12 +87,12 @@ export class HttpClient {
    */
   add(servers: readonly string[]): void {
     const given = this.options.servers.map(withoutSlash);
-    const named = [...new Set(servers.map(withoutSlash))].slice(0, MOST_ADDED);
+    const named = [...new Set(servers.map(withoutSlash))].slice(0, MAX_ADDED);
     const before = this.servers.filter((server) => !named.includes(server));
     const inUse = this.server;
     const kept = new Set([...given, inUse]);
     const added = [...before, ...named].filter((server) => !kept.has(server));
-    this.servers = [...new Set([...given, ...added.slice(-MOST_ADDED), inUse])];
+    this.servers = [...new Set([...given, ...added.slice(-MAX_ADDED), inUse])];
     this.current = this.servers.indexOf(inUse);
   }
 

@@ -33,7 +33,7 @@ export {
   type UploadData,
   type UploadOptions,
 } from './http';
-export { TokenKeeper, endsSession, type SavedSession, type SaveSession } from './tokens';
+export { TokenKeeper, endsLogin, type SavedLogin, type SaveLogin } from './tokens';
 export {
   ClientError,
   InvalidCallError,
@@ -46,6 +46,7 @@ export {
   type ClientErrorCode,
   type StoppedCode,
 } from './errors';
+export type { Page } from './page';
 export type { ReceiptNews } from './receipt-book';
 export type { ReadBy } from './receipts';
 export type { SyncResult } from './sync-runner';

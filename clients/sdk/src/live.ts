@@ -7,6 +7,7 @@ import {
 import { TidingsError } from '@tidings/protocol/errors';
 import type { Conversation } from '@tidings/protocol/http';
 import { V7Generator } from 'uuidv7';
+import { Activity } from './activity';
 import { Changes } from './changes';
 import { Connection, type WelcomeFrame } from './connection';
 import { Details } from './details';
@@ -16,6 +17,7 @@ import type { IncomingFrame } from './frames';
 import { Lifetimes } from './lifetimes';
 import type { LiveDeps } from './live-deps';
 import type { Outgoing } from './outgoing';
+import { WatchedPresence } from './presence';
 import { Receipts } from './receipts';
 import type { ChangeRecord } from './outbox-store';
 import { bareMessage, Replica } from './replica';
@@ -40,6 +42,8 @@ export class Live {
   readonly details: Details;
   readonly receipts: Receipts;
   readonly typing: Typing;
+  readonly presence: WatchedPresence;
+  readonly activity: Activity;
   readonly lifetimes: Lifetimes;
   private readonly sending: Sending;
   private readonly expiry: Expiry;
@@ -69,13 +73,20 @@ export class Live {
       send: (frame) => this.connection.send(frame),
     });
     this.expiry = this.makeExpiry();
-    this.typing = new Typing({ ...deps, send: (frame) => this.connection.send(frame) });
-    this.sync = this.makeSync();
     const { clock, random } = deps;
+    this.activity = new Activity({ clock, send: (frame) => this.connection.send(frame) });
+    this.presence = new WatchedPresence({
+      ...deps,
+      ask: (userIds) => deps.api.presence(userIds),
+      send: (frame) => this.connection.send(frame),
+      refused: (detail) => deps.emit('problem', { kind: 'server_error', detail }),
+    });
+    this.typing = new Typing({ ...deps, send: (frame) => this.say(frame) });
+    this.sync = this.makeSync();
     this.changes = new Changes({
       clock,
       random,
-      send: (frame) => this.connection.send(frame),
+      send: (frame) => this.say(frame),
       store: deps.store.changes,
       onStoreError: (error) => {
         const detail = error instanceof Error ? error.message : String(error);
@@ -111,6 +122,8 @@ export class Live {
     this.sync.disconnected();
     this.receipts.disconnected();
     this.typing.disconnected();
+    this.presence.disconnected();
+    this.activity.disconnected();
     this.changes.stop();
     this.expiry.stop();
     const written = this.sending.stop();
@@ -200,6 +213,12 @@ export class Live {
     return this.syncWaiters.wait();
   }
 
+  /** Puts what the user says on the wire; it tells that they are there, too. */
+  private say(frame: string): boolean {
+    this.activity.said();
+    return this.connection.send(frame);
+  }
+
   private newId(): string {
     return this.ids.generateOrResetWithTs(this.deps.serverTime.now()).toString();
   }
@@ -210,7 +229,7 @@ export class Live {
       ...this.deps,
       serverNow: () => serverTime.now(),
       newId: () => this.newId(),
-      send: (frame) => this.connection.send(frame),
+      send: (frame) => this.say(frame),
       lifetime: (conversationId) => this.lifetimes.of(conversationId),
       unsent: (record) => this.expiry.unsent(record),
       settled: (messageId) => this.expiry.settled(messageId),
@@ -307,6 +326,8 @@ export class Live {
     this.replica.connected();
     this.receipts.connected(welcome.features ?? []);
     this.typing.connected(welcome.features ?? []);
+    this.activity.connected(welcome.features ?? []);
+    this.presence.connected(welcome.features ?? [], welcome.limits.watch);
     this.sync.connected();
     this.sending.connected(welcome.limits);
     this.changes.connected();
@@ -323,6 +344,8 @@ export class Live {
     this.sync.disconnected();
     this.receipts.disconnected();
     this.typing.disconnected();
+    this.presence.disconnected();
+    this.activity.disconnected();
     this.sending.disconnected();
     this.changes.disconnected();
     this.deps.emit('state', { state: 'connecting', reason });
@@ -359,6 +382,8 @@ export class Live {
         return this.deps.emit('account', frame);
       case 'pong':
         return this.heardTime(frame.serverTime);
+      case 'presence':
+        return this.presence.take(frame);
       case 'welcome':
       case 'goodbye':
         return;
@@ -377,6 +402,7 @@ export class Live {
 
   private takeError(frame: Extract<IncomingFrame, { type: 'error' }>): void {
     if (this.sync.error(frame) || this.changes.refused(frame) || this.receipts.error(frame)) return;
+    if (this.presence.refused(frame)) return;
     const messageId = frame.messageId ?? frame.ref;
     if (messageId !== undefined) return this.sending.refused(messageId, frame);
     const detail = `${frame.code}: ${frame.detail}`;

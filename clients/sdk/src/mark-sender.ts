@@ -23,7 +23,7 @@ export interface MarkSenderDeps {
 
 /**
  * Raises the own watermarks: coalesced, paced, and again after each sync what the server does not
- * show. Nothing leaves before the first sync of a connection has told what the server knows.
+ * show. Nothing leaves before the first sync of a connection has shown what the server knows.
  */
 export class MarkSender {
   private open = false;
@@ -36,7 +36,7 @@ export class MarkSender {
 
   constructor(private readonly deps: MarkSenderDeps) {}
 
-  /** A sync has told the server's marks: raises those of these conversations that lie above. */
+  /** A sync has served the server's marks: raises those of these conversations that lie above. */
   synced(conversationIds: Iterable<string>): void {
     this.open = true;
     this.raised.clear();
@@ -45,10 +45,10 @@ export class MarkSender {
   }
 
   /**
-   * A sync has told the marks of one conversation: whatever was raised and is not among them did not
+   * A sync has served the marks of one conversation: whatever was raised and is not among them did not
    * arrive (it was of a membership that ended), or is on its way, and harmless twice.
    */
-  told(conversationId: string): void {
+  served(conversationId: string): void {
     this.raised.delete(conversationId);
     this.note(conversationId);
   }

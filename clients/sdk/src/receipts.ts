@@ -64,7 +64,7 @@ export class Receipts {
     const raised = this.book(conversationId).serve(marks, { unread, upTo });
     for (const userId of raised) this.tell(conversationId, userId);
     this.touched(conversationId);
-    this.sender.told(conversationId);
+    this.sender.served(conversationId);
   }
 
   /** A sync was answered. */

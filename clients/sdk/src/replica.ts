@@ -99,7 +99,7 @@ export class Replica {
 
   /**
    * Takes a pushed change of a conversation; its record is a message of the history. True: it adds this
-   * user, so that the server has to be asked for what happened while he was away (marks of others).
+   * user, so that the server has to be asked for what happened while they were away (marks of others).
    */
   pushConversation(frame: ConversationFrame): boolean {
     const { conversationId, position, messageId, senderId, sentAt, change, previous } = frame;

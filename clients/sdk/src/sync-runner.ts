@@ -43,7 +43,7 @@ export interface SyncDeps {
 /** A conversation of a request. Positions. */
 interface Asked {
   position: string;
-  /** As of this one he was a member, as far as it was known when the request was sent. */
+  /** As of this one the user was a member, as far as it was known when the request was sent. */
   memberAt: string;
 }
 

@@ -5,7 +5,7 @@ import { StoppedError } from './errors';
 import type { HttpClient } from './http';
 
 /** A login as it is kept between runs. Secret: whoever has it acts as this user. */
-export interface SavedSession {
+export interface SavedLogin {
   user: User;
   deviceId: string;
   accessToken: string;
@@ -14,52 +14,52 @@ export interface SavedSession {
   expiresAt: number;
 }
 
-/** Keeps a session; awaited before new tokens are used, so that a crash logs nobody out. */
-export type SaveSession = (session: SavedSession | null) => void | Promise<void>;
+/** Keeps a login; awaited before new tokens are used, so that a crash logs nobody out. */
+export type SaveLogin = (login: SavedLogin | null) => void | Promise<void>;
 
 /** Access tokens are renewed when they live shorter than this. */
 const RENEW_BEFORE_MS = 30_000;
 
-/** Codes after which a session is over. */
+/** Codes after which a login is over. */
 const ENDED = new Set<string>(['unauthorized', 'refresh_expired', 'refresh_reused']);
 
 /** Whether this error says that the login is over and only a new one helps. */
-export function endsSession(error: unknown): boolean {
+export function endsLogin(error: unknown): boolean {
   return error instanceof TidingsError && ENDED.has(error.code);
 }
 
-/** Holds one session's tokens and renews them; one renewal at a time. */
+/** Holds one login's tokens and renews them; one renewal at a time. */
 export class TokenKeeper {
-  private session: SavedSession | null = null;
+  private login: SavedLogin | null = null;
   private renewing: Promise<string> | null = null;
 
   constructor(
     private readonly http: HttpClient,
     private readonly clock: Clock,
-    private readonly save: SaveSession,
+    private readonly save: SaveLogin,
   ) {}
 
-  /** The session in use; null: nobody is logged in. */
-  get current(): SavedSession | null {
-    return this.session;
+  /** The login in use; null: nobody is logged in. */
+  get current(): SavedLogin | null {
+    return this.login;
   }
 
-  /** Uses a session that was kept by {@link SaveSession}. */
-  restore(session: SavedSession): void {
-    this.session = session;
+  /** Uses a login that was kept by {@link SaveLogin}. */
+  restore(login: SavedLogin): void {
+    this.login = login;
   }
 
-  /** Uses the session of a login. */
-  async begin(answer: LoginAnswer): Promise<SavedSession> {
+  /** Uses the login of a login. */
+  async begin(answer: LoginAnswer): Promise<SavedLogin> {
     const { user, deviceId } = answer;
-    this.session = { user, deviceId, ...this.pair(answer) };
-    await this.save(this.session);
-    return this.session;
+    this.login = { user, deviceId, ...this.pair(answer) };
+    await this.save(this.login);
+    return this.login;
   }
 
-  /** Forgets the session. */
+  /** Forgets the login. */
   async end(): Promise<void> {
-    this.session = null;
+    this.login = null;
     await this.save(null);
   }
 
@@ -69,36 +69,36 @@ export class TokenKeeper {
    * @throws StoppedError when nobody is logged in
    */
   async token(): Promise<string> {
-    if (!this.session) throw new StoppedError('not_logged_in');
-    if (this.session.expiresAt - this.clock.now() > RENEW_BEFORE_MS) {
-      return this.session.accessToken;
+    if (!this.login) throw new StoppedError('not_logged_in');
+    if (this.login.expiresAt - this.clock.now() > RENEW_BEFORE_MS) {
+      return this.login.accessToken;
     }
-    return this.renew(this.session.accessToken);
+    return this.renew(this.login.accessToken);
   }
 
   /** Another access token than `refused`: a new one, unless somebody renewed it meanwhile. */
   async renew(refused: string): Promise<string> {
-    if (!this.session) throw new StoppedError('not_logged_in');
-    if (this.session.accessToken !== refused) return this.session.accessToken;
-    this.renewing ??= this.refresh(this.session).finally(() => (this.renewing = null));
+    if (!this.login) throw new StoppedError('not_logged_in');
+    if (this.login.accessToken !== refused) return this.login.accessToken;
+    this.renewing ??= this.refresh(this.login).finally(() => (this.renewing = null));
     return this.renewing;
   }
 
-  private async refresh(session: SavedSession): Promise<string> {
+  private async refresh(login: SavedLogin): Promise<string> {
     const tokens = await this.http.request<Tokens>({
       method: 'POST',
       path: '/v1/auth/refresh',
-      body: { refreshToken: session.refreshToken },
+      body: { refreshToken: login.refreshToken },
       repeatable: true,
     });
-    if (this.session !== session) throw new StoppedError('not_logged_in');
-    const next = { ...session, ...this.pair(tokens) };
+    if (this.login !== login) throw new StoppedError('not_logged_in');
+    const next = { ...login, ...this.pair(tokens) };
     await this.save(next);
-    this.session = next;
+    this.login = next;
     return next.accessToken;
   }
 
-  private pair(tokens: Tokens): Omit<SavedSession, 'user' | 'deviceId'> {
+  private pair(tokens: Tokens): Omit<SavedLogin, 'user' | 'deviceId'> {
     const { accessToken, refreshToken, expiresInSeconds } = tokens;
     return { accessToken, refreshToken, expiresAt: this.clock.now() + expiresInSeconds * 1000 };
   }

@@ -1,11 +1,23 @@
+import type { ErrorCode } from '@tidings/protocol/errors';
+
+/** Why a server did not open a socket, where the transport can see it. */
+export interface SocketRefusal {
+  code: ErrorCode;
+  /** When another attempt there makes sense, in milliseconds from now. */
+  retryAfterMs?: number;
+}
+
 /** What a transport tells about one socket. After `closed` nothing more comes. */
 export interface SocketHandlers {
   /** One text frame. */
   frame(text: string): void;
   /** A sign of life that is no frame (a WebSocket ping). */
   alive(): void;
-  /** The socket has ended; 1006 when it was never open or ended without a close frame. */
-  closed(code: number, reason: string): void;
+  /**
+   * The socket has ended; 1006 when it was never open or ended without a close frame. `refusal`: what
+   * the server answered instead of opening it; browsers do not show that.
+   */
+  closed(code: number, reason: string, refusal?: SocketRefusal): void;
 }
 
 /** One socket, opening or open. */

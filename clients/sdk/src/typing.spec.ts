@@ -1,7 +1,7 @@
 import { TYPING } from '@tidings/protocol/typing';
 import { CONVERSATION, ME, PEER } from '../testing/factories';
 import { FakeClock } from '../testing/fake-clock';
-import { MOST_SHOWN, Typing, type TypingNews } from './typing';
+import { MAX_SHOWN, Typing, type TypingNews } from './typing';
 
 function setUp(features = ['typing']) {
   const clock = new FakeClock();
@@ -106,8 +106,8 @@ describe('typing of others', () => {
 
   it('is bounded', () => {
     const { clock, news, hear } = setUp();
-    for (let i = 0; i <= MOST_SHOWN; i++) hear(true, `user-${i}`);
-    expect([news.length, clock.pending]).toEqual([MOST_SHOWN, MOST_SHOWN]);
+    for (let i = 0; i <= MAX_SHOWN; i++) hear(true, `user-${i}`);
+    expect([news.length, clock.pending]).toEqual([MAX_SHOWN, MAX_SHOWN]);
     hear(false, 'user-0');
     hear(true, 'one more');
     expect(news.at(-1)).toMatchObject({ userId: 'one more', active: true });

@@ -2,7 +2,7 @@ import { TYPING, type TypingFrame, type TypingPushFrame } from '@tidings/protoco
 import type { Cancel, Clock } from './clock';
 
 /** Users who are shown as writing at the same time, over all conversations; of more nothing is said. */
-export const MOST_SHOWN = 200;
+export const MAX_SHOWN = 200;
 
 /** Somebody began to write, or stopped. */
 export interface TypingNews {
@@ -77,7 +77,7 @@ export class Typing {
     if (!active) return this.ended(conversationId, userId);
     const users = this.others.get(conversationId) ?? new Map<string, Cancel>();
     const known = users.get(userId);
-    if (!known && this.shown >= MOST_SHOWN) return;
+    if (!known && this.shown >= MAX_SHOWN) return;
     known?.();
     const end = (): void => this.ended(conversationId, userId);
     users.set(userId, this.deps.clock.after(TYPING.shownMs, end));
@@ -87,7 +87,7 @@ export class Typing {
     this.deps.emit('typing', { conversationId, userId, active: true });
   }
 
-  /** A message of somebody came: he does not write it any more. */
+  /** A message of somebody came: they do not write it any more. */
   ended(conversationId: string, userId: string): void {
     const users = this.others.get(conversationId);
     const cancel = users?.get(userId);

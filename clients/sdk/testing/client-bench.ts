@@ -1,7 +1,8 @@
 import { TidingsClient } from '../src/client';
+import type { ClientOptions } from '../src/client-options';
 import { nodeSha256 } from '../src/node/sha256';
 import { MemoryOutboxStore } from '../src/outbox-store';
-import type { SavedSession } from '../src/tokens';
+import type { SavedLogin } from '../src/tokens';
 import { ME, message, welcome } from './factories';
 import { FakeClock, settle } from './fake-clock';
 import { FakeTransport, type FakeSocket } from './fake-transport';
@@ -11,24 +12,25 @@ export class ClientBench {
   readonly clock = new FakeClock();
   readonly transport = new FakeTransport();
   readonly store = new MemoryOutboxStore();
-  readonly saved: (SavedSession | null)[] = [];
+  readonly saved: (SavedLogin | null)[] = [];
   readonly log: string[] = [];
   readonly client: TidingsClient;
 
-  constructor() {
+  constructor(more: Partial<ClientOptions> = {}) {
     this.client = new TidingsClient({
       servers: ['http://one'],
       transport: this.transport,
       sha256: nodeSha256,
       outbox: this.store,
-      saveSession: (session) => {
-        this.saved.push(session);
+      saveLogin: (login) => {
+        this.saved.push(login);
       },
       fetch: () => Promise.resolve(new Response(JSON.stringify(DIRECTORY))),
       clock: this.clock,
       random: () => 0.5,
+      ...more,
     });
-    this.client.restore(SESSION);
+    this.client.restore(LOGIN);
     this.client.on('state', ({ state }) => this.log.push(state));
     this.client.on('stopped', ({ code }) => this.log.push(`code ${code}`));
     this.client.on('failed', (e) => this.log.push(`failed ${e.code}${e.void ? ' void' : ''}`));
@@ -39,10 +41,10 @@ export class ClientBench {
     return this.transport.last;
   }
 
-  async online(serverTime?: string): Promise<void> {
+  async online(serverTime?: string, features: string[] = []): Promise<void> {
     await this.client.start();
     await settle();
-    this.socket.receive(welcome('g1', serverTime ? { serverTime } : {}));
+    this.socket.receive(welcome('g1', { features, ...(serverTime && { serverTime }) }));
     await settle();
   }
 
@@ -64,7 +66,7 @@ const DIRECTORY = {
   heartbeatSeconds: 25,
   backoff: { baseMs: 100, maxMs: 1000 },
 };
-const SESSION: SavedSession = {
+const LOGIN: SavedLogin = {
   user: { id: ME, username: 'me', firstName: 'Me' },
   deviceId: '00000000-0000-7000-8000-0000000000d1',
   accessToken: 'a',

@@ -1,4 +1,4 @@
-import type { SocketHandlers, Transport, TransportSocket } from '../src/transport';
+import type { SocketHandlers, SocketRefusal, Transport, TransportSocket } from '../src/transport';
 
 /** One socket that a test plays the server of. */
 export class FakeSocket implements TransportSocket {
@@ -41,6 +41,11 @@ export class FakeSocket implements TransportSocket {
   /** Plays the end of the socket. */
   end(code = 1006, reason = ''): void {
     this.handlers.closed(code, reason);
+  }
+
+  /** Plays a server that does not open the socket. */
+  refuse(refusal: SocketRefusal): void {
+    this.handlers.closed(1006, '', refusal);
   }
 }
 

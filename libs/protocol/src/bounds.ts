@@ -18,6 +18,8 @@ export type Place =
   | 'changes'
   | 'marks'
   | 'typing'
+  | 'activity'
+  | 'watches'
   | 'syncs'
   | 'traces'
   | 'tickets'
@@ -102,6 +104,14 @@ export const CALL_BOUNDS = {
   'GET /v1/media/:id/thumbnail': bytes,
   'GET /v1/media/:id/url': json(0),
   'GET /v1/media/:id/signed': { ...bytes, places: ['downloads'] },
+  'GET /v1/admin/roles': json(0),
+  'PUT /v1/admin/users/:id/roles/:role': json(FIELDS),
+  'DELETE /v1/admin/users/:id/roles/:role': json(0),
+  'POST /v1/admin/users/:id/disable': json(FIELDS),
+  'POST /v1/admin/users/:id/enable': json(FIELDS),
+  'POST /v1/admin/users/:id/end': json(FIELDS),
+  'GET /v1/admin/users/:id/sessions': json(0),
+  'GET /v1/cluster': json(0),
 } as const satisfies Record<keyof typeof CALL_RATES, CallBounds>;
 
 /** What each frame of a client waits for. Every frame has at most `LIMITS.clientFrameBytes`. */
@@ -112,6 +122,9 @@ export const FRAME_PLACES = {
   received: ['marks'],
   read: ['marks'],
   typing: ['typing'],
+  activity: ['activity'],
+  state: ['activity'],
+  watch: ['watches'],
   sync: ['syncs'],
   ping: [],
 } as const satisfies Record<string, readonly Place[]>;

@@ -7,6 +7,7 @@ import { receipt } from './http';
 import { conversationId, uuid } from './ids';
 import { LIMITS } from './limits';
 import { position } from './positions';
+import { activityFrame, presencePushFrame, stateFrame, watchFrame } from './presence';
 import { typingFrame, typingPushFrame } from './typing';
 
 /** WebSocket subprotocols: the first names the version, the second carries the ticket. */
@@ -69,6 +70,9 @@ export const clientFrame = z.discriminatedUnion('type', [
   receivedFrame,
   readFrame,
   typingFrame,
+  activityFrame,
+  stateFrame,
+  watchFrame,
   syncFrame,
   pingFrame,
 ]);
@@ -242,6 +246,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   pendingFrame,
   receiptFrame,
   typingPushFrame,
+  presencePushFrame,
   syncedFrame,
   resyncFrame,
   accountFrame,
@@ -252,7 +257,14 @@ export const serverFrame = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrame>;
 
 /** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
-export const FEATURES: readonly string[] = ['extras', 'changes', 'receipts', 'typing', 'trace'];
+export const FEATURES: readonly string[] = [
+  'extras',
+  'changes',
+  'receipts',
+  'typing',
+  'trace',
+  'presence',
+];
 
 /** A frame that was refused, with what its answer should echo. */
 export interface FrameRefusal {

@@ -6,8 +6,11 @@ import { LIMITS } from './limits';
 import { position } from './positions';
 import { fitsBytes, isPlainLine, isStorable, isVisible } from './text';
 
+/** Where a gateway's WebSocket is opened. */
+export const SOCKET_PATH = '/v1/ws';
+
 /** A line of text that people typed: storable, trimmed of nothing, without controls and hidden characters. */
-function line(maxChars: number): z.ZodString {
+export function line(maxChars: number): z.ZodString {
   return z
     .string()
     .min(1)
@@ -105,8 +108,18 @@ export const memberPatch = z.strictObject({ role: memberRole });
 const pageLimit = z.coerce.number().int().min(1).max(LIMITS.pageItems);
 const cursor = z.string().min(1).max(256);
 
+/** Whether a search is for a whole e-mail address: no name has an `@`. */
+export function isEmailSearch(query: unknown): boolean {
+  return typeof query === 'string' && query.includes('@');
+}
+
 export const usersQuery = z.strictObject({
-  query: z.string().max(LIMITS.queryChars).refine(isStorable, 'not storable').optional(),
+  query: z
+    .string()
+    .max(LIMITS.emailChars)
+    .refine((q) => isEmailSearch(q) || q.length <= LIMITS.queryChars, 'too long')
+    .refine(isStorable, 'not storable')
+    .optional(),
   ids: z
     .string()
     .transform((s) => s.split(','))
@@ -147,7 +160,7 @@ export type User = z.infer<typeof user>;
 /** Who may see or do what; stored for the user. */
 const privacy = z.strictObject({
   lastSeen: z.enum(['everyone', 'contacts', 'nobody']),
-  /** False: others do not see what this user has read, nor does he see theirs. */
+  /** False: others do not see what this user has read, nor does the user see theirs. */
   readReceipts: z.boolean(),
   messages: z.enum(['everyone', 'contacts']),
   groups: z.enum(['everyone', 'contacts']),
@@ -306,6 +319,8 @@ export const presence = z.object({
   status: presenceStatus,
   lastSeenAt: z.string().nullable(),
   activeAt: z.string().nullable(),
+  /** As of when this holds, µs of the servers' clock: the higher one is the newer word. */
+  version: z.number().int().nonnegative(),
 });
 export type Presence = z.infer<typeof presence>;
 

@@ -28,10 +28,16 @@ export const RATES = {
   receipt: { per: 'device', perMinute: 3_000, burst: 200, own: { perMinute: 600, burst: 40 } },
   /** Two beginnings a second, each with its end. */
   typing: { per: 'device', perMinute: 240, burst: 12, own: { perMinute: 60, burst: 6 } },
+  /** `activity` and `state`; of what is too much the last word counts, a moment later. */
+  activity: { per: 'device', perMinute: 120, burst: 20, own: { perMinute: 60, burst: 10 } },
+  /** A list that is scrolled: one word a second. Each asks for the presence of all whom it names. */
+  watch: { per: 'device', perMinute: 60, burst: 20 },
   /** A device that was away for long asks for one answer of 500 messages after another. */
   sync: { per: 'device', perMinute: 600, burst: 100 },
   /** A connect takes two, one for the ticket and one for the socket: a network that comes and goes. */
   connect: { per: 'device', perMinute: 60, burst: 40 },
+  /** A client that starts refreshes once; what comes sooner is answered later, never refused. */
+  refresh: { per: 'device', perMinute: 20, burst: 10 },
   /** Each one shows up at its founders. */
   createConversation: { per: 'user', perMinute: 20, burst: 30 },
   /** Each one is an entry that all members are sent. */
@@ -45,6 +51,8 @@ export const RATES = {
   changeAccount: { per: 'device', perMinute: 20, burst: 20 },
   /** A search while the name is being typed. */
   search: { per: 'user', perMinute: 120, burst: 60 },
+  /** Searches for whole e-mail addresses: enough for an address book now and then, no way to go through lists. */
+  findByEmail: { per: 'user', perMinute: 20, burst: 20 },
   /** Lists and single things; a client that starts asks for many at once. */
   read: { per: 'user', perMinute: 600, burst: 300 },
   /** A trace asks Kafka. */
@@ -53,9 +61,11 @@ export const RATES = {
   upload: { per: 'user', perMinute: 30, burst: 40 },
   /** A screen full of thumbnails, and the next one. */
   download: { per: 'user', perMinute: 1_200, burst: 300 },
-  /** Every call, whoever makes it. */
+  /** What operators do, on a listener of their own. */
+  administer: { per: 'user', perMinute: 120, burst: 60 },
+  /** Every call: of a device, when it has a token of ours, else of its address. */
   request: { per: 'address', perMinute: 600, burst: 600 },
-  /** Where passwords or refresh tokens could be guessed. */
+  /** Where passwords could be guessed; of refreshes those that fail count. */
   auth: { per: 'address', perMinute: 30, burst: 30 },
 } as const satisfies Record<string, Rate>;
 export type RateName = keyof typeof RATES;
@@ -76,6 +86,9 @@ export const FRAME_RATES = {
   received: 'receipt',
   read: 'receipt',
   typing: 'typing',
+  activity: 'activity',
+  state: 'activity',
+  watch: 'watch',
   sync: 'sync',
   ping: null,
 } as const satisfies Record<string, UserRateName | null>;
@@ -83,19 +96,20 @@ export const FRAME_RATES = {
 /**
  * What each call counts for, beside `request`: all that are named, in this order. `invite` counts the
  * people in `userIds`. What made nothing new gives `createConversation` and `invite` back.
+ * `findByEmail` counts searches for an address alone, see `isEmailSearch`.
  */
 export const CALL_RATES = {
   'GET /v1': [],
   'POST /v1/users': ['auth'],
   'POST /v1/auth/login': ['auth'],
-  'POST /v1/auth/refresh': ['auth'],
+  'POST /v1/auth/refresh': ['auth', 'refresh'],
   'POST /v1/auth/logout': ['changeAccount'],
   'GET /v1/me': ['read'],
   'PATCH /v1/me': ['changeAccount'],
   'POST /v1/me/password': ['auth', 'changeAccount'],
   'GET /v1/me/devices': ['read'],
   'DELETE /v1/me/devices/:id': ['changeAccount'],
-  'GET /v1/users': ['search'],
+  'GET /v1/users': ['search', 'findByEmail'],
   'GET /v1/users/:id': ['read'],
   'GET /v1/contacts': ['read'],
   'GET /v1/contacts/incoming': ['read'],
@@ -126,6 +140,14 @@ export const CALL_RATES = {
   'GET /v1/media/:id/thumbnail': ['download'],
   'GET /v1/media/:id/url': ['download'],
   'GET /v1/media/:id/signed': [],
+  'GET /v1/admin/roles': ['administer'],
+  'PUT /v1/admin/users/:id/roles/:role': ['administer'],
+  'DELETE /v1/admin/users/:id/roles/:role': ['administer'],
+  'POST /v1/admin/users/:id/disable': ['administer'],
+  'POST /v1/admin/users/:id/enable': ['administer'],
+  'POST /v1/admin/users/:id/end': ['administer'],
+  'GET /v1/admin/users/:id/sessions': ['administer'],
+  'GET /v1/cluster': ['administer'],
 } as const satisfies Record<string, readonly RateName[]>;
 
 /**
@@ -171,6 +193,8 @@ export const LIMITS = {
   syncListed: 500,
   /** `since` of a `sync`: the continuation of a large answer is the longest. */
   sinceChars: 16 * 1024,
+  /** How many users a socket can watch. */
+  watch: 500,
   ttlMinSeconds: 10,
   ttlMaxSeconds: 365 * 24 * 3600,
   usernameMinChars: 3,

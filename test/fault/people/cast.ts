@@ -84,7 +84,7 @@ export class Cast {
     person.devices.push(device);
     await device.start();
     // its login has replaced that of the user
-    user.accessToken = device.client.session!.accessToken;
+    user.accessToken = device.client.currentLogin!.accessToken;
   }
 
   private async direct(n: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Message } from '@tidings/protocol/content';
-import type { ChatUser } from '../../support/chat-user';
+import type { Answer, ChatUser } from '../../support/chat-user';
 import { eventually } from '../../support/eventually';
 import type { TerminalPeople } from '../../support/terminal-people';
 import { TerminalProgram } from '../../support/terminal-program';
@@ -215,7 +215,8 @@ export class Seat {
 
   private async newest(conversationId: string, reader: ChatUser): Promise<Message[]> {
     const path = `/v1/conversations/${conversationId}/messages?limit=50`;
-    const { status, body } = await reader.http<{ items: Message[]; delayed?: boolean }>(
+    const { status, body } = await this.asks<{ items: Message[]; delayed?: boolean }>(
+      reader,
       'GET',
       path,
     );
@@ -309,14 +310,35 @@ export class Seat {
 
   /** A call of the public interface as this person, from elsewhere. */
   async calls<T = void>(method: string, path: string, body?: unknown): Promise<T> {
-    let answer = await this.user.http<T>(method, path, body);
-    if (answer.status === 401) {
-      await this.user.login(this.password);
-      answer = await this.user.http<T>(method, path, body);
-    }
+    const answer = await this.asks<T>(this.user, method, path, body);
     if (answer.status >= 300) {
       throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     }
     return answer.body;
   }
+
+  /** A call as somebody. A token ends before all rounds are over: then they log in again. */
+  private async asks<T>(
+    user: ChatUser,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<Answer<T>> {
+    const answer = await user.http<T>(method, path, body);
+    if (answer.status !== 401) return answer;
+    await loggedInAgain(user, user === this.user ? this.password : undefined);
+    return user.http<T>(method, path, body);
+  }
+}
+
+/** Logins under way: each ends the token of the one before, and everybody looks with bob's eyes. */
+const logins = new Map<ChatUser, Promise<void>>();
+
+function loggedInAgain(user: ChatUser, password: string | undefined): Promise<void> {
+  let login = logins.get(user);
+  if (!login) {
+    login = user.login(password).finally(() => logins.delete(user));
+    logins.set(user, login);
+  }
+  return login;
 }

@@ -8,7 +8,7 @@ import { Latency } from './latency';
 import type { Phase } from './protocol';
 import { firstAtOrAfter, poissonArrivals } from './schedule';
 import { checkAnswer, type Held, heldAfter } from './sync-check';
-import { syncBySocket, type SyncTimes } from './sync-session';
+import { syncBySocket, type SyncTimes } from './sync-by-socket';
 
 const LEAD_MS = 200;
 const LEARN_CONCURRENCY = 4;

@@ -17,7 +17,7 @@ export const TOKEN_TYPE = 'JWT';
 export type LoginGrant = RpcOutput<typeof STORAGE_RPC, 'accounts.login'>;
 type Grant = RpcOutput<typeof STORAGE_RPC, 'accounts.refresh'>;
 
-/** Claims of an access token: user, device, session generation, refresh sequence. */
+/** Claims of an access token: user, device, login generation, refresh sequence. */
 export const accessClaims = z.object({
   sub: uuid,
   did: uuid,
@@ -44,6 +44,15 @@ export class SigningKeys {
 
   /** The key that a compact token (RFC 7515) was signed with; the present one when none was. */
   keyOf(token: string): KeyObject {
+    return this.found(token) ?? this.signing;
+  }
+
+  /** Whether one of the keys has signed a compact token. */
+  hasSigned(token: string): boolean {
+    return this.found(token) !== null;
+  }
+
+  private found(token: string): KeyObject | null {
     const dot = token.lastIndexOf('.');
     const given = Buffer.from(token.slice(dot + 1), 'base64url');
     const signed = token.slice(0, Math.max(dot, 0));
@@ -51,8 +60,21 @@ export class SigningKeys {
       const mac = createHmac('sha256', key).update(signed).digest();
       if (mac.length === given.length && timingSafeEqual(mac, given)) return key;
     }
-    return this.signing;
+    return null;
   }
+}
+
+const BEARER = /^Bearer ([A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+)$/;
+
+/**
+ * The device of a token that we have signed; null for any other. Whether it is still good is another
+ * question: it tells who asks, and not that he may.
+ */
+export function signedDevice(keys: SigningKeys, authorization: string | undefined): string | null {
+  const [, token, payload] = BEARER.exec(authorization ?? '') ?? [];
+  if (!token || !payload || !keys.hasSigned(token)) return null;
+  const claims = parsedJson(Buffer.from(payload, 'base64url').toString('utf8'));
+  return accessClaims.safeParse(claims).data?.did ?? null;
 }
 
 /**

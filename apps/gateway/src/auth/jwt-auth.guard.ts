@@ -1,5 +1,4 @@
 import { Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { TidingsError } from '@tidings/protocol/errors';
 
@@ -8,16 +7,17 @@ const OPEN = 'tidings:open';
 /** Marks an endpoint that needs no login. Everything else does. */
 export const Open = () => SetMetadata(OPEN, true);
 
-/** Lets a request in that carries a valid access token of a living session. */
+/** Whether an endpoint is marked {@link Open}. */
+export function isOpen(context: ExecutionContext): boolean {
+  const places = [context.getHandler(), context.getClass()];
+  return places.some((place) => Reflect.getMetadata(OPEN, place) === true);
+}
+
+/** Lets a request in that carries a valid access token of a living login. */
 @Injectable()
 export class JwtAuthGuard extends AuthGuard('jwt') {
-  constructor(private readonly reflector: Reflector) {
-    super();
-  }
-
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const places = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(OPEN, places)) return true;
+    if (isOpen(context)) return true;
     return (await super.canActivate(context)) as boolean;
   }
 

@@ -12,18 +12,18 @@ import {
   TOKEN_TYPE,
 } from './access-tokens';
 import type { Principal } from './principal';
-import { SessionGate } from './session-gate';
+import { LoginGate } from './login-gate';
 import { TokenConfirmer } from './token-confirmer';
 
 /** Leeway between the clocks of gateways, seconds. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Checks access tokens (passport-jwt), and that their session still lives. */
+/** Checks access tokens (passport-jwt), and that their login still lives. */
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   constructor(
     keys: SigningKeys,
-    private readonly gate: SessionGate,
+    private readonly gate: LoginGate,
     private readonly confirmer: TokenConfirmer,
   ) {
     super({
@@ -40,7 +40,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     });
   }
 
-  /** Throws `unauthorized`, or `unavailable` when nobody can tell whether the session lives. */
+  /** Throws `unauthorized`, or `unavailable` when nobody can tell whether the login lives. */
   async validate(token: { header?: { typ?: unknown }; payload?: unknown }): Promise<Principal> {
     const claims = accessClaims.safeParse(token.payload);
     if (token.header?.typ !== TOKEN_TYPE || !claims.success) throw new TidingsError('unauthorized');

@@ -2,18 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
 import type { Principal } from './principal';
-import { SessionEnder } from './session-ender';
+import { LoginEnder } from './login-ender';
 
-/** Ends a device's session: in storage first, then everything that was made from it. */
+/** Ends a device's login: in storage first, then everything that was made from it. */
 @Injectable()
 export class LogoutService {
   constructor(
     private readonly storage: StorageClient,
-    private readonly ender: SessionEnder,
+    private readonly ender: LoginEnder,
     private readonly news: AccountNews,
   ) {}
 
-  /** Throws `unavailable` when storage cannot end the session now. */
+  /** Throws `unavailable` when storage cannot end the login now. */
   async logOut({ userId, deviceId, generation }: Principal): Promise<void> {
     await this.storage.call('accounts.logout', { userId, deviceId });
     // Storage has raised it by at least one.

@@ -5,7 +5,7 @@ import type { LoginGrant } from './access-tokens';
 export interface Principal {
   userId: string;
   deviceId: string;
-  /** Generation of the device's session. */
+  /** Generation of the device's login. */
   generation: number;
 }
 

@@ -15,7 +15,7 @@ const GRANT: TicketGrant = {
 
 function take(
   ticket: string,
-  answers: { take?: unknown; resume?: unknown; session?: 'valid' | 'unauthorized' | 'unavailable' },
+  answers: { take?: unknown; resume?: unknown; login?: 'valid' | 'unauthorized' | 'unavailable' },
 ) {
   const settle = (answer: unknown) =>
     answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as never);
@@ -26,8 +26,8 @@ function take(
     {
       requireNow: (_userId, _deviceId, generation) => {
         expect(generation).toBe(3);
-        const { session = 'valid' } = answers;
-        return session === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(session));
+        const { login = 'valid' } = answers;
+        return login === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(login));
       },
     },
     { note: (...event) => void noted.push(event) },
@@ -49,13 +49,13 @@ describe('SocketTickets', () => {
     {
       name: 'one from before a logout',
       ticket: RESUME,
-      answers: { resume: GRANT, session: 'unauthorized' as const },
+      answers: { resume: GRANT, login: 'unauthorized' as const },
       is: 'unauthorized',
     },
     {
-      name: 'one whose session nobody can tell',
+      name: 'one whose login nobody can tell',
       ticket: DIRECTORY,
-      answers: { take: GRANT, session: 'unavailable' as const },
+      answers: { take: GRANT, login: 'unavailable' as const },
       is: 'unavailable',
     },
     {
@@ -74,7 +74,7 @@ describe('SocketTickets', () => {
     const unknown = take(DIRECTORY, { take: 'unknown' });
     await unknown.outcome;
     expect(unknown.noted).toEqual([['ticket_refused', { address: '10.0.0.1' }]]);
-    const ended = take(RESUME, { resume: GRANT, session: 'unauthorized' });
+    const ended = take(RESUME, { resume: GRANT, login: 'unauthorized' });
     await ended.outcome;
     const about = { userId: 'u', deviceId: 'd', address: '10.0.0.1' };
     expect(ended.noted).toEqual([['ticket_refused', about]]);

@@ -3,19 +3,19 @@ import { RedisUnavailable } from '@tidings/common/redis/client';
 import { Tickets, type TicketGrant } from '@tidings/common/redis/tickets';
 import type { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { Owner } from '../socket/connection';
-import type { SessionGate } from './session-gate';
+import type { LoginGate } from './login-gate';
 
 /** Takes the tickets that clients bring to the upgrade. */
 export class SocketTickets {
   constructor(
     private readonly gatewayId: string,
     private readonly tickets: Pick<Tickets, 'take' | 'takeResume'>,
-    private readonly gate: Pick<SessionGate, 'requireNow'>,
+    private readonly gate: Pick<LoginGate, 'requireNow'>,
     private readonly security: Pick<SecurityLog, 'note'>,
   ) {}
 
   /**
-   * Takes a directory or resume ticket, once, and checks that its session still lives. `address`:
+   * Takes a directory or resume ticket, once, and checks that its login still lives. `address`:
    * who brings it, for the log. Throws `unauthorized`, or `unavailable` when Redis or storage cannot
    * tell.
    */

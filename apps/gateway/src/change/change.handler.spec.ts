@@ -5,7 +5,7 @@ import { rateLimited } from '../rates/user-rates';
 import { SendCounts } from '../send/send-counts';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';
-import { ChangeHandler, MOST_CHANGES } from './change.handler';
+import { ChangeHandler, MAX_CHANGES } from './change.handler';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const frame = (n: number): ChangeFrame => ({
@@ -59,9 +59,9 @@ describe('ChangeHandler', () => {
     expect(asked).toHaveLength(4);
   });
 
-  it(`lets ${MOST_CHANGES} wait, and is busy for one more`, async () => {
+  it(`lets ${MAX_CHANGES} wait, and is busy for one more`, async () => {
     const { handle, asked, pending, answers } = setUp();
-    for (let n = 1; n <= MOST_CHANGES; n++) handle(n);
+    for (let n = 1; n <= MAX_CHANGES; n++) handle(n);
     expect(answers()).toEqual([]);
     handle(99);
     expect(answers()).toMatchObject([{ ref: 'change-99', code: 'busy', retryable: true }]);

@@ -10,7 +10,7 @@ import type { WriteQueue } from '../socket/write-queue';
 import type { ChangeService } from './change.service';
 
 /** Changes of one socket that may wait behind each other. */
-export const MOST_CHANGES = 32;
+export const MAX_CHANGES = 32;
 const BUSY_RETRY_MS = 1_000;
 
 export interface ChangeHandlerParts {
@@ -31,7 +31,7 @@ export class ChangeHandler implements ChangeFrames {
   /** Takes one change. The promise, if there is one: of all that waits on this socket. */
   handle(connection: Connection, frame: ChangeFrame): Promise<void> | void {
     const waiting = this.waiting.get(connection);
-    if (waiting && waiting.length >= MOST_CHANGES) {
+    if (waiting && waiting.length >= MAX_CHANGES) {
       const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
       return this.refuse(connection, frame, error);
     }

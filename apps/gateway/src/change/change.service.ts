@@ -4,7 +4,7 @@ import type { ChangeTarget } from '@tidings/common/rpc/calls';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { changeProblem, type ChangeRequest } from './change-rules';
-import type { Membership } from '../send/membership';
+import type { Membership } from '../members/membership';
 import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';
 import type { ReadBarrier } from '../sync/read-barrier';

@@ -1,4 +1,7 @@
 import { decodeInbox, type InboxVisitor } from '@tidings/common/redis/inbox-codec';
+import { presence } from '@tidings/protocol/http';
+import { parsedJson } from '@tidings/protocol/json';
+import type { Watches } from '../presence/watches';
 import type { Connection } from '../socket/connection';
 import type { ConnectionTable } from '../socket/connection-table';
 import { textFrame } from '../socket/text-frame';
@@ -10,8 +13,14 @@ export interface InboxDeliveryParts {
   close(connection: Connection, code: number, reason: string): void;
   /** Writing to this connection threw: notes it and closes the connection. */
   failed(connection: Connection, error: unknown): void;
+  /** Whether this user may be shown what tells of that one's presence. Never rejects. */
+  mayShow(viewerId: string, userId: string): Promise<boolean>;
   /** A change of a conversation is about to be handed out: what was known of it is old. */
   conversationChanged(conversationId: string): void;
+  /** Unix milliseconds. */
+  wallClock: () => number;
+  /** Who of this gateway's sockets watches whom. */
+  watches: Pick<Watches, 'changed' | 'judgeAgain'>;
 }
 
 /**
@@ -23,12 +32,15 @@ export class InboxDelivery implements InboxVisitor {
   delivered = 0;
   missed = 0;
   skipped = 0;
+  /** Frames that waited in the inbox until what they show was over. */
+  expired = 0;
 
   constructor(private readonly parts: InboxDeliveryParts) {}
 
   /** Carries out one entry. */
   take(payload: Buffer): void {
-    this.skipped += decodeInbox(payload, this);
+    const skipped = decodeInbox(payload, this);
+    this.skipped += skipped;
   }
 
   /** Whoever is shown a change and then sends is subject to it. */
@@ -36,7 +48,12 @@ export class InboxDelivery implements InboxVisitor {
     this.parts.conversationChanged(conversationId);
   }
 
-  push(connections: string[], frame: Buffer): void {
+  /** A frame may have waited long, while Redis was away or this process hung: whoever misses it sees a gap. */
+  push(connections: string[], frame: Buffer, untilMs: number | null): void {
+    if (untilMs !== null && untilMs <= this.parts.wallClock()) {
+      this.expired += connections.length;
+      return;
+    }
     const bytes = textFrame(frame);
     for (const id of connections) {
       const connection = this.parts.table.get(id);
@@ -48,6 +65,21 @@ export class InboxDelivery implements InboxVisitor {
     }
   }
 
+  /** Written as soon as it is known that the viewer may see it, so maybe behind what came after it. */
+  tells(of: string, connections: string[], frame: Buffer): void {
+    const bytes = textFrame(frame);
+    for (const id of connections) {
+      const connection = this.parts.table.get(id);
+      if (connection === undefined) {
+        this.missed += 1;
+        continue;
+      }
+      void this.parts.mayShow(connection.userId, of).then((may) => {
+        if (may && !connection.ended) this.write(connection, bytes);
+      });
+    }
+  }
+
   /** One socket's trouble must not cost the others their frame. */
   private write(connection: Connection, bytes: Buffer): void {
     try {
@@ -56,6 +88,16 @@ export class InboxDelivery implements InboxVisitor {
     } catch (error) {
       this.parts.failed(connection, error);
     }
+  }
+
+  presence(_userId: string, body: Buffer): void {
+    const { data } = presence.safeParse(parsedJson(body.toString()));
+    if (data) this.parts.watches.changed(data);
+    else this.skipped += 1;
+  }
+
+  judge(userId: string): void {
+    this.parts.watches.judgeAgain(userId);
   }
 
   close(connectionId: string, code: number, reason?: string): void {

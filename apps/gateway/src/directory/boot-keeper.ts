@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Boots } from '@tidings/common/redis/boots';
 import { redisReady, type RedisClient } from '@tidings/common/redis/client';
 import { Inbox } from '@tidings/common/redis/inbox';
 import type { GatewayLease } from '@tidings/common/redis/lease';
@@ -7,7 +8,7 @@ import { pause } from '@tidings/common/runtime/waiting';
 
 /** Life of a lease without renewal, and how often it is renewed, milliseconds. */
 const LEASE_MS = 6_000;
-const RENEW_MS = 2_000;
+const RENEW_MS = 1_000;
 const TRIM_MS = 1_000;
 const RETRY_MS = 300;
 /** An old inbox is read this long after the last route that names it was replaced, milliseconds. */
@@ -26,6 +27,8 @@ export interface BootKeeperParts {
   /** Makes a connection for one inbox reader. */
   blockingRedis: () => RedisClient;
   lease: GatewayLease;
+  /** Names this boot, so that others end its routes when this process dies. */
+  boots: Boots;
   logger: Logger;
   /** One inbox entry. */
   deliver: (payload: Buffer) => void;
@@ -130,7 +133,7 @@ export class BootKeeper {
     // what was noticed until now was about what this boot replaces
     this.rebootWanted = null;
     await this.parts.announceRoutes(() => this.boot !== boot || this.rebootWanted !== null);
-    if (old) setTimeout(() => void this.close(old), OLD_INBOX_MS).unref();
+    if (old) setTimeout(() => void this.leave(old), OLD_INBOX_MS).unref();
   }
 
   private async claim(replaces: string | null): Promise<Boot> {
@@ -160,9 +163,14 @@ export class BootKeeper {
   /** Null: the lease is ours; else who has it, or `unavailable`. */
   private async tryClaim(id: string, replaces: string | null): Promise<string | null> {
     const options = replaces === null ? {} : { replaces };
+    const { gatewayId, lease, boots } = this.parts;
     try {
-      const result = await this.parts.lease.claim(this.parts.gatewayId, id, LEASE_MS, options);
-      return result.claimed ? null : (result.holder ?? 'unavailable');
+      // its routes are written anew by this process: nobody else is to end them meanwhile
+      if (replaces !== null) await boots.unregister({ gatewayId, bootId: replaces });
+      const result = await lease.claim(gatewayId, id, LEASE_MS, options);
+      if (!result.claimed) return result.holder ?? 'unavailable';
+      await boots.register({ gatewayId, bootId: id });
+      return null;
     } catch {
       return 'unavailable';
     }
@@ -198,6 +206,14 @@ export class BootKeeper {
     return boot;
   }
 
+  /** Ends a boot that another one of this process has replaced. */
+  private async leave(old: Boot): Promise<void> {
+    await this.close(old);
+    const { gatewayId, boots } = this.parts;
+    // without Redis it expires by itself
+    await boots.end({ gatewayId, bootId: old.id }).catch(() => undefined);
+  }
+
   private async close(boot: Boot): Promise<void> {
     await boot.inbox.close();
     boot.blocking.disconnect();
@@ -205,10 +221,13 @@ export class BootKeeper {
 
   private async renew(): Promise<void> {
     const { boot } = this;
+    const { gatewayId, lease, boots } = this.parts;
     if (!boot || this.rebooting) return;
     try {
-      const outcome = await this.parts.lease.renew(this.parts.gatewayId, boot.id, LEASE_MS);
-      if (outcome === 'lost' && this.boot === boot) this.reboot('the lease is lost');
+      const outcome = await lease.renew(gatewayId, boot.id, LEASE_MS);
+      if (this.boot !== boot || this.rebooting) return;
+      if (outcome === 'lost') this.reboot('the lease is lost');
+      else await boots.register({ gatewayId, bootId: boot.id });
     } catch {
       // Redis is away; its return makes a new boot id.
     }

@@ -6,12 +6,16 @@ const PRINCIPAL = { userId: 'user', deviceId: 'device', generation: 3 };
 
 function entry(id: string, over: Partial<GatewayEntry> = {}): GatewayEntry {
   return {
-    gatewayId: id,
+    service: 'gateway',
+    id,
     bootId: 'b',
     url: `ws://${id}`,
+    version: '1',
+    state: 'ready',
     connections: 0,
     capacity: 10,
-    draining: false,
+    loopDelayMs: 0,
+    connectsPerSecond: 100,
     at: 0,
     ...over,
   };
@@ -23,6 +27,7 @@ function setUp(list: GatewayEntry[] | Error) {
     gatewayId: 'g1',
     heartbeatSeconds: 25,
     ticketSeconds: 30,
+    backoff: { baseMs: 250, maxMs: 30_000 },
     directory: {
       list: () => (list instanceof Error ? Promise.reject(list) : Promise.resolve(list)),
     },
@@ -67,7 +72,7 @@ describe('DirectoryService', () => {
   it.each([
     { name: 'there is no gateway', list: [], code: 'busy' },
     { name: 'all are full', list: [entry('g1', { connections: 10 })], code: 'busy' },
-    { name: 'all are draining', list: [entry('g1', { draining: true })], code: 'busy' },
+    { name: 'all are draining', list: [entry('g1', { state: 'draining' })], code: 'busy' },
     { name: 'Redis is away', list: new RedisUnavailable('down'), code: 'unavailable' },
   ])('answers $code when $name', async ({ list, code }) => {
     const { connect, issued } = setUp(list);
@@ -82,9 +87,15 @@ describe('DirectoryService', () => {
   });
 
   it('names others only, for a goodbye', async () => {
-    const two = setUp([entry('g1'), entry('g2')]);
-    expect(await two.service.others()).toEqual([{ id: 'g2', url: 'ws://g2' }]);
-    expect(await setUp([entry('g1')]).service.others()).toEqual([]);
-    expect(await setUp(new RedisUnavailable('down')).service.others()).toEqual([]);
+    const two = setUp([entry('g1'), entry('g2'), entry('g3', { state: 'draining' })]);
+    const gateways = [{ id: 'g2', url: 'ws://g2' }];
+    expect(await two.service.others()).toEqual({ gateways, connectsPerSecond: 100 });
+    const more = setUp([entry('g1'), entry('g2'), entry('g3', { connectsPerSecond: 20 })]);
+    expect((await more.service.others()).connectsPerSecond).toBe(120);
+    const unlimited = setUp([entry('g2'), entry('g3', { connectsPerSecond: 0 })]);
+    expect((await unlimited.service.others()).connectsPerSecond).toBe(Infinity);
+    const nobody = { gateways: [], connectsPerSecond: 0 };
+    expect(await setUp([entry('g1')]).service.others()).toEqual(nobody);
+    expect(await setUp(new RedisUnavailable('down')).service.others()).toEqual(nobody);
   });
 });

@@ -1,13 +1,20 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import type { ConnectionsAnswer, ConnectionsBody, GatewayAddress } from '@tidings/protocol/http';
-import { TIMINGS } from '@tidings/protocol/limits';
 import { RedisUnavailable } from '@tidings/common/redis/client';
-import { choose, type GatewayDirectory, type GatewayEntry } from '@tidings/common/redis/directory';
+import type { Directory, GatewayEntry } from '@tidings/common/redis/directory';
 import type { Tickets } from '@tidings/common/redis/tickets';
 import type { Principal } from '../auth/principal';
+import { choose } from './choose';
 
 /** When a client should ask again after `busy`, milliseconds. */
 const BUSY_RETRY_MS = 2_000;
+
+/** Other gateways for the clients of one that stops. */
+export interface Others {
+  gateways: GatewayAddress[];
+  /** So many connects all of them let in; 0: there is none. */
+  connectsPerSecond: number;
+}
 
 /** Says which gateways a client should connect to, and gives it the ticket for them. */
 export class DirectoryService {
@@ -16,7 +23,9 @@ export class DirectoryService {
       gatewayId: string;
       heartbeatSeconds: number;
       ticketSeconds: number;
-      directory: Pick<GatewayDirectory, 'list'>;
+      /** What clients are told, milliseconds. */
+      backoff: { baseMs: number; maxMs: number };
+      directory: Pick<Directory<GatewayEntry>, 'list'>;
       tickets: Pick<Tickets, 'issue'>;
       random: () => number;
     },
@@ -42,7 +51,7 @@ export class DirectoryService {
         expiresInSeconds: this.parts.ticketSeconds,
         gateways,
         heartbeatSeconds: this.parts.heartbeatSeconds,
-        backoff: { baseMs: TIMINGS.backoffBaseMs, maxMs: TIMINGS.backoffMaxMs },
+        backoff: this.parts.backoff,
       };
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
@@ -50,11 +59,16 @@ export class DirectoryService {
     }
   }
 
-  /** Other gateways for the clients of this one; empty when there are none or Redis is away. */
-  async others(): Promise<GatewayAddress[]> {
-    const { gatewayId } = this.parts;
-    const gateways = await this.choose([gatewayId]).catch(() => []);
-    return gateways.filter((g) => g.id !== gatewayId);
+  /** Where the clients of this gateway can go when it stops; nobody when Redis is away. */
+  async others(): Promise<Others> {
+    const { gatewayId, random } = this.parts;
+    const live = await this.parts.directory.list().catch(() => []);
+    const open = live.filter(({ id, state }) => id !== gatewayId && state !== 'draining');
+    const rates = open.map((entry) => entry.connectsPerSecond || Infinity);
+    return {
+      gateways: choose(open, [], random).map(toAddress),
+      connectsPerSecond: rates.reduce((sum, rate) => sum + rate, 0),
+    };
   }
 
   private async choose(avoid: readonly string[]): Promise<GatewayAddress[]> {
@@ -64,5 +78,5 @@ export class DirectoryService {
 }
 
 function toAddress(entry: GatewayEntry): GatewayAddress {
-  return { id: entry.gatewayId, url: entry.url };
+  return { id: entry.id, url: entry.url };
 }

@@ -75,23 +75,23 @@ describe('news of the account', () => {
 describe('presence', () => {
   it('of who blocks the caller is hidden', async () => {
     const at = '2026-11-22T08:00:00.000Z';
-    const there = { status: 'online', lastSeenAt: at, activeAt: at };
+    const there = { status: 'online', lastSeenAt: at, activeAt: at, version: 3 };
     gateway.answers['presence.get'] = {
       items: [
         { userId: OTHER_ID, ...there },
         { userId: USER_ID, ...there },
       ],
     };
-    gateway.answers['blocks.hiding'] = { items: [OTHER_ID] };
+    gateway.answers['presence.visible'] = { items: [USER_ID] };
     const path = `/presence?userIds=${OTHER_ID},${USER_ID}`;
     const { body } = await ask(gateway, 'GET', path, { token });
     expect(body['items']).toEqual([
-      { userId: OTHER_ID, status: 'offline', lastSeenAt: null, activeAt: null },
+      { userId: OTHER_ID, status: 'offline', lastSeenAt: null, activeAt: null, version: 3 },
       { userId: USER_ID, ...there },
     ]);
-    gateway.answers['blocks.hiding'] = 'unavailable';
+    gateway.answers['presence.visible'] = 'unavailable';
     expect((await ask(gateway, 'GET', path, { token })).status).toBe(503);
-    delete gateway.answers['blocks.hiding'];
+    delete gateway.answers['presence.visible'];
     delete gateway.answers['presence.get'];
   });
 });

@@ -1,4 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
+import { isAdminCall } from '@tidings/protocol/admin';
 import { TidingsError } from '@tidings/protocol/errors';
 import { CALL_RATES } from '@tidings/protocol/limits';
 import { sendProblem } from '@tidings/common/runtime/problem.filter';
@@ -8,7 +9,7 @@ const UPGRADE = 'GET /v1/ws';
 
 /** The calls of the protocol and those of operators, by path. */
 const PATHS = pathsOf([
-  ...Object.keys(CALL_RATES).filter((call) => call !== UPGRADE),
+  ...Object.keys(CALL_RATES).filter((call) => call !== UPGRADE && !isAdminCall(call)),
   'GET /health/live',
   'GET /health/ready',
   'GET /metrics',

@@ -9,15 +9,21 @@ import { LogoutService } from '../auth/logout.service';
 import { Caller, Granted, type Principal } from '../auth/principal';
 import { AccountNews } from '@tidings/common/redis/account-news';
 import { StorageClient } from '../service-clients';
+import { pause } from '@tidings/common/runtime/waiting';
+import { UserRates, type Doer } from '../rates/user-rates';
 import { AuthRate } from './address-rate.guard';
+
+/** A refresh that comes too soon waits no longer than this, milliseconds. */
+const MAX_PACE_MS = 5_000;
 
 @Controller('auth')
 export class AuthController {
   constructor(
     private readonly tokens: AccessTokens,
     private readonly storage: StorageClient,
-    private readonly sessions: LogoutService,
+    private readonly logouts: LogoutService,
     private readonly news: AccountNews,
+    private readonly rates: UserRates,
   ) {}
 
   @Open()
@@ -31,19 +37,26 @@ export class AuthController {
   }
 
   @Open()
-  @AuthRate()
   @HttpCode(200)
   @Post('refresh')
   async refresh(
     @Body(new ZodPipe(refreshBody)) body: z.output<typeof refreshBody>,
     @Ip() address: string,
   ): Promise<Tokens> {
-    return this.tokens.issue(await this.storage.call('accounts.refresh', { ...body, address }));
+    const grant = await this.storage.call('accounts.refresh', { ...body, address });
+    await this.pace(grant);
+    return this.tokens.issue(grant);
+  }
+
+  /** The next refresh needs this answer: one that comes later makes a device slower, and ends nothing. */
+  private async pace({ userId, deviceId }: Doer): Promise<void> {
+    const waitMs = await this.rates.take({ userId, deviceId }, 'refresh');
+    if (waitMs > 0) await pause(Math.min(waitMs, MAX_PACE_MS));
   }
 
   @HttpCode(204)
   @Post('logout')
   logOut(@Caller() caller: Principal): Promise<void> {
-    return this.sessions.logOut(caller);
+    return this.logouts.logOut(caller);
   }
 }

@@ -6,6 +6,7 @@ import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
 import { AccountNews } from '@tidings/common/redis/account-news';
+import { VisibilityNews } from '@tidings/common/redis/visibility-news';
 import { StorageClient } from '../service-clients';
 
 const PAGE = new ZodPipe(pageQuery);
@@ -16,6 +17,7 @@ export class BlocksController {
   constructor(
     private readonly storage: StorageClient,
     private readonly news: AccountNews,
+    private readonly visibility: VisibilityNews,
   ) {}
 
   @Get()
@@ -33,6 +35,8 @@ export class BlocksController {
   ): Promise<Block> {
     const { block, added } = await this.storage.call('blocks.put', { userId, blockedId });
     if (added) this.news.tell(userId, ['blocks'], deviceId);
+    // also when it was so: the first call may have ended before this line
+    this.visibility.changed(userId);
     return block;
   }
 
@@ -44,5 +48,6 @@ export class BlocksController {
   ): Promise<void> {
     const { removed } = await this.storage.call('blocks.delete', { userId, blockedId });
     if (removed) this.news.tell(userId, ['blocks'], deviceId);
+    this.visibility.changed(userId);
   }
 }

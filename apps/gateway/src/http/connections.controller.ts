@@ -5,6 +5,7 @@ import {
   type ConnectionsBody,
 } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
+import { Admitted } from './admission.guard';
 import { Caller, type Principal } from '../auth/principal';
 import { DirectoryService } from '../directory/directory.service';
 
@@ -12,6 +13,7 @@ import { DirectoryService } from '../directory/directory.service';
 export class ConnectionsController {
   constructor(private readonly directory: DirectoryService) {}
 
+  @Admitted()
   @HttpCode(200)
   @Post()
   connect(

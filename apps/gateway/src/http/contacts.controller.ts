@@ -6,6 +6,7 @@ import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import type { z } from 'zod';
 import { Caller, type Principal } from '../auth/principal';
 import { AccountNews } from '@tidings/common/redis/account-news';
+import { VisibilityNews } from '@tidings/common/redis/visibility-news';
 import { StorageClient } from '../service-clients';
 
 const PAGE = new ZodPipe(pageQuery);
@@ -17,6 +18,7 @@ export class ContactsController {
   constructor(
     private readonly storage: StorageClient,
     private readonly news: AccountNews,
+    private readonly visibility: VisibilityNews,
   ) {}
 
   @Get()
@@ -35,6 +37,8 @@ export class ContactsController {
     const input = { userId, contactId };
     const { added, user, mutual, unseen } = await this.storage.call('contacts.put', input);
     if (added) this.tell(caller, contactId, { mutual, unseen });
+    // also when it was so: the first call may have ended before this line
+    this.visibility.changed(userId);
     return { user, mutual };
   }
 
@@ -44,6 +48,7 @@ export class ContactsController {
     const input = { userId: caller.userId, contactId };
     const { removed, mutual, unseen } = await this.storage.call('contacts.delete', input);
     if (removed) this.tell(caller, contactId, { mutual, unseen });
+    this.visibility.changed(caller.userId);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { DevicesAnswer } from '@tidings/protocol/http';
 import { uuid } from '@tidings/protocol/ids';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { Caller, type Principal } from '../auth/principal';
-import { SessionEnder } from '../auth/session-ender';
+import { LoginEnder } from '../auth/login-ender';
 import { AccountNews } from '@tidings/common/redis/account-news';
 import { DevicePresence } from '../directory/device-presence';
 import { StorageClient } from '../service-clients';
@@ -13,7 +13,7 @@ export class DevicesController {
   constructor(
     private readonly storage: StorageClient,
     private readonly presence: DevicePresence,
-    private readonly ender: SessionEnder,
+    private readonly ender: LoginEnder,
     private readonly news: AccountNews,
   ) {}
 

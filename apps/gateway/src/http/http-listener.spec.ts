@@ -185,6 +185,53 @@ describe('rates per address', () => {
     expect(turn.mock.calls.map(([who]) => who)).toEqual(['127.0.0.1', '127.0.0.1']);
   });
 
+  it.each<[string, (gateway: FakeGateway) => Promise<number>]>([
+    ['what no endpoint takes', async (at) => (await ask(at, 'GET', '/nothing')).status],
+    ['paths outside of /v1', async ({ url }) => (await fetch(new URL('/x', url))).status],
+    ['another method', async (at) => (await ask(at, 'DELETE', '')).status],
+    ['the path of the WebSocket', async (at) => (await ask(at, 'GET', '/ws')).status],
+    [
+      'a body that is no JSON',
+      async (at) => (await ask(at, 'POST', '/auth/login', { body: '{' })).status,
+    ],
+    [
+      'a body that is too long',
+      async (at) => (await ask(at, 'POST', '/auth/login', { body: 'x'.repeat(200_000) })).status,
+    ],
+    [
+      'a token that is none',
+      async (at) => (await ask(at, 'GET', '/me', { token: 'nonsense' })).status,
+    ],
+  ])('counts %s, too', async (_what, call) => {
+    const limited = await startFakeGateway({ env: { HTTP_RATE_PER_MINUTE: '2' } });
+    const statuses = [await call(limited), await call(limited), await call(limited)];
+    await limited.app.close();
+    expect(statuses.map((status) => status === 429)).toEqual([false, false, true]);
+    expect(limited.refused).toEqual(['request']);
+  });
+
+  it('counts preflights apart, ten for each call: they have no token', async () => {
+    const limited = await startFakeGateway({ env: { HTTP_RATE_PER_MINUTE: '1' } });
+    const preflight = async () => (await fetch(limited.url, { method: 'OPTIONS' })).status;
+    const statuses: number[] = [];
+    for (let n = 0; n < 11; n++) statuses.push(await preflight());
+    const other = await ask(limited, 'GET', '');
+    await limited.app.close();
+    expect(statuses).toEqual([...Array<number>(10).fill(204), 429]);
+    expect(other.status).toBe(200);
+  });
+
+  it('counts a refresh when it fails, also one whose body cannot be read', async () => {
+    const limited = await startFakeGateway({
+      env: { HTTP_RATE_PER_MINUTE: '9', AUTH_RATE_PER_MINUTE: '2' },
+    });
+    const refresh = async () => (await ask(limited, 'POST', '/auth/refresh', { body: '{' })).status;
+    const statuses = [await refresh(), await refresh(), await refresh()];
+    await limited.app.close();
+    expect(statuses).toEqual([400, 400, 429]);
+    expect(limited.refused).toEqual(['auth']);
+  });
+
   it('counts the address that a trusted proxy names', async () => {
     const behind = await startFakeGateway({
       env: { HTTP_RATE_PER_MINUTE: '1', TRUST_PROXY: '1' },

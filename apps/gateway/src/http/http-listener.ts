@@ -2,18 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { isAdminPath } from '@tidings/protocol/admin';
 import { bodyLimit } from '@tidings/protocol/bounds';
 import { TidingsError } from '@tidings/protocol/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
+import type { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
-import { SOCKET_PATH } from '../socket/socket-server';
+import { SOCKET_PATH } from '@tidings/protocol/http';
+import { type HealthParts, mountHealth } from '@tidings/common/runtime/health';
 import { refuseMethods } from './allowed-methods';
 import { answerBrokenRequests } from './broken-requests';
 import type { ClientAddresses } from './client-addresses';
+import { dropLeft } from './drop-left';
 import type { OpenConnections } from './open-connections';
+import type { RequestCount } from './request-count';
 import { boundBody, boundClients, type BoundReason } from './slow-clients';
 import { UpgradableRequest } from './upgradable-request';
 
@@ -61,6 +66,12 @@ export interface HttpOptions {
   addresses: ClientAddresses;
   /** What one address may have open behind a proxy. */
   connections?: OpenConnections;
+  /** Takes note of who asks for what operators do: it is not here. */
+  outsiders?: Pick<SecurityLog, 'note'>;
+  /** Counts whatever asks. */
+  count?: Pick<RequestCount, 'judge'>;
+  /** Answers questions about the health of this process; left out: another listener does. */
+  health?: HealthParts | null;
   /** Takes answers that blame the server. */
   answers: ErrorAnswers;
   /** Takes each request or connection that was ended for being slow or one too many. */
@@ -71,6 +82,15 @@ export interface HttpOptions {
 export function configureHttp(app: NestExpressApplication, options: HttpOptions): void {
   app.set('query parser', 'simple');
   app.set('etag', false);
+  const { addresses, connections, count, bounded = () => undefined } = options;
+  const counted = (request: Request, response: Response, next: NextFunction): void => {
+    if (count) count.judge(addresses.of(request), request, response, next).catch(next);
+    else next();
+  };
+  // The next step answers it, and no page can read a refusal of it.
+  app.use((request: Request, response: Response, next: NextFunction) =>
+    request.method === 'OPTIONS' ? counted(request, response, next) : next(),
+  );
   // Before whatever may refuse a request: a page on another origin is to read why.
   app.enableCors({
     origin: [...options.allowedOrigins],
@@ -78,7 +98,7 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_SECONDS,
   });
-  const { addresses, connections, bounded = () => undefined } = options;
+  const { outsiders } = options;
   const parse = (request: Request, response: Response, next: NextFunction): void => {
     if (isUpload(request)) return next();
     boundBody(request, response, bounded);
@@ -86,7 +106,10 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
     const parseJson = jsonParser(bodyLimit(request.method, request.path));
     parseJson(request, response, (error?: unknown) => !response.headersSent && next(error));
   };
-  app.use(identify, placed(addresses, connections), boundClients(bounded), helmet(), parse);
+  app.use(identify, placed(addresses, connections), boundClients(bounded), helmet());
+  if (options.health) mountHealth(app, options.health);
+  app.use(counted, parse, dropLeft(bounded));
+  if (outsiders) app.use(refuseOutsiders(outsiders));
   app.use(SOCKET_PATH, (request: Request & { id?: string }, response: Response) => {
     const detail = 'This path speaks WebSocket';
     response.setHeader('Upgrade', 'websocket');
@@ -97,6 +120,13 @@ export function configureHttp(app: NestExpressApplication, options: HttpOptions)
   app.useGlobalFilters(new ProblemFilter(options.answers));
 }
 
+/** Whatever no endpoint takes ends in a problem document; call it behind `init`. */
+export function endUnknown(app: NestExpressApplication): void {
+  app.use((request: Request & { id?: string }, response: Response) => {
+    sendProblem(response, new TidingsError('not_found'), request.id ?? '');
+  });
+}
+
 /** Listens; whatever no endpoint takes ends in a problem document, on every path. */
 export async function listen(
   app: NestExpressApplication,
@@ -104,9 +134,7 @@ export async function listen(
   host: string,
 ): Promise<void> {
   await app.init();
-  app.use((request: Request & { id?: string }, response: Response) => {
-    sendProblem(response, new TidingsError('not_found'), request.id ?? '');
-  });
+  endUnknown(app);
   await app.listen(port, host);
 }
 
@@ -141,6 +169,15 @@ function placed(addresses: ClientAddresses, connections: OpenConnections | undef
       return;
     }
     next();
+  };
+}
+
+/** The calls of operators are on another listener: here they are like any path that does not exist. */
+function refuseOutsiders(security: Pick<SecurityLog, 'note'>) {
+  return (request: Request & { id?: string }, response: Response, next: NextFunction): void => {
+    if (!isAdminPath(request.path)) return next();
+    security.note('admin_refused', { address: request.ip });
+    sendProblem(response, new TidingsError('not_found'), request.id ?? '');
   };
 }
 

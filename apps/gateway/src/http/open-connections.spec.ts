@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { eventually } from '../../../../test/support/eventually';
@@ -15,6 +15,7 @@ async function listening(options: Partial<OpenConnectionsOptions>) {
   const connections = new OpenConnections({
     inAll: 100,
     perAddress: 100,
+    socketsPerAddress: 0,
     addresses: new ClientAddresses(),
     shared: { has: () => false },
     refused: (reason) => void refused.push(reason),
@@ -83,5 +84,32 @@ describe('open connections', () => {
     expect(await (await open()).answer).toBe('');
     expect(refused).toEqual(['connections']);
     expect(await call(first.socket)).toContain('200 OK');
+  });
+});
+
+describe('sockets of one address', () => {
+  it('are bounded by themselves, until they close', () => {
+    const refused: string[] = [];
+    const connections = new OpenConnections({
+      inAll: 100,
+      perAddress: 0,
+      socketsPerAddress: 2,
+      addresses: new ClientAddresses(),
+      shared: { has: (address) => address === '10.0.0.9' },
+      refused: (reason) => void refused.push(reason),
+    });
+    const from = (remoteAddress: string) => ({ socket: { remoteAddress }, headers: {} }) as never;
+    const sockets = Array.from({ length: 4 }, () => new EventEmitter());
+    const take = (n: number, address: string) => () =>
+      connections.takeSocket(from(address), sockets[n]!);
+    take(0, '10.0.0.1')();
+    take(1, '10.0.0.1')();
+    expect(take(2, '10.0.0.1')).toThrow('Too many connections');
+    take(3, '10.0.0.2')();
+    sockets[2]!.emit('close');
+    sockets[0]!.emit('close');
+    take(0, '10.0.0.1')();
+    for (let n = 0; n < 9; n++) take(3, '10.0.0.9')();
+    expect(refused).toEqual(['address_connections']);
   });
 });

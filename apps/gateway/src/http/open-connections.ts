@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { TidingsError } from '@tidings/protocol/errors';
 import { clientNetwork } from '@tidings/common/runtime/client-network';
 import type { ClientAddresses } from './client-addresses';
-import type { SharedAddresses } from './shared-addresses';
+import type { SharedAddresses } from '../rates/shared-addresses';
 import { answerRaw } from './broken-requests';
 import type { BoundReason } from './slow-clients';
 
@@ -18,6 +18,8 @@ export interface OpenConnectionsOptions {
   inAll: number;
   /** Of one address (IPv6: of one /64); 0: no limit. */
   perAddress: number;
+  /** WebSockets of one address; 0: no limit. */
+  socketsPerAddress: number;
   addresses: ClientAddresses;
   /** Addresses that many clients share. */
   shared: Pick<SharedAddresses, 'has'>;
@@ -32,6 +34,7 @@ export interface OpenConnectionsOptions {
  */
 export class OpenConnections {
   private readonly open = new Map<string, number>();
+  private readonly sockets = new Map<string, number>();
 
   constructor(private readonly options: OpenConnectionsOptions) {}
 
@@ -58,24 +61,40 @@ export class OpenConnections {
     if (!this.take(addresses.of(request), holder)) throw refusal();
   }
 
-  /** Counts for an address until the holder closes; false: it is one too many. */
+  /** Takes a place for a WebSocket, until it closes. Throws `busy`. */
+  takeSocket(request: IncomingMessage, socket: EventEmitter): void {
+    const { addresses, socketsPerAddress } = this.options;
+    const address = addresses.of(request);
+    if (!this.counted(this.sockets, socketsPerAddress, address, socket)) throw refusal();
+  }
+
   private take(address: string | undefined, holder: EventEmitter): boolean {
-    const { perAddress, shared, refused } = this.options;
-    if (perAddress === 0 || shared.has(address)) return true;
+    return this.counted(this.open, this.options.perAddress, address, holder);
+  }
+
+  /** Counts for an address until the holder closes; false: it is one too many. */
+  private counted(
+    counts: Map<string, number>,
+    limit: number,
+    address: string | undefined,
+    holder: EventEmitter,
+  ): boolean {
+    const { shared, refused } = this.options;
+    if (limit === 0 || shared.has(address)) return true;
     const network = clientNetwork(address);
-    const count = (this.open.get(network) ?? 0) + 1;
-    this.open.set(network, count);
-    holder.once('close', () => this.free(network));
-    if (count <= perAddress) return true;
+    const count = (counts.get(network) ?? 0) + 1;
+    counts.set(network, count);
+    holder.once('close', () => free(counts, network));
+    if (count <= limit) return true;
     refused('address_connections');
     return false;
   }
+}
 
-  private free(network: string): void {
-    const left = (this.open.get(network) ?? 1) - 1;
-    if (left > 0) this.open.set(network, left);
-    else this.open.delete(network);
-  }
+function free(counts: Map<string, number>, network: string): void {
+  const left = (counts.get(network) ?? 1) - 1;
+  if (left > 0) counts.set(network, left);
+  else counts.delete(network);
 }
 
 function refusal(): TidingsError {

@@ -4,7 +4,7 @@ import { passwordBody, type PasswordBody } from '@tidings/protocol/http';
 import { ZodPipe } from '@tidings/common/runtime/zod.pipe';
 import { HashCalls } from '../auth/hash-calls';
 import { Caller, type Principal } from '../auth/principal';
-import { SessionEnder } from '../auth/session-ender';
+import { LoginEnder } from '../auth/login-ender';
 import { StorageClient } from '../service-clients';
 import { AuthRate } from './address-rate.guard';
 
@@ -15,7 +15,7 @@ const PASSWORD_TIMEOUT_MS = 10_000;
 export class PasswordController {
   constructor(
     private readonly storage: StorageClient,
-    private readonly ender: SessionEnder,
+    private readonly ender: LoginEnder,
     private readonly calls: HashCalls,
   ) {}
 

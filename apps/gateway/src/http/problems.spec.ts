@@ -1,4 +1,5 @@
 import { ask, LOGIN, OTHER_ID, startLoggedIn } from '../testing/asking';
+import { StorageClient } from '../service-clients';
 import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
 
 let gateway: FakeGateway;
@@ -50,11 +51,9 @@ describe('a problem', () => {
 
   it('tells no internals', async () => {
     const other = await startFakeGateway({
-      parts: {
-        storage: {
-          call: () => Promise.reject(new Error('SELECT password FROM users')),
-        } as never,
-      },
+      fakes: [
+        [StorageClient, { call: () => Promise.reject(new Error('SELECT password FROM users')) }],
+      ],
     });
     const answer = await ask(other, 'POST', '/auth/login', { body: LOGIN });
     expect([answer.status, answer.body['code']]).toEqual([500, 'internal']);

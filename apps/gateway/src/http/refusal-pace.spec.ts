@@ -1,7 +1,7 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
 import { RefusalPace } from './refusal-pace';
 
-const LIMITS = { atOnce: 2, perSecond: 10, mostWaitMs: 200, mostWaiting: 3 };
+const LIMITS = { atOnce: 2, perSecond: 10, maxWaitMs: 200, maxWaiting: 3 };
 
 function setUp() {
   let now = 1_000;
@@ -14,9 +14,8 @@ function setUp() {
   const told: string[] = [];
   let destroyed = 0;
   const request = { socket: { destroy: () => void destroyed++ } };
-  const context = { switchToHttp: () => ({ getRequest: () => request }) };
   const refuse = (who: string, name: string): void =>
-    void pace.turn(who, context as unknown as ExecutionContext).then(() => told.push(name));
+    void pace.turn(who, request as unknown as IncomingMessage).then(() => told.push(name));
   const pass = async (ms: number): Promise<void> => {
     now += ms;
     await jest.advanceTimersByTimeAsync(ms);
@@ -60,7 +59,7 @@ describe('RefusalPace', () => {
     const { pace, cuts, refuse, pass } = setUp();
     for (const who of ['ann', 'bob', 'eve', 'joe']) for (let i = 0; i < 3; i++) refuse(who, who);
     await pass(0);
-    expect([pace.waiting, cuts]).toEqual([LIMITS.mostWaiting, ['refused_often']]);
+    expect([pace.waiting, cuts]).toEqual([LIMITS.maxWaiting, ['refused_often']]);
   });
 
   it('is as new after a while', async () => {

@@ -1,5 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
-import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { BoundReason } from './slow-clients';
 
@@ -9,12 +8,12 @@ export const REFUSALS = {
   atOnce: 250,
   perSecond: 20,
   /** A refusal that would wait longer is not told: its connection is cut, milliseconds. */
-  mostWaitMs: 10_000,
+  maxWaitMs: 10_000,
   /** Refusals that may wait, of everybody together. */
-  mostWaiting: 2_000,
+  maxWaiting: 2_000,
 };
 /** Users and addresses that are remembered; whoever is forgotten begins anew. */
-const MOST_KEYS = 100_000;
+const MAX_KEYS = 100_000;
 
 /**
  * Lets whoever is above a rate wait for the refusal. A refusal costs a gateway nearly as much as a small
@@ -23,7 +22,7 @@ const MOST_KEYS = 100_000;
  */
 export class RefusalPace {
   /** When each bucket is full again, monotonic milliseconds. */
-  private readonly fullAt = new LRUCache<string, number>({ max: MOST_KEYS });
+  private readonly fullAt = new LRUCache<string, number>({ max: MAX_KEYS });
   private waits = 0;
 
   constructor(
@@ -40,12 +39,12 @@ export class RefusalPace {
   }
 
   /** Settles when `who`, a user id or an address, may be told. Cuts the connection of one too many. */
-  async turn(who: string, context: ExecutionContext): Promise<void> {
+  async turn(who: string, request: Pick<IncomingMessage, 'socket'>): Promise<void> {
     const waitMs = this.take(who);
     if (waitMs === 0) return;
     if (waitMs === null) {
       this.cut('refused_often');
-      context.switchToHttp().getRequest<Request>().socket.destroy();
+      request.socket.destroy();
       return;
     }
     this.waits += 1;
@@ -55,12 +54,12 @@ export class RefusalPace {
 
   /** Milliseconds to wait; null: too long. */
   private take(who: string): number | null {
-    const { atOnce, perSecond, mostWaitMs, mostWaiting } = this.limits;
+    const { atOnce, perSecond, maxWaitMs, maxWaiting } = this.limits;
     const everyMs = 1_000 / perSecond;
     const now = this.clock();
     const fullAt = Math.max(this.fullAt.get(who) ?? 0, now) + everyMs;
     const waitMs = Math.max(0, fullAt - now - atOnce * everyMs);
-    if (waitMs > mostWaitMs || (waitMs > 0 && this.waits >= mostWaiting)) return null;
+    if (waitMs > maxWaitMs || (waitMs > 0 && this.waits >= maxWaiting)) return null;
     this.fullAt.set(who, fullAt);
     return waitMs;
   }

@@ -4,7 +4,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import express, { type Request, type Response } from 'express';
 import { eventually } from '../../../../test/support/eventually';
 import { serverClosed } from '../../../../test/support/server-closed';
-import { boundBody, boundClients, OPEN_PER_CONNECTION, SLOW_CLIENTS } from './slow-clients';
+import { boundBody, boundClients, OPEN_PER_CONNECTION, PIECES, SLOW_CLIENTS } from './slow-clients';
 
 /** An answer that no buffer of a system takes. */
 const LARGE = Buffer.alloc(16 * 1024 * 1024, 'x');
@@ -22,10 +22,13 @@ describe('slow clients', () => {
     app.get('/large', (_: Request, response: Response) => void response.send(LARGE));
     app.get('/never', () => undefined);
     app.post('/refused', (_: Request, response: Response) => void response.status(401).end());
-    app.post('/body', (request: Request, response: Response) => {
-      boundBody(request, response, count, times);
+    const takeBody = (bound: typeof times) => (request: Request, response: Response) => {
+      boundBody(request, response, count, bound);
       request.resume().once('end', () => !response.headersSent && response.end());
-    });
+    };
+    app.post('/body', takeBody(times));
+    // megabytes take a busy machine longer than the short time of these tests
+    app.post('/pieces', takeBody(SLOW_CLIENTS));
     server = createServer(app);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -99,5 +102,28 @@ describe('slow clients', () => {
     await eventually(() => expect(cuts).toEqual(['pipelined', 'pipelined']));
     socket.destroy();
     await closed;
+  });
+
+  describe('a body in pieces', () => {
+    const HEAD = 'POST /pieces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const inChunks = (count: number, bytes: number): string =>
+      HEAD + `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`.repeat(count);
+
+    it('of one byte each is taken up to a number, then cut', async () => {
+      const fits = open(inChunks(PIECES.free, 1) + '0\r\n\r\n');
+      await eventually(() => expect(fits.seen()).toContain('HTTP/1.1 200'));
+      expect([fits.socket.closed, cuts]).toEqual([false, []]);
+      fits.socket.destroy();
+      const { closed } = open(inChunks(PIECES.free + 10, 1));
+      await closed;
+      expect(cuts).toEqual(['small_pieces']);
+    });
+
+    it('that bring enough has no such bound', async () => {
+      const { seen, socket } = open(inChunks(3 * PIECES.free, PIECES.bytes) + '0\r\n\r\n');
+      await eventually(() => expect(seen()).toContain('HTTP/1.1 200'));
+      expect(cuts).toEqual([]);
+      socket.destroy();
+    });
   });
 });

@@ -15,20 +15,30 @@ export const SLOW_CLIENTS = {
 /** Requests that one connection may send before the first of them is answered (pipelining). */
 export const OPEN_PER_CONNECTION = 16;
 
+/**
+ * A body may come in so many pieces of any size; each further one must bring so many bytes on the
+ * average. A piece costs about the same whatever it brings: a body in chunks of one byte would cost a
+ * gateway a hundred times what it costs its sender.
+ */
+export const PIECES = { free: 2_048, bytes: 512 };
+
 /** Why a request or its connection was ended. */
 export type BoundReason =
   | 'refused_body'
+  | 'small_pieces'
   | 'slow_body'
   | 'unread_answer'
   | 'pipelined'
   | 'too_many_calls'
   | 'connections'
   | 'address_connections'
-  | 'refused_often';
+  | 'refused_often'
+  | 'admission'
+  | 'left';
 
 /**
  * Middleware that ends what slow clients hold: a request that was answered before its body came, an
- * answer that is not read, and more requests at once on a connection than answers are taken from it.
+ * answer that is not read, a body in countless pieces, and more requests at once on a connection than answers are taken from it.
  * `count` takes each cut.
  */
 export function boundClients(count: (reason: BoundReason) => void, times = SLOW_CLIENTS) {
@@ -45,6 +55,7 @@ export function boundClients(count: (reason: BoundReason) => void, times = SLOW_
     const running = (open.get(socket) ?? 0) + 1;
     open.set(socket, running);
     response.once('close', () => open.set(socket, (open.get(socket) ?? 1) - 1));
+    if (hasBody(request)) boundPieces(request, () => cut(socket, 'small_pieces'));
     if (running <= OPEN_PER_CONNECTION) return next();
     count('pipelined');
     response.setHeader('Connection', 'close');
@@ -65,6 +76,24 @@ export function boundClients(count: (reason: BoundReason) => void, times = SLOW_
   };
 }
 
+function hasBody({ headers }: Request): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+/** Ends a body that comes in more pieces than {@link PIECES} lets. */
+function boundPieces(request: Request, tooMany: () => void): void {
+  const push = request.push.bind(request);
+  let pieces = 0;
+  let bytes = 0;
+  request.push = (piece: Buffer | null, encoding?: BufferEncoding): boolean => {
+    pieces += 1;
+    bytes += piece?.length ?? 0;
+    if (pieces <= PIECES.free + 1 + bytes / PIECES.bytes) return push(piece, encoding);
+    tooMany();
+    return false;
+  };
+}
+
 /** Refuses a request whose body is not complete in time. */
 export function boundBody(
   request: Request & { id?: string },
@@ -72,8 +101,7 @@ export function boundBody(
   count: (reason: BoundReason) => void,
   times = SLOW_CLIENTS,
 ): void {
-  const { headers } = request;
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+  if (!hasBody(request)) return;
   const timer = setTimeout(() => {
     count('slow_body');
     if (response.headersSent) return void request.destroy();

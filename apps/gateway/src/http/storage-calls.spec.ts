@@ -36,6 +36,17 @@ describe('what storage is asked', () => {
         limit: LIMITS.pageItems,
       },
     ],
+    [
+      ...(['GET', '/users?query=An%40example.org&limit=5', 'users.byEmail', undefined] as const),
+      { email: 'An@example.org' },
+    ],
+    [
+      'GET',
+      `/users?query=${'a'.repeat(242)}@example.org`,
+      'users.byEmail',
+      undefined,
+      { email: `${'a'.repeat(242)}@example.org` },
+    ],
     ['GET', `/users?ids=${OTHER_ID}`, 'users.get', undefined, { ids: [OTHER_ID] }],
     [
       'GET',

@@ -1,4 +1,5 @@
 import type { TraceTarget } from '../trace/trace.service';
+import { TraceService } from '../trace/trace.service';
 import { startFakeGateway, USER_ID, type FakeGateway } from '../testing/fake-gateway';
 
 const MESSAGE_ID = '01890a5d-ac96-774b-bcce-b302099a8003';
@@ -34,7 +35,7 @@ describe('GET …/trace', () => {
     };
     gateway = await startFakeGateway({
       answers: { 'accounts.login': { ...GRANT, user } },
-      parts: { trace: trace as never },
+      fakes: [[TraceService, trace]],
     });
     const login = await fetch(`${gateway.url}/auth/login`, {
       method: 'POST',

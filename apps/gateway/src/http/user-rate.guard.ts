@@ -1,4 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { isEmailSearch } from '@tidings/protocol/http';
 import {
   CALL_RATES,
   LIMITS,
@@ -18,10 +19,17 @@ function callOf({ method, route }: Pick<Request, 'method' | 'route'>): string {
 }
 
 /** What a call takes from the rates of users and devices. Throws for a call that is not in the table. */
-export function costsOf(call: string, body: unknown): [UserRateName, number][] {
+export function costsOf(
+  call: string,
+  body: unknown,
+  query: { query?: unknown } = {},
+): [UserRateName, number][] {
   if (!Object.hasOwn(CALL_RATES, call)) throw new Error(`${call} counts for no rate`);
   const names: readonly RateName[] = CALL_RATES[call as keyof typeof CALL_RATES];
-  return names.filter(isUserRate).map((name) => [name, name === 'invite' ? peopleIn(body) : 1]);
+  return names
+    .filter(isUserRate)
+    .filter((name) => name !== 'findByEmail' || isEmailSearch(query.query))
+    .map((name) => [name, name === 'invite' ? peopleIn(body) : 1]);
 }
 
 function isUserRate(name: RateName): name is UserRateName {
@@ -47,12 +55,12 @@ export class UserRateGuard implements CanActivate {
   /** Throws `rate_limited`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request & { user?: Principal }>();
-    const costs = costsOf(callOf(request), request.body);
+    const costs = costsOf(callOf(request), request.body, request.query);
     if (!request.user) return true;
     try {
       await this.rates.require(request.user, costs);
     } catch (error) {
-      await this.refusals.turn(request.user.userId, context);
+      await this.refusals.turn(request.user.userId, request);
       throw error;
     }
     return true;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, Ip, Param, Post, Query } from '@nestjs/common';
 import { TidingsError } from '@tidings/protocol/errors';
 import {
+  isEmailSearch,
   registerBody,
   usersQuery,
   type Page,
@@ -50,6 +51,9 @@ export class UsersController {
   ): Promise<Page<User>> {
     if (q.ids) return this.storage.call('users.get', { ids: q.ids });
     const { query, cursor, limit = LIMITS.pageItems } = q;
+    if (query !== undefined && isEmailSearch(query)) {
+      return this.storage.call('users.byEmail', { email: query });
+    }
     const { listing } = this.directory;
     return this.storage.call('users.search', { userId, query, listing, cursor, limit });
   }

@@ -1,13 +1,19 @@
 import { TidingsError } from '@tidings/protocol/errors';
-import type { Content, SentContent } from '@tidings/protocol/content';
+import { isSentContent, type Content, type SentContent } from '@tidings/protocol/content';
 import type { ReadableMedia } from '@tidings/common/rpc/calls';
-import { isComplete, type AdmittedMessage, type CompleteMessage } from '../send/message-log';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
 
 const TIMEOUT_MS = 2_000;
 /** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
 const WAITING_MS = 4_000;
+
+/** What is asked of a message: whose it is, where it goes, what it shows. */
+interface Showing {
+  conversationId: string;
+  senderId: string;
+  content: Content | SentContent;
+}
 
 /** Asks storage who may read which upload, and what a message may show. */
 export class MediaAccess {
@@ -37,12 +43,13 @@ export class MediaAccess {
    * Adds to a message what its record needs: what it shows must be the sender's own upload for this
    * conversation. Throws `media_not_found`, `unavailable`.
    */
-  async complete(message: AdmittedMessage): Promise<CompleteMessage> {
-    if (isComplete(message)) return message;
-    return { ...message, content: await this.filled(message, message.content) };
+  async complete<M extends Showing>(message: M): Promise<M & { content: SentContent }> {
+    const { content } = message;
+    const facts = isSentContent(content) ? content : await this.filled(message, content);
+    return { ...message, content: facts };
   }
 
-  private async filled(message: AdmittedMessage, content: Content): Promise<SentContent> {
+  private async filled(message: Showing, content: Content): Promise<SentContent> {
     if (content.kind === 'text' || content.kind === 'custom') return content;
     const { conversationId, senderId: userId } = message;
     const { kind, mediaId } = content;

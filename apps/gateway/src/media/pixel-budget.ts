@@ -2,7 +2,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { LRUCache } from 'lru-cache';
 
 /** Users who are remembered; whoever is forgotten begins anew. */
-const MOST_USERS = 100_000;
+const MAX_USERS = 100_000;
 
 interface Account {
   used: number;
@@ -11,7 +11,7 @@ interface Account {
 
 /** How many pixels are worked on for one user: so many at once, and so many more each minute. */
 export class PixelBudget {
-  private readonly accounts = new LRUCache<string, Account>({ max: MOST_USERS });
+  private readonly accounts = new LRUCache<string, Account>({ max: MAX_USERS });
 
   constructor(
     private readonly rate: { burst: number; perMinute: number },

@@ -31,11 +31,14 @@ export function makeLogs(context: GatewayContext, stalled: (partition: number) =
       ...more,
     });
   const watermarks = new Watermarks(kafka, TOPICS.messages);
-  const hooks = { ...metrics.writerHooks(), onStalled: stalled };
+  /** One for messages. Each has connections and a queue of its own. */
+  const messageWriter = (onStalled: (partition: number) => void): LogWriter =>
+    writer(TOPICS.messages, SEND_QUEUE, { ...metrics.writerHooks(), onStalled });
   return {
+    messageWriter,
     watermarks,
     barrier: new ReadBarrier(watermarks),
-    messages: writer(TOPICS.messages, SEND_QUEUE, hooks),
+    messages: messageWriter(stalled),
     receipts: writer(TOPICS.receipts, RECEIPT_QUEUE),
     presence: writer(TOPICS.presence, PRESENCE_QUEUE),
   };

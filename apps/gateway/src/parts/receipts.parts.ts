@@ -5,6 +5,8 @@ import { LogEnds } from '../receipts/log-ends';
 import { ReceiptJudge } from '../receipts/receipt-judge';
 import { ReceiptLog } from '../receipts/receipt-log';
 
+export type ReceiptParts = ReturnType<typeof makeReceipts>;
+
 /** The way of watermarks into their log. */
 export function makeReceipts(
   { positions, metrics, clock, wallClock }: GatewayContext,

@@ -1,14 +1,17 @@
+import { DeviceLogins } from '@tidings/common/redis/logins';
 import { MemberCache } from '@tidings/common/redis/members';
 import type { GatewayContext } from '../gateway.context';
 import { MediaParts } from '../media/media.parts';
-import type { SharedAddresses } from '../http/shared-addresses';
+import type { SharedAddresses } from '../rates/shared-addresses';
 import type { UserRates } from '../rates/user-rates';
-import { makeHolding } from './holding.parts';
+import { makeHolding, type HeldRights } from './holding.parts';
+import type { DrainJudgeParts } from '../spool/drain-judge';
+import { DisabledSenders } from '../spool/disabled-senders';
 import { DirectConversations } from '../send/direct-conversations';
 import { FirstAppends } from '../send/first-appends';
 import type { LogParts } from './log.parts';
 import { SEND_QUEUE } from './log.parts';
-import { Membership } from '../send/membership';
+import { Membership } from '../members/membership';
 import { MessageLog } from '../send/message-log';
 import { QueueShares } from '../send/queue-shares';
 
@@ -28,7 +31,9 @@ export function makeSends(
   const { storage, redis } = backends;
   const firsts = new FirstAppends(storage, clock);
   const membership = new Membership(new MemberCache(redis), storage, clock);
-  const rights = { membership, firsts, barrier };
+  const disabledSenders = new DisabledSenders(storage, new DeviceLogins(redis));
+  const disabled: DrainJudgeParts['disabled'] = (senders) => disabledSenders.among(senders);
+  const rights: HeldRights = { membership, firsts, barrier, disabled };
   const holding = makeHolding(context, messages, rights, () => log);
   const log: MessageLog = new MessageLog({
     writer: holding,
@@ -54,5 +59,5 @@ export function makeSends(
     count: (outcome) => metrics.uploads.inc({ outcome }),
   });
   const directs = new DirectConversations(storage, membership, rates);
-  return { firsts, membership, directs, log, holding, media };
+  return { firsts, membership, directs, rights, log, holding, media };
 }

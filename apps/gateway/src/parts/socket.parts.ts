@@ -1,10 +1,13 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { ErrorCode } from '@tidings/protocol/errors';
 import { InboxDelivery } from '../deliver/inbox-delivery';
-import { PresenceEvents } from '../socket/presence-events';
+import { PresenceEvents } from '../presence/presence-events';
+import type { Watches } from '../presence/watches';
 import type { DirectoryParts } from './directory.parts';
 import type { GatewayContext } from '../gateway.context';
 import type { LogParts } from './log.parts';
+import { PresenceGate } from '../presence/presence-gate';
+import { PresenceSight } from '../presence/presence-sight';
 import type { SendParts } from './send.parts';
 import type { Connection } from '../socket/connection';
 import { ConnectionCloser } from '../socket/connection-closer';
@@ -24,10 +27,11 @@ export function makeSockets(
   { routes }: DirectoryParts,
   logs: LogParts,
   { membership }: SendParts,
+  watches: () => Watches,
 ) {
-  const { gatewayId, metrics, wallClock, env, clock, defects, answers } = context;
+  const { gatewayId, metrics, wallClock, env, clock, defects, answers, backends } = context;
   const table = new ConnectionTable();
-  const presence = new PresenceEvents({ gatewayId, writer: logs.presence, wallClock });
+  const presence = new PresenceEvents({ gatewayId, writer: logs.presence, clock, wallClock });
   const closer = new ConnectionCloser({ gatewayId, table, routes, presence });
   const close = (connection: Connection, code: number, reason: string): void => {
     if (connection.ended) return;
@@ -52,17 +56,34 @@ export function makeSockets(
       answers.noteOften({ method: 'WS', route: type }, error);
     },
   });
+  const gate = new PresenceGate({
+    sight: new PresenceSight(backends.storage),
+    keptBack: (why) => metrics.presenceKeptBack.inc({ why }),
+    clock,
+  });
   const delivery = new InboxDelivery({
     table,
     writes,
     close,
     failed,
+    mayShow: (viewerId, userId) => gate.opens(viewerId, userId),
     conversationChanged: (conversationId) => membership.changed(conversationId),
+    wallClock,
+    watches: {
+      changed: (presence) => watches().changed(presence),
+      judgeAgain: (userId) => watches().judgeAgain(userId),
+    },
   });
   const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, {
     close: (connection, code) => close(connection, code, 'no sign of life'),
     failed,
   });
-  const drain = new Drain({ table, writes, close, random: Math.random });
+  const drain = new Drain({
+    table,
+    writes,
+    close,
+    random: Math.random,
+    drainMs: env.DRAIN_SECONDS * 1000,
+  });
   return { table, presence, closer, close, failed, writes, delivery, heartbeat, drain };
 }

@@ -1,3 +1,4 @@
+import { TidingsError } from '@tidings/protocol/errors';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { AuthParts } from './auth.parts';
 import { SocketTickets } from '../auth/socket-tickets';
@@ -7,20 +8,27 @@ import type { GatewayContext } from '../gateway.context';
 import { ratesInForce, type GatewayEnv } from '../gateway.env';
 import { ClientAddresses } from '../http/client-addresses';
 import { OpenConnections } from '../http/open-connections';
-import type { SharedAddresses } from '../http/shared-addresses';
+import type { SharedAddresses } from '../rates/shared-addresses';
 import { costsOf } from '../http/user-rate.guard';
+import type { Announcer } from '@tidings/common/nodes/announcer';
+import type { GatewayEntry } from '@tidings/common/redis/directory';
+import type { AddressWindows } from '../rates/address-windows';
+import type { Admission } from '../rates/admission';
+import { WrongTickets } from '../rates/wrong-tickets';
 import type { UserRates } from '../rates/user-rates';
+import type { PresenceParts } from '../presence/presence.parts';
 import type { TypingHandler } from '../typing/typing.handler';
 import { ConnectionOpener } from '../socket/connection-opener';
 import type { FrameRouter } from '../socket/frame-router';
 import type { SocketParts } from './socket.parts';
-import { SOCKET_PATH, SocketServer } from '../socket/socket-server';
+import { SOCKET_PATH } from '@tidings/protocol/http';
+import { SocketServer } from '../socket/socket-server';
 
 const UPGRADE = { method: 'GET', route: SOCKET_PATH };
 const SOCKET_COSTS = costsOf('GET /v1/ws', null);
 /** A peer that does not answer a close frame is cut off after this part of a heartbeat. */
 const CLOSE_TIMEOUT_HEARTBEATS = 0.25;
-const MOST_CLOSE_TIMEOUT_MS = 2_000;
+const MAX_CLOSE_TIMEOUT_MS = 2_000;
 
 /** What the upgrade of a connection needs of the other themes. */
 interface UpgradeNeeds {
@@ -30,14 +38,20 @@ interface UpgradeNeeds {
   sockets: SocketParts;
   router: FrameRouter;
   typing: TypingHandler;
+  presence: PresenceParts;
   rates: UserRates;
   shared: SharedAddresses;
+  admission: Admission;
+  windows: AddressWindows;
+  announcer: Announcer<GatewayEntry>;
 }
 
 /** Lets clients in: addresses and their bounds, tickets, and what opens a connection. */
 export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
   const { env, logger, gatewayId, clock, wallClock, metrics, defects, answers } = context;
-  const { auth, directory, boot, sockets, router, typing, rates, shared } = needs;
+  const { auth, directory, boot, sockets, router, typing, rates, shared, admission } = needs;
+  const wrongTickets = new WrongTickets(env.HTTP_RATE_PER_MINUTE, needs.windows, shared);
+  const { watches } = needs.presence;
   const { table, writes, closer, close, presence, heartbeat } = sockets;
   const opener = new ConnectionOpener({
     gatewayId,
@@ -60,6 +74,7 @@ export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
   const connections = new OpenConnections({
     inAll: env.MAX_CONNECTIONS + env.MAX_HTTP_CONNECTIONS,
     perAddress: env.ADDRESS_CONNECTIONS,
+    socketsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     addresses,
     shared,
     refused: (reason) => metrics.bounded.inc({ reason }),
@@ -68,14 +83,18 @@ export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
   const tickets = new SocketTickets(gatewayId, auth.tickets, auth.gate, security);
   const server = new SocketServer({
     takeTicket: async (ticket, address) => {
-      const owner = await tickets.take(ticket, address);
+      const owner = await wrongTickets.bounded(address, () => tickets.take(ticket, address));
       await rates.require(owner, SOCKET_COSTS);
       return owner;
     },
+    wrongTicket: (address) =>
+      wrongTickets.bounded(address, () => Promise.reject(new TidingsError('unauthorized'))),
     addresses,
     connections,
     allowedOrigins: env.ALLOWED_ORIGINS,
     maxConnections: env.MAX_CONNECTIONS,
+    admission,
+    isListed: () => needs.announcer.problem() === null,
     frames: frameRate(env),
     closeTimeoutMs: closeTimeoutMs(env),
     table,
@@ -87,6 +106,7 @@ export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
     closed: (connection, code) => {
       closer.closed(connection, code);
       typing.closed(connection);
+      watches.closed(connection);
     },
     close,
     failed: (connection, error) => {
@@ -108,5 +128,5 @@ function frameRate({ RATE_LIMITS }: GatewayEnv): { perSecond: number; burst: num
 }
 
 function closeTimeoutMs({ HEARTBEAT_SECONDS }: GatewayEnv): number {
-  return Math.min(MOST_CLOSE_TIMEOUT_MS, HEARTBEAT_SECONDS * 1000 * CLOSE_TIMEOUT_HEARTBEATS);
+  return Math.min(MAX_CLOSE_TIMEOUT_MS, HEARTBEAT_SECONDS * 1000 * CLOSE_TIMEOUT_HEARTBEATS);
 }

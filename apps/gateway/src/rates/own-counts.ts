@@ -3,12 +3,12 @@ import { LRUCache } from 'lru-cache';
 import { grantTokens } from './token-grant';
 
 /** Buckets that are kept; the one that was asked longest ago goes first. */
-const MOST_BUCKETS = 50_000;
+const MAX_BUCKETS = 50_000;
 
 /** This gateway's own token buckets, for as long as Redis is away: they go on from what it told last. */
 export class OwnCounts {
   /** When each bucket is full again, monotonic milliseconds. */
-  private readonly fullAt = new LRUCache<string, number>({ max: MOST_BUCKETS });
+  private readonly fullAt = new LRUCache<string, number>({ max: MAX_BUCKETS });
 
   /** Takes tokens, or gives them back. */
   take(key: string, order: TokenOrder, now: number): Grant {

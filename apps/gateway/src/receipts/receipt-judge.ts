@@ -1,7 +1,7 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import { maxPosition } from '@tidings/protocol/positions';
 import { mergeMarks, type Marks } from '@tidings/protocol/receipt-marks';
-import type { Membership } from '../send/membership';
+import type { Membership } from '../members/membership';
 import type { LogEnds } from './log-ends';
 
 /** Watermarks as a client names them. */

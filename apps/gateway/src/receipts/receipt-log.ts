@@ -11,7 +11,7 @@ const BATCH_MS = 50;
 /** Batches per window: what a device adds waits for its end, below 500 ms. */
 const WINDOW_BATCHES = 9;
 /** Device and conversation pairs that may wait; more are dropped. */
-export const MOST_WAITING = 20_000;
+export const MAX_WAITING = 20_000;
 
 export interface ReceiptLogParts {
   writer: Pick<LogWriter, 'append'>;
@@ -34,7 +34,7 @@ export class ReceiptLog {
 
   constructor(
     private readonly parts: ReceiptLogParts,
-    most = MOST_WAITING,
+    most = MAX_WAITING,
   ) {
     this.pending = new PendingMarks(most);
   }

@@ -10,7 +10,7 @@ import type { ReceiptLog } from './receipt-log';
 import type { ReceiptMetrics } from './receipt.metrics';
 
 /** Frames that may wait for membership or the log's end, over all sockets; more are dropped. */
-const MOST_ASKING = 5_000;
+const MAX_ASKING = 5_000;
 
 export interface ReceiptHandlerParts {
   judge: ReceiptJudge;
@@ -28,7 +28,7 @@ export class ReceiptHandler implements ReceiptFrames {
 
   constructor(
     private readonly parts: ReceiptHandlerParts,
-    private readonly most = MOST_ASKING,
+    private readonly most = MAX_ASKING,
   ) {}
 
   /** Judges and takes one frame; answers only a refusal. */

@@ -2,9 +2,9 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { LRUCache } from 'lru-cache';
 import type { StorageClient } from '../service-clients';
 import type { Doer, UserRates } from '../rates/user-rates';
-import type { Membership } from './membership';
+import type { Membership } from '../members/membership';
 
-const MOST_PAIRS = 20_000;
+const MAX_PAIRS = 20_000;
 /** Storage answers within 2 s, when the creation is in the log; then a little for the way. */
 const TIMEOUT_MS = 2_500;
 /** What a conversation that is made costs: it, and the one who is met in it. */
@@ -15,7 +15,7 @@ const COSTS = [
 
 /** Finds the direct conversation of two users for a send with `to`; it is made when absent. */
 export class DirectConversations {
-  private readonly ids = new LRUCache<string, string>({ max: MOST_PAIRS });
+  private readonly ids = new LRUCache<string, string>({ max: MAX_PAIRS });
   private readonly asked = new Map<string, Promise<string>>();
 
   constructor(
@@ -30,8 +30,8 @@ export class DirectConversations {
   }
 
   /**
-   * The conversation's id. Throws `invalid_request` (oneself), `not_found`, `unavailable`, `rate_limited`, `blocked`
-   * when there is none yet and the other one blocks the user.
+   * The conversation's id. Throws `invalid_request` (oneself), `not_found`, `unavailable`, `rate_limited`;
+   * when there is none yet `blocked` by who blocks the user, `not_allowed` by who admits contacts alone.
    */
   resolve({ userId, deviceId }: Doer, otherId: string): Promise<string> {
     if (userId === otherId) {

@@ -1,6 +1,6 @@
 import type { FirstAppend, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import type { StorageClient } from '../service-clients';
-import { CallBatch } from './call-batch';
+import { CallBatch } from '../call-batch';
 import { pause } from '@tidings/common/runtime/waiting';
 
 interface Question {

@@ -4,7 +4,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { extrasProblem } from '@tidings/protocol/extras';
 import { MediaParts } from '../media/media.parts';
 import { FirstAppends } from './first-appends';
-import { Membership, type SendTerms } from './membership';
+import { Membership, type SendTerms } from '../members/membership';
 import {
   isSameMessage,
   MessageLog,

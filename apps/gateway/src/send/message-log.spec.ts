@@ -1,7 +1,7 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { FakeWriter } from '../testing/fake-writer';
-import { HeldMessages } from '../spool/held-messages';
+import { HeldMessages } from './held-messages';
 import type { SendDone } from '../spool/spool-lane';
 import { LogPositions } from './log-positions';
 import { QueueShares } from './queue-shares';
@@ -252,6 +252,7 @@ describe('MessageLog', () => {
       conversationId: 'c',
       messageId: MESSAGE.messageId,
       senderId: SENDER,
+      deviceId: 'device',
       contentHash: 'hash',
       sentAtMs: 5,
       expiresAtMs: null,

@@ -6,7 +6,7 @@ import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { RecentIds, type RecentId } from './recent-ids';
 import { isoTime } from '../socket/iso-time';
 import type { DrainedMessage } from '../spool/drainer';
-import type { HeldMessage, HeldMessages } from '../spool/held-messages';
+import type { HeldMessage, HeldMessages } from './held-messages';
 import type { HoldingWriter } from '../spool/holding-writer';
 import type { SendResult } from '../spool/spool-lane';
 import type { SpooledMessage } from '../spool/spooled-message';
@@ -66,7 +66,7 @@ export interface AppendOptions {
 }
 
 /** Most appends that wait for storage's word at a time. */
-const MOST_CONFIRMING = 20_000;
+const MAX_CONFIRMING = 20_000;
 /** How long senders of drained messages wait for storage's word: then they ask again themselves. */
 const DRAINED_CONFIRM_MS = 60_000;
 
@@ -248,7 +248,7 @@ export class MessageLog {
   ): Promise<void> {
     const { conversationId, messageId } = message;
     let first: FirstAppend | null = null;
-    if (this.confirming < MOST_CONFIRMING) {
+    if (this.confirming < MAX_CONFIRMING) {
       this.confirming += 1;
       first = await this.parts.firsts.confirm(conversationId, messageId, after, confirmMs);
       this.confirming -= 1;

@@ -64,7 +64,7 @@ describe('RecentIds', () => {
   });
 
   it('never forgets an id that is on its way', () => {
-    const recent = new RecentIds<string>({ keepMs: 1_000_000, mostIds: 2 });
+    const recent = new RecentIds<string>({ keepMs: 1_000_000, maxIds: 2 });
     recent.add('c', M, MESSAGE);
     for (let id = 2; id < 10; id++) append(recent, id, id);
     expect(recent.get('c', M)).toBeDefined();
@@ -72,7 +72,7 @@ describe('RecentIds', () => {
   });
 
   it('is bounded', () => {
-    const recent = new RecentIds<string>({ keepMs: 1_000_000, mostIds: 10 });
+    const recent = new RecentIds<string>({ keepMs: 1_000_000, maxIds: 10 });
     for (let id = 0; id < 1000; id++) append(recent, id, id);
     expect(recent.size).toBe(10);
   });

@@ -26,7 +26,7 @@ export interface KnownId {
 /** How long an appended id is remembered, unless there are too many, in milliseconds. */
 const KEEP_MS = 120_000;
 /** Most appended ids: about 20 MB. */
-const MOST_IDS = 200_000;
+const MAX_IDS = 200_000;
 
 /**
  * The message ids taken lately, so that a second send of the same id joins the first one: those on
@@ -36,10 +36,8 @@ export class RecentIds<W> {
   private readonly onWay = new Map<string, RecentId<W>>();
   private readonly appended: IdWindow;
 
-  constructor(
-    limits: { keepMs: number; mostIds: number } = { keepMs: KEEP_MS, mostIds: MOST_IDS },
-  ) {
-    this.appended = new IdWindow({ windowMs: limits.keepMs, records: limits.mostIds });
+  constructor(limits: { keepMs: number; maxIds: number } = { keepMs: KEEP_MS, maxIds: MAX_IDS }) {
+    this.appended = new IdWindow({ windowMs: limits.keepMs, records: limits.maxIds });
   }
 
   /** How many ids are remembered. */

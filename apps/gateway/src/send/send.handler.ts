@@ -15,7 +15,7 @@ import { heldFrameText, sentFrameText } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
-import type { Membership, SendTerms } from './membership';
+import type { Membership, SendTerms } from '../members/membership';
 import { contentHashOf } from './message-record';
 import {
   isComplete,

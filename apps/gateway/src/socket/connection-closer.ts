@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Routes } from '@tidings/common/redis/routes';
-import type { CloseReason, PresenceEvents } from './presence-events';
+import type { CloseReason, PresenceEvents } from '../presence/presence-events';
 import type { Connection } from './connection';
 import type { ConnectionTable } from './connection-table';
 
@@ -21,7 +21,7 @@ export class ConnectionCloser {
   /** Closes a connection from this side. */
   close(connection: Connection, code: number, reason: string): void {
     if (connection.ended) return;
-    this.forget(connection, closeReason(code));
+    this.forget(connection, closeReason(code), code === CLOSE_CODES.heartbeatMissed);
     connection.uncork();
     connection.socket.close(code, reason);
     // A paused socket would never see the answer to the close frame.
@@ -30,10 +30,10 @@ export class ConnectionCloser {
 
   /** The socket has closed, with the code that the client or the socket gave. */
   closed(connection: Connection, code: number): void {
-    if (!connection.ended) this.forget(connection, code === ABNORMAL ? 'lost' : 'client');
+    if (!connection.ended) this.forget(connection, leavingReason(connection, code));
   }
 
-  private forget(connection: Connection, reason: CloseReason): void {
+  private forget(connection: Connection, reason: CloseReason, silent = false): void {
     const { gatewayId, table, routes, presence } = this.parts;
     connection.ended = true;
     connection.held = null;
@@ -41,7 +41,7 @@ export class ConnectionCloser {
     if (connection.bootId === null) return;
     // Without Redis the route expires by itself.
     routes.remove(connection.route(gatewayId, connection.bootId)).catch(() => undefined);
-    presence.closed(connection, reason);
+    presence.closed(connection, reason, silent);
   }
 }
 
@@ -50,9 +50,17 @@ function closeReason(code: number): CloseReason {
     case CLOSE_CODES.heartbeatMissed:
       return 'lost';
     case CLOSE_CODES.sameDeviceElsewhere:
-    case CLOSE_CODES.replacedByLogin:
       return 'replaced';
+    case CLOSE_CODES.replacedByLogin:
+    case CLOSE_CODES.loggedOut:
+    case CLOSE_CODES.accountDisabled:
+      return 'ended';
     default:
       return 'server';
   }
+}
+
+function leavingReason({ sentOff }: Connection, code: number): CloseReason {
+  if (code === ABNORMAL) return 'lost';
+  return sentOff ? 'server' : 'client';
 }

@@ -6,7 +6,7 @@ import { ConnectionOpener, type ConnectionOpenerParts } from './connection-opene
 import { ConnectionTable } from './connection-table';
 import { WriteQueue } from './write-queue';
 
-function setUp(session: 'valid' | 'unauthorized' | 'unavailable') {
+function setUp(login: 'valid' | 'unauthorized' | 'unavailable') {
   const fake = fakeConnection({ id: 'c1' });
   const done: string[] = [];
   const note = (what: string): void => void done.push(what);
@@ -25,9 +25,10 @@ function setUp(session: 'valid' | 'unauthorized' | 'unavailable') {
     tickets: { issueResume: () => Promise.resolve('r-ticket') },
     gate: {
       requireNow: () => {
-        note('session');
-        return session === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(session));
+        note('login');
+        return login === 'valid' ? Promise.resolve() : Promise.reject(new TidingsError(login));
       },
+      closeOf: () => Promise.resolve({ code: 4501, reason: 'replaced' }),
     },
     writes: new WriteQueue({ overflow: jest.fn() }),
     router: { release: () => note('released') },
@@ -42,20 +43,20 @@ function setUp(session: 'valid' | 'unauthorized' | 'unavailable') {
 }
 
 describe('ConnectionOpener', () => {
-  it('looks at the session once more when the route stands, then welcomes', async () => {
+  it('looks at the login once more when the route stands, then welcomes', async () => {
     const { open, done, frames } = setUp('valid');
     await open();
-    expect(done).toEqual(['route', 'session', 'opened', 'released']);
+    expect(done).toEqual(['route', 'login', 'opened', 'released']);
     expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'welcome', resumeTicket: 'r-ticket' });
   });
 
   it.each([
-    { session: 'unauthorized', code: 4502 },
-    { session: 'unavailable', code: 4000 },
-  ] as const)('closes with $code without a welcome: $session', async ({ session, code }) => {
-    const { open, done, frames } = setUp(session);
+    { login: 'unauthorized', code: 4501 },
+    { login: 'unavailable', code: 4000 },
+  ] as const)('closes with $code without a welcome: $login', async ({ login, code }) => {
+    const { open, done, frames } = setUp(login);
     await open();
-    expect(done).toEqual(['route', 'session', `closed ${code}`]);
+    expect(done).toEqual(['route', 'login', `closed ${code}`]);
     expect(frames).toEqual([]);
   });
 });

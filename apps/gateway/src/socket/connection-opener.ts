@@ -3,10 +3,11 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { Rates } from '@tidings/protocol/limits';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Tickets } from '@tidings/common/redis/tickets';
+import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { SessionGate } from '../auth/session-gate';
+import type { LoginGate } from '../auth/login-gate';
 import type { BootKeeper } from '../directory/boot-keeper';
-import type { PresenceEvents } from './presence-events';
+import type { PresenceEvents } from '../presence/presence-events';
 import type { RouteCloser } from './route-closer';
 import type { Connection } from './connection';
 import type { ConnectionCloser } from './connection-closer';
@@ -26,7 +27,7 @@ export interface ConnectionOpenerParts {
   routes: Routes;
   routeCloser: RouteCloser;
   tickets: Tickets;
-  gate: Pick<SessionGate, 'requireNow'>;
+  gate: Pick<LoginGate, 'requireNow' | 'closeOf'>;
   writes: WriteQueue;
   router: FrameRouter;
   closer: ConnectionCloser;
@@ -48,6 +49,7 @@ export class ConnectionOpener {
     const { table, writes, router, closer, presence, logger } = this.parts;
     table.add(connection);
     try {
+      if (FAILPOINTS_SET) await failpoint('gateway.betweenTicketAndRoute');
       if (!(await this.writeRoute(connection))) {
         closer.close(connection, REPLACED, ELSEWHERE);
         return;
@@ -59,7 +61,9 @@ export class ConnectionOpener {
       router.release(connection);
     } catch (error) {
       if (error instanceof TidingsError && error.code === 'unauthorized') {
-        closer.close(connection, CLOSE_CODES.loggedOut, 'logged out');
+        const { userId, deviceId } = connection;
+        const { code, reason } = await this.parts.gate.closeOf(userId, deviceId);
+        closer.close(connection, code, reason);
         return;
       }
       logger.warn({ err: error }, 'a connection could not be opened');
@@ -68,8 +72,8 @@ export class ConnectionOpener {
   }
 
   /**
-   * Its resume ticket. Whoever ended the session before the route was written has not seen the
-   * route, so the session is checked once more; throws `unauthorized` then.
+   * Its resume ticket. Whoever ended the login before the route was written has not seen the
+   * route, so the login is checked once more; throws `unauthorized` then.
    */
   private async admit(connection: Connection): Promise<string> {
     const { userId, deviceId, sessionGeneration, generation } = connection;

@@ -4,6 +4,7 @@ import type { Route } from '@tidings/common/redis/routes';
 import type { StickyRefusals } from './sticky-refusals';
 import type { Rate } from '../rates/token-bucket';
 import { TokenBucket } from '../rates/token-bucket';
+import type { DeviceSigns } from '../presence/device-signs';
 import type { TypingState } from './typing-state';
 import type { InboundFrame } from './inbound-frame';
 
@@ -11,7 +12,7 @@ import type { InboundFrame } from './inbound-frame';
 export interface Owner {
   userId: string;
   deviceId: string;
-  /** Generation of the device's session. */
+  /** Generation of the device's login. */
   sessionGeneration: number;
   /** Connection generation of the ticket: the fence of the route. */
   generation: string;
@@ -50,6 +51,11 @@ export class Connection {
   syncs = 0;
   sticky: StickyRefusals | null = null;
   typing: TypingState | null = null;
+  signs: DeviceSigns | null = null;
+  /** It was asked to go elsewhere: when it closes, its user has not left. */
+  sentOff = false;
+  /** Monotonic milliseconds. */
+  readonly openedAt: number;
 
   constructor(
     readonly id: string,
@@ -66,6 +72,7 @@ export class Connection {
     this.sessionGeneration = owner.sessionGeneration;
     this.generation = owner.generation;
     this.frames = new TokenBucket(frames, now);
+    this.openedAt = now;
     this.lastSeenAt = now;
     this.lastPingAt = now;
   }

@@ -17,6 +17,7 @@ function setUp(
   const fake = fakeConnection(options);
   const handled: string[] = [];
   const prepared: string[] = [];
+  const world = { acts: 0 };
   const pending: (() => void)[] = [];
   const closes: number[] = [];
   const failures: unknown[] = [];
@@ -58,6 +59,12 @@ function setUp(
       isNews: (_connection, frame) => frame.active,
       handle: (_connection, frame) => note(`typing ${frame.active}`),
     },
+    activity: {
+      limited,
+      did: () => void (world.acts += 1),
+      handle: (_connection, frame) => note(frame.type),
+    },
+    watches: { limited, handle: (_connection, frame) => note(`watch ${frame.userIds.length}`) },
     syncs: { limited, handle: (_connection, frame) => note(`sync ${frame.ref}`) },
     rates: {
       take: (_doer, name) => {
@@ -86,6 +93,7 @@ function setUp(
   return {
     ...fake,
     router,
+    world,
     send,
     receive,
     handled,
@@ -249,7 +257,7 @@ describe('FrameRouter', () => {
   );
 
   it('takes from the rate of each type of frame, once; not from what is nothing new', async () => {
-    const { router, connection, send, receive, taken, stuck, handled } = setUp();
+    const { router, connection, send, receive, taken, stuck, handled, world } = setUp();
     router.release(connection);
     await settle();
     stuck.add('now stuck');
@@ -262,12 +270,19 @@ describe('FrameRouter', () => {
     receive({ type: 'read', conversationId: 'c', position: '5' });
     receive({ type: 'typing', conversationId: 'c', active: true });
     receive({ type: 'typing', conversationId: 'c', active: false });
+    receive({ type: 'activity', kind: 'user' });
+    receive({ type: 'state', mode: 'front' });
+    receive({ type: 'watch', userIds: [ID] });
     receive({ type: 'sync', ref: 'r' });
     receive({ type: 'ping' });
     receive({ type: 'dance' });
     await settle();
-    expect(taken).toEqual(['send', 'send', 'send', 'receipt', 'receipt', 'typing', 'sync']);
-    expect(handled).toHaveLength(7);
+    const presence = ['activity', 'activity', 'watch'];
+    const sends = ['send', 'send', 'send'];
+    expect(taken).toEqual([...sends, 'receipt', 'receipt', 'typing', ...presence, 'sync']);
+    expect(handled).toHaveLength(10);
+    // all but what a client sends by itself
+    expect(world.acts).toBe(5);
   });
 
   it('refuses each type of frame that comes too soon, at once or when Redis has told', async () => {
@@ -280,14 +295,17 @@ describe('FrameRouter', () => {
       receive({ type: 'delete', ...ids });
       receive({ type: 'read', conversationId: 'c', position: '5' });
       receive({ type: 'typing', conversationId: 'c', active: true });
+      receive({ type: 'state', mode: 'background' });
+      receive({ type: 'watch', userIds: [ID] });
       receive({ type: 'sync', ref: 'r' });
     };
     const refused = ['limited now 7', 'limited delete 7', 'limited read 7', 'limited typing 7'];
-    waits.push(7, 7, 7, 7, 7);
+    refused.push('limited state 7', 'limited watch 7');
+    waits.push(7, 7, 7, 7, 7, 7, 7);
     all();
     await settle();
     expect(handled.splice(0)).toEqual([...refused, 'limited sync 7']);
-    waits.push(...[7, 7, 7, 7, 7].map((ms) => Promise.resolve(ms)));
+    waits.push(...[7, 7, 7, 7, 7, 7, 7].map((ms) => Promise.resolve(ms)));
     all();
     await settle();
     expect(handled).toEqual([...refused, 'limited sync 7']);

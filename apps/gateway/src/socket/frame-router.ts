@@ -7,6 +7,7 @@ import {
   type SendFrame,
 } from '@tidings/protocol/frames';
 import { FRAME_RATES, type UserRateName } from '@tidings/protocol/limits';
+import type { ActivityFrame, StateFrame, WatchFrame } from '@tidings/protocol/presence';
 import type { TypingFrame } from '@tidings/protocol/typing';
 import { rateLimited, type UserRates } from '../rates/user-rates';
 import type { Connection } from './connection';
@@ -15,7 +16,7 @@ import { pongFrameText, refusalFrameText } from './server-frames';
 import type { WriteQueue } from './write-queue';
 
 /** Frames that may wait behind a slow one before the socket is not read any more. */
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 
 /** Answers a frame that came too soon. */
 interface LimitedFrames<F> {
@@ -60,11 +61,25 @@ export interface TypingFrames extends LimitedFrames<TypingFrame> {
   handle(connection: Connection, frame: TypingFrame): void;
 }
 
+/** Takes what shows that a user is there; never answers it. */
+export interface ActivityFrames extends LimitedFrames<ActivityFrame | StateFrame> {
+  /** A frame of another type came that nobody sends but the user. */
+  did(connection: Connection): void;
+  handle(connection: Connection, frame: ActivityFrame | StateFrame): void;
+}
+
+/** Takes `watch` frames; they do not hold up the socket's other frames. */
+export interface WatchFrames extends LimitedFrames<WatchFrame> {
+  handle(connection: Connection, frame: WatchFrame): void;
+}
+
 export interface FrameRouterParts {
   sends: SendFrames;
   changes: ChangeFrames;
   receipts: ReceiptFrames;
   typing: TypingFrames;
+  activity: ActivityFrames;
+  watches: WatchFrames;
   syncs: SyncFrames;
   rates: Pick<UserRates, 'take'>;
   writes: WriteQueue;
@@ -131,6 +146,11 @@ export class FrameRouter {
         return { type: 'mark', frame };
       case 'typing':
         return { type: 'typing', frame };
+      case 'activity':
+      case 'state':
+        return { type: 'activity', frame };
+      case 'watch':
+        return { type: 'watch', frame };
       case 'sync':
         return { type: 'sync', frame };
       case 'ping':
@@ -141,7 +161,7 @@ export class FrameRouter {
   private wait(connection: Connection, waiting: InboundFrame[], inbound: InboundFrame): void {
     if (inbound.type === 'send') inbound.send = this.parts.sends.prepare(inbound.send.frame);
     waiting.push(inbound);
-    if (waiting.length < MOST_WAITING || connection.paused) return;
+    if (waiting.length < MAX_WAITING || connection.paused) return;
     connection.paused = true;
     connection.socket.pause();
   }
@@ -180,7 +200,7 @@ export class FrameRouter {
   }
 
   private limited(connection: Connection, inbound: InboundFrame, waitMs: number): void {
-    const { sends, changes, receipts, typing, syncs } = this.parts;
+    const { sends, changes, receipts, typing, activity, watches, syncs } = this.parts;
     const error = rateLimited(waitMs);
     switch (inbound.type) {
       case 'send':
@@ -191,6 +211,10 @@ export class FrameRouter {
         return receipts.limited(connection, inbound.frame, error);
       case 'typing':
         return typing.limited(connection, inbound.frame, error);
+      case 'activity':
+        return activity.limited(connection, inbound.frame, error);
+      case 'watch':
+        return watches.limited(connection, inbound.frame, error);
       case 'sync':
         return syncs.limited(connection, inbound.frame, error);
       case 'ping':
@@ -200,7 +224,9 @@ export class FrameRouter {
   }
 
   private act(connection: Connection, inbound: InboundFrame): Promise<void> | void {
-    const { sends, changes, receipts, typing, syncs, writes, wallClock } = this.parts;
+    const { sends, changes, receipts, typing, activity, watches, syncs } = this.parts;
+    const { writes, wallClock } = this.parts;
+    if (isUserAct(inbound)) activity.did(connection);
     switch (inbound.type) {
       case 'send':
         return sends.handle(connection, inbound.send);
@@ -210,6 +236,10 @@ export class FrameRouter {
         return this.beside(connection, receipts.handle(connection, inbound.frame));
       case 'typing':
         return this.beside(connection, typing.handle(connection, inbound.frame));
+      case 'activity':
+        return activity.handle(connection, inbound.frame);
+      case 'watch':
+        return watches.handle(connection, inbound.frame);
       case 'sync':
         return this.beside(connection, syncs.handle(connection, inbound.frame));
       case 'ping':
@@ -241,7 +271,7 @@ export class FrameRouter {
   }
 
   private resume(connection: Connection, waiting: number): void {
-    if (!connection.paused || waiting > MOST_WAITING / 2) return;
+    if (!connection.paused || waiting > MAX_WAITING / 2) return;
     connection.paused = false;
     if (!connection.ended) connection.socket.resume();
   }
@@ -259,7 +289,23 @@ function rateOf(inbound: InboundFrame): UserRateName | null {
     case 'change':
     case 'mark':
     case 'typing':
+    case 'activity':
+    case 'watch':
     case 'sync':
       return FRAME_RATES[inbound.frame.type];
+  }
+}
+
+/** What an app does not send by itself. */
+function isUserAct(inbound: InboundFrame): boolean {
+  switch (inbound.type) {
+    case 'send':
+    case 'change':
+    case 'typing':
+      return true;
+    case 'mark':
+      return inbound.frame.type === 'read';
+    default:
+      return false;
   }
 }

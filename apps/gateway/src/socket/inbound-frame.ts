@@ -6,6 +6,7 @@ import type {
   SendFrame,
 } from '@tidings/protocol/frames';
 import type { FirstAppend } from '@tidings/common/rpc/calls';
+import type { ActivityFrame, StateFrame, WatchFrame } from '@tidings/protocol/presence';
 import type { TypingFrame } from '@tidings/protocol/typing';
 
 export type SyncFrame = Extract<ClientFrame, { type: 'sync' }>;
@@ -22,6 +23,8 @@ export type InboundFrame =
   | { type: 'change'; frame: ChangeFrame }
   | { type: 'mark'; frame: MarkFrame }
   | { type: 'typing'; frame: TypingFrame }
+  | { type: 'activity'; frame: ActivityFrame | StateFrame }
+  | { type: 'watch'; frame: WatchFrame }
   | { type: 'sync'; frame: SyncFrame }
   | { type: 'ping'; ref: string | undefined }
   | { type: 'refused'; refusal: FrameRefusal };

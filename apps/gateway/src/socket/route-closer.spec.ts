@@ -57,7 +57,10 @@ describe('RouteCloser', () => {
     decodeInbox(elsewhere[0]!.payload, {
       changed: jest.fn(),
       push: jest.fn(),
+      tells: jest.fn(),
       close: (id, code, reason) => closes.push([id, code, reason]),
+      presence: jest.fn(),
+      judge: jest.fn(),
     });
     expect(closes).toEqual([['c1', 4506, 'elsewhere']]);
   });

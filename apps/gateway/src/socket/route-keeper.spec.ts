@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Route, Routes } from '@tidings/common/redis/routes';
-import type { DeviceSessions } from '@tidings/common/redis/sessions';
+import type { DeviceLogins } from '@tidings/common/redis/logins';
 import { createLogger } from '@tidings/common/runtime/logger';
 import type { Connection } from './connection';
 import { ConnectionTable } from './connection-table';
@@ -12,8 +12,8 @@ interface World {
   /** Whether a renewal finds its route, and whether a new one can be written. */
   renewed: boolean;
   written: boolean;
-  session: number | null;
-  storageSession: boolean | 'away';
+  login: number | null;
+  storageLogin: boolean | 'away';
   redisAway: boolean;
   rebooting: boolean;
 }
@@ -22,8 +22,8 @@ function setUp(over: Partial<World> = {}) {
   const world: World = {
     renewed: true,
     written: true,
-    session: 1,
-    storageSession: true,
+    login: 1,
+    storageLogin: true,
     redisAway: false,
     rebooting: false,
     ...over,
@@ -45,19 +45,21 @@ function setUp(over: Partial<World> = {}) {
     },
     remove: () => guard(true),
   } as unknown as Routes;
-  const sessions = {
-    getAll: (all: unknown[]) => guard(all.map(() => world.session)),
-  } as unknown as DeviceSessions;
+  const logins = {
+    getAll: (all: unknown[]) => guard(all.map(() => world.login)),
+  } as unknown as DeviceLogins;
+  const written: string[] = [];
   const keeper = new RouteKeeper({
     gatewayId: 'g',
     bootId: () => 'new',
     rebooting: () => world.rebooting,
     routes,
-    sessions,
-    isSession: () =>
-      world.storageSession === 'away'
+    logins,
+    isLoggedIn: () =>
+      world.storageLogin === 'away'
         ? Promise.reject(new Error('away'))
-        : Promise.resolve(world.storageSession),
+        : Promise.resolve(world.storageLogin),
+    closeOf: () => Promise.resolve({ code: CLOSE_CODES.loggedOut, reason: 'logged out' }),
     table,
     writes: new WriteQueue({ overflow: jest.fn() }),
     logger: createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' }),
@@ -66,6 +68,7 @@ function setUp(over: Partial<World> = {}) {
       table.remove(connection);
       closes.push({ id: connection.id, code });
     },
+    written: (connection) => void written.push(connection.id),
   });
   const add = (id: string) => {
     const fake = fakeConnection({ id });
@@ -74,7 +77,7 @@ function setUp(over: Partial<World> = {}) {
     table.add(fake.connection);
     return fake;
   };
-  return { keeper, world, table, renewed, put, closes, add };
+  return { keeper, world, table, renewed, put, closes, written, add };
 }
 
 const never = (): boolean => false;
@@ -103,10 +106,10 @@ describe('RouteKeeper.step', () => {
 
   it.each([
     { name: 'a newer one is stored', world: { renewed: false, written: false }, code: 4506 },
-    { name: 'its session has ended', world: { session: 2 }, code: CLOSE_CODES.loggedOut },
+    { name: 'its login has ended', world: { login: 2 }, code: CLOSE_CODES.loggedOut },
     {
-      name: 'storage says that its session has ended',
-      world: { session: null, storageSession: false },
+      name: 'storage says that its login has ended',
+      world: { login: null, storageLogin: false },
       code: CLOSE_CODES.loggedOut,
     },
   ])('closes a connection when $name', async ({ world, code }) => {
@@ -117,7 +120,7 @@ describe('RouteKeeper.step', () => {
   });
 
   it.each([
-    { name: 'nobody can tell of its session', world: { session: null, storageSession: 'away' } },
+    { name: 'nobody can tell of its login', world: { login: null, storageLogin: 'away' } },
     { name: 'Redis is away', world: { redisAway: true } },
   ] as const)('keeps a connection when $name', async ({ world }) => {
     const { keeper, add, closes } = setUp(world);

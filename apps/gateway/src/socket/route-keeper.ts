@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
-import type { DeviceSessions } from '@tidings/common/redis/sessions';
+import type { DeviceLogins } from '@tidings/common/redis/logins';
 import type { Routes } from '@tidings/common/redis/routes';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Connection } from './connection';
@@ -15,8 +15,8 @@ const STEP_MS = 1_000;
 const BATCH = 200;
 const PACE_MS = 20;
 const RETRY_MS = 300;
-/** Devices whose session is asked from storage in one step. */
-const MOST_ASKED = 50;
+/** Devices whose login is asked from storage in one step. */
+const MAX_ASKED = 50;
 /** Clients spread their `sync` over this time, milliseconds. */
 const RESYNC_WITHIN_MS = 2_000;
 
@@ -26,13 +26,17 @@ export interface RouteKeeperParts {
   /** While another boot id is on its way, nothing is written under the present one. */
   rebooting: () => boolean;
   routes: Routes;
-  sessions: DeviceSessions;
-  /** Whether a session is valid by storage's word; throws when nobody can tell. */
-  isSession: (connection: Connection) => Promise<boolean>;
+  logins: DeviceLogins;
+  /** Whether a login is valid by storage's word; throws when nobody can tell. */
+  isLoggedIn: (connection: Connection) => Promise<boolean>;
+  /** What the socket of a login that has ended is closed with. Never rejects. */
+  closeOf: (connection: Connection) => Promise<{ code: number; reason: string }>;
   table: ConnectionTable;
   writes: WriteQueue;
   logger: Logger;
   close(connection: Connection, code: number, reason: string): void;
+  /** Its route was written anew: Redis may have lost more than that. */
+  written(connection: Connection): void;
 }
 
 /** Keeps the routes of this gateway's connections alive, and closes those that lost theirs. */
@@ -104,7 +108,7 @@ export class RouteKeeper {
     const renewed = await routes.renew(batch.map((c) => c.route(gatewayId, c.bootId ?? '')));
     const lost = batch.filter((c, i) => renewed[i] === false && !c.ended);
     if (!this.parts.rebooting()) await this.write(lost, 'the way to you was lost');
-    await this.checkSessions(batch.filter((c) => !c.ended));
+    await this.checkLogins(batch.filter((c) => !c.ended));
   }
 
   /** Writes routes where no newer one is stored; a newer one ends the connection. */
@@ -123,26 +127,33 @@ export class RouteKeeper {
       connection.bootId = bootId;
       if (connection.ended)
         void routes.remove(connection.route(gatewayId, bootId)).catch(() => false);
-      else if (connection.welcomed) writes.send(connection, resync);
+      else if (connection.welcomed) {
+        writes.send(connection, resync);
+        this.parts.written(connection);
+      }
     });
   }
 
-  private async checkSessions(batch: Connection[]): Promise<void> {
-    const generations = await this.parts.sessions.getAll(batch);
+  private async checkLogins(batch: Connection[]): Promise<void> {
+    const generations = await this.parts.logins.getAll(batch);
     const unknown: Connection[] = [];
+    const ended: Connection[] = [];
     batch.forEach((connection, i) => {
       const generation = generations[i] ?? null;
       if (generation === null) unknown.push(connection);
-      else if (generation !== connection.sessionGeneration) this.logOut(connection);
+      else if (generation !== connection.sessionGeneration) ended.push(connection);
     });
-    await Promise.all(
-      unknown.slice(0, MOST_ASKED).map(async (connection) => {
-        if (!(await this.parts.isSession(connection).catch(() => true))) this.logOut(connection);
+    await Promise.all([
+      ...ended.map((connection) => this.logOut(connection)),
+      ...unknown.slice(0, MAX_ASKED).map(async (connection) => {
+        if (await this.parts.isLoggedIn(connection).catch(() => true)) return;
+        await this.logOut(connection);
       }),
-    );
+    ]);
   }
 
-  private logOut(connection: Connection): void {
-    this.parts.close(connection, CLOSE_CODES.loggedOut, 'logged out');
+  private async logOut(connection: Connection): Promise<void> {
+    const { code, reason } = await this.parts.closeOf(connection);
+    this.parts.close(connection, code, reason);
   }
 }

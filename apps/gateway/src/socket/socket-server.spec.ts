@@ -44,6 +44,7 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
       received.push({ text: data.toString(), isBinary }),
   };
   const sockets = new SocketServer({
+    wrongTicket: () => Promise.reject(new TidingsError('unauthorized')),
     takeTicket: (ticket) => {
       taken.push(ticket);
       return taken.length > 1
@@ -51,9 +52,11 @@ async function setUp(parts: Partial<SocketServerParts> = {}): Promise<Fixture> {
         : Promise.resolve(OWNER);
     },
     addresses: new ClientAddresses(),
-    connections: { takeFor: () => undefined },
+    connections: { takeFor: () => undefined, takeSocket: () => undefined },
     allowedOrigins: ['https://app.example'],
     maxConnections: 1,
+    admission: { admit: () => undefined, giveBack: () => undefined },
+    isListed: () => true,
     frames: { perSecond: 1, burst: 5 },
     closeTimeoutMs: 200,
     table,
@@ -182,6 +185,38 @@ describe('the upgrade', () => {
     for (const { server } of [ticket, judged]) await serverClosed(server);
   });
 
+  it('asks nobody about a ticket, which stays good, while it lets nobody in', async () => {
+    const { server, taken, refusals, url } = await setUp({
+      admission: {
+        admit: () => {
+          throw new TidingsError('busy', { retryAfterMs: 7_300 });
+        },
+        giveBack: () => undefined,
+      },
+    });
+    expect(await statusOf(url, PROTOCOLS)).toEqual({ status: 503, retryAfter: '8' });
+    expect([taken, refusals]).toEqual([[], ['busy']]);
+    await serverClosed(server);
+  });
+
+  it('gives the place of a ticket that is not good to another, and no other place', async () => {
+    let admitted = 0;
+    const admission = { admit: () => void (admitted += 1), giveBack: () => void (admitted -= 1) };
+    const { server, url } = await setUp({ admission, maxConnections: 9 });
+    expect((await statusOf(url, PROTOCOLS)).status).toBe(101);
+    expect((await statusOf(url, PROTOCOLS)).status).toBe(401);
+    expect((await statusOf(url, ['tidings.v1.json'])).status).toBe(401);
+    expect(admitted).toBe(1);
+    await serverClosed(server);
+  });
+
+  it('takes no socket while others do not know that it is there', async () => {
+    const { server, taken, url } = await setUp({ isListed: () => false });
+    expect((await statusOf(url, PROTOCOLS)).status).toBe(503);
+    expect(taken).toEqual([]);
+    await serverClosed(server);
+  });
+
   it('answers 503 and when to come back while full or draining', async () => {
     const socket = await opened(fixture.url);
     expect(await statusOf(fixture.url, PROTOCOLS)).toEqual({ status: 503, retryAfter: '2' });
@@ -215,17 +250,18 @@ describe('a socket', () => {
     const socket = await opened(fixture.url);
     const closed = once(socket, 'close');
     if (code === CLOSE_CODES.frameTooLarge) socket.send('x'.repeat(LIMITS.clientFrameBytes + 1));
-    else for (let i = 0; i < 2_000; i++) socket.send('x', { fin: false });
+    else for (let i = 0; i < 65; i++) socket.send('x', { fin: false });
     expect((await closed)[0]).toBe(code);
     expect(fixture.received).toEqual([]);
   });
 
-  it('takes a frame of exactly the limit', async () => {
+  it('takes a frame of exactly the limit, and one of 64 fragments', async () => {
     const socket = await opened(fixture.url);
+    for (let i = 1; i <= 64; i++) socket.send('x', { fin: i === 64 });
     socket.send('x'.repeat(LIMITS.clientFrameBytes));
     socket.ping();
     await once(socket, 'pong');
-    expect(fixture.received).toHaveLength(1);
+    expect(fixture.received.map(({ text }) => text.length)).toEqual([64, LIMITS.clientFrameBytes]);
   });
 
   it.each([

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { ERRORS, TidingsError, type ErrorCode } from '@tidings/protocol/errors';
 import { SUBPROTOCOL } from '@tidings/protocol/frames';
+import { SOCKET_PATH } from '@tidings/protocol/http';
 import { LIMITS } from '@tidings/protocol/limits';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { WebSocketServer, type RawData, type Server as SocketAcceptor, type WebSocket } from 'ws';
@@ -12,25 +13,32 @@ import type { Rate } from '../rates/token-bucket';
 import type { ClientAddresses } from '../http/client-addresses';
 import type { OpenConnections } from '../http/open-connections';
 import { ClientSocket, Connection, type Owner } from './connection';
+import type { Admission } from '../rates/admission';
 import type { ConnectionTable } from './connection-table';
 import type { FrameRouter } from './frame-router';
 
-/** Path of the WebSocket. */
-export const SOCKET_PATH = '/v1/ws';
 /** A refused client should come back after this time, seconds. */
 const RETRY_AFTER_SECONDS = 2;
-/** Fragments that one frame may consist of. */
-const MOST_FRAGMENTS = 1_024;
+/** Whoever is refused so has had no right to connect. */
+const NOT_LET_IN: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'rate_limited']);
+/** Fragments that one frame may consist of: each costs as much as a small frame, and only frames are counted. */
+export const MAX_FRAGMENTS = 64;
 
 export interface SocketServerParts {
   /** Takes a ticket that came from an address; throws `unauthorized` or `unavailable`. */
   takeTicket: (ticket: string, address: string | undefined) => Promise<Owner>;
+  /** Counts an upgrade of an address without a ticket, and rejects with its refusal. */
+  wrongTicket: (address: string | undefined) => Promise<never>;
   /** Tell the address of an upgrade. */
   addresses: ClientAddresses;
   /** What one address may have open. */
-  connections: Pick<OpenConnections, 'takeFor'>;
+  connections: Pick<OpenConnections, 'takeFor' | 'takeSocket'>;
   allowedOrigins: readonly string[];
   maxConnections: number;
+  /** How fast new ones are let in. */
+  admission: Pick<Admission, 'admit' | 'giveBack'>;
+  /** Whether others know that this gateway is there. */
+  isListed: () => boolean;
   /** Frames of one socket; above it the socket is closed. */
   frames: Rate;
   /** A peer that does not answer a close frame is cut off after this time, milliseconds. */
@@ -67,7 +75,7 @@ export class SocketServer {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: LIMITS.clientFrameBytes,
-      maxFragments: MOST_FRAGMENTS,
+      maxFragments: MAX_FRAGMENTS,
       closeTimeout: parts.closeTimeoutMs,
       WebSocket: ClientSocket,
       handleProtocols: () => SUBPROTOCOL,
@@ -94,11 +102,11 @@ export class SocketServer {
     socket.on('error', ignore);
     const refusal = this.judge(request);
     const { ticket } = readOffer(request.headers['sec-websocket-protocol']);
-    if (refusal !== null || ticket === null) {
-      this.refuse(socket, new TidingsError(refusal ?? 'unauthorized'));
-      return;
-    }
-    const owner = await this.ownerOf(ticket, request, socket);
+    if (refusal !== null) return this.refuse(socket, new TidingsError(refusal));
+    const owner =
+      ticket === null
+        ? await this.withoutTicket(request)
+        : await this.ownerOf(ticket, request, socket);
     if (owner instanceof TidingsError) this.refuse(socket, owner);
     else if (!socket.destroyed) this.accept(request, socket, head, owner);
   }
@@ -108,19 +116,31 @@ export class SocketServer {
     refuseUpgrade(socket, error.code, error.retryAfterMs);
   }
 
+  /** The refusal of an upgrade without a ticket, or with something that is none. */
+  private async withoutTicket(request: IncomingMessage): Promise<TidingsError> {
+    const { addresses, wrongTicket } = this.parts;
+    return await wrongTicket(addresses.of(request)).catch(toTidingsError);
+  }
+
   /** Whose ticket it is; an error when it is refused. */
   private async ownerOf(
     ticket: string,
     request: IncomingMessage,
     socket: Socket,
   ): Promise<Owner | TidingsError> {
-    const { addresses, connections, takeTicket } = this.parts;
+    const { addresses, connections, admission, takeTicket } = this.parts;
+    let admitted = false;
     this.upgrading += 1;
     try {
       connections.takeFor(request, socket);
+      connections.takeSocket(request, socket);
+      // before anything is asked of others: the ticket is good for the next attempt
+      admission.admit();
+      admitted = true;
       return await takeTicket(ticket, addresses.of(request));
     } catch (error) {
       const refusal = toTidingsError(error);
+      if (admitted && NOT_LET_IN.has(refusal.code)) admission.giveBack();
       if (refusal.code === 'internal') this.parts.failed(null, error);
       return refusal;
     } finally {
@@ -136,10 +156,12 @@ export class SocketServer {
       return 'forbidden';
     }
     const offer = readOffer(headers['sec-websocket-protocol']);
-    if (offer.ticket === null) return 'unauthorized';
+    // refused behind this, and counted
+    if (offer.ticket === null) return null;
     if (!offer.version) return 'invalid_request';
     const full = this.parts.table.size + this.upgrading >= this.parts.maxConnections;
-    return this.draining || full ? 'busy' : null;
+    if (this.draining || full) return 'busy';
+    return this.parts.isListed() ? null : 'unavailable';
   }
 
   private accept(request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): void {

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '@tidings/protocol/errors';
 
 /** Most conversations of one connection that may be refused at a time. */
-const MOST_KEYS = 1_000;
+const MAX_KEYS = 1_000;
 /** Most ids that are noted per conversation; a client starts again from the oldest, which is noted. */
-const MOST_IDS = 1_000;
+const MAX_IDS = 1_000;
 
 interface Refusal {
   code: ErrorCode;
@@ -46,7 +46,7 @@ export class StickyRefusals {
       this.refusals.delete(key);
       return null;
     }
-    if (refusal.ids.size < MOST_IDS) refusal.ids.add(messageId);
+    if (refusal.ids.size < MAX_IDS) refusal.ids.add(messageId);
     return refusal.code;
   }
 
@@ -57,10 +57,10 @@ export class StickyRefusals {
   refused(key: string, messageId: string, code: ErrorCode): boolean {
     const refusal = this.refusals.get(key);
     if (refusal) {
-      if (refusal.ids.size < MOST_IDS) refusal.ids.add(messageId);
+      if (refusal.ids.size < MAX_IDS) refusal.ids.add(messageId);
       return true;
     }
-    if (this.refusals.size >= MOST_KEYS) return false;
+    if (this.refusals.size >= MAX_KEYS) return false;
     this.refusals.set(key, { code, ids: new Set([messageId]) });
     return true;
   }

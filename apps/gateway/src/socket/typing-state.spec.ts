@@ -1,5 +1,5 @@
 import { TYPING } from '@tidings/protocol/typing';
-import { MOST_CONVERSATIONS, REPEAT_MS, TypingState } from './typing-state';
+import { MAX_CONVERSATIONS, REPEAT_MS, TypingState } from './typing-state';
 
 /** A state that has told of these conversations at 0. */
 function telling(...ids: string[]): TypingState {
@@ -43,7 +43,7 @@ describe('TypingState', () => {
   });
 
   it('keeps so many conversations; the one that was not repeated longest goes', () => {
-    const ids = Array.from({ length: MOST_CONVERSATIONS }, (_, i) => `c${i}`);
+    const ids = Array.from({ length: MAX_CONVERSATIONS }, (_, i) => `c${i}`);
     const state = telling(...ids);
     state.told('c0', state.begins('c0', REPEAT_MS)!);
     state.told('new', state.begins('new', REPEAT_MS)!);

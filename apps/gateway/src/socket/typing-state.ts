@@ -3,7 +3,7 @@ import { TYPING } from '@tidings/protocol/typing';
 /** A repetition sooner than this says nothing new, in milliseconds. */
 export const REPEAT_MS = TYPING.repeatMs - 1_000;
 /** Conversations in which one connection may write at the same time. */
-export const MOST_CONVERSATIONS = 4;
+export const MAX_CONVERSATIONS = 4;
 
 interface Said {
   /** Monotonic milliseconds. */
@@ -28,7 +28,7 @@ export class TypingState {
     const known = this.said.get(conversationId);
     if (known && now - known.at < REPEAT_MS) return null;
     this.said.delete(conversationId);
-    if (this.said.size >= MOST_CONVERSATIONS) {
+    if (this.said.size >= MAX_CONVERSATIONS) {
       // The longest unrepeated one: its receivers take it for over by themselves.
       this.said.delete(this.said.keys().next().value!);
     }

@@ -2,7 +2,7 @@ import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { TidingsError } from '@tidings/protocol/errors';
 import { fakeConnection } from '../testing/fake-connection';
 import { textFrame } from './text-frame';
-import { MOST_BUFFERED_BYTES, WriteQueue } from './write-queue';
+import { MAX_BUFFERED_BYTES, WriteQueue } from './write-queue';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -41,10 +41,10 @@ describe('WriteQueue', () => {
     const { connection, raw } = fakeConnection();
     const overflow = jest.fn();
     const writes = new WriteQueue({ overflow });
-    raw.writableLength = MOST_BUFFERED_BYTES;
+    raw.writableLength = MAX_BUFFERED_BYTES;
     writes.send(connection, 'fits');
     expect(overflow).not.toHaveBeenCalled();
-    raw.writableLength = MOST_BUFFERED_BYTES + 1;
+    raw.writableLength = MAX_BUFFERED_BYTES + 1;
     writes.send(connection, 'too much');
     expect(overflow).toHaveBeenCalledWith(connection, CLOSE_CODES.tooSlow);
   });
@@ -61,7 +61,7 @@ describe('WriteQueue', () => {
     const { connection } = fakeConnection();
     const overflow = jest.fn();
     const writes = new WriteQueue({ overflow });
-    const large = textFrame('x'.repeat(MOST_BUFFERED_BYTES / 8));
+    const large = textFrame('x'.repeat(MAX_BUFFERED_BYTES / 8));
     for (let i = 0; i < 7; i++) writes.push(connection, large);
     expect(overflow).not.toHaveBeenCalled();
     writes.push(connection, large);

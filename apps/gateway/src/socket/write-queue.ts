@@ -6,14 +6,14 @@ import { errorFrameText, type ErrorEcho } from './server-frames';
 import { textFrame } from './text-frame';
 
 /** Bytes that may wait for a slow socket; with more it is closed and has to sync. */
-export const MOST_BUFFERED_BYTES = 1024 * 1024;
+export const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** With less than this waiting, a socket has room for a large frame. */
 const ROOMY_BYTES = 256 * 1024;
 /** A socket that has no room for a large frame for this time is closed, milliseconds. */
 export const ROOM_WITHIN_MS = 20_000;
 /** Pushes that may wait for a `welcome`, and their bytes. */
-const MOST_HELD = 1_000;
-const MOST_HELD_BYTES = MOST_BUFFERED_BYTES;
+const MAX_HELD = 1_000;
+const MAX_HELD_BYTES = MAX_BUFFERED_BYTES;
 
 /** What the write queue tells its owner. */
 export interface WriteQueueHooks {
@@ -63,7 +63,7 @@ export class WriteQueue {
     if (!connection.corked) this.cork(connection);
     connection.raw.write(bytes);
     for (const piece of rest) connection.raw.write(piece);
-    if (connection.raw.writableLength > MOST_BUFFERED_BYTES) {
+    if (connection.raw.writableLength > MAX_BUFFERED_BYTES) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }
   }
@@ -77,7 +77,7 @@ export class WriteQueue {
     connection.held ??= [];
     connection.held.push(bytes);
     connection.heldBytes += bytes.length;
-    if (connection.held.length > MOST_HELD || connection.heldBytes > MOST_HELD_BYTES) {
+    if (connection.held.length > MAX_HELD || connection.heldBytes > MAX_HELD_BYTES) {
       this.hooks.overflow(connection, CLOSE_CODES.tooSlow);
     }
   }

@@ -25,6 +25,7 @@ function setUp(
     inLog?: readonly string[];
     end?: bigint | null;
     applied?: boolean;
+    disabled?: boolean | 'unknown';
   } = {},
 ) {
   const asked: string[] = [];
@@ -44,6 +45,10 @@ function setUp(
         if (world.applied === false) return Promise.resolve(undefined);
         return Promise.resolve(world.inLog?.includes(id) ? FIRST : null);
       },
+    },
+    disabled: (senders) => {
+      if (world.disabled === 'unknown') return Promise.reject(new TidingsError('unavailable'));
+      return Promise.resolve(new Set(world.disabled ? senders.map((one) => one.senderId) : []));
     },
     logEnd: () => Promise.resolve(world.end === undefined ? 9n : world.end),
     wallClock: () => FIRST_SENT_AT,
@@ -83,6 +88,16 @@ describe('a held message', () => {
   ])('is not refused when $name: its append may have got through', async ({ world, verdicts }) => {
     const { codes } = setUp({ member: 'blocked', ...world });
     expect(await codes(message(0))).toEqual(verdicts);
+  });
+
+  it.each([
+    { world: { disabled: true }, verdicts: ['forbidden'] },
+    { world: { disabled: true, remembered: true }, verdicts: ['forbidden'] },
+    { world: { disabled: true, known: [heldId(0)] }, verdicts: ['known'] },
+    { world: { disabled: true, inLog: [heldId(0)] }, verdicts: ['known'] },
+    { world: { disabled: 'unknown' }, verdicts: undefined },
+  ] as const)('of a disabled sender, $world: $verdicts', async ({ world, verdicts }) => {
+    expect(await setUp(world).codes(message(0))).toEqual(verdicts);
   });
 
   it.each(['unavailable', 'internal'] as const)('waits when membership is %s', async (member) => {

@@ -2,7 +2,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { FirstAppend } from '@tidings/common/rpc/calls';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import type { FirstAppends } from '../send/first-appends';
-import type { Membership } from '../send/membership';
+import type { Membership } from '../members/membership';
 import type { SpooledMessage } from './spooled-message';
 
 /**
@@ -12,9 +12,14 @@ import type { SpooledMessage } from './spooled-message';
 export type Verdict =
   { append: true; placeOnly?: boolean } | { known: FirstAppend } | { refused: TidingsError };
 
+/** Who sent a held message, and from where. */
+export type Sender = Pick<SpooledMessage, 'senderId' | 'deviceId'>;
+
 export interface DrainJudgeParts {
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
   firsts: Pick<FirstAppends, 'lookUp' | 'lookUpBelow'>;
+  /** Which of these senders may send nothing now. Rejects when nobody can tell. */
+  disabled: (senders: readonly Sender[]) => Promise<ReadonlySet<string>>;
   /** The end of the log that a conversation is in; null: the log cannot be asked now. */
   logEnd: (conversationId: string) => Promise<bigint | null>;
   /** Unix milliseconds. */
@@ -27,11 +32,14 @@ export class DrainJudge {
 
   /** A verdict for each; null when nobody can tell who is a member: later again. Never rejects. */
   async judge(messages: readonly SpooledMessage[]): Promise<Verdict[] | null> {
+    const disabled = this.parts.disabled(messages);
+    // whoever waits for it hears of it
+    disabled.catch(() => undefined);
     const rights = new Map<string, Promise<TidingsError | null>>();
     const verdicts = messages.map((message) => {
       const { conversationId, senderId } = message;
       const key = senderId + conversationId;
-      const right = rights.get(key) ?? this.refusal(conversationId, senderId);
+      const right = rights.get(key) ?? this.refusal(conversationId, senderId, disabled);
       rights.set(key, right);
       return this.one(message, right);
     });
@@ -70,10 +78,15 @@ export class DrainJudge {
     return known ? { known } : { refused };
   }
 
-  private async refusal(conversationId: string, senderId: string): Promise<TidingsError | null> {
+  private async refusal(
+    conversationId: string,
+    senderId: string,
+    disabled: Promise<ReadonlySet<string>>,
+  ): Promise<TidingsError | null> {
     const { membership } = this.parts;
-    if (membership.maySend(conversationId, senderId)) return null;
     try {
+      if ((await disabled).has(senderId)) return new TidingsError('forbidden');
+      if (membership.maySend(conversationId, senderId)) return null;
       await membership.requireSender(conversationId, senderId);
       return null;
     } catch (error) {

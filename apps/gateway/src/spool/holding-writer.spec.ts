@@ -6,6 +6,7 @@ import { FakeLog } from '../testing/fake-log';
 import { CONVERSATION, FIRST_SENT_AT, heldId, heldRecord } from '../testing/held-records';
 import { Drainer } from './drainer';
 import { HoldingWriter } from './holding-writer';
+import { lockDataDir } from './spool-place';
 import { SpoolStore } from './spool-store';
 
 let dataDir: string;
@@ -29,7 +30,7 @@ async function setUp() {
     error: jest.fn(),
   } as never;
   const store = await SpoolStore.open({
-    dataDir,
+    ...(await lockDataDir(dataDir)),
     partitions: 2,
     maxBytes: 1e6,
     logger,
@@ -95,10 +96,12 @@ describe('a writer that holds', () => {
 
   it('will not open a spool of more partitions than the log has, nor one that is in use', async () => {
     const { log, holding, send, results } = await setUp();
-    const options = { dataDir, maxBytes: 1e6, logger: { warn: jest.fn(), error: jest.fn() } };
+    const options = { maxBytes: 1e6, logger: { warn: jest.fn(), error: jest.fn() } };
     const hooks = { found: () => undefined, lost: () => undefined };
-    const open = (partitions: number) =>
-      SpoolStore.open({ ...options, ...hooks, partitions } as never);
+    const open = async (partitions: number) => {
+      const place = await lockDataDir(dataDir);
+      return SpoolStore.open({ ...options, ...hooks, ...place, partitions } as never);
+    };
     await expect(open(2)).rejects.toThrow('in use');
     log.away = true;
     log.partitionOf = () => 1;

@@ -36,6 +36,8 @@ export interface PartitionSpoolOptions {
   segmentBytes?: number;
   /** How groups get to the disk. */
   write?: DurableWrite;
+  /** Asked before something is done with for good: rejects when another process has the directory. */
+  stillOurs?: () => Promise<void>;
 }
 
 /** Unix milliseconds; Infinity: it never expires. */
@@ -152,6 +154,7 @@ export class PartitionSpool {
 
   /** The entries up to this one are done with, for good. */
   async advance(last: StoredEntry): Promise<void> {
+    await this.options.stillOurs?.();
     this.committed -= last.sequence + 1 - this.cursor;
     this.cursor = last.sequence + 1;
     this.offset = last.end;
@@ -168,6 +171,7 @@ export class PartitionSpool {
     const cut: OutRecord[] = [];
     for (const segment of [...this.segments]) {
       if (segment.expiresAt > now || this.cursor >= segment.first + segment.count) continue;
+      await this.options.stillOurs?.();
       await this.released(segment);
       const before = segment.bytes;
       const done = Math.max(0, this.cursor - segment.first);
@@ -221,14 +225,15 @@ export class PartitionSpool {
     await new Promise((resolve) => setImmediate(resolve));
     const group = this.waiting.splice(0);
     const data = Buffer.concat(group.map(({ entry }) => entry));
-    const segment = await this.writer
-      .append(data, group.length, this.nextSequence)
-      .catch((error: Error) => error);
-    if (segment instanceof Error) {
+    const written = await this.writer.append(data, group.length, this.nextSequence).then(
+      (segment) => ({ segment }),
+      (error: Error) => ({ error }),
+    );
+    if ('error' in written) {
       // they may be in the file all the same, under these numbers
       this.nextSequence += group.length;
-      this.refuse(group.concat(this.waiting.splice(0)), segment);
-    } else this.commit(segment, group, data.length);
+      this.refuse(group.concat(this.waiting.splice(0)), written.error);
+    } else this.commit(written.segment, group, data.length);
     this.writing = this.waiting.length > 0 ? this.write() : null;
   }
 
@@ -257,6 +262,7 @@ export class PartitionSpool {
   /** What is left of a file cannot be read any more. */
   private async lose(segment: Segment): Promise<void> {
     const { path } = segment;
+    await this.options.stillOurs?.();
     await this.released(segment);
     const end = segment.first + segment.count;
     this.options.onDamage({ path, at: this.offset, bytes: segment.bytes - this.offset });

@@ -65,7 +65,10 @@ export class SegmentWriter {
   }
 
   private async begin(first: number): Promise<Segment> {
-    await mkdir(this.dir, { recursive: true });
+    // not what is above it: a directory that another process has taken is not made anew
+    await mkdir(this.dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     const path = join(this.dir, segmentName(first));
     this.file = await open(path, 'w', 0o600);
     this.current = { path, first, count: 0, bytes: 0, expiresAt: Infinity };

@@ -1,5 +1,5 @@
 import { heldRecord } from '../testing/held-records';
-import { decodeEntry, encodeEntry, MOST_PAYLOAD_BYTES, scanEntries } from './spool-format';
+import { decodeEntry, encodeEntry, MAX_PAYLOAD_BYTES, scanEntries } from './spool-format';
 
 const RECORDS = [
   heldRecord(1),
@@ -51,7 +51,7 @@ describe('entries of a spool file', () => {
 
   it('are bounded: the largest fits, a byte more does not', () => {
     const least = { key: '', type: '', id: '', time: '' };
-    const most = MOST_PAYLOAD_BYTES - 10;
+    const most = MAX_PAYLOAD_BYTES - 10;
     const fits = { ...least, value: 'x'.repeat(most) };
     expect(read(encodeEntry(fits))).toEqual([fits]);
     expect(() => encodeEntry({ ...least, value: 'x'.repeat(most + 1) })).toThrow(RangeError);

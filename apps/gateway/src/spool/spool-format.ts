@@ -10,10 +10,10 @@ const HEAD_BYTES = 8;
 const LENGTH_AT = 4;
 const FIELDS = 5;
 const FIELD_HEAD_BYTES = 2;
-const MOST_FIELD_BYTES = 0xffff;
+const MAX_FIELD_BYTES = 0xffff;
 
 /** No entry has a longer payload; what claims to is damage. */
-export const MOST_PAYLOAD_BYTES = 768 * 1024;
+export const MAX_PAYLOAD_BYTES = 768 * 1024;
 
 /** An entry as found in a file, and the offset after it. */
 export interface FoundEntry {
@@ -29,7 +29,7 @@ export function encodeEntry(record: OutRecord): Buffer {
   );
   const value = Buffer.from(record.value as string);
   const length = fields.reduce((sum, field) => sum + FIELD_HEAD_BYTES + field.length, value.length);
-  if (length > MOST_PAYLOAD_BYTES || fields.some((field) => field.length > MOST_FIELD_BYTES)) {
+  if (length > MAX_PAYLOAD_BYTES || fields.some((field) => field.length > MAX_FIELD_BYTES)) {
     throw new RangeError(`a record of ${length} bytes`);
   }
   const entry = Buffer.allocUnsafe(HEAD_BYTES + length);
@@ -50,7 +50,7 @@ export function decodeEntry(data: Buffer, start: number): FoundEntry | null {
   if (body > data.length) return null;
   const length = data.readUInt32LE(start + LENGTH_AT);
   const end = body + length;
-  if (length > MOST_PAYLOAD_BYTES || end > data.length) return null;
+  if (length > MAX_PAYLOAD_BYTES || end > data.length) return null;
   if (data.readUInt32LE(start) !== crc32c(data, start + LENGTH_AT, end)) return null;
   const record = decodePayload(data.subarray(body, end));
   return record && { record, end };

@@ -49,9 +49,9 @@ export interface SpoolLaneParts {
 const BATCH = { records: 500, bytes: 512 * 1024 };
 const PROBE = { records: 1, bytes: 1 };
 /** A record above this is refused by the writer as well, bytes. */
-const MOST_RECORD_BYTES = 512 * 1024;
+const MAX_RECORD_BYTES = 512 * 1024;
 /** Sends that may wait in memory for the end of a drain; then they are held as well. */
-const MOST_BEHIND = 1_000;
+const MAX_BEHIND = 1_000;
 const PAUSE_MS = 500;
 const CUT_EVERY_MS = 30_000;
 
@@ -85,7 +85,7 @@ export class SpoolLane {
     }
     if (this.state === 'holding') return this.put(record, done) !== 'slow';
     this.behind.push({ record, done, again: options?.again === true });
-    if (this.behind.length >= MOST_BEHIND) this.holdBehind();
+    if (this.behind.length >= MAX_BEHIND) this.holdBehind();
     return true;
   }
 
@@ -213,7 +213,7 @@ export class SpoolLane {
     const { spool, partition, onHeld, onError } = this.parts;
     const refuse = (reason: 'stopped' | 'too_large' | 'full') => done({ ok: false, reason });
     const bytes = Buffer.byteLength(record.value);
-    if (!mayBeHeld(record) || bytes > MOST_RECORD_BYTES) {
+    if (!mayBeHeld(record) || bytes > MAX_RECORD_BYTES) {
       refuse(mayBeHeld(record) ? 'too_large' : 'stopped');
       return 'taken';
     }

@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SpoolLock, SpoolLockedError } from './spool-lock';
+import { eventually } from '../../../../test/support/eventually';
+import { SpoolLock, SpoolLockedError, SpoolTakenError } from './spool-lock';
 
 let dir: string;
 let path: string;
@@ -61,5 +62,29 @@ describe('the lock of a spool', () => {
     await expect(SpoolLock.take(dir, 600)).rejects.toThrow('on elsewhere');
     clearInterval(beat);
     await (await SpoolLock.take(dir, 600)).release();
+  });
+
+  it('tells whoever had it that another has taken it, once, and leaves it to that one', async () => {
+    const hung = await SpoolLock.take(dir);
+    const told = jest.fn();
+    hung.onTaken(told);
+    await hung.check();
+    const other = await SpoolLock.replace(dir);
+    await expect(hung.check()).rejects.toThrow(SpoolTakenError);
+    await expect(hung.check()).rejects.toThrow(SpoolTakenError);
+    expect(told).toHaveBeenCalledTimes(1);
+    await hung.release();
+    await other.check();
+    await other.release();
+    await expect(other.check()).rejects.toThrow(SpoolTakenError);
+  });
+
+  it('is missed by itself within a second, when its directory is another one now', async () => {
+    const hung = await SpoolLock.take(dir);
+    const told = jest.fn();
+    hung.onTaken(told);
+    rmSync(path);
+    await eventually(() => expect(told).toHaveBeenCalledTimes(1), 5_000);
+    expect(existsSync(path)).toBe(false);
   });
 });

@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, mkdir, readFile, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  readFile,
+  rename,
+  rmdir,
+  stat,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '@tidings/common/runtime/waiting';
@@ -8,8 +18,18 @@ import { pause } from '@tidings/common/runtime/waiting';
 /** Another process has the spool. */
 export class SpoolLockedError extends Error {
   constructor(dir: string, holder: string) {
-    super(`The spool in ${dir} is in use by ${holder}; give this gateway another DATA_DIR`);
+    super(
+      `The spool in ${dir} is in use by ${holder}; give this gateway a DATA_DIR and a NODE_ID of its own`,
+    );
     this.name = 'SpoolLockedError';
+  }
+}
+
+/** Another process has taken the spool from this one, which it took for dead. */
+export class SpoolTakenError extends Error {
+  constructor(path: string) {
+    super(`another process has taken the spool of ${path}`);
+    this.name = 'SpoolTakenError';
   }
 }
 
@@ -26,9 +46,16 @@ const DEAD_AFTER_MS = 5_000;
 const POLL_MS = 250;
 const GUARD_POLL_MS = 20;
 
-/** Keeps a second process out of a directory, also one in another container with the same volume. */
+const LOCK = 'lock';
+
+/**
+ * Keeps a second process out of a directory, also one in another container with the same volume. A process
+ * that is hung may lose it: whoever writes something that others rely on asks {@link check} behind it.
+ */
 export class SpoolLock {
   private readonly timer: NodeJS.Timeout;
+  private state: 'held' | 'released' | 'taken' = 'held';
+  private readonly losses: (() => void)[] = [];
 
   private constructor(
     private readonly path: string,
@@ -39,9 +66,8 @@ export class SpoolLock {
 
   /** Takes the lock, over from a dead process if need be. Throws {@link SpoolLockedError}. */
   static async take(dir: string, deadAfterMs = DEAD_AFTER_MS): Promise<SpoolLock> {
-    const path = join(dir, 'lock');
-    const holder: Holder = { pid: process.pid, host: hostname(), began: beganAt(process.pid) };
-    const own = JSON.stringify({ ...holder, id: randomUUID() });
+    const path = join(dir, LOCK);
+    const own = ownText();
     for (;;) {
       if (await put(path, own)) return new SpoolLock(path, own);
       const text = await contentOf(path);
@@ -51,15 +77,71 @@ export class SpoolLock {
     }
   }
 
+  /** Puts a lock into a directory that is this process's already, in the place of whatever is there. */
+  static async replace(dir: string): Promise<SpoolLock> {
+    const path = join(dir, LOCK);
+    const own = ownText();
+    const fresh = `${path}.${randomUUID()}`;
+    await writeFile(fresh, own);
+    await rename(fresh, path);
+    return new SpoolLock(path, own);
+  }
+
+  /** Throws {@link SpoolLockedError} when the lock of a directory is one of a process that lives. */
+  static async refuseLiving(dir: string, deadAfterMs = DEAD_AFTER_MS): Promise<void> {
+    const path = join(dir, LOCK);
+    const text = await contentOf(path);
+    if (text === null || !(await lives(path, text, deadAfterMs))) return;
+    throw new SpoolLockedError(dir, nameOf(text));
+  }
+
+  /** When a directory's lock was touched last, in the file system's words; null: there is none. */
+  static async touchedAt(dir: string): Promise<number | null> {
+    return (await stat(join(dir, LOCK)).catch(() => null))?.mtimeMs ?? null;
+  }
+
+  /** Told once, when another process has taken the lock. */
+  onTaken(told: () => void): void {
+    if (this.state === 'taken') told();
+    else this.losses.push(told);
+  }
+
+  /** Throws {@link SpoolTakenError} when it is another's now, and an Error when nobody can tell. */
+  async check(): Promise<void> {
+    if (this.state === 'held' && (await contentOf(this.path)) === this.own) return;
+    // it may have been given back meanwhile
+    if (this.state === 'held') {
+      this.end('taken');
+      for (const told of this.losses) told();
+    }
+    throw new SpoolTakenError(this.path);
+  }
+
   async release(): Promise<void> {
-    clearInterval(this.timer);
+    this.end('released');
     if ((await contentOf(this.path)) === this.own) await unlink(this.path).catch(() => undefined);
   }
 
-  private async beat(): Promise<void> {
-    const now = new Date();
-    await utimes(this.path, now, now).catch(() => undefined);
+  private end(state: 'released' | 'taken'): void {
+    if (this.state === 'held') this.state = state;
+    clearInterval(this.timer);
   }
+
+  private async beat(): Promise<void> {
+    try {
+      await this.check();
+      const now = new Date();
+      await utimes(this.path, now, now);
+    } catch {
+      // told by `check`, or the next beat may do better
+    }
+  }
+}
+
+/** What a lock of this process says; no two say the same. */
+function ownText(): string {
+  const holder: Holder = { pid: process.pid, host: hostname(), began: beganAt(process.pid) };
+  return JSON.stringify({ ...holder, id: randomUUID() });
 }
 
 /** Whole or not at all: the file appears with its content. False: there is one already. */

@@ -1,19 +1,24 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OutRecord } from '@tidings/common/log-events/record';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { PartitionSpool } from './partition-spool';
 import { SpoolBudget } from './spool-budget';
-import { SpoolLock } from './spool-lock';
+import { writeDurably, type DurableWrite } from './spool-files';
+import type { SpoolLock } from './spool-lock';
 
 /** One partition may have this part of all bytes, so that a busy one leaves room for others. */
 const PARTITION_SHARE = 0.25;
 /** Bytes of a partition that may wait for the disk. */
-const MOST_UNWRITTEN_BYTES = 16 * 1024 * 1024;
+const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
-export interface SpoolStoreOptions {
-  /** The node's directory; the spool is in `spool` below it. */
-  dataDir: string;
+/** A directory for a spool, and the lock that keeps others out of it. */
+export interface LockedDir {
+  dir: string;
+  lock: SpoolLock;
+}
+
+export interface SpoolStoreOptions extends LockedDir {
   partitions: number;
   /** Bytes that all partitions may have together. */
   maxBytes: number;
@@ -33,24 +38,20 @@ export class SpoolStore {
   ) {}
 
   /**
-   * Takes the lock and reads what is there. Throws SpoolLockedError, and an Error when the directory
-   * cannot be used or holds partitions that the log does not have.
+   * Reads what is there; gives the lock back when that fails. Throws when the directory cannot be read or
+   * holds partitions that the log does not have.
    */
   static async open(options: SpoolStoreOptions): Promise<SpoolStore> {
-    const dir = join(options.dataDir, 'spool');
-    await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-      throw new Error(`DATA_DIR: ${dir} cannot be made: ${String(error)}`);
-    });
-    const lock = await SpoolLock.take(dir);
+    const { dir, lock } = options;
     try {
       const budget = new SpoolBudget({
         inAll: options.maxBytes,
         perPartition: options.maxBytes * PARTITION_SHARE,
-        unwritten: MOST_UNWRITTEN_BYTES,
+        unwritten: MAX_UNWRITTEN_BYTES,
       });
       await checkPartitions(dir, options.partitions);
       const partitions = Array.from({ length: options.partitions }, (_, partition) =>
-        spoolOf(partition, dir, budget, options),
+        spoolOf(partition, budget, options),
       );
       for (const [partition, spool] of partitions.entries()) {
         await spool.open((record, sequence) => options.found(partition, sequence, record));
@@ -60,6 +61,11 @@ export class SpoolStore {
       await lock.release();
       throw error;
     }
+  }
+
+  /** Told once, when another process has taken the spool: nothing is held any more. */
+  onTaken(told: () => void): void {
+    this.lock.onTaken(told);
   }
 
   /** Entries on the disk. */
@@ -87,13 +93,20 @@ export class SpoolStore {
 
 function spoolOf(
   partition: number,
-  dir: string,
   budget: SpoolBudget,
-  { logger, lost }: SpoolStoreOptions,
+  { dir, lock, logger, lost }: SpoolStoreOptions,
 ): PartitionSpool {
+  const stillOurs = (): Promise<void> => lock.check();
+  // behind the fsync: what is on the disk before the lock is lost is read by whoever takes it
+  const write: DurableWrite = async (file, data, at) => {
+    await writeDurably(file, data, at);
+    await stillOurs();
+  };
   return new PartitionSpool({
     dir: join(dir, String(partition)),
     budget,
+    stillOurs,
+    write,
     onDamage: (damage) =>
       logger.warn(
         { partition, ...damage },

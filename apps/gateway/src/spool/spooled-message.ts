@@ -9,6 +9,7 @@ export interface SpooledMessage {
   conversationId: string;
   messageId: string;
   senderId: string;
+  deviceId: string;
   contentHash: string;
   /** Unix milliseconds. */
   sentAtMs: number;
@@ -57,10 +58,11 @@ export function placeOnly(record: OutRecord): OutRecord | null {
 export function spooledMessage(record: OutRecord): SpooledMessage | null {
   const message = parsed(record);
   if (!message) return null;
-  const { conversationId, messageId, senderId, contentHash, sentAt, expiresAt } = message;
+  const { conversationId, messageId, senderId, deviceId, contentHash } = message;
+  const { sentAt, expiresAt } = message;
   const expiresAtMs = expiresAt === undefined ? null : Date.parse(expiresAt);
   const sentAtMs = Date.parse(sentAt);
-  return { conversationId, messageId, senderId, contentHash, sentAtMs, expiresAtMs };
+  return { conversationId, messageId, senderId, deviceId, contentHash, sentAtMs, expiresAtMs };
 }
 
 function parsed(record: OutRecord): MessageSent | null {

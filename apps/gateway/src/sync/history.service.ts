@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { HistoryPage, historyQuery } from '@tidings/protocol/http';
 import { LIMITS } from '@tidings/protocol/limits';
 import type { z } from 'zod';
@@ -8,13 +8,16 @@ import { ReadBarrier } from './read-barrier';
 /** Storage waits up to 2 s for the barrier; the rest is for the answer and its way. */
 const TIMEOUT_MS = 5_000;
 
+/** How many partitions the log has. */
+export const PARTITIONS = Symbol('partitions of the log');
+
 /** Reads pages of a conversation's history. */
 @Injectable()
 export class HistoryService {
   constructor(
     private readonly storage: StorageClient,
     private readonly barrier: ReadBarrier,
-    private readonly partitions: number,
+    @Inject(PARTITIONS) private readonly partitions: number,
   ) {}
 
   /**

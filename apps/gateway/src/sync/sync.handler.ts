@@ -9,7 +9,7 @@ import type { DelayedSyncs } from './delayed-syncs';
 import type { SyncAnswer, SyncService } from './sync.service';
 
 /** Syncs of one socket that are answered at a time. */
-export const MOST_SYNCS = 4;
+export const MAX_SYNCS = 4;
 const BUSY_RETRY_MS = 1_000;
 
 /** Answers `sync` frames. The frames that carry an answer leave as the socket takes them. */
@@ -22,7 +22,7 @@ export class SyncHandler implements SyncFrames {
 
   /** Answers one `sync`. */
   handle(connection: Connection, frame: SyncFrame): Promise<void> | void {
-    if (connection.syncs >= MOST_SYNCS) {
+    if (connection.syncs >= MAX_SYNCS) {
       const error = new TidingsError('busy', { retryAfterMs: BUSY_RETRY_MS });
       this.writes.refuse(connection, frame.type, error, { ref: frame.ref });
       return;

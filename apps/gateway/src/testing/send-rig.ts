@@ -5,13 +5,13 @@ import { Metrics } from '@tidings/common/runtime/metrics';
 import type { DirectConversations } from '../send/direct-conversations';
 import type { FirstAppends } from '../send/first-appends';
 import { LogPositions } from '../send/log-positions';
-import type { Membership } from '../send/membership';
-import { MessageLog, type CompleteMessage } from '../send/message-log';
+import type { Membership } from '../members/membership';
+import { MessageLog, type AdmittedMessage } from '../send/message-log';
 import { SendCounts } from '../send/send-counts';
 import { SendHandler, type SendHandlerParts } from '../send/send.handler';
 import { WriteQueue } from '../socket/write-queue';
 import { QueueShares } from '../send/queue-shares';
-import { HeldMessages } from '../spool/held-messages';
+import { HeldMessages } from '../send/held-messages';
 import { fakeConnection } from './fake-connection';
 import { FakeWriter } from './fake-writer';
 
@@ -93,15 +93,15 @@ export function setUp(
     },
   } as unknown as DirectConversations;
   const completed: string[] = [];
-  const media: SendHandlerParts['media'] = {
-    complete: async (message) => {
+  const media = {
+    complete: async (message: AdmittedMessage) => {
       completed.push(message.messageId);
       await new Promise((resolve) => setImmediate(resolve));
       if (world.media !== 'ok') throw new TidingsError(world.media);
       const facts = { type: 'image/png', size: 7, width: 3, height: 2 };
-      return { ...message, content: { ...message.content, ...facts } } as CompleteMessage;
+      return { ...message, content: { ...message.content, ...facts } };
     },
-  };
+  } as SendHandlerParts['media'];
   const clock = (): number => 0;
   const wallClock = (): number => NOW;
   const positions = LogPositions.of({ epoch: 1, bases: [0n] });

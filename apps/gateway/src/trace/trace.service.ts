@@ -18,7 +18,7 @@ const BARRIER_WAIT_MS = 2_000;
 /** How long Kafka and Redis may take for their marks; then they count as not known. */
 const MARK_MS = 1_500;
 /** Records that are read from the log at the same time; of more the time is not known. */
-export const MOST_READS = 16;
+export const MAX_READS = 16;
 
 export interface TraceParts {
   storage: Pick<StorageClient, 'call'>;
@@ -82,7 +82,7 @@ export class TraceService {
 
   private async logged(partition: number, position: string): Promise<string | null> {
     const offset = this.parts.positions.offset(partition, position);
-    if (offset === null || this.reading >= MOST_READS) return null;
+    if (offset === null || this.reading >= MAX_READS) return null;
     this.reading += 1;
     const time = this.parts.log.recordTime(TOPICS.messages, partition, offset, MARK_MS);
     return timeOrNull(time).finally(() => (this.reading -= 1));

@@ -6,7 +6,7 @@ import { REPEAT_MS } from '../socket/typing-state';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
 import { TypingMetrics } from './typing.metrics';
-import type { SendTerms } from '../send/membership';
+import type { SendTerms } from '../members/membership';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,14 +1,14 @@
 import type { TypingFrame } from '@tidings/protocol/typing';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
 import { TypingState } from '../socket/typing-state';
-import type { Membership } from '../send/membership';
+import type { Membership } from '../members/membership';
 import type { Connection } from '../socket/connection';
 import type { TypingFrames } from '../socket/frame-router';
 import type { TypingLog } from './typing-log';
 import type { TypingMetrics } from './typing.metrics';
 
 /** Frames that may wait for membership, over all sockets; more are dropped. */
-const MOST_ASKING = 500;
+const MAX_ASKING = 500;
 
 export interface TypingHandlerParts {
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
@@ -27,7 +27,7 @@ export class TypingHandler implements TypingFrames {
 
   constructor(
     private readonly parts: TypingHandlerParts,
-    private readonly most = MOST_ASKING,
+    private readonly most = MAX_ASKING,
   ) {}
 
   /** Whether the others would be told of it. */

@@ -1,46 +1,32 @@
 import { TOPICS } from '@tidings/common/log-events/topics';
-import type { KafkaClient } from '@tidings/common/kafka/wire/client';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
-import type { Defects } from '@tidings/common/runtime/defects';
-import type { Membership } from '../send/membership';
+import type { GatewayContext } from '../gateway.context';
+import type { Membership } from '../members/membership';
 import { TypingHandler } from './typing.handler';
 import { TypingLog } from './typing-log';
-import type { TypingMetrics } from './typing.metrics';
 
 /** Signals that may wait for the log; more are dropped. */
 const QUEUE = { queueRecords: 200, queueBytes: 128 * 1024 };
-
-export interface TypingPartsOptions {
-  kafka: KafkaClient;
-  partitions: number;
-  gatewayId: string;
-  epoch: number;
-  membership: Membership;
-  metrics: TypingMetrics;
-  defects: Pick<Defects, 'note'>;
-  clock: () => number;
-  wallClock: () => number;
-}
 
 /** The lane of typing: a writer of its own, so that it never delays messages. */
 export class TypingParts {
   readonly handler: TypingHandler;
   private readonly writer: LogWriter;
 
-  constructor(options: TypingPartsOptions) {
-    const { kafka, partitions, gatewayId, epoch, metrics, defects } = options;
+  constructor(context: GatewayContext, membership: Membership) {
+    const { env, backends, positions, gatewayId, defects, clock, wallClock } = context;
+    const metrics = context.metrics.typing;
     this.writer = new LogWriter({
-      kafka,
-      partitions,
-      epoch,
+      kafka: backends.kafka,
+      partitions: env.KAFKA_PARTITIONS,
+      epoch: positions.epoch,
       source: gatewayId,
       limits: QUEUE,
       topic: TOPICS.signals,
       onError: (error: unknown) => defects.note('answer', error),
       onStalled: (partition) => log.stalled(partition),
     });
-    const log: TypingLog = new TypingLog({ ...options, writer: this.writer });
-    const { membership, clock } = options;
+    const log: TypingLog = new TypingLog({ metrics, wallClock, writer: this.writer });
     this.handler = new TypingHandler({ membership, log, metrics, clock });
   }
 

@@ -53,9 +53,14 @@ export function isDeletion({ event }: ChangeEntry): boolean {
   return event.content.kind === 'deleted';
 }
 
-/** Whether a message's life, or that of the message that a change is about, is over at this time. */
-export function isExpired(entry: LogEntry, nowMs: number): boolean {
-  if (entry.kind === 'conversation') return false;
+/** When a message's life, or that of the message that a change is about, is over: Unix milliseconds. */
+export function endOf(entry: LogEntry): number | undefined {
+  if (entry.kind === 'conversation') return undefined;
   const { expiresAt } = entry.event;
-  return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
+  return expiresAt === undefined ? undefined : Date.parse(expiresAt);
+}
+
+/** Whether it is over at this time. */
+export function isExpired(entry: LogEntry, nowMs: number): boolean {
+  return (endOf(entry) ?? Infinity) <= nowMs;
 }

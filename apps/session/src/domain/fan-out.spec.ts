@@ -64,6 +64,21 @@ describe('fanOut', () => {
     ]);
   });
 
+  it('says when what a push shows is over, and of answers to senders that they never are', () => {
+    const expiresAt = '2026-01-01T00:00:10.000Z';
+    const mortal = messageAt(1);
+    const entry = { ...mortal, event: { ...mortal.event, expiresAt } };
+    const routesOf = routes({ 1: [device(1, 11)] });
+    const boxes = fanOut([{ ...push(1, [1, 2], 2), entry }], [entry], routesOf, never);
+    const { parcels } = boxes[0]!;
+    expect(
+      parcels.map(({ frame, untilMs }) => [/"type":"(\w+)"/.exec(frame)?.[1], untilMs]),
+    ).toEqual([
+      [undefined, Date.parse(expiresAt)],
+      ['pending', undefined],
+    ]);
+  });
+
   it('keeps boots of one gateway apart', () => {
     const old = { ...device(1, 11), bootId: 'a' };
     const boxes = fanOut([push(1, [1])], [], routes({ 1: [old, device(1, 12)] }), never);
@@ -79,6 +94,7 @@ describe('fanOut', () => {
     const pending = boxes.flatMap((box) => box.parcels.filter((p) => p.frame.includes('pending')));
     expect(pending).toHaveLength(expected ? 2 : 0);
     if (expected) {
+      expect(pending.map((parcel) => parcel.presenceOf)).toEqual([uuid(2), uuid(2)]);
       expect(JSON.parse(pending[0]!.frame)).toEqual({
         type: 'pending',
         conversationId: 'c',

@@ -1,6 +1,6 @@
 import type { Push } from './draft';
 import { encodeConflict, encodePending } from './frames';
-import { authorOf, type ChangeEntry, type LogEntry, type MessageEntry } from './entry';
+import { authorOf, endOf, type ChangeEntry, type LogEntry, type MessageEntry } from './entry';
 
 /** Where a device is connected. */
 export interface Address {
@@ -17,6 +17,10 @@ export interface Parcel {
   frame: string;
   /** The record of the log that it is for; absent: it is for none. */
   entry?: LogEntry;
+  /** It tells of this user's presence: only for who may see that. */
+  presenceOf?: string;
+  /** When what it shows is over, Unix milliseconds; absent: never. */
+  untilMs?: number;
 }
 
 /** What one gateway (of one boot) is handed, in log order. */
@@ -53,7 +57,9 @@ export function fanOut(
   const boxes = new Boxes();
   for (const push of pushes) {
     contained(push.entry, setAside, () => {
-      for (const userId of push.userIds) boxes.addAll(routesOf(userId), push.frame, push.entry);
+      const { frame, entry } = push;
+      const about = { entry, untilMs: endOf(entry) };
+      for (const userId of push.userIds) boxes.addAll(routesOf(userId), frame, about);
       if (push.receiver !== null && routesOf(push.receiver).length === 0) {
         addPending(boxes, push, push.receiver, routesOf);
       }
@@ -63,7 +69,7 @@ export function fanOut(
     contained(entry, setAside, () => {
       const { deviceId } = entry.event;
       const device = routesOf(authorOf(entry)).filter((route) => route.deviceId === deviceId);
-      if (device.length > 0) boxes.addAll(device, encodeConflict(entry), entry);
+      if (device.length > 0) boxes.addAll(device, encodeConflict(entry), { entry });
     });
   }
   return boxes.list();
@@ -104,17 +110,17 @@ export function fanOutUnreached(
 }
 
 /** A frame for the devices of users, all but one of them. */
-export interface Letter {
+export interface Notice {
   /** JSON text. */
   frame: string;
   userIds: readonly string[];
   exceptDevice: string | null;
 }
 
-/** Sorts letters by gateway, in their order. */
-export function fanOutLetters(letters: readonly Letter[], routesOf: RoutesOf): Box[] {
+/** Sorts notices by gateway, in their order. */
+export function fanOutNotices(notices: readonly Notice[], routesOf: RoutesOf): Box[] {
   const boxes = new Boxes();
-  for (const { frame, userIds, exceptDevice } of letters) {
+  for (const { frame, userIds, exceptDevice } of notices) {
     for (const userId of userIds) {
       const routes = routesOf(userId).filter(({ deviceId }) => deviceId !== exceptDevice);
       boxes.addAll(routes, frame);
@@ -151,7 +157,9 @@ const CONNECTION_CHARS = 40;
 function addPending(boxes: Boxes, { entry }: Push, receiver: string, routesOf: RoutesOf): void {
   if (entry.kind !== 'message') return;
   const sender = routesOf(entry.event.senderId);
-  if (sender.length > 0) boxes.addAll(sender, encodePending(entry, [receiver]), entry);
+  if (sender.length === 0) return;
+  const about = { entry, presenceOf: receiver };
+  boxes.addAll(sender, encodePending(entry, [receiver]), about);
 }
 
 function nameOf({ gatewayId, bootId }: { gatewayId: string; bootId: string }): string {
@@ -161,12 +169,16 @@ function nameOf({ gatewayId, bootId }: { gatewayId: string; bootId: string }): s
 class Boxes {
   private readonly boxes = new Map<string, Box>();
 
-  addAll(routes: readonly Address[], frame: string, entry?: LogEntry): void {
+  addAll(
+    routes: readonly Address[],
+    frame: string,
+    about: Pick<Parcel, 'entry' | 'presenceOf' | 'untilMs'> = {},
+  ): void {
     for (const route of routes) {
       const { parcels } = this.box(route);
       const last = parcels[parcels.length - 1];
       if (last?.frame === frame) last.connections.push(route.connectionId);
-      else parcels.push({ connections: [route.connectionId], frame, entry });
+      else parcels.push({ connections: [route.connectionId], frame, ...about });
     }
   }
 

@@ -4,8 +4,8 @@ import { readReceipts, type MemberMarks } from '@tidings/common/log-events/recei
 import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { Letter } from '../domain/fan-out';
-import { receiptLetters } from '../domain/receipt-letters';
+import type { Notice } from '../domain/fan-out';
+import { receiptNotices } from '../domain/receipt-notices';
 import type { Deliveries } from '../routing/deliveries';
 import type { ReceiptSource } from './receipt-source';
 import type { ReceiptPushMetrics } from './receipt.metrics';
@@ -53,16 +53,16 @@ export class ReceiptRouter {
     const views = await source.find(members);
     const news: { member: MemberMarks; view: ReceiptView }[] = [];
     let untold = 0;
-    const letters: Letter[] = [];
+    const notices: Notice[] = [];
     members.forEach((member, i) => {
       const view = views[i] ?? null;
       if (view === null) return void untold++;
-      const own = this.lettersOf(member, view);
+      const own = this.noticesOf(member, view);
       if (own === null) return;
-      letters.push(...own);
+      notices.push(...own);
       news.push({ member, view });
     });
-    const { pushes } = await deliveries.handOut(letters);
+    const { pushes } = await deliveries.handOut(notices);
     for (const { member, view } of news) source.pushed(member, view);
     const old = members.length - untold - news.length;
     const latencyMs = Date.now() - batch.records[0]!.timestamp;
@@ -74,11 +74,11 @@ export class ReceiptRouter {
    * What is to be pushed of one member's marks; null: nothing that is new. Marks that this throws over
    * are not pushed: the next sync shows them.
    */
-  private lettersOf(member: MemberMarks, view: ReceiptView): Letter[] | null {
+  private noticesOf(member: MemberMarks, view: ReceiptView): Notice[] | null {
     const { source, defects } = this.parts;
     try {
       if (source.isOld(member, view)) return null;
-      return receiptLetters(member, view, source.pushedBefore(member));
+      return receiptNotices(member, view, source.pushedBefore(member));
     } catch (error) {
       defects.note('record', error, { conversationId: member.conversationId });
       return null;

@@ -1,14 +1,15 @@
 import { TidingsError } from '@tidings/protocol/errors';
 import type { ConversationRouting, ReceiptView } from '@tidings/common/rpc/calls';
-import type { MemberMarks } from '@tidings/common/log-events/receipt-batch';
+import type { DatedMarks } from '@tidings/common/log-events/receipt-batch';
 import { ReceiptSource } from './receipt-source';
 
-const marks = (fields: Partial<MemberMarks> = {}): MemberMarks => ({
+const marks = (fields: Partial<DatedMarks> = {}): DatedMarks => ({
   conversationId: 'c',
   userId: 'ann',
   deviceId: 'd',
   delivered: '5',
   read: '0',
+  at: 1_000,
   ...fields,
 });
 
@@ -21,7 +22,7 @@ function setUp() {
     kind: 'direct' as ConversationRouting['kind'],
     blocked: undefined as string[] | undefined,
   };
-  const call = (_name: string, { items }: { items: MemberMarks[] }) => {
+  const call = (_name: string, { items }: { items: DatedMarks[] }) => {
     world.calls.push(items.length);
     if (world.away) return Promise.reject(new TidingsError('unavailable'));
     const views = items.map(({ delivered, read, userId }): ReceiptView | null =>

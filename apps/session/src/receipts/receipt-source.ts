@@ -1,5 +1,5 @@
 import type { ReceiptView, STORAGE_RPC } from '@tidings/common/rpc/calls';
-import type { MemberMarks } from '@tidings/common/log-events/receipt-batch';
+import type { DatedMarks, MemberMarks } from '@tidings/common/log-events/receipt-batch';
 import { coversMarks, mergeMarks } from '@tidings/protocol/receipt-marks';
 import type { MemberCache } from '@tidings/common/redis/members';
 import type { RpcClient } from '@tidings/common/rpc/rpc-client';
@@ -17,7 +17,7 @@ type Storage = Pick<RpcClient<typeof STORAGE_RPC>, 'call'>;
 type Views = (ReceiptView | null)[];
 
 interface Question {
-  members: readonly MemberMarks[];
+  members: readonly DatedMarks[];
   answer(views: Views | null): void;
 }
 
@@ -41,7 +41,7 @@ export class ReceiptSource {
   ) {}
 
   /** Views aligned with the members; null: nobody is to be told. Throws `RedisUnavailable`. */
-  async find(members: readonly MemberMarks[]): Promise<Views> {
+  async find(members: readonly DatedMarks[]): Promise<Views> {
     const parts: Promise<Views>[] = [];
     for (let i = 0; i < members.length; i += PER_CALL) {
       const part = members.slice(i, i + PER_CALL);
@@ -85,7 +85,7 @@ export class ReceiptSource {
     return { ...rest, ...marks, ...(marks.read === view.read && { unread, upTo }) };
   }
 
-  private ask(members: readonly MemberMarks[]): Promise<Views | null> {
+  private ask(members: readonly DatedMarks[]): Promise<Views | null> {
     return new Promise((answer) => {
       this.questions.push({ members, answer });
       if (this.asking) return;
@@ -108,10 +108,10 @@ export class ReceiptSource {
     this.asking = false;
   }
 
-  private async call(members: readonly MemberMarks[]): Promise<Views | null> {
+  private async call(members: readonly DatedMarks[]): Promise<Views | null> {
     if (this.clock() < this.awayUntil) return null;
-    const items = members.map(({ conversationId, userId, delivered, read }) => {
-      return { conversationId, userId, delivered, read };
+    const items = members.map(({ conversationId, userId, delivered, read, at }) => {
+      return { conversationId, userId, delivered, read, at };
     });
     try {
       const answer = await this.storage.call('receipts.view', { items }, { timeoutMs: WAIT_MS });

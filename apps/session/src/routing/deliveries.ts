@@ -4,13 +4,13 @@ import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { Push } from '../domain/draft';
 import {
   fanOut,
-  fanOutLetters,
+  fanOutNotices,
   fanOutUnreached,
   split,
   usersOf,
   type Box,
   type Conflict,
-  type Letter,
+  type Notice,
   type Parcel,
   type RoutesOf,
   type SetEntryAside,
@@ -60,10 +60,10 @@ export class Deliveries {
     };
   }
 
-  /** Hands letters to the inboxes of their users' gateways. Throws `RedisUnavailable`. */
-  async handOut(letters: readonly Letter[]): Promise<Delivery> {
-    const users = new Set(letters.flatMap((letter) => letter.userIds));
-    const boxes = fanOutLetters(letters, await this.lookup([...users]));
+  /** Hands notices to the inboxes of their users' gateways. Throws `RedisUnavailable`. */
+  async handOut(notices: readonly Notice[]): Promise<Delivery> {
+    const users = new Set(notices.flatMap((notice) => notice.userIds));
+    const boxes = fanOutNotices(notices, await this.lookup([...users]));
     return this.append(boxes, (_entry, error) => this.failed(error));
   }
 
@@ -107,8 +107,11 @@ export class Deliveries {
 type Item = InboxItem & Pick<Parcel, 'entry'>;
 
 /** What a gateway is to do for a parcel: a change of a conversation is known before it is shown. */
-function itemsOf({ connections, frame, entry }: Parcel): Item[] {
-  const push = { kind: 'push' as const, connections, frame, entry };
+function itemsOf({ connections, frame, entry, presenceOf, untilMs }: Parcel): Item[] {
+  if (presenceOf !== undefined) {
+    return [{ kind: 'tells', of: presenceOf, connections, frame, entry }];
+  }
+  const push = { kind: 'push' as const, connections, frame, entry, untilMs };
   if (entry?.kind !== 'conversation') return [push];
   return [{ kind: 'changed', conversationId: entry.event.conversationId, entry }, push];
 }

@@ -54,7 +54,7 @@ function batch(...records: LogRecord[]): LogBatch {
 /** A router whose surroundings answer at once, and whose inboxes can be made to fail or hang. */
 function setup() {
   const payloads: string[] = [];
-  const letters: string[] = [];
+  const deadLetters: string[] = [];
   const defects: bigint[] = [];
   const routed: { from: bigint; next: bigint }[] = [];
   const inboxes = {
@@ -86,7 +86,7 @@ function setup() {
     {
       conversations: new ConversationSource(storage, copies, hooks),
       deliveries: new Deliveries({ lookup }, inboxes, never),
-      deadLetters: { put: async (_record, reason) => void letters.push(reason) },
+      deadLetters: { put: async (_record, reason) => void deadLetters.push(reason) },
       windows: { of: async () => 0n },
       keeper: { fill: async () => 0, note: () => undefined },
       defects: { noteRecord: ({ offset }) => void defects.push(offset) },
@@ -105,7 +105,7 @@ function setup() {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { position: string; previous: string | null })
       .map(({ position, previous }) => [position, previous]);
-  return { router, inboxes, payloads, letters, defects, routed, assign, handed };
+  return { router, inboxes, payloads, deadLetters, defects, routed, assign, handed };
 }
 
 function never(error: unknown): never {
@@ -118,7 +118,7 @@ const second = record(messageAt(2));
 
 describe('Router', () => {
   it('sets a record aside that routing throws over, once however often its batch comes', async () => {
-    const { router, inboxes, letters, defects, assign, handed } = setup();
+    const { router, inboxes, deadLetters, defects, assign, handed } = setup();
     await assign();
     await router.handle(batch(created));
     const before = jest.spyOn(RecentIds.prototype, 'before');
@@ -129,7 +129,7 @@ describe('Router', () => {
     try {
       inboxes.failing = true;
       await router.handle(batch(first, second));
-      expect([letters, defects]).toEqual([[], []]);
+      expect([deadLetters, defects]).toEqual([[], []]);
       inboxes.failing = false;
       await expect(router.handle(batch(first, second))).resolves.toEqual({ done: true });
     } finally {
@@ -139,12 +139,12 @@ describe('Router', () => {
       ['1000', '0'],
       ['1002', '1001'],
     ]);
-    expect(letters).toEqual(['routing it threw: TypeError: a defect']);
+    expect(deadLetters).toEqual(['routing it threw: TypeError: a defect']);
     expect(defects).toEqual([1n]);
   });
 
   it('sets a record aside whose frame cannot be encoded, and hands on the others', async () => {
-    const { router, letters, defects, assign, handed } = setup();
+    const { router, deadLetters, defects, assign, handed } = setup();
     await assign();
     await router.handle(batch(created));
     const stringify = jest.spyOn(JSON, 'stringify');
@@ -156,7 +156,7 @@ describe('Router', () => {
       stringify.mockRestore();
     }
     expect(defects).toEqual([1n]);
-    expect(letters).toEqual(['routing it threw: TypeError: a frame holds a raw newline']);
+    expect(deadLetters).toEqual(['routing it threw: TypeError: a frame holds a raw newline']);
     expect(handed().at(-1)).toEqual(['1002', '1001']);
   });
 
@@ -318,10 +318,10 @@ describe('Router', () => {
     ['a later version', { type: 'tidings.message.sent.v2' }, 'unknown version'],
     ['another id', { id: 'x' }, 'ce_id'],
   ])('puts a record aside: %s', async (_name, changed, reason) => {
-    const { router, letters, assign, handed } = setup();
+    const { router, deadLetters, assign, handed } = setup();
     await assign();
     await router.handle(batch(created, record(messageAt(1), changed), second));
-    expect(letters).toEqual([expect.stringContaining(reason)]);
+    expect(deadLetters).toEqual([expect.stringContaining(reason)]);
     expect(handed()).toHaveLength(2);
   });
 
@@ -330,10 +330,10 @@ describe('Router', () => {
     ['no epoch', { epoch: -1 }],
     ['a later type', { type: 'tidings.message.painted.v1' }],
   ])('passes over a record of %s', async (_name, changed) => {
-    const { router, letters, assign, handed } = setup();
+    const { router, deadLetters, assign, handed } = setup();
     await assign();
     await router.handle(batch(created, record(messageAt(1), changed), second));
-    expect(letters).toEqual([]);
+    expect(deadLetters).toEqual([]);
     expect(handed().map(([position]) => position)).toEqual(['1000', '1002']);
   });
 });

@@ -5,7 +5,7 @@ const FLUSH_MS = 1_000;
 /** Batches that follow each other within this time share a mark: it tells their end. */
 const SLOT_MS = 50;
 /** Marks of one partition that may wait for Redis; more are left out. */
-const MOST_WAITING = 200;
+const MAX_WAITING = 200;
 
 interface Slot extends RoutedMark {
   /** When its first batch was routed. */
@@ -38,7 +38,7 @@ export class RoutingTimes {
     const last = slots.at(-1);
     if (last && last.next === from && atMs - last.beganMs < SLOT_MS) {
       Object.assign(last, { next, atMs });
-    } else if (slots.length < MOST_WAITING) {
+    } else if (slots.length < MAX_WAITING) {
       slots.push({ from, next, atMs, beganMs: atMs });
       this.waiting.set(partition, slots);
     }

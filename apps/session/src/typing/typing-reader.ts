@@ -1,13 +1,13 @@
-import type { TypingChanged } from '@tidings/common/log-events/events';
 import { readLogEvent } from '@tidings/common/log-events/read-log-event';
 import { TOPICS } from '@tidings/common/log-events/topics';
 import { TYPING } from '@tidings/protocol/typing';
 import type { LogRecord } from '@tidings/common/log-events/record';
+import type { Signal } from '../domain/signal-notice';
 
-/** What a batch says of who writes. */
-export interface TypingBatch {
-  /** The last word of each user in each conversation. */
-  signals: TypingChanged[];
+/** What a batch says, of who writes for example. */
+export interface SignalBatch {
+  /** The last word of each user in each conversation, per type. */
+  signals: Signal[];
   /** Records that came too late to be of use. */
   stale: number;
   /** Records that are none, of another type, or said again later in the batch. */
@@ -15,9 +15,9 @@ export interface TypingBatch {
 }
 
 /** Reads records of `chat.signals.v1`; `now`: Unix milliseconds. Never throws. */
-export function readTyping(records: readonly LogRecord[], now: number): TypingBatch {
-  const latest = new Map<string, TypingChanged>();
-  const read: TypingBatch = { signals: [], stale: 0, skipped: 0 };
+export function readSignals(records: readonly LogRecord[], now: number): SignalBatch {
+  const latest = new Map<string, Signal>();
+  const read: SignalBatch = { signals: [], stale: 0, skipped: 0 };
   for (const record of records) {
     if (now - record.timestamp > TYPING.staleMs) {
       read.stale++;
@@ -28,11 +28,11 @@ export function readTyping(records: readonly LogRecord[], now: number): TypingBa
       read.skipped++;
       continue;
     }
-    const signal = found.event;
-    const key = signal.conversationId + signal.userId;
+    const { conversationId, userId } = found.event;
+    const key = found.type + conversationId + userId;
     // in the order of the last words
     if (latest.delete(key)) read.skipped++;
-    latest.set(key, signal);
+    latest.set(key, found);
   }
   read.signals = [...latest.values()];
   return read;

@@ -6,7 +6,7 @@ import type { LogRecord } from '@tidings/common/log-events/record';
 import { RedisUnavailable } from '@tidings/common/redis/client';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { pino } from 'pino';
-import type { Letter } from '../domain/fan-out';
+import type { Notice } from '../domain/fan-out';
 import { TypingRouter } from './typing-router';
 import { TypingPushMetrics } from './typing.metrics';
 
@@ -43,7 +43,7 @@ const typing = (active: boolean, fields: object = {}) => ({
 
 function setUp() {
   const world = { failing: false };
-  const handed: Letter[][] = [];
+  const handed: Notice[][] = [];
   const registry = new Metrics({ service: 'session', node: 's' });
   const copies = {
     get: async (ids: readonly string[]) => {
@@ -65,9 +65,9 @@ function setUp() {
     {
       copies,
       deliveries: {
-        handOut: async (letters) => {
-          handed.push([...letters]);
-          return { results: [], pushes: letters.length };
+        handOut: async (notices) => {
+          handed.push([...notices]);
+          return { results: [], pushes: notices.length };
         },
       },
       metrics: new TypingPushMetrics(registry),

@@ -1,13 +1,12 @@
 import type { ConversationRouting } from '@tidings/common/rpc/calls';
-import type { TypingChanged } from '@tidings/common/log-events/events';
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import type { MemberCache } from '@tidings/common/redis/members';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
-import type { Letter } from '../domain/fan-out';
-import { typingLetter } from '../domain/typing-letter';
+import type { Notice } from '../domain/fan-out';
+import { signalNotice, type Signal } from '../domain/signal-notice';
 import type { Deliveries } from '../routing/deliveries';
-import { readTyping, type TypingBatch } from './typing-reader';
+import { readSignals, type SignalBatch } from './typing-reader';
 import type { TypingPushMetrics } from './typing.metrics';
 import { pause, within } from '@tidings/common/runtime/waiting';
 
@@ -41,7 +40,7 @@ export class TypingRouter {
   /** Routes one batch. Never throws. */
   async handle(batch: LogBatch): Promise<HandleOutcome> {
     const { metrics, logger, now } = this.parts;
-    const read = readTyping(batch.records, now());
+    const read = readSignals(batch.records, now());
     metrics.count('stale', read.stale);
     metrics.count('skipped', read.skipped);
     if (read.signals.length > 0) {
@@ -58,26 +57,26 @@ export class TypingRouter {
     return { done: true };
   }
 
-  private async route({ signals }: TypingBatch, oldestMs: number): Promise<void> {
+  private async route({ signals }: SignalBatch, oldestMs: number): Promise<void> {
     const { copies, deliveries, metrics, now } = this.parts;
-    const known = await copies.get(signals.map((signal) => signal.conversationId));
-    const letters: Letter[] = [];
+    const known = await copies.get(signals.map(({ event }) => event.conversationId));
+    const notices: Notice[] = [];
     signals.forEach((signal, i) => {
       const routing = known[i];
-      const letter = routing ? this.letterOf(signal, routing) : null;
-      if (letter) letters.push(letter);
+      const notice = routing ? this.noticeOf(signal, routing) : null;
+      if (notice) notices.push(notice);
     });
-    const { pushes } = await deliveries.handOut(letters);
-    metrics.count('told', letters.length);
-    metrics.count('untold', signals.length - letters.length);
+    const { pushes } = await deliveries.handOut(notices);
+    metrics.count('told', notices.length);
+    metrics.count('untold', signals.length - notices.length);
     metrics.pushed(pushes, now() - oldestMs);
   }
 
-  private letterOf(signal: TypingChanged, routing: ConversationRouting): Letter | null {
+  private noticeOf(signal: Signal, routing: ConversationRouting): Notice | null {
     try {
-      return typingLetter(signal, routing);
+      return signalNotice(signal, routing);
     } catch (error) {
-      const { conversationId } = signal;
+      const { conversationId } = signal.event;
       this.parts.defects.note('record', error, { conversationId });
       return null;
     }

@@ -46,6 +46,14 @@ export class AccountsRepository {
     return this.users.findOneBy({ id });
   }
 
+  /**
+   * Who has this address and allows to be found by it. One look-up, whether there is somebody who does
+   * not allow it or nobody at all: the two must not be told apart.
+   */
+  findableByEmail(emailKey: string): Promise<UserEntity | null> {
+    return this.users.findOneBy({ emailKey, privacyFindByEmail: true });
+  }
+
   byIds(ids: string[]): Promise<UserEntity[]> {
     return this.users.findBy({ id: In(ids) });
   }

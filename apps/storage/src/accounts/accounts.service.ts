@@ -5,7 +5,8 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { utf8Bytes } from '@tidings/protocol/text';
 import { SecurityLog, type SecuritySubject } from '@tidings/common/runtime/security-log';
 import { passwordProblem } from '../domain/password-rules';
-import { emailKey, usernameKey, UsernameProblem } from '../domain/username';
+import { emailKey, nameKey, usernameKey, UsernameProblem } from '../domain/username';
+import { Patience } from '../database/while-away';
 import { AccountsRepository, type NewUser } from './accounts.repository';
 import { DevicesRepository } from './devices.repository';
 import { LoginFailures } from './login-failures';
@@ -43,7 +44,8 @@ export class AccountsService {
     };
     const problem = passwordProblem(body.password, body);
     if (problem) throw new TidingsError(problem.code, { detail: problem.detail });
-    const before = await this.existing(names, body);
+    const patience = new Patience();
+    const before = await this.existing(names, body, patience);
     if (before) return toUser(before);
     const user: NewUser = {
       ...names,
@@ -56,8 +58,11 @@ export class AccountsService {
         flowOf(attemptOf(names.usernameKey, body.address, null)),
       ),
     };
-    const made = await this.accounts.insert(user);
-    const now = made ? await this.accounts.byId(user.id) : await this.existing(names, body);
+    // Made before a lost answer, it is found by its id.
+    const made = await patience.with(() => this.accounts.insert(user));
+    const now = made
+      ? await patience.with(() => this.accounts.byId(user.id))
+      : await this.existing(names, body, patience);
     // Whoever was in the way is gone again: nothing was made, the caller may repeat.
     if (!now) throw new TidingsError('unavailable');
     return toUser(now);
@@ -65,17 +70,21 @@ export class AccountsService {
 
   /**
    * The user whose name and password these are, with the password's hash. `from`: who tries, for
-   * the log and the counts of guesses; `guessId`: see {@link Attempt}. Throws `bad_credentials`, `rate_limited`, `busy`.
+   * the log and the counts of guesses; `guessId`: see {@link Attempt}. Throws `bad_credentials`, `forbidden` (the
+   * account is disabled), `rate_limited`, `busy`.
    */
   async authenticate(
     username: string,
     password: string,
     from: SecuritySubject = {},
     guessId: string | null = null,
+    patience = new Patience(),
   ): Promise<UserEntity> {
     const name = nameKey(username);
-    const user = name === null ? null : await this.accounts.withPassword(name);
-    const known = await this.devices.isOf(from.deviceId ?? null, user?.id ?? null);
+    const [user, known] = await patience.with(async () => {
+      const found = name === null ? null : await this.accounts.withPassword(name);
+      return [found, await this.devices.isOf(from.deviceId ?? null, found?.id ?? null)] as const;
+    });
     const deviceId = known ? from.deviceId! : null;
     const attempt = attemptOf(name ?? username, from.address, deviceId, guessId);
     const tooLong = utf8Bytes(password) > LIMITS.passwordMaxBytes;
@@ -88,7 +97,13 @@ export class AccountsService {
           this.security.note('login_throttled', { ...from, userId: user?.id });
         throw error;
       });
-    if (user && fits) return user;
+    if (user && fits) {
+      if (user.disabledAt !== null) {
+        this.security.note('login_disabled', { ...from, userId: user.id });
+        throw accountDisabled();
+      }
+      return user;
+    }
     this.security.note('login_failed', { ...from, userId: user?.id });
     if (user) this.failures.note(user.id);
     throw new TidingsError('bad_credentials');
@@ -111,13 +126,14 @@ export class AccountsService {
   private async existing(
     names: Pick<NewUser, 'id' | 'usernameKey' | 'emailKey'>,
     body: RegisterBody & { address?: string },
+    patience: Patience,
   ): Promise<UserEntity | null> {
-    const rivals = await this.accounts.rivals(names);
+    const rivals = await patience.with(() => this.accounts.rivals(names));
     const own = rivals.find((user) => user.id === names.id);
     if (own?.usernameKey === names.usernameKey && own.emailKey === names.emailKey) return own;
     const holder = rivals.find((user) => user.usernameKey === names.usernameKey);
     if (holder) {
-      if (await this.isRepetition(holder, names.emailKey, body)) return holder;
+      if (await this.isRepetition(holder, names.emailKey, body, patience)) return holder;
       throw new TidingsError('username_taken');
     }
     if (rivals.some((user) => user.emailKey === names.emailKey)) {
@@ -135,13 +151,14 @@ export class AccountsService {
     holder: UserEntity,
     emailKey: string,
     body: RegisterBody & { address?: string },
+    patience: Patience,
   ): Promise<boolean> {
     const same =
       holder.emailKey === emailKey &&
       holder.firstName === body.firstName &&
       holder.lastName === (body.lastName ?? null) &&
       Date.now() - holder.createdAt.getTime() <= REPEAT_WITHIN_MS;
-    const user = same ? await this.accounts.withPasswordById(holder.id) : null;
+    const user = same ? await patience.with(() => this.accounts.withPasswordById(holder.id)) : null;
     const attempt = attemptOf(holder.usernameKey, body.address, null);
     const look = (): Promise<boolean> =>
       this.hasher.verifyNow(user?.passwordHash ?? null, body.password);
@@ -152,14 +169,9 @@ export class AccountsService {
   }
 }
 
-/** The name as it is compared; null: nobody can have it. */
-function nameKey(username: string): string | null {
-  try {
-    return usernameKey(username);
-  } catch (error) {
-    if (error instanceof UsernameProblem) return null;
-    throw error;
-  }
+/** Of who gave the right password. */
+export function accountDisabled(): TidingsError {
+  return new TidingsError('forbidden', { detail: 'This account is disabled' });
 }
 
 function keyOf(username: string): string {

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/protocol/errors';
-import type { DeviceSession, RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { DeviceLogin, RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { DevicesRepository, type DeviceRow } from './devices.repository';
-import { SessionAnnouncer } from './session-announcer';
-import { SessionsRepository } from './sessions.repository';
+import { LoginAnnouncer } from './login-announcer';
+import { LoginsRepository } from './logins.repository';
 
 type Rpc = typeof STORAGE_RPC;
 type KnownDevice = RpcOutput<Rpc, 'devices.list'>['items'][number];
@@ -14,8 +14,8 @@ type KnownDevice = RpcOutput<Rpc, 'devices.list'>['items'][number];
 export class DevicesService {
   constructor(
     private readonly devices: DevicesRepository,
-    private readonly sessions: SessionsRepository,
-    private readonly announcer: SessionAnnouncer,
+    private readonly logins: LoginsRepository,
+    private readonly announcer: LoginAnnouncer,
     private readonly security: SecurityLog,
   ) {}
 
@@ -25,7 +25,7 @@ export class DevicesService {
       this.devices.loggedIn(userId),
       this.devices.failedLogins(userId),
     ]);
-    const items = devices.map(toDevice);
+    const items = devices.map(toSession);
     if (!failed) return { items };
     return { items, failedLogins: { count: failed.count, lastAt: failed.lastAt.toISOString() } };
   }
@@ -34,11 +34,9 @@ export class DevicesService {
    * Logs a device out; one that is logged out already stays so. Throws `not_found` when the user has
    * no such device.
    */
-  async remove(input: RpcInput<Rpc, 'devices.remove'>): Promise<DeviceSession> {
+  async remove(input: RpcInput<Rpc, 'devices.remove'>): Promise<DeviceLogin> {
     const { userId, deviceId, by, address } = input;
-    const ended = await this.sessions.transaction((sql) =>
-      this.sessions.end(sql, userId, deviceId),
-    );
+    const ended = await this.logins.transaction((sql) => this.logins.end(sql, userId, deviceId));
     if (!ended) throw new TidingsError('not_found');
     this.security.note('device_removed', { userId, deviceId, by, address });
     await this.announcer.announce([ended]);
@@ -46,7 +44,8 @@ export class DevicesService {
   }
 }
 
-function toDevice({ id, name, createdAt, lastSeen }: DeviceRow): KnownDevice {
+/** A device as it is shown. */
+export function toSession({ id, name, createdAt, lastSeen }: DeviceRow): KnownDevice {
   return {
     id,
     ...(name !== null && { name }),

@@ -8,14 +8,14 @@ import {
 import { LRUCache } from 'lru-cache';
 import { nextGuess } from './guess-rates';
 
-const MOST_LANES = 50_000;
+const MAX_LANES = 50_000;
 
 /** {@link GuessStore} of this process alone. Never throws. */
 export class OwnGuesses implements GuessStore {
-  private readonly lanes = new LRUCache<string, number>({ max: MOST_LANES });
-  private readonly known = new LRUCache<string, true>({ max: MOST_LANES });
+  private readonly lanes = new LRUCache<string, number>({ max: MAX_LANES });
+  private readonly known = new LRUCache<string, true>({ max: MAX_LANES });
   /** By account and id of a guess that was counted: whether the strangers have not had it back. */
-  private readonly taken = new LRUCache<string, boolean>({ max: MOST_LANES });
+  private readonly taken = new LRUCache<string, boolean>({ max: MAX_LANES });
 
   constructor(
     private readonly rates: GuessRates,

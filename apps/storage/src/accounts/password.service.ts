@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TidingsError } from '@tidings/protocol/errors';
-import type { DeviceSession, RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { DeviceLogin, RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { LIMITS } from '@tidings/protocol/limits';
 import { utf8Bytes } from '@tidings/protocol/text';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
@@ -9,8 +9,8 @@ import { AccountsRepository } from './accounts.repository';
 import { LoginFailures } from './login-failures';
 import { attemptOf, flowOf, isRateLimited, PasswordGuesses } from './password-guesses';
 import { PasswordHasher } from './password-hasher';
-import { SessionAnnouncer } from './session-announcer';
-import { SessionsRepository } from './sessions.repository';
+import { LoginAnnouncer } from './login-announcer';
+import { LoginsRepository } from './logins.repository';
 import type { UserEntity } from './user.entity';
 
 type Change = RpcInput<typeof STORAGE_RPC, 'accounts.password'>;
@@ -21,8 +21,8 @@ export class PasswordService {
   constructor(
     private readonly accounts: AccountsRepository,
     private readonly hasher: PasswordHasher,
-    private readonly sessions: SessionsRepository,
-    private readonly announcer: SessionAnnouncer,
+    private readonly logins: LoginsRepository,
+    private readonly announcer: LoginAnnouncer,
     private readonly security: SecurityLog,
     private readonly guesses: PasswordGuesses,
     private readonly failures: LoginFailures,
@@ -34,7 +34,7 @@ export class PasswordService {
    * Throws `weak_password`, `invalid_request`, `bad_credentials`, `rate_limited`, `unauthorized` when the
    * calling device is logged out, `busy`.
    */
-  async change(input: Change): Promise<{ ended: DeviceSession[] }> {
+  async change(input: Change): Promise<{ ended: DeviceLogin[] }> {
     // Somebody may change the password while it is being checked here; then it is checked once more.
     const ended = (await this.attempt(input)) ?? (await this.attempt(input));
     if (!ended) throw new TidingsError('unavailable');
@@ -45,20 +45,20 @@ export class PasswordService {
   }
 
   /** Null: the password that was checked is not the user's any more. */
-  private async attempt(input: Change): Promise<DeviceSession[] | null> {
+  private async attempt(input: Change): Promise<DeviceLogin[] | null> {
     const { userId, deviceId, generation, next } = input;
     const user = await this.accounts.withPasswordById(userId);
     if (!user) throw new TidingsError('unauthorized');
     const problem = passwordProblem(next, user);
     if (problem) throw new TidingsError(problem.code, { detail: problem.detail });
     const hash = await this.nextHash(user, input);
-    return this.sessions.transaction(async (sql) => {
-      const present = await this.sessions.lockUser(sql, userId);
-      if (present !== user.passwordHash) return null;
-      const caller = await this.sessions.current(userId, deviceId, sql);
+    return this.logins.transaction(async (sql) => {
+      const present = await this.logins.lockUser(sql, userId);
+      if (present?.hash !== user.passwordHash) return null;
+      const caller = await this.logins.current(userId, deviceId, sql);
       if (caller?.generation !== generation) throw new TidingsError('unauthorized');
-      if (hash !== null) await this.sessions.setPassword(sql, userId, hash);
-      return this.sessions.endOthers(sql, userId, deviceId);
+      if (hash !== null) await this.logins.setPassword(sql, userId, hash);
+      return this.logins.endOthers(sql, userId, deviceId, 'logged_out');
     });
   }
 

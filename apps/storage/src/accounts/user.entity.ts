@@ -38,7 +38,7 @@ export class UserEntity {
   @Column('text', { name: 'password_hash', select: false })
   passwordHash!: string;
 
-  /** Raised by what ends all sessions of a user (bigint as a decimal string). */
+  /** Raised by what ends all logins of a user (bigint as a decimal string). */
   @Column('bigint', { name: 'login_generation', default: 1 })
   loginGeneration!: string;
 
@@ -56,6 +56,10 @@ export class UserEntity {
 
   @Column({ type: 'boolean', name: 'privacy_find_by_email', default: false })
   privacyFindByEmail!: boolean;
+
+  /** Since when it cannot be used; null: it can. */
+  @Column('timestamptz', { name: 'disabled_at', nullable: true })
+  disabledAt!: Date | null;
 
   /** Wrong passwords since the last change of the password. */
   @Column('integer', { name: 'failed_logins', default: 0 })

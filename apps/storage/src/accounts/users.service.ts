@@ -3,7 +3,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { Page, User } from '@tidings/protocol/http';
 import type { RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { LIMITS } from '@tidings/protocol/limits';
-import { usernamePrefix } from '../domain/username';
+import { emailKey, usernamePrefix } from '../domain/username';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { AccountsRepository } from './accounts.repository';
 import { toUser } from './user.mapper';
@@ -18,6 +18,12 @@ export class UsersService {
   /** The known ones among these ids, in no particular order. */
   async get(ids: string[]): Promise<User[]> {
     return (await this.accounts.byIds(ids)).map(toUser);
+  }
+
+  /** Who has this e-mail address and lets others find them by it: one, or nobody. */
+  async byEmail(email: string): Promise<User[]> {
+    const user = await this.accounts.findableByEmail(emailKey(email.trim()));
+    return user ? [toUser(user)] : [];
   }
 
   /**

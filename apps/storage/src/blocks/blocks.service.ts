@@ -54,11 +54,6 @@ export class BlocksService {
     return { removed };
   }
 
-  /** Those of `userIds` who block the viewer. */
-  async hiding(viewerId: string, userIds: readonly string[]): Promise<{ items: string[] }> {
-    return { items: await this.blocks.blocking(userIds, viewerId) };
-  }
-
   /** Writes what gateways judge sends by. */
   private async tell(conversationId: string | null): Promise<void> {
     if (conversationId === null) return;

@@ -9,6 +9,7 @@ import { decodeCursor, encodeCursor } from '../domain/cursor';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { OutboxService } from '../outbox/outbox.service';
+import { PrivacyService } from '../privacy/privacy.service';
 import { ConversationsRepository, type ListPosition } from './conversations.repository';
 import { newConversation } from './new-conversation';
 
@@ -25,12 +26,13 @@ export class ConversationsService {
     private readonly log: LogState,
     private readonly progress: Progress,
     private readonly blocks: BlocksRepository,
+    private readonly privacy: PrivacyService,
   ) {}
 
   /**
    * The direct conversation of two users, made when absent. Answers when its creation is in the log,
-   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`, and `blocked`
-   * instead of making one with somebody who blocks the user.
+   * else throws `unavailable` after two seconds. Throws `not_found`, `invalid_request`, and, instead
+   * of making one, `blocked` by who blocks the user, `not_allowed` by who admits contacts alone.
    */
   async direct(
     userId: string,
@@ -47,6 +49,7 @@ export class ConversationsService {
         throw new TidingsError('not_found');
       }
       requireUnblocked('direct.begin', await this.blocks.blocking([otherId], userId));
+      await this.privacy.requireAdmitted('messages', userId, [otherId]);
       const founding = { creator: userId, memberIds: [userId, otherId], directKey };
       created = await this.conversations.create(
         newConversation({ kind: 'direct', ...founding }, (id) => this.log.partitionOf(id)),

@@ -26,6 +26,7 @@ import { Turns } from '../domain/turns';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { OutboxService, PUBLISH_WITHIN_MS } from '../outbox/outbox.service';
+import { PrivacyService } from '../privacy/privacy.service';
 import { ConversationsRepository } from './conversations.repository';
 import { GroupsRepository, type LockedGroup } from './groups.repository';
 import { newConversation } from './new-conversation';
@@ -58,11 +59,12 @@ export class GroupsService {
     private readonly log: LogState,
     private readonly progress: Progress,
     private readonly blocks: BlocksRepository,
+    private readonly privacy: PrivacyService,
   ) {}
 
   /**
    * The group that this user makes under this request id; the one that was made before, whatever is
-   * asked now. Throws `not_found`, `group_full`, `blocked`.
+   * asked now. Throws `not_found`, `group_full`, `blocked`, `not_allowed`.
    */
   async create(
     founder: Omit<GroupBody, 'kind'> & { userId: string },
@@ -74,7 +76,7 @@ export class GroupsService {
       const memberIds = [...new Set([userId, ...userIds])];
       if (memberIds.length > LIMITS.groupMembers) throw new TidingsError('group_full');
       if (!(await this.groups.allExist(memberIds))) throw new TidingsError('not_found');
-      await this.requireUnblocked('group.create', userId, memberIds);
+      await this.requireWelcome('group.create', userId, memberIds);
       const founding = { ...rest, kind: 'group' as const, creator: userId, memberIds, requestId };
       created = await this.conversations.create(
         newConversation(founding, (id) => this.log.partitionOf(id)),
@@ -114,7 +116,7 @@ export class GroupsService {
     return this.changed(asked, wanted, async (group) => {
       const change = addMembers(group, await group.size());
       if (change.add && !(await group.allExist(change.add))) throw new TidingsError('not_found');
-      if (change.add) await this.requireUnblocked('group.add', asked.userId, change.add);
+      if (change.add) await this.requireWelcome('group.add', asked.userId, change.add);
       return change;
     });
   }
@@ -137,13 +139,14 @@ export class GroupsService {
     return this.changed(asked, [memberId], (group) => setRole(group, role));
   }
 
-  /** Throws `blocked` when the act towards any of the others is refused to the user. */
-  private async requireUnblocked(
+  /** Throws `blocked` or `not_allowed` when any of the others refuses to be met by the user in a group. */
+  private async requireWelcome(
     act: BlockAct,
     userId: string,
     otherIds: readonly string[],
   ): Promise<void> {
     requireUnblocked(act, await this.blocks.blocking(otherIds, userId));
+    await this.privacy.requireAdmitted('groups', userId, otherIds);
   }
 
   /** Members by id. */

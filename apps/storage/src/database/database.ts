@@ -92,7 +92,7 @@ export class Database implements Sql {
   }
 
   /** Runs `work` on a connection of its own, for session-level locks; it is closed on failure. */
-  async session<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  async onConnection<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken = true;
     try {

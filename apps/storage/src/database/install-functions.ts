@@ -1,8 +1,4 @@
-import { APPLY_LOG_BATCHES } from '../messages/apply-log-batches.sql';
-import type { SqlFunction } from './sql-function';
-
-/** All functions that this version calls. */
-const FUNCTIONS: readonly SqlFunction[] = [APPLY_LOG_BATCHES];
+import { SQL_FUNCTIONS } from '../sql-functions';
 
 /** How long a function of another version is kept: no rolling upgrade takes longer. Days. */
 const KEPT_DAYS = 30;
@@ -24,7 +20,7 @@ interface Found {
  * Installs what is missing. What other versions of the program call stays for a month behind the first
  * call that finds it there; instances of both run side by side meanwhile. To be called under a lock.
  */
-export async function installFunctions(runner: Queries, functions = FUNCTIONS): Promise<void> {
+export async function installFunctions(runner: Queries, functions = SQL_FUNCTIONS): Promise<void> {
   for (const { family, name, create } of functions) {
     await runner.query(create);
     const found = (await runner.query(FOUND, [family])) as Found[];
@@ -39,7 +35,7 @@ export async function installFunctions(runner: Queries, functions = FUNCTIONS): 
 }
 
 /** Whether all are there. */
-export async function hasFunctions(runner: Queries, functions = FUNCTIONS): Promise<boolean> {
+export async function hasFunctions(runner: Queries, functions = SQL_FUNCTIONS): Promise<boolean> {
   const names = functions.map(({ name }) => name);
   const found = (await runner.query(NAMES, [names])) as unknown[];
   return found.length === names.length;

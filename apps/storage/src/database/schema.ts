@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { isTransient } from './database-errors';
-import { openDataSource } from './data-source';
+import { openDataSource } from '../data-source';
 import { hasFunctions, installFunctions } from './install-functions';
 import { pause } from '@tidings/common/runtime/waiting';
 

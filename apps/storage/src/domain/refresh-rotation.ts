@@ -1,4 +1,4 @@
-/** State of a device's session, as far as its refresh tokens depend on it. */
+/** State of a device's login, as far as its refresh tokens depend on it. */
 export interface RotationState {
   loggedIn: boolean;
   generation: string;

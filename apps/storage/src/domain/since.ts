@@ -130,7 +130,7 @@ const MAX_OFFSET = 2n ** 62n;
 function fromBase36(text: string): bigint {
   let value = 0n;
   for (const c of text) value = value * 36n + BigInt(Number.parseInt(c, 36));
-  return value > MAX_OFFSET ? MAX_OFFSET + 1n : value;
+  return value;
 }
 
 function userMark(sha256: Sha256, userId: string): string {

@@ -104,6 +104,16 @@ function problemOf(wide: string, key: string): string | null {
   return null;
 }
 
+/** {@link usernameKey}; null: nobody can have this name. */
+export function nameKey(typed: string): string | null {
+  try {
+    return usernameKey(typed);
+  } catch (error) {
+    if (error instanceof UsernameProblem) return null;
+    throw error;
+  }
+}
+
 /** The beginning of user names that a typed search text stands for; null: no name can match it. */
 export function usernamePrefix(typed: string): string | null {
   if (!isStorable(typed)) return null;

@@ -5,19 +5,29 @@ const DAYS_90 = 90 * 24 * 3600;
 
 function setUp(over: Partial<ExpirySweepParts> = {}) {
   const steps: string[] = [];
-  const world = { now: 0, cleared: 0, expired: [] as number[], tombstones: [] as number[] };
+  const world = {
+    now: 0,
+    cleared: 0,
+    expired: [] as (number | null)[],
+    tombstones: [] as (number | null)[],
+    acts: [] as number[],
+  };
+  const next = (all: (number | null)[]) => Promise.resolve(all.length > 0 ? all.shift()! : 0);
   const parts: ExpirySweepParts = {
     expiry: {
       clear: (limit) => {
         steps.push(`clear ${limit}`);
-        return Promise.resolve(world.expired.shift() ?? 0);
+        return next(world.expired);
       },
       removeTombstones: (age) => {
         steps.push(`remove ${age}`);
-        return Promise.resolve(world.tombstones.shift() ?? 0);
+        return next(world.tombstones);
+      },
+      removeActs: () => {
+        steps.push('acts');
+        return next(world.acts);
       },
     },
-    isLeader: () => true,
     everyMs: 1,
     cleared: (messages) => (world.cleared += messages),
     clock: () => world.now,
@@ -32,32 +42,29 @@ describe('ExpirySweep', () => {
     const { sweep, steps, world } = setUp();
     world.expired = [500, 500, 3];
     await sweep.sweep();
-    expect(steps).toEqual([...Array<string>(3).fill('clear 500'), `remove ${DAYS_90}`]);
+    expect(steps).toEqual([...Array<string>(3).fill('clear 500'), `remove ${DAYS_90}`, 'acts']);
     expect(world.cleared).toBe(1_003);
   });
 
   it('looks through tombstones once a minute, again at once when it did not come to their end', async () => {
-    let leads = 0;
-    const { sweep, steps, world } = setUp({ isLeader: () => leads++ !== 2 });
-    world.tombstones = [500];
+    const { sweep, steps, world } = setUp();
+    world.tombstones = [500, null];
     await sweep.sweep();
     await sweep.sweep();
     world.now = 59_999;
     await sweep.sweep();
     world.now = 60_000;
     await sweep.sweep();
-    expect(steps.filter((step) => step.startsWith('remove'))).toHaveLength(3);
+    expect(steps.filter((step) => step.startsWith('remove'))).toHaveLength(4);
   });
 
-  it('does nothing when it does not lead, and stops between two steps when it leads no more', async () => {
-    const outsider = setUp({ isLeader: () => false });
-    await outsider.sweep.sweep();
-    expect(outsider.steps).toEqual([]);
-    let leads = 0;
-    const former = setUp({ isLeader: () => leads++ === 0 });
-    former.world.expired = [500, 500];
-    await former.sweep.sweep();
-    expect(former.steps).toEqual(['clear 500']);
+  it('leaves to another instance what it is doing', async () => {
+    const { sweep, steps, world } = setUp();
+    world.expired = [500, null];
+    world.tombstones = [null];
+    await sweep.sweep();
+    expect(steps).toEqual(['clear 500', 'clear 500', `remove ${DAYS_90}`]);
+    expect(world.cleared).toBe(500);
   });
 
   it('tries again after a failure, and ends with stop', async () => {
@@ -66,6 +73,7 @@ describe('ExpirySweep', () => {
       expiry: {
         clear: () => Promise.reject(new Error(`away ${++calls}`)),
         removeTombstones: () => Promise.resolve(0),
+        removeActs: () => Promise.resolve(0),
       },
     });
     sweep.start();

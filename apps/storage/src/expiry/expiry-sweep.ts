@@ -6,12 +6,11 @@ import type { ExpiryRepository } from './expiry.repository';
 const ROUND = 500;
 /** How long a tombstone answers repetitions of its message's id, in seconds. */
 const TOMBSTONE_SECONDS = 90 * 24 * 3600;
-/** How often tombstones are looked through, in milliseconds. */
+/** How often tombstones and acts of operators are looked through, in milliseconds. */
 const TOMBSTONES_EVERY_MS = 60_000;
 
 export interface ExpirySweepParts {
-  expiry: Pick<ExpiryRepository, 'clear' | 'removeTombstones'>;
-  isLeader: () => boolean;
+  expiry: Pick<ExpiryRepository, 'clear' | 'removeTombstones' | 'removeActs'>;
   everyMs: number;
   /** Counts messages whose content has gone. */
   cleared: (messages: number) => void;
@@ -21,8 +20,9 @@ export interface ExpirySweepParts {
 }
 
 /**
- * The leader's duty: content leaves PostgreSQL when its time is over; what remains are tombstones,
- * which go after 90 days. Each statement is a step of its own, so that a round may end anywhere.
+ * Content leaves PostgreSQL when its time is over; what remains are tombstones, which go after 90 days.
+ * Acts of operators go after a year. Each statement is a step of its own, so that a round may end
+ * anywhere. All instances do it, one at a time: it goes on while Kafka, and with it every leader, is away.
  */
 export class ExpirySweep {
   private readonly rounds: Rounds;
@@ -47,18 +47,22 @@ export class ExpirySweep {
     const { expiry, clock } = this.parts;
     await this.repeat(async () => {
       const cleared = await expiry.clear(ROUND);
-      if (cleared > 0) this.parts.cleared(cleared);
+      if (cleared) this.parts.cleared(cleared);
       return cleared;
     });
     if (clock() - this.tombstonesAt < TOMBSTONES_EVERY_MS) return;
-    const done = await this.repeat(() => expiry.removeTombstones(TOMBSTONE_SECONDS, ROUND));
+    const done =
+      (await this.repeat(() => expiry.removeTombstones(TOMBSTONE_SECONDS, ROUND))) &&
+      (await this.repeat(() => expiry.removeActs(ROUND)));
     if (done) this.tombstonesAt = clock();
   }
 
-  /** Goes on while there is more and this instance leads; true when nothing is left. */
-  private async repeat(step: () => Promise<number>): Promise<boolean> {
-    while (!this.rounds.stopped && this.parts.isLeader()) {
-      if ((await step()) < ROUND) return true;
+  /** Goes on while there is more and no other instance does it; true when nothing is left. */
+  private async repeat(step: () => Promise<number | null>): Promise<boolean> {
+    while (!this.rounds.stopped) {
+      const done = await step();
+      if (done === null) return false;
+      if (done < ROUND) return true;
     }
     return false;
   }

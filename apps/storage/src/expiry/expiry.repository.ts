@@ -41,23 +41,52 @@ const REMOVE = {
     SELECT count(*)::int AS count FROM removed`,
 };
 
-/** Ends the life of messages whose time is over. Every statement is conditional: two leaders do no harm. */
+/** $1 at most: acts of operators that are older than a year. */
+const REMOVE_ACTS = {
+  name: 'audit-remove',
+  text: `WITH removed AS (
+      DELETE FROM audit WHERE id IN (
+        SELECT id FROM audit WHERE at < now() - interval '1 year' ORDER BY at LIMIT $1)
+      RETURNING 1)
+    SELECT count(*)::int AS count FROM removed`,
+};
+
+/** Keeps this advisory lock apart from others in the same database. */
+const LOCK = 7_303;
+
+/**
+ * Ends the life of rows whose time is over. It needs no leader, which Kafka would have to name: whoever
+ * has the lock does a step. Every statement is conditional besides, so that it would do no harm twice.
+ */
 @Injectable()
 export class ExpiryRepository {
   constructor(private readonly database: Database) {}
 
-  /** Takes content, extras and hashes out of expired messages; returns of how many. */
-  clear(limit: number): Promise<number> {
+  /** Takes content, extras and hashes out of expired messages; of how many, null: another instance does it. */
+  clear(limit: number): Promise<number | null> {
     return this.count(CLEAR, [limit]);
   }
 
-  /** Removes tombstones that expired so many seconds ago; returns how many. */
-  removeTombstones(ageSeconds: number, limit: number): Promise<number> {
+  /** Removes tombstones that expired so many seconds ago; how many, null as above. */
+  removeTombstones(ageSeconds: number, limit: number): Promise<number | null> {
     return this.count(REMOVE, [ageSeconds, limit]);
   }
 
-  private async count(sql: { name: string; text: string }, values: unknown[]): Promise<number> {
-    const [row] = await this.database.rows<{ count: number }>(sql, values);
-    return row?.count ?? 0;
+  /** Removes old acts from the audit; how many, null as above. */
+  removeActs(limit: number): Promise<number | null> {
+    return this.count(REMOVE_ACTS, [limit]);
+  }
+
+  /** The lock ends with the transaction, whatever happens to this process. */
+  private count(sql: { name: string; text: string }, values: unknown[]): Promise<number | null> {
+    return this.database.transaction('', async (step) => {
+      const [lock] = await step.rows<{ mine: boolean }>(
+        { name: 'expiry-lock', text: 'SELECT pg_try_advisory_xact_lock($1) AS mine' },
+        [LOCK],
+      );
+      if (!lock?.mine) return null;
+      const [row] = await step.rows<{ count: number }>(sql, values);
+      return row?.count ?? 0;
+    });
   }
 }

@@ -12,7 +12,7 @@ function setUp(over: Partial<MediaSweepParts> = {}) {
       remove: ({ mediaId }) => Promise.resolve(void done.push(`row ${mediaId}`)),
     },
     driver: { remove: (key) => Promise.resolve(void done.push(key)) },
-    isLeader: () => true,
+    term: () => '1',
     caughtUp: () => Promise.resolve(true),
     everyMs: 1,
     logger: createLogger({ service: 'test', nodeId: 't', level: 'silent' }),
@@ -50,7 +50,7 @@ describe('MediaSweep', () => {
   });
 
   it.each([
-    ['it does not lead', { isLeader: () => false }],
+    ['it does not lead', { term: () => null }],
     ['storage is behind the log', { caughtUp: () => Promise.resolve(false) }],
   ])('does nothing when %s', async (_, over) => {
     const { sweep, done } = setUp(over);
@@ -60,7 +60,7 @@ describe('MediaSweep', () => {
 
   it('stops between two uploads when it leads no more', async () => {
     let asked = 0;
-    const { sweep, done } = setUp({ isLeader: () => ++asked <= 2 });
+    const { sweep, done } = setUp({ term: () => (++asked <= 2 ? '1' : null) });
     await sweep.sweep();
     expect(done).toEqual(['one.thumb', 'one', 'row one']);
   });

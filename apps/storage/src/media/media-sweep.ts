@@ -9,7 +9,8 @@ const ROUND = 100;
 export interface MediaSweepParts {
   media: Pick<MediaRepository, 'beginRemovals' | 'remove' | 'unwatchShown'>;
   driver: Pick<MediaDriver, 'remove'>;
-  isLeader: () => boolean;
+  /** This instance's term as leader; null: it does not lead. */
+  term: () => string | null;
   /**
    * Whether everything that is in the log now is applied: a message that shows an upload may wait
    * there. May reject.
@@ -47,12 +48,13 @@ export class MediaSweep {
 
   /** Removes some; true when there are more. */
   private async step(): Promise<boolean> {
-    const { media, driver, isLeader, caughtUp, logger } = this.parts;
-    if (this.rounds.stopped || !isLeader() || !(await caughtUp())) return false;
+    const { media, driver, caughtUp, logger } = this.parts;
+    const term = this.parts.term();
+    if (this.rounds.stopped || term === null || !(await caughtUp())) return false;
     await media.unwatchShown(ROUND);
-    const removals = await media.beginRemovals(ROUND);
+    const removals = await media.beginRemovals(ROUND, term);
     for (const removal of removals) {
-      if (this.rounds.stopped || !isLeader()) return false;
+      if (this.rounds.stopped || this.parts.term() !== term) return false;
       await driver.remove(thumbnailKey(removal.mediaId));
       await driver.remove(originalKey(removal.mediaId));
       await media.remove(removal);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { MediaFacts, MediaRecord, ReadableMedia } from '@tidings/common/rpc/calls';
 import { isAlive, isMember } from '../conversations/conversation-views.sql';
+import { isTerm } from '../leader/leaders.repository';
 import { Database } from '../database/database';
 
 /** An upload that is noted before its bytes are kept. */
@@ -26,8 +27,9 @@ interface FactsRow {
 /** $1 user: the row `m` and the membership `p` through which the user may look at it. */
 const OF_MEMBER = `FROM media m
   JOIN members p ON p.conversation_id = m.conversation_id AND p.user_id = $1 AND ${isMember('p')}`;
-/** $2 medium. */
-const WANTED = 'WHERE m.id = $2 AND NOT m.removing';
+/** $2 medium. Signed URLs need no session: here a disabled account ends. */
+const WANTED = `WHERE m.id = $2 AND NOT m.removing
+  AND NOT EXISTS (SELECT 1 FROM users v WHERE v.id = $1 AND v.disabled_at IS NOT NULL)`;
 
 /**
  * The living messages that show it, to its uploader and to whoever sees them: whether there are any,
@@ -120,21 +122,21 @@ export class MediaRepository {
 
   /**
    * Uploads that nothing shows and nobody waits for any more, and those whose removal was begun: from
-   * now on nobody reads or sends them.
+   * now on nobody reads or sends them. None for a term that is over.
    */
-  async beginRemovals(limit: number): Promise<Removal[]> {
+  async beginRemovals(limit: number, term: string): Promise<Removal[]> {
     return this.database.rows<Removal & Record<string, string>>(
       {
         name: 'media-begin-removals',
         text: `WITH over AS (
                  SELECT m.conversation_id, m.id FROM media m
-                 WHERE m.keep_until <= now() AND ${UNUSED}
+                 WHERE m.keep_until <= now() AND ${UNUSED} AND ${isTerm(2)}
                  ORDER BY m.keep_until LIMIT $1 FOR UPDATE SKIP LOCKED)
                UPDATE media m SET removing = true FROM over
                WHERE m.conversation_id = over.conversation_id AND m.id = over.id
                RETURNING m.conversation_id AS "conversationId", m.id AS "mediaId"`,
       },
-      [limit],
+      [limit, term],
     );
   }
 

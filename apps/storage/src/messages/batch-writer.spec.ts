@@ -47,11 +47,11 @@ class FakeStore implements Pick<BatchRepository, 'apply' | 'progress'> {
 
 function setUp() {
   const store = new FakeStore();
-  const letters: { offset: bigint; reason: string }[] = [];
+  const deadLetters: { offset: bigint; reason: string }[] = [];
   const defects: bigint[] = [];
   const fatal: Error[] = [];
   const progress = new Progress(nobody, log);
-  let lettersFail = false;
+  let deadLettersFail = false;
   const writer = new BatchWriter({
     log,
     progress,
@@ -60,14 +60,14 @@ function setUp() {
     defects: { noteRecord: (record) => void defects.push(record.offset) },
     metrics: new WriterMetrics(new Metrics({ service: 'test', node: 'test' })),
     deadLetter: (record, reason) => {
-      if (lettersFail) return Promise.reject(new Error('no Kafka'));
-      letters.push({ offset: record.offset, reason });
+      if (deadLettersFail) return Promise.reject(new Error('no Kafka'));
+      deadLetters.push({ offset: record.offset, reason });
       return Promise.resolve();
     },
     fatal: (error) => fatal.push(error),
   });
-  const failLetters = (value: boolean): void => void (lettersFail = value);
-  return { store, letters, defects, fatal, progress, writer, failLetters };
+  const failDeadLetters = (value: boolean): void => void (deadLettersFail = value);
+  return { store, deadLetters, defects, fatal, progress, writer, failDeadLetters };
 }
 
 function batchOf(records: LogRecord[]): LogBatch {
@@ -145,7 +145,7 @@ describe('batch writer', () => {
     ['a full disk', state('53100')],
     ['a missing function', state('42883')],
   ])('retries %s and skips nothing', async (_what, error) => {
-    const { store, writer, letters } = setUp();
+    const { store, writer, deadLetters } = setUp();
     store.fail = () => error;
     const records = [sentRecord(0n), sentRecord(1n)];
     const first = (await writer.handle(batchOf(records))) as { retryAfterMs: number; from: bigint };
@@ -154,51 +154,51 @@ describe('batch writer', () => {
     expect(second.retryAfterMs).toBeGreaterThan(first.retryAfterMs);
     store.fail = () => null;
     await expect(writer.handle(batchOf(records))).resolves.toEqual({ done: true, commit: 2n });
-    expect([store.rows.length, letters.length]).toEqual([2, 0]);
+    expect([store.rows.length, deadLetters.length]).toEqual([2, 0]);
   });
 
   it('dead-letters what cannot be read, alone', async () => {
-    const { store, writer, letters } = setUp();
+    const { store, writer, deadLetters } = setUp();
     await writer.handle(batchOf([sentRecord(0n), poison(1n), sentRecord(2n)]));
-    expect(letters).toEqual([{ offset: 1n, reason: 'the value is not JSON' }]);
+    expect(deadLetters).toEqual([{ offset: 1n, reason: 'the value is not JSON' }]);
     expect(store.rows.map((r) => r.position)).toEqual([1n, 3n]);
     expect(store.next).toBe(3n);
   });
 
   it('does not pass a poison record while its dead letter cannot be written', async () => {
-    const { store, writer, failLetters } = setUp();
-    failLetters(true);
+    const { store, writer, failDeadLetters } = setUp();
+    failDeadLetters(true);
     await expect(writer.handle(batchOf([poison(0n)]))).resolves.toMatchObject({ from: 0n });
     expect(store.next).toBe(0n);
-    failLetters(false);
+    failDeadLetters(false);
     await expect(writer.handle(batchOf([poison(0n)]))).resolves.toEqual({ done: true, commit: 1n });
   });
 
   it('passes on from many poison records', async () => {
-    const { store, writer, letters } = setUp();
+    const { store, writer, deadLetters } = setUp();
     await writer.handle(batchOf(Array.from({ length: 95 }, (_, i) => poison(BigInt(i)))));
-    expect(letters).toHaveLength(95);
+    expect(deadLetters).toHaveLength(95);
     expect(store.next).toBe(95n);
   });
 
   it('ignores other types and epochs', async () => {
-    const { store, writer, letters } = setUp();
+    const { store, writer, deadLetters } = setUp();
     const others = [sentRecord(0n, {}, { type: 'other.v1' }), sentRecord(1n, {}, { epoch: 9 })];
     await expect(writer.handle(batchOf(others))).resolves.toEqual({ done: true, commit: 2n });
-    expect([store.rows.length, letters.length, store.next]).toEqual([0, 0, 2n]);
+    expect([store.rows.length, deadLetters.length, store.next]).toEqual([0, 0, 2n]);
   });
 
   it('finds whatever records the database refuses, and stores all others', async () => {
     const subsets = fc.uniqueArray(fc.integer({ min: 0, max: 29 }), { maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(subsets, async (bad) => {
-        const { store, writer, letters } = setUp();
+        const { store, writer, deadLetters } = setUp();
         const isBad = (e: LogEntry): boolean => bad.includes(Number(e.record.offset));
         store.fail = (entries) => (entries.some(isBad) ? state('22021') : null);
         const records = Array.from({ length: 30 }, (_, i) => sentRecord(BigInt(i)));
         const outcome: HandleOutcome = await writer.handle(batchOf(records));
         expect(outcome).toEqual({ done: true, commit: 30n });
-        expect(letters.map((l) => Number(l.offset))).toEqual([...bad].sort((a, b) => a - b));
+        expect(deadLetters.map((l) => Number(l.offset))).toEqual([...bad].sort((a, b) => a - b));
         expect(store.rows).toHaveLength(30 - bad.length);
       }),
       { numRuns: 50 },

@@ -19,7 +19,7 @@ import { backoffCeiling } from '@tidings/common/runtime/waiting';
 /** Entries of one statement. */
 const STATEMENT_ENTRIES = 1_000;
 /** Dead letters of one statement's records: each costs a round trip to Kafka. */
-const STATEMENT_LETTERS = 20;
+const STATEMENT_DEAD_LETTERS = 20;
 /** How long a handler may go on with further statements of a fetched batch, in milliseconds. */
 const HANDLE_MS = 1_000;
 /** Pause after the nth failure in a row, in milliseconds. */
@@ -30,7 +30,7 @@ interface Step {
   first: bigint;
   next: bigint;
   entries: LogItem[];
-  letters: { record: LogRecord; reason: string }[];
+  deadLetters: { record: LogRecord; reason: string }[];
 }
 
 /** What the batch writer works with. */
@@ -115,17 +115,20 @@ export class BatchWriter implements PartitionLifecycle {
     index: number,
     first: bigint,
   ): { step: Step; end: number } {
-    const step: Step = { first, next: first, entries: [], letters: [] };
+    const step: Step = { first, next: first, entries: [], deadLetters: [] };
     let end = index;
     for (; end < records.length; end++) {
-      if (step.entries.length >= STATEMENT_ENTRIES || step.letters.length >= STATEMENT_LETTERS) {
+      if (
+        step.entries.length >= STATEMENT_ENTRIES ||
+        step.deadLetters.length >= STATEMENT_DEAD_LETTERS
+      ) {
         break;
       }
       const record = records[end]!;
       const decoded = this.decode(record);
       if (decoded.kind === 'entry') step.entries.push(decoded.entry);
       else if (decoded.kind === 'change') step.entries.push(decoded.change);
-      else if (decoded.kind === 'poison') step.letters.push({ record, reason: decoded.reason });
+      else if (decoded.kind === 'poison') step.deadLetters.push({ record, reason: decoded.reason });
       else this.ignore(record, decoded.why);
       step.next = record.offset + 1n;
     }
@@ -144,7 +147,7 @@ export class BatchWriter implements PartitionLifecycle {
 
   /** Applies one step; returns where to go on when the fence refused it, else null. */
   private async apply(partition: number, step: Step): Promise<bigint | null> {
-    for (const { record, reason } of step.letters) await this.bury(record, reason);
+    for (const { record, reason } of step.deadLetters) await this.bury(record, reason);
     return this.applyEntries(partition, step.first, step.next, step.entries);
   }
 

@@ -14,7 +14,8 @@ export class OutboxSweep {
   constructor(
     private readonly outbox: OutboxRepository,
     private readonly service: OutboxService,
-    private readonly isLeader: () => boolean,
+    /** This instance's term as leader; null: it does not lead. */
+    private readonly term: () => string | null,
     private readonly logger: Logger,
   ) {
     this.rounds = new Rounds(() => this.sweep(), {
@@ -34,9 +35,10 @@ export class OutboxSweep {
   }
 
   private async sweep(): Promise<void> {
-    if (!this.isLeader()) return;
-    for (const conversationId of await this.outbox.overdue(ROUND)) {
-      if (this.rounds.stopped || !this.isLeader()) return;
+    const term = this.term();
+    if (term === null) return;
+    for (const conversationId of await this.outbox.overdue(ROUND, term)) {
+      if (this.rounds.stopped || this.term() !== term) return;
       await this.service.publish(conversationId);
       this.logger.info({ conversationId }, 'a change left in the outbox is in the log');
     }

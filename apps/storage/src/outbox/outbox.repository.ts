@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isTerm } from '../leader/leaders.repository';
 import type { Database, Sql } from '../database/database';
 
 /** A change whose record is to be appended. */
@@ -49,7 +50,7 @@ export class OutboxRepository {
    */
   locked<T>(conversationId: string, work: (sql: Sql) => Promise<T>): Promise<T | null> {
     const key = [conversationId, LOCK_SEED];
-    return this.database.session(async (sql) => {
+    return this.database.onConnection(async (sql) => {
       const [row] = await sql.rows<{ locked: boolean }>(
         { text: 'SELECT pg_try_advisory_lock(hashtextextended($1, $2)) AS locked' },
         key,
@@ -97,14 +98,14 @@ export class OutboxRepository {
     return rows.length === 0;
   }
 
-  /** Conversations with changes that nobody has brought into the log in time. */
-  async overdue(limit: number): Promise<string[]> {
+  /** Conversations with changes that nobody has brought into the log in time; none for a term that is over. */
+  async overdue(limit: number, term: string): Promise<string[]> {
     const rows = await this.database.rows<{ id: string }>(
       {
         name: 'outbox-overdue',
-        text: `SELECT DISTINCT conversation_id AS id FROM outbox WHERE due_at < now() LIMIT $1`,
+        text: `SELECT DISTINCT conversation_id AS id FROM outbox WHERE due_at < now() AND ${isTerm(2)} LIMIT $1`,
       },
-      [limit],
+      [limit, term],
     );
     return rows.map((row) => row.id);
   }

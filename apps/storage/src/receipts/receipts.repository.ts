@@ -17,6 +17,9 @@ export interface RaisedRow extends MarkRow {
   at: number;
 }
 
+/** The same of an older session, which does not say when. */
+export type PerhapsDatedRow = MarkRow & Partial<RaisedRow>;
+
 interface ViewRow {
   n: number;
   delivered: string;
@@ -52,6 +55,17 @@ export class ReceiptsRepository {
     limit: number,
   ): Promise<Receipt[]> {
     return this.database.rows<Receipt>(LIST, [userId, conversationId, after, limit]);
+  }
+
+  /**
+   * Keeps what was read, before it is pushed. Where it cannot, the writer of the receipt log cannot either, and
+   * says so: it does the same a moment later.
+   */
+  async keepRead(rows: readonly PerhapsDatedRow[]): Promise<void> {
+    const read = rows.filter((row) => row.read !== '0');
+    if (read.length === 0) return;
+    const dated = read.map((row) => ({ ...row, at: row.at ?? Date.now() }));
+    await raiseMarks(this.database, dated).catch(() => undefined);
   }
 
   /** What session pushes, aligned; null for no present member. `topic`: the conversation log. */

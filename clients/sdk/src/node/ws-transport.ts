@@ -1,12 +1,18 @@
+import type { IncomingMessage } from 'node:http';
+import { isErrorCode } from '@tidings/protocol/errors';
+import { parsedJson } from '@tidings/protocol/json';
 import { WebSocket } from 'ws';
 import { LIMITS } from '@tidings/protocol/limits';
-import type { SocketHandlers, Transport, TransportSocket } from '../transport';
+import type { SocketHandlers, SocketRefusal, Transport, TransportSocket } from '../transport';
 
 /** How long opening a socket may take, until the connection gives the attempt up anyway. */
 const HANDSHAKE_MS = 15_000;
 
 /** How long the server may take to answer a close frame. */
 const CLOSE_MS = 1_000;
+
+/** Longest refusal that is read, in bytes. */
+const REFUSAL_BYTES = 4_096;
 
 /** Transport over the `ws` package, which shows the server's pings. */
 export function wsTransport(): Transport {
@@ -27,7 +33,14 @@ function openSocket(url: string, protocols: string[], handlers: SocketHandlers):
   });
   socket.on('ping', () => handlers.alive());
   socket.on('error', () => undefined);
-  socket.on('close', (code, reason) => handlers.closed(code, reason.toString()));
+  let refusal: SocketRefusal | undefined;
+  socket.on('unexpected-response', (_request, response) => {
+    readRefusal(response, (read) => {
+      refusal = read;
+      socket.terminate();
+    });
+  });
+  socket.on('close', (code, reason) => handlers.closed(code, reason.toString(), refusal));
   return {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
@@ -38,4 +51,27 @@ function openSocket(url: string, protocols: string[], handlers: SocketHandlers):
     },
     abandon: () => socket.terminate(),
   };
+}
+
+/** Tells the problem document (RFC 9457) that came instead of a socket; undefined: it was none. */
+function readRefusal(
+  response: IncomingMessage,
+  done: (refusal: SocketRefusal | undefined) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const end = (): void => {
+    const problem = parsedJson(Buffer.concat(chunks).toString('utf8')) as { code?: unknown } | null;
+    const code = problem?.code;
+    const seconds = Number(response.headers['retry-after'] ?? NaN);
+    const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined;
+    done(isErrorCode(code) ? { code, retryAfterMs } : undefined);
+  };
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= REFUSAL_BYTES) chunks.push(chunk);
+    else response.destroy();
+  });
+  response.once('end', end);
+  response.once('error', () => done(undefined));
 }

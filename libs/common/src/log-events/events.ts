@@ -8,8 +8,10 @@ import {
   textContent,
 } from '@tidings/protocol/content';
 import { extrasShape } from '@tidings/protocol/extras';
+import { presence } from '@tidings/protocol/http';
 import { conversationId, uuid } from '@tidings/protocol/ids';
 import { position } from '@tidings/protocol/positions';
+import { activityFrame, stateFrame } from '@tidings/protocol/presence';
 import { TOPICS } from './topics';
 
 /** `ce_type` of every record (CloudEvents 1.0, Kafka binding, binary mode). */
@@ -21,6 +23,9 @@ export const EVENT_TYPES = {
   typing: 'tidings.typing.v1',
   connectionOpened: 'tidings.connection.opened.v1',
   connectionClosed: 'tidings.connection.closed.v1',
+  connectionLost: 'tidings.connection.lost.v1',
+  activity: 'tidings.activity.v1',
+  presenceChanged: 'tidings.presence.changed.v1',
 } as const;
 
 /** Header names of a record, beside CloudEvents' own `ce_*`. */
@@ -120,25 +125,77 @@ const receiptMarked = z
   });
 export type ReceiptMarked = z.infer<typeof receiptMarked>;
 
+/** Nothing that an event tells of is longer ago, milliseconds. */
+const MAX_AGO_MS = 366 * 24 * 3600 * 1000;
+
+/** Which connection an event is about, and what its gateway knows of its user. */
+const connectionShape = {
+  userId: uuid,
+  deviceId: uuid,
+  connectionId: z.string(),
+  gatewayId: z.string(),
+  bootId: z.string(),
+  generation: z.string(),
+  at: z.string(),
+  mode: stateFrame.shape.mode.optional().meta({
+    description: 'what the app said last of where it is; left out: nothing',
+  }),
+  activeMsAgo: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(MAX_AGO_MS)
+    .optional()
+    .meta({ description: 'how long before this event its user did something last, milliseconds' }),
+};
+
 const connectionOpened = z
   .object({
-    userId: uuid,
-    deviceId: uuid,
-    connectionId: z.string(),
-    gatewayId: z.string(),
-    bootId: z.string(),
-    generation: z.string(),
-    at: z.string(),
+    ...connectionShape,
+    again: z.literal(true).optional().meta({
+      description: 'it has been open for a while: Redis may have lost what was told of it',
+    }),
   })
   .meta({ description: "A device's socket is open and its route is written." });
 export type ConnectionOpened = z.infer<typeof connectionOpened>;
 
-const connectionClosed = connectionOpened
-  .extend({
-    reason: z.enum(['client', 'server', 'lost', 'replaced']),
+const connectionClosed = z
+  .object({
+    ...connectionShape,
+    reason: z.enum(['client', 'server', 'lost', 'replaced', 'ended']).meta({
+      description:
+        '`client`, `ended` (its login is over): the device has left; `server`, `lost`: it may come back; `replaced`: it is connected elsewhere',
+    }),
+    silentMs: z
+      .number()
+      .int()
+      .nonnegative()
+      .max(MAX_AGO_MS)
+      .optional()
+      .meta({ description: 'how long before this event its last sign of life came, milliseconds' }),
   })
   .meta({ description: "A device's socket has ended." });
 export type ConnectionClosed = z.infer<typeof connectionClosed>;
+
+const connectionLost = z
+  .object({
+    userId: uuid,
+    gatewayId: z.string(),
+    bootId: z.string(),
+    at: z.string().meta({ description: "last sign of life of the gateway, by Redis' clock" }),
+  })
+  .meta({ description: "The gateway of a user's sockets is gone: its lease has lapsed." });
+export type ConnectionLost = z.infer<typeof connectionLost>;
+
+const activity = z
+  .object({ ...connectionShape, kind: activityFrame.shape.kind })
+  .meta({ description: 'A user, or only the app, did something on a connected device.' });
+export type Activity = z.infer<typeof activity>;
+
+const presenceChanged = presence.meta({
+  description: 'Others are to be told this of a user from now on; the highest version counts.',
+});
+export type PresenceChanged = z.infer<typeof presenceChanged>;
 
 const typingChanged = z
   .object({
@@ -166,5 +223,10 @@ export const EVENT_SCHEMAS = {
   [TOPICS.presence]: {
     [EVENT_TYPES.connectionOpened]: connectionOpened,
     [EVENT_TYPES.connectionClosed]: connectionClosed,
+    [EVENT_TYPES.connectionLost]: connectionLost,
+    [EVENT_TYPES.activity]: activity,
+  },
+  [TOPICS.presenceChanges]: {
+    [EVENT_TYPES.presenceChanged]: presenceChanged,
   },
 } as const;

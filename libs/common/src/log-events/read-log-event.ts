@@ -106,13 +106,24 @@ function faultOf(read: EventOf<keyof Schemas>, record: Readable): string | null 
       return keyFault(record, read.event.conversationId);
     case EVENT_TYPES.connectionOpened:
     case EVENT_TYPES.connectionClosed:
-      return null;
+    case EVENT_TYPES.activity:
+    case EVENT_TYPES.presenceChanged:
+      return userKeyFault(record, read.event.userId);
+    case EVENT_TYPES.connectionLost: {
+      const { userId, at } = read.event;
+      return areTimes(at) ? userKeyFault(record, userId) : 'not a time';
+    }
   }
 }
 
 /** The key decides the partition, and with it the order of the conversation. */
 function keyFault(record: Readable, conversationId: string): string | null {
   return record.key === conversationId ? null : 'the key is not the conversation';
+}
+
+/** The same of a user's events. */
+function userKeyFault(record: Readable, userId: string): string | null {
+  return record.key === userId ? null : 'the key is not the user';
 }
 
 /** A type without its version. */

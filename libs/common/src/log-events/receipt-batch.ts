@@ -13,7 +13,7 @@ export interface MemberMarks extends Marks {
 }
 
 /** The same with the time of the last record that is in it: they were raised then or before. */
-interface DatedMarks extends MemberMarks {
+export interface DatedMarks extends MemberMarks {
   /** Unix milliseconds. */
   at: number;
 }
@@ -35,10 +35,10 @@ export interface ReceiptBatch {
 }
 
 /**
- * Reads records of `chat.receipts.v1` and merges them per member; ends behind the `mostBad`th bad
+ * Reads records of `chat.receipts.v1` and merges them per member; ends behind the `maxBad`th bad
  * one. Never throws.
  */
-export function readReceipts(records: readonly LogRecord[], mostBad = 20): ReceiptBatch {
+export function readReceipts(records: readonly LogRecord[], maxBad = 20): ReceiptBatch {
   const members = new Map<string, DatedMarks>();
   const read: ReceiptBatch = { members: [], bad: [], foreign: 0, next: 0n };
   for (const record of records) {
@@ -47,7 +47,7 @@ export function readReceipts(records: readonly LogRecord[], mostBad = 20): Recei
     if (found.kind === 'foreign') read.foreign++;
     else if (found.kind === 'bad') read.bad.push({ record, reason: found.reason });
     else merge(members, found.event, record.timestamp);
-    if (read.bad.length >= mostBad) break;
+    if (read.bad.length >= maxBad) break;
   }
   read.members = [...members.values()];
   return read;

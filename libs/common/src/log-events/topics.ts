@@ -23,7 +23,22 @@ export const GROUPS = {
   sessionSignals: 'session-signals',
   storageReceipts: 'storage-receipts',
   presenceTracker: 'presence-tracker',
+  sessionPresence: 'session-presence',
 } as const;
+
+export type GroupId = (typeof GROUPS)[keyof typeof GROUPS];
+type TopicName = (typeof TOPICS)[keyof typeof TOPICS];
+
+/** What each group reads. */
+export const GROUP_TOPICS: Readonly<Record<GroupId, TopicName>> = {
+  [GROUPS.sessionRouting]: TOPICS.messages,
+  [GROUPS.storageWriter]: TOPICS.messages,
+  [GROUPS.sessionReceipts]: TOPICS.receipts,
+  [GROUPS.sessionSignals]: TOPICS.signals,
+  [GROUPS.storageReceipts]: TOPICS.receipts,
+  [GROUPS.presenceTracker]: TOPICS.presence,
+  [GROUPS.sessionPresence]: TOPICS.presenceChanges,
+};
 
 /** Name of the dead-letter topic of a topic and consumer group. */
 export function deadLetterTopic(topic: string, group: string): string {
@@ -69,7 +84,8 @@ export function topicSpecs(options: {
       'message.timestamp.type': 'LogAppendTime',
     }),
     topic(TOPICS.receipts, partitions, DAY_MS),
-    topic(TOPICS.presence, partitions, DAY_MS),
+    // the broker's time: the clocks of gateways differ, and ages are judged by it
+    topic(TOPICS.presence, partitions, DAY_MS, { 'message.timestamp.type': 'LogAppendTime' }),
     topic(TOPICS.presenceChanges, partitions, DAY_MS),
     topic(TOPICS.signals, partitions, 10 * 60 * 1000, { 'segment.ms': String(10 * 60 * 1000) }),
     topic(deadLetterTopic(TOPICS.messages, GROUPS.storageWriter), 1, 30 * DAY_MS, hourly),

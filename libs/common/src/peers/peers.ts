@@ -43,7 +43,8 @@ export interface PeersOptions {
  */
 export class Peers {
   private readonly directory: PeerDirectory;
-  private readonly bootId = randomUUID();
+  /** Of this run of the process. */
+  readonly bootId = randomUUID();
   private readonly joined = new Map<string, PeerMember>();
   private readonly watch = new PeerWatch({ leaseMs: LEASE_MS });
   private readonly evictions;

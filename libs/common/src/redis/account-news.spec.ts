@@ -33,7 +33,10 @@ function setUp(routes: Route[] | Error) {
       decodeInbox(entry.payload, {
         changed: () => (push += 'changed'),
         push: (ids, frame) => (push += `${ids.join()} ${frame.toString()}`),
+        tells: () => (push += 'tells'),
         close: () => (push += 'closed'),
+        presence: () => (push += 'presence'),
+        judge: () => (push += 'judge'),
       });
       return `${entry.gatewayId} ${push}`;
     });

@@ -5,7 +5,7 @@ import { encodeInbox } from './inbox-codec';
 import type { Route, Routes } from './routes';
 
 /** Look-ups and appends that are under way at a time; more news are dropped. */
-const MOST_OUT = 1_000;
+const MAX_OUT = 1_000;
 
 /**
  * Tells a user's connected devices, wherever they are, which parts of the account to fetch again.
@@ -26,7 +26,7 @@ export class AccountNews {
 
   /** Tells all devices but `except`, in the background. Never throws. */
   tell(userId: string, changed: readonly AccountPart[], except?: string): void {
-    if (this.out >= MOST_OUT) {
+    if (this.out >= MAX_OUT) {
       this.dropped += 1;
       return;
     }

@@ -2,128 +2,213 @@ import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { parsedJson } from '@tidings/protocol/json';
 import { settled, together, type RedisClient } from './client';
-import { id, KEYS, TTL } from './keys';
+import { id, KEYS, PATTERNS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';
 
-/** A gateway as it announces itself. */
+/**
+ * `joining`: it starts, or something that it needs is away; `ready`: useful; `draining`: it stops,
+ * and is listed until it is gone.
+ */
+const nodeState = z.enum(['joining', 'ready', 'draining']);
+export type NodeState = z.infer<typeof nodeState>;
+
+/** What every process says of itself, whatever its service. */
+const common = {
+  /** Its `NODE_ID`. */
+  id: z.string().regex(new RegExp(`^(?:${PATTERNS.id})$`)),
+  /** Of this run of the process; a gateway's may change under way. */
+  bootId: z.string().max(64),
+  /** Where it is called: a gateway by clients, the others by services. */
+  url: z.url().max(500),
+  version: z.string().max(64),
+  state: nodeState,
+  /** When it was announced: Unix milliseconds of Redis' clock. */
+  at: z.number(),
+};
+
+/** How far a node's consumer group is behind the log, in the partitions that the node reads. */
+const groupLag = z.object({
+  records: z.number().int().nonnegative(),
+  /** Age of the oldest record that is not applied; null: not known yet. */
+  seconds: z.number().nonnegative().nullable(),
+});
+export type GroupLag = z.infer<typeof groupLag>;
+
 const gatewayEntry = z.object({
-  gatewayId: z.string(),
-  bootId: z.string(),
-  /** Where clients open their WebSocket. */
-  url: z.string(),
+  ...common,
+  service: z.literal('gateway'),
   connections: z.number(),
   /** Most connections; at or above it the gateway takes no new ones. */
   capacity: z.number(),
-  draining: z.boolean(),
-  /** When it was announced, unix milliseconds. */
-  at: z.number(),
+  /** How late its event loop is: 99th percentile of the last second. */
+  loopDelayMs: z.number().nonnegative(),
+  /** Connects per second that it lets in at the moment; 0: no limit. */
+  connectsPerSecond: z.number().nonnegative(),
 });
+/** A gateway as it announces itself. */
 export type GatewayEntry = z.infer<typeof gatewayEntry>;
+
+const nodeEntry = z.object({
+  ...common,
+  service: z.enum(['session', 'presence', 'storage']),
+  /** By consumer group; one whose log does not answer is left out. */
+  lag: z.record(z.string(), groupLag),
+});
+/** An instance of session, presence or storage as it announces itself. */
+export type NodeEntry = z.infer<typeof nodeEntry>;
+
+/** One list of announcements: its key, and what stands in it. */
+export interface DirectoryList<E extends GatewayEntry | NodeEntry> {
+  key: string;
+  entry: z.ZodType<E>;
+}
+export const GATEWAYS: DirectoryList<GatewayEntry> = { key: KEYS.directory(), entry: gatewayEntry };
+export const NODES: DirectoryList<NodeEntry> = { key: KEYS.nodes(), entry: nodeEntry };
 
 /** HMAC with the cluster secret over these parts, as text. */
 export type DirectoryMac = (parts: readonly string[]) => string;
 
+/**
+ * Why an entry does not count. `forged`: it does not prove the cluster secret, is of another list or
+ * shape; `stale`: its node has fallen silent; `replayed`: its node has said something newer.
+ */
+export type Refusal = 'forged' | 'stale' | 'replayed';
+
 export interface DirectoryOptions {
   mac: DirectoryMac;
-  /** Older announcements are not live, milliseconds; gateways announce every second. */
-  maxAgeMs?: number;
-  now?: () => number;
+  /** Told of an entry that does not count, once until its node is well again. */
+  refused?(this: void, nodeId: string, reason: Refusal): void;
+  /** Unix milliseconds of this machine. */
+  wallClock?: () => number;
 }
 
+/** What an announcement tells of the clocks. */
+export interface Announced {
+  /** Redis' clock, Unix milliseconds. */
+  at: number;
+  /** How far this machine's clock is ahead of it, at least; milliseconds. */
+  skewMs: number;
+}
+
+/** Older announcements are not live, milliseconds; nodes announce every second. */
 const MAX_AGE_MS = 5_000;
 
-/** A dead gateway's entry is taken out after this time. */
+/** A dead node's entry is taken out after this time. */
 const FORGET_MS = TTL.directory * 1000;
 
-/**
- * The list of gateways. Each proves the cluster secret: an HMAC over its whole entry (id, boot id,
- * URL, time, load). Entries without it or of another shape, and stale ones, are ignored and
- * counted.
- */
-export class GatewayDirectory {
-  private readonly mac: DirectoryMac;
-  private readonly maxAgeMs: number;
-  private readonly now: () => number;
+/** Longest part of a field's name that is told. */
+const TOLD_NAME = 100;
 
-  /** Entries ignored so far by `list`, by reason. */
-  readonly ignored = { unsigned: 0, stale: 0 };
+/**
+ * A list of nodes, each of which announces itself every second. An entry proves the cluster secret:
+ * an HMAC over the list's key and the whole entry (id, boot id, URL, time, load). Ages are told by
+ * Redis' clock alone, so that no machine's own has to be right. Entries that are forged, stale or
+ * older than what their node has said since are left out.
+ */
+export class Directory<E extends GatewayEntry | NodeEntry> {
+  private readonly wallClock: () => number;
+  /** The last time that each node has announced. */
+  private readonly latest = new Map<string, number>();
+  /** Entries that were told, by field and reason. */
+  private told = new Set<string>();
 
   constructor(
     private readonly client: RedisClient,
-    options: DirectoryOptions,
+    private readonly which: DirectoryList<E>,
+    private readonly options: DirectoryOptions,
   ) {
-    this.mac = options.mac;
-    this.maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS;
-    this.now = options.now ?? Date.now;
+    this.wallClock = options.wallClock ?? Date.now;
   }
 
-  /** Writes this gateway's entry; once a second. Throws `RedisUnavailable`. */
-  async announce(entry: GatewayEntry): Promise<void> {
-    const json = JSON.stringify(entry);
-    const value = `${this.mac([json])} ${json}`;
+  /** Writes this node's entry; once a second. Throws `RedisUnavailable`. */
+  async announce(entry: Omit<E, 'at'>): Promise<Announced> {
+    const before = this.wallClock();
+    const at = unixMs((await settled(this.client.time())) as unknown as RedisTime);
+    const after = this.wallClock();
+    const { key } = this.which;
+    const value = signedEntry(this.options.mac, key, JSON.stringify({ ...entry, at }));
     await together<unknown>([
-      this.client.hset(KEYS.directory(), id(entry.gatewayId), value),
-      this.client.expire(KEYS.directory(), TTL.directory),
+      this.client.hset(key, id(entry.id), value),
+      this.client.expire(key, TTL.directory),
     ]);
+    // Redis told its time at some moment in between
+    const skewMs = after < at ? after - at : before > at ? before - at : 0;
+    return { at, skewMs };
   }
 
-  /** Takes a gateway out at once (drain, stop). Throws `RedisUnavailable`. */
-  async remove(gatewayId: string): Promise<void> {
-    await settled(this.client.hdel(KEYS.directory(), id(gatewayId)));
+  /** Takes a node out at once. Throws `RedisUnavailable`. */
+  async remove(nodeId: string): Promise<void> {
+    await settled(this.client.hdel(this.which.key, id(nodeId)));
   }
 
-  /** The live gateways that proved the secret, draining ones too. Throws `RedisUnavailable`. */
-  async list(): Promise<GatewayEntry[]> {
-    const fields = await settled(this.client.hgetall(KEYS.directory()));
-    const now = this.now();
-    const live: GatewayEntry[] = [];
+  /** The nodes that live, draining ones too. Throws `RedisUnavailable`. */
+  async list(): Promise<E[]> {
+    const { key } = this.which;
+    const [fields, time] = (await together<unknown>([
+      this.client.hgetall(key),
+      this.client.time(),
+    ])) as [Record<string, string>, RedisTime];
+    const now = unixMs(time);
+    const live: E[] = [];
+    const refused = new Map<string, { name: string; reason: Refusal }>();
     const forgotten: Promise<unknown>[] = [];
-    for (const [gatewayId, value] of Object.entries(fields)) {
-      const entry = this.verified(gatewayId, value);
-      if (!entry) this.ignored.unsigned += 1;
-      else if (Math.abs(now - entry.at) <= this.maxAgeMs) live.push(entry);
-      else {
-        this.ignored.stale += 1;
-        if (now - entry.at > FORGET_MS) {
-          forgotten.push(forgetEntry(this.client, KEYS.directory(), gatewayId, value));
-        }
+    for (const [name, value] of Object.entries(fields)) {
+      const entry = this.verified(name, value);
+      const reason = entry ? this.judge(entry, now) : 'forged';
+      if (reason !== null) refused.set(`${reason} ${name}`, { name, reason });
+      else live.push(entry!);
+      if (entry && now - entry.at > FORGET_MS) {
+        forgotten.push(forgetEntry(this.client, key, name, value));
       }
     }
+    this.tell(refused);
+    this.forget(now);
     await Promise.all(forgotten);
     return live;
   }
 
-  private verified(gatewayId: string, value: string): GatewayEntry | null {
+  private verified(name: string, value: string): E | null {
     const space = value.indexOf(' ');
     const json = value.slice(space + 1);
     const given = Buffer.from(value.slice(0, Math.max(space, 0)));
-    const expected = Buffer.from(this.mac([json]));
+    const expected = Buffer.from(this.options.mac([this.which.key, json]));
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const { data: entry } = gatewayEntry.safeParse(parsedJson(json));
-    return entry?.gatewayId === gatewayId ? entry : null;
+    const { data: entry } = this.which.entry.safeParse(parsedJson(json));
+    return entry?.id === name ? entry : null;
+  }
+
+  private judge({ id: nodeId, at }: E, now: number): Refusal | null {
+    if (Math.abs(now - at) > MAX_AGE_MS) return 'stale';
+    const latest = this.latest.get(nodeId) ?? -Infinity;
+    // one in the future was told by a clock that was set back since
+    if (at < latest && latest <= now) return 'replayed';
+    this.latest.set(nodeId, at);
+    return null;
+  }
+
+  private tell(refused: ReadonlyMap<string, { name: string; reason: Refusal }>): void {
+    for (const [what, { name, reason }] of refused) {
+      if (!this.told.has(what)) this.options.refused?.(name.slice(0, TOLD_NAME), reason);
+    }
+    this.told = new Set(refused.keys());
+  }
+
+  /** What is older than this is stale in any case. */
+  private forget(now: number): void {
+    for (const [nodeId, at] of this.latest) {
+      if (now - at > MAX_AGE_MS) this.latest.delete(nodeId);
+    }
   }
 }
 
-/**
- * The gateways for a new connection: [primary, backup?], or [] when all are full or draining. Of
- * two random ones the less loaded comes first ("power of two choices", Mitzenmacher 2001). Gateways
- * to `avoid` are taken only when there is no other. `random` gives numbers in [0, 1).
- */
-export function choose(
-  list: readonly GatewayEntry[],
-  avoid: readonly string[],
-  random: () => number,
-): GatewayEntry[] {
-  const open = list.filter((entry) => !entry.draining && entry.connections < entry.capacity);
-  const wanted = open.filter((entry) => !avoid.includes(entry.gatewayId));
-  const candidates = wanted.length > 0 ? wanted : open;
-  if (candidates.length < 2) return [...candidates];
-  const first = Math.floor(random() * candidates.length);
-  const other = Math.floor(random() * (candidates.length - 1));
-  const pair = [candidates[first]!, candidates[other < first ? other : other + 1]!];
-  return pair.sort((a, b) => load(a) - load(b));
+/** An entry of the list with this key, as it lies in Redis. */
+export function signedEntry(mac: DirectoryMac, key: string, json: string): string {
+  return `${mac([key, json])} ${json}`;
 }
 
-function load(entry: GatewayEntry): number {
-  return entry.connections / entry.capacity;
+/** Seconds and microseconds, as `TIME` answers. */
+type RedisTime = readonly [number | string, number | string];
+
+function unixMs([seconds, micros]: RedisTime): number {
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

@@ -6,14 +6,21 @@ function decodeAll(payload: string | Buffer): { items: InboxItem[]; skipped: num
   const items: InboxItem[] = [];
   const skipped = decodeInbox(payload, {
     changed: (conversationId) => items.push({ kind: 'changed', conversationId }),
-    push: (connections, frame) =>
-      items.push({ kind: 'push', connections, frame: frame.toString('utf8') }),
+    push: (connections, bytes, untilMs) => {
+      const item = { kind: 'push' as const, connections, frame: bytes.toString('utf8') };
+      items.push(untilMs === null ? item : { ...item, untilMs });
+    },
+    tells: (of, connections, frame) =>
+      items.push({ kind: 'tells', of, connections, frame: frame.toString('utf8') }),
     close: (connectionId, code, reason) =>
       items.push(
         reason === undefined
           ? { kind: 'close', connectionId, code }
           : { kind: 'close', connectionId, code, reason },
       ),
+    presence: (userId, presence) =>
+      items.push({ kind: 'presence', userId, presence: presence.toString('utf8') }),
+    judge: (userId) => items.push({ kind: 'judge', userId }),
   });
   return { items, skipped };
 }
@@ -23,8 +30,18 @@ const changed = fc.record({
   kind: fc.constant('changed' as const),
   conversationId: connectionId,
 });
-const push = fc.record({
-  kind: fc.constant('push' as const),
+const push = fc.record(
+  {
+    kind: fc.constant('push' as const),
+    connections: fc.array(connectionId, { maxLength: 5 }),
+    frame: fc.json(),
+    untilMs: fc.nat({ max: 9e14 }),
+  },
+  { requiredKeys: ['kind', 'connections', 'frame'] },
+);
+const tells = fc.record({
+  kind: fc.constant('tells' as const),
+  of: connectionId,
   connections: fc.array(connectionId, { maxLength: 5 }),
   frame: fc.json(),
 });
@@ -38,10 +55,17 @@ const close = fc.record(
   { requiredKeys: ['kind', 'connectionId', 'code'] },
 );
 
+const presence = fc.record({
+  kind: fc.constant('presence' as const),
+  userId: connectionId,
+  presence: fc.json(),
+});
+const judge = fc.record({ kind: fc.constant('judge' as const), userId: connectionId });
+
 describe('inbox codec', () => {
   it('gives back what was encoded, from text and from bytes', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(changed, push, close)), (items) => {
+      fc.property(fc.array(fc.oneof(changed, push, tells, close, presence, judge)), (items) => {
         const payload = encodeInbox(items);
         expect(decodeAll(payload)).toEqual({ items, skipped: 0 });
         expect(decodeAll(Buffer.from(payload))).toEqual({ items, skipped: 0 });
@@ -62,9 +86,17 @@ describe('inbox codec', () => {
     decodeInbox(payload, {
       changed: () => undefined,
       push: (_, frame) => expect(frame.buffer).toBe(payload.buffer),
+      tells: () => undefined,
       close: () => undefined,
+      presence: () => undefined,
+      judge: () => undefined,
     });
     expect.assertions(1);
+  });
+
+  it('names the end of a push where a reader of before sees a connection that is gone', () => {
+    const item = { kind: 'push' as const, connections: ['c1', 'c2'], frame: '{}', untilMs: 1_700 };
+    expect(encodeInbox([item])).toBe('p c1,c2,@1700\n{}\n');
   });
 
   it('skips kinds that came later, and goes on behind them', () => {
@@ -78,7 +110,11 @@ describe('inbox codec', () => {
     'n \n\n',
     'p c1\n{}',
     'p c1',
+    'p c1,@\n{}\n',
+    'p c1,@1e3\n{}\n',
     '\n',
+    'v u1\n{}\n',
+    'v  c1\n{}\n',
     'c c1 4506\nnot json\n',
     'c c1 4506\n{}\n',
     'c c1 x\n\n',
@@ -88,6 +124,9 @@ describe('inbox codec', () => {
 
   it.each(['a,b', 'a\nb', 'a b', ''])('refuses the connection id %j', (bad) => {
     expect(() => encodeInbox([{ kind: 'push', connections: [bad], frame: '{}' }])).toThrow(
+      InvalidRedisId,
+    );
+    expect(() => encodeInbox([{ kind: 'tells', of: bad, connections: [], frame: '{}' }])).toThrow(
       InvalidRedisId,
     );
     expect(() => encodeInbox([{ kind: 'close', connectionId: bad, code: 4506 }])).toThrow(

@@ -3,28 +3,47 @@ import { id } from './keys';
 /**
  * One thing for a gateway to do. `changed`: forget what it knows of a conversation, whose change the
  * next push tells. `push`: write an encoded frame (JSON, so without a raw newline) to these of its
- * connections. `close`: end a connection with a close code.
+ * connections, but not from `untilMs` on (Unix milliseconds), when what it shows is over. `tells`: the same, where the
+ * connection's user may see this user's presence; it has no end. `close`: end a connection with a close code. `presence`: tell this of a user to those who watch
+ * them. `judge`: who may see a user, or whom the user may see, has changed.
  */
 export type InboxItem =
   | { kind: 'changed'; conversationId: string }
-  | { kind: 'push'; connections: readonly string[]; frame: string }
-  | { kind: 'close'; connectionId: string; code: number; reason?: string };
+  | { kind: 'push'; connections: readonly string[]; frame: string; untilMs?: number }
+  | { kind: 'tells'; of: string; connections: readonly string[]; frame: string }
+  | { kind: 'close'; connectionId: string; code: number; reason?: string }
+  | { kind: 'presence'; userId: string; presence: string }
+  | { kind: 'judge'; userId: string };
 
 /** What a gateway does with the items of an entry, in order. */
 export interface InboxVisitor {
   changed(conversationId: string): void;
-  /** `frame` is a view into the payload: UTF-8 of one JSON frame, ready to be written. */
-  push(connections: string[], frame: Buffer): void;
+  /**
+   * `frame` is a view into the payload: UTF-8 of one JSON frame, ready to be written. `untilMs`: when what it
+   * shows is over; null: never.
+   */
+  push(connections: string[], frame: Buffer, untilMs: number | null): void;
+  /** As `push`, and the frame tells of the presence of the user `of`. */
+  tells(of: string, connections: string[], frame: Buffer): void;
   close(connectionId: string, code: number, reason?: string): void;
+  /** `presence`: its JSON. */
+  presence(userId: string, presence: Buffer): void;
+  judge(userId: string): void;
 }
 
 /*
  * An item is two lines, so that a reader can skip a kind it does not know:
  *   n <conversation>\n\n
  *   p <connection>,<connection>…\n<frame>\n
+ *   p <connection>,<connection>…,@<Unix ms>\n<frame>\n     (for a reader of before, a connection that is gone)
+ *   v <user> <connection>,<connection>…\n<frame>\n
  *   c <connection> <code>\n<reason as JSON, or empty>\n
+ *   w <user>\n<presence as JSON>\n
+ *   j <user>\n\n
  */
 const NEWLINE = 0x0a;
+/** Before an end among the connections; no id begins so. */
+const UNTIL = '@';
 
 /**
  * The payload of one inbox entry; empty when there is nothing in it. `setAside` is told of an item that
@@ -52,18 +71,29 @@ function encodeItem(item: InboxItem): string {
     case 'changed':
       return `n ${id(item.conversationId)}\n\n`;
     case 'push': {
-      if (item.frame.includes('\n')) throw new TypeError('a frame holds a raw newline');
-      let connections = '';
-      for (const connection of item.connections) {
-        connections += connections === '' ? id(connection) : `,${id(connection)}`;
-      }
-      return `p ${connections}\n${item.frame}\n`;
+      const end = item.untilMs === undefined ? '' : `,${UNTIL}${item.untilMs}`;
+      return `p ${encodePush(item, end)}`;
     }
+    case 'tells':
+      return `v ${id(item.of)} ${encodePush(item)}`;
     case 'close': {
       const reason = item.reason === undefined ? '' : JSON.stringify(item.reason);
       return `c ${id(item.connectionId)} ${item.code}\n${reason}\n`;
     }
+    case 'presence':
+      return `w ${id(item.userId)}\n${item.presence}\n`;
+    case 'judge':
+      return `j ${id(item.userId)}\n\n`;
   }
+}
+
+function encodePush(item: { connections: readonly string[]; frame: string }, end = ''): string {
+  if (item.frame.includes('\n')) throw new TypeError('a frame holds a raw newline');
+  let connections = '';
+  for (const connection of item.connections) {
+    connections += connections === '' ? id(connection) : `,${id(connection)}`;
+  }
+  return `${connections}${end}\n${item.frame}\n`;
 }
 
 /**
@@ -87,11 +117,27 @@ export function decodeInbox(payload: string | Buffer, visitor: InboxVisitor): nu
 
 function visitItem(head: string, body: Buffer, visitor: InboxVisitor): boolean {
   if (head.startsWith('p ')) {
-    visitor.push(head.length === 2 ? [] : head.slice(2).split(','), body);
+    const connections = listOf(head.slice(2));
+    const untilMs = connections.at(-1)?.startsWith(UNTIL) ? endOf(connections.pop()!) : null;
+    if (untilMs !== null && Number.isNaN(untilMs)) return false;
+    visitor.push(connections[0] === '' ? [] : connections, body, untilMs);
+    return true;
+  }
+  const tells = /^v ([^ ]+) ([^ ]*)$/.exec(head);
+  if (tells) {
+    visitor.tells(tells[1]!, listOf(tells[2]!), body);
     return true;
   }
   if (head.startsWith('n ') && head.length > 2) {
     visitor.changed(head.slice(2));
+    return true;
+  }
+  if (head.startsWith('w ') && head.length > 2) {
+    visitor.presence(head.slice(2), body);
+    return true;
+  }
+  if (head.startsWith('j ') && head.length > 2) {
+    visitor.judge(head.slice(2));
     return true;
   }
   const close = /^c ([^ ]+) ([0-9]{4})$/.exec(head);
@@ -100,6 +146,16 @@ function visitItem(head: string, body: Buffer, visitor: InboxVisitor): boolean {
   if (reason === null) return false;
   visitor.close(close[1]!, Number(close[2]), reason);
   return true;
+}
+
+function listOf(connections: string): string[] {
+  return connections === '' ? [] : connections.split(',');
+}
+
+/** NaN when it is none. */
+function endOf(word: string): number {
+  const digits = word.slice(UNTIL.length);
+  return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : NaN;
 }
 
 function parseReason(body: Buffer): string | null {

@@ -38,7 +38,7 @@ describe('keys', () => {
       KEYS.routes(USER),
       KEYS.resume(USER, DEVICE),
       KEYS.generation(USER, DEVICE),
-      KEYS.sessions(USER),
+      KEYS.logins(USER),
     ];
     const ofGateway = [
       KEYS.lease('g1'),

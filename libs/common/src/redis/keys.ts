@@ -11,17 +11,23 @@ import { z } from 'zod';
 export const TTL = {
   /** A route without renewal; gateways renew every 30 s. */
   routes: 90,
+  /** A user's watchers without renewal; gateways renew every 20 s. */
+  watchers: 90,
+  /** Presence of somebody who is away; then the database knows it. */
+  presence: 24 * 3600,
   /** A resume ticket after its route's end, as PROTOCOL.md promises. */
   resumeAfterRoute: 120,
   ticket: 30,
   /** Only a clock that was set back needs it. */
   generation: 24 * 3600,
-  sessions: 24 * 3600,
+  logins: 24 * 3600,
   members: 3600,
   /** An inbox whose gateway has not trimmed it. */
   inbox: 60,
   /** Longer than any pause after which a gateway might still believe in its boot id. */
   deadBoot: 3600,
+  /** After a boot's last sign of life; its routes have expired long before. */
+  boots: 3600,
   directory: 60,
   groupMembers: 600,
   /** After the last mark of a partition. */
@@ -37,15 +43,24 @@ export const TTL = {
 export const KEYS = {
   /** Hash: device id → `gatewayId|bootId|connectionId|generation`. TTL `routes`. */
   routes: (userId: string) => `{u:${id(userId)}}:routes`,
+  /**
+   * Hash: `state` of the user as the presence service keeps it, `version` of what others were told,
+   * `stamp` of this very state, both µs of Redis' clock. TTL `presence` once all devices have left.
+   */
+  presence: (userId: string) => `{u:${id(userId)}}:presence`,
+  /** Set: `gatewayId|bootId` of gateways with a socket that watches the user. TTL `watchers`. */
+  watchers: (userId: string) => `{u:${id(userId)}}:watchers`,
   /** Hash: SHA-256 of the device's one resume ticket, and its grant. TTL `routes` + `resumeAfterRoute`. */
   resume: (userId: string, deviceId: string) => `{u:${id(userId)}}:resume:${id(deviceId)}`,
   /** Number: the last connection generation given to a device, µs. TTL `generation`. */
   generation: (userId: string, deviceId: string) => `{u:${id(userId)}}:generation:${id(deviceId)}`,
-  /** Hash: device id → generation of its session. TTL `sessions`. */
-  sessions: (userId: string) => `{u:${id(userId)}}:sessions`,
+  /** Hash: device id → generation of its login; `<device id>:end` → that generation, how the one before ended. TTL `logins`. */
+  logins: (userId: string) => `{u:${id(userId)}}:sessions`,
   /** String: when the token bucket of a rate is full again, ms of Redis' clock. TTL: until then. */
   rate: (userId: string, name: string, deviceId: string | null) =>
     `{u:${id(userId)}}:rate:${id(name)}` + (deviceId === null ? '' : `:${id(deviceId)}`),
+  /** Number: calls of a kind that came from a network (its hash) in this minute. TTL: until its end. */
+  addressHits: (network: string, name: string) => `{a:${id(network)}}:hits:${id(name)}`,
   /** String: the grant of a directory ticket, under the ticket's SHA-256. TTL `ticket`. */
   ticket: (hash: string) => `{t:${id(hash)}}:ticket`,
   /** String: `<version>[.<blocks version>] <ConversationRouting as JSON>`. TTL `members`. */
@@ -54,6 +69,12 @@ export const KEYS = {
   lease: (gatewayId: string) => `{g:${id(gatewayId)}}:lease`,
   /** String: mark of a boot id that may never renew again. TTL `deadBoot`. */
   deadBoot: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:dead:${id(bootId)}`,
+  /** Number: when a boot took or renewed its lease last, ms of Redis' clock. TTL `deadBoot`. */
+  bootAlive: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:alive:${id(bootId)}`,
+  /** Set: `userId|deviceId|connectionId|generation` of routes that name a boot; it may name too many. TTL `boots`. */
+  bootRoutes: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:routes:${id(bootId)}`,
+  /** Set: `gatewayId|bootId` of boots whose routes are to be ended when their lease is gone. TTL `boots`. */
+  boots: () => `{directory}:boots`,
   /** Stream: entry `<n>-0`, one field: bytes up to and with it → payload. TTL `inbox`. */
   inbox: (gatewayId: string, bootId: string) => `{g:${id(gatewayId)}}:inbox:${id(bootId)}`,
   /** Hash: `n` last number, `in` bytes appended, `out` bytes handed on. TTL `inbox`. */
@@ -61,6 +82,8 @@ export const KEYS = {
     `{g:${id(gatewayId)}}:inbox:${id(bootId)}:counters`,
   /** Hash: gateway id → `<mac> <entry as JSON>`. TTL `directory`. */
   directory: () => `{directory}:gateways`,
+  /** Hash: the same of session, presence and storage. TTL `directory`. */
+  nodes: () => `{directory}:nodes`,
   /** Hash: node id → `<boot id> <Kafka member id>` in a consumer group. TTL `groupMembers`. */
   groupMembers: (groupId: string) => `{k:${id(groupId)}}:members`,
   /** String: `<boot id> <id of its Redis connection>` of a node that lives. TTL by the node. */
@@ -69,6 +92,16 @@ export const KEYS = {
   nodeEviction: (nodeId: string, bootId: string) => `{n:${id(nodeId)}}:evicted:${id(bootId)}`,
   /** Stream: entry `<next>-<Unix ms>`, `f` → from: records from `from` below `next` (positions) were routed by then. TTL `routed`. */
   routed: (partition: number) => `{p:${id(String(partition))}}:routed`,
+  /** Hash: `term` of the process that keeps presence of a partition, `since` when it is whole, ms. */
+  presenceKeeper: (partition: number) => `${partitionTag(partition)}:presence:keeper`,
+  /** Sorted set: users by when they have to be judged, ms. */
+  presenceDue: (partition: number) => `${partitionTag(partition)}:presence:due`,
+  /** Sorted set: `gatewayId|bootId|userId` of connected devices, all at 0. */
+  presenceBoots: (partition: number) => `${partitionTag(partition)}:presence:boots`,
+  /** Sorted set: users whose clocks are not in the database yet, by the last sign of life, ms. */
+  presenceClocks: (partition: number) => `${partitionTag(partition)}:presence:clocks`,
+  /** Sorted set: users whose last change is not in the log yet, all at 0. */
+  presenceUntold: (partition: number) => `${partitionTag(partition)}:presence:untold`,
   /** List: segments of session's window (`apps/session/src/domain/window-segment.ts`). TTL `window`. */
   window: (epoch: number, partition: number) =>
     `{p:${id(String(partition))}}:window:${id(String(epoch))}`,
@@ -100,6 +133,10 @@ export class InvalidRedisId extends Error {
 export function id(value: string): string {
   if (!ID.test(value)) throw new InvalidRedisId(value);
   return value;
+}
+
+function partitionTag(partition: number): string {
+  return `{p:${id(String(partition))}}`;
 }
 
 const GENERATION = new RegExp(`^(?:${PATTERNS.generation})$`);

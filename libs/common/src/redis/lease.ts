@@ -4,6 +4,7 @@ import { claimLease } from './scripts/claim-lease.script';
 import { markBootDead } from './scripts/mark-boot-dead.script';
 import { releaseLease } from './scripts/release-lease.script';
 import { renewLease } from './scripts/renew-lease.script';
+import type { GatewayBoot } from './watchers';
 
 /** `holder`: the boot id in the way; null when the claiming boot id itself was marked dead. */
 export type ClaimResult = { claimed: true } | { claimed: false; holder: string | null };
@@ -30,6 +31,7 @@ export class GatewayLease {
       bootId: id(bootId),
       replaces: id(options.replaces ?? bootId),
       ttlMs,
+      aliveMs: TTL.deadBoot * 1000,
     });
     if (holder === bootId) return { claimed: true };
     return { claimed: false, holder };
@@ -37,7 +39,11 @@ export class GatewayLease {
 
   /** Prolongs the lease; `lost` when it ran out, is another's, or the boot id was marked dead. */
   async renew(gatewayId: string, bootId: string, ttlMs: number): Promise<'renewed' | 'lost'> {
-    const renewed = await renewLease(this.client, keysOf(gatewayId, bootId), { bootId, ttlMs });
+    const renewed = await renewLease(this.client, keysOf(gatewayId, bootId), {
+      bootId,
+      ttlMs,
+      aliveMs: TTL.deadBoot * 1000,
+    });
     return renewed ? 'renewed' : 'lost';
   }
 
@@ -58,8 +64,20 @@ export class GatewayLease {
   async holders(gatewayIds: readonly string[]): Promise<(string | null)[]> {
     return together(gatewayIds.map((gatewayId) => this.client.get(KEYS.lease(gatewayId))));
   }
+
+  /** When these boots took or renewed their lease last, ms of Redis' clock, aligned; null: long ago. */
+  async lastAlive(boots: readonly GatewayBoot[]): Promise<(number | null)[]> {
+    const found = await together(
+      boots.map(({ gatewayId, bootId }) => this.client.get(KEYS.bootAlive(gatewayId, bootId))),
+    );
+    return found.map((at) => (at === null ? null : Number(at)));
+  }
 }
 
 function keysOf(gatewayId: string, bootId: string) {
-  return { leaseKey: KEYS.lease(gatewayId), deadKey: KEYS.deadBoot(gatewayId, bootId) };
+  return {
+    leaseKey: KEYS.lease(gatewayId),
+    deadKey: KEYS.deadBoot(gatewayId, bootId),
+    aliveKey: KEYS.bootAlive(gatewayId, bootId),
+  };
 }

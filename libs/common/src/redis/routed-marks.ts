@@ -10,7 +10,7 @@ export interface RoutedMark {
 }
 
 /** Marks that are kept per partition, at least; about 25 bytes each. */
-const MOST_MARKS = 10_000;
+const MAX_MARKS = 10_000;
 
 /** When the latest records were routed: by range, bounded, and gone with Redis. */
 export class RoutedMarks {
@@ -22,7 +22,7 @@ export class RoutedMarks {
       keys: [KEYS.routed(partition)],
       args: [
         TTL.routed * 1000,
-        MOST_MARKS,
+        MAX_MARKS,
         ...own.flatMap(({ next, atMs, from }) => [String(next), atMs, String(from)]),
       ],
     }));

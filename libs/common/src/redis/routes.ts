@@ -1,20 +1,13 @@
+import { Boots } from './boots';
 import type { RedisClient } from './client';
 import { generation, id, KEYS, PATTERNS, TTL } from './keys';
 import { lookupRoutes } from './scripts/lookup-routes.script';
+import type { Route } from './route';
 import { putRoutes } from './scripts/put-route.script';
-import { removeRoute } from './scripts/remove-route.script';
+import { removeRoutes } from './scripts/remove-route.script';
 import { renewRoutes } from './scripts/renew-route.script';
 
-/** Where a device is connected. Ids are letters, digits and `. _ -`. */
-export interface Route {
-  userId: string;
-  deviceId: string;
-  gatewayId: string;
-  bootId: string;
-  connectionId: string;
-  /** Connection generation of the ticket, decimal µs: the fence between a device's connections. */
-  generation: string;
-}
+export type { Route } from './route';
 
 /** `replaced`: the route of another connection of this device that was overwritten. */
 export type PutResult = { written: true; replaced: Route | null } | { written: false; newer: true };
@@ -41,11 +34,13 @@ export class Routes {
   private readonly ttlMs: number;
   private readonly resumeMs: number;
   private readonly keysPerLookup: number;
+  private readonly boots: Boots;
 
   constructor(
     private readonly client: RedisClient,
     options: RoutesOptions = {},
   ) {
+    this.boots = new Boots(client);
     this.ttlMs = options.ttlMs ?? TTL.routes * 1000;
     this.resumeMs = options.resumeMs ?? TTL.resumeAfterRoute * 1000;
     this.keysPerLookup = options.keysPerLookup ?? KEYS_PER_LOOKUP;
@@ -64,18 +59,18 @@ export class Routes {
 
   /** `put` for many routes in one round trip (re-announcing after a loss of Redis). */
   async putAll(routes: readonly Route[]): Promise<PutResult[]> {
-    const results = await putRoutes(
-      this.client,
-      routes.map((route) => ({
-        routesKey: KEYS.routes(route.userId),
-        deviceId: id(route.deviceId),
-        route: encodeRoute(route),
-        gatewayId: route.gatewayId,
-        connectionId: route.connectionId,
-        generation: route.generation,
-        ttlMs: this.ttlMs,
-      })),
-    );
+    const calls = routes.map((route) => ({
+      routesKey: KEYS.routes(route.userId),
+      deviceId: id(route.deviceId),
+      route: encodeRoute(route),
+      gatewayId: route.gatewayId,
+      connectionId: route.connectionId,
+      generation: route.generation,
+      ttlMs: this.ttlMs,
+    }));
+    const [, results] = await Promise.all([this.boots.note(routes), putRoutes(this.client, calls)]);
+    const refused = routes.filter((_, i) => !results[i]!.written);
+    if (refused.length > 0) await this.boots.forget(refused);
     return results.map(({ written, other }, i) => {
       if (!written) return { written: false, newer: true };
       const { userId, deviceId } = routes[i]!;
@@ -96,7 +91,15 @@ export class Routes {
 
   /** Deletes a route when exactly this one is stored; the resume ticket lives on for its time. */
   async remove(route: Route): Promise<boolean> {
-    return removeRoute(this.client, stored(route), this.resumeMs);
+    const [removed] = await this.removeAll([route]);
+    return removed!;
+  }
+
+  /** `remove` for many routes in one round trip. */
+  async removeAll(routes: readonly Route[]): Promise<boolean[]> {
+    const removed = await removeRoutes(this.client, routes.map(stored), this.resumeMs);
+    await this.boots.forget(routes);
+    return removed;
   }
 
   /**

@@ -13,7 +13,7 @@ import { takeTicket } from './scripts/take-ticket.script';
 const ticketGrant = z.object({
   userId: uuid,
   deviceId: uuid,
-  /** Generation of the device's session when it was issued: void when it has been raised since. */
+  /** Generation of the device's login when it was issued: void when it has been raised since. */
   sessionGeneration: z.number().int(),
   /** Generation of the connection to be made, decimal µs. */
   connectionGeneration,

@@ -2,7 +2,7 @@ import { settled, together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 
 /** Segments that are kept per partition; at one per second half as many again as a window needs. */
-const MOST_SEGMENTS = 180;
+const MAX_SEGMENTS = 180;
 
 /** Whose window: log epoch and partition. */
 export interface WindowOf {
@@ -24,7 +24,7 @@ export class WindowCopies {
         const key = KEYS.window(epoch, partition);
         return [
           this.client.rpush(key, bytes),
-          this.client.ltrim(key, -MOST_SEGMENTS, -1),
+          this.client.ltrim(key, -MAX_SEGMENTS, -1),
           this.client.expire(key, TTL.window),
         ];
       }),

@@ -1,4 +1,12 @@
 import { z } from 'zod';
+import {
+  adminSession,
+  adminUser,
+  cluster,
+  disableBody,
+  endBody,
+  role,
+} from '@tidings/protocol/admin';
 import { conversationKind, memberRole, message } from '@tidings/protocol/content';
 import { contentHash } from '../log-events/events';
 import { syncRequest } from '@tidings/protocol/frames';
@@ -86,18 +94,34 @@ export const conversationRouting = z.object({
 });
 export type ConversationRouting = z.infer<typeof conversationRouting>;
 
-/** The session of one device: a token is valid while its generation equals the device's. */
-const deviceSession = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
-export type DeviceSession = z.infer<typeof deviceSession>;
+/** The login of one device: a token is valid while its generation equals the device's. */
+const deviceLogin = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
+export type DeviceLogin = z.infer<typeof deviceLogin>;
 
 /** Network address of the client, for the log of security events. */
 const address = z.string().max(200).optional();
 /** The same for one guess of a password, whichever instances are asked; left out: it counts each time. */
 const guessId = uuid.optional();
 
-/** `sequence` counts the refreshes of a device's session; access tokens carry it. */
-const grant = deviceSession.extend({ refreshToken: z.string(), sequence: z.number().int() });
+/** `sequence` counts the refreshes of a device's login; access tokens carry it. */
+const grant = deviceLogin.extend({ refreshToken: z.string(), sequence: z.number().int() });
 const login = grant.extend({ user });
+
+/** Why a device's login has ended. */
+export const loginEnd = z.enum(['logged_out', 'replaced', 'disabled']);
+export type LoginEnd = z.infer<typeof loginEnd>;
+
+/**
+ * Who acts as an operator: a user, who must be one, or (null) whoever holds the cluster's secret.
+ * `origin`: an address, or what names the command and its machine.
+ */
+const by = z.object({ actor: uuid.nullable(), origin: z.string().max(200) });
+export type ActsBy = z.infer<typeof by>;
+/** Whom it is about. */
+const whom = z.union([z.object({ userId: uuid }), z.object({ username: z.string().max(256) })]);
+export type Whom = z.infer<typeof whom>;
+/** The account afterwards, and whether the act has changed anything. */
+const acted = z.object({ user: adminUser, changed: z.boolean() });
 
 const firstAppend = z.object({
   position,
@@ -169,7 +193,8 @@ export type ReadableMedia = z.infer<typeof readableMedia>;
 export const STORAGE_RPC = {
   /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
   'accounts.register': rpc(registerBody.extend({ userId: uuid, address }), user),
-  'accounts.login': rpc(
+  /** A late copy would end the tokens that the device was given, or find it logged in already. */
+  'accounts.login': ordered(
     z.object({
       username: z.string(),
       password: z.string(),
@@ -179,7 +204,8 @@ export const STORAGE_RPC = {
     }),
     login,
   ),
-  'accounts.refresh': rpc(z.object({ refreshToken: z.string(), address }), grant),
+  /** Behind the first use of the new pair a late copy looks like the re-use of a stolen token, which ends the login. */
+  'accounts.refresh': ordered(z.object({ refreshToken: z.string(), address }), grant),
   /**
    * A token of this refresh was used for the first time: the refresh token before it ends, and its
    * re-use revokes the family from now on.
@@ -189,16 +215,32 @@ export const STORAGE_RPC = {
     empty,
   ),
   'accounts.logout': ordered(z.object({ userId: uuid, deviceId: uuid }), empty),
-  /** Generation of a device's session; `not_found` when it is logged out or unknown. */
-  'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceSession),
+  /** Generation of a device's login; `not_found` when it is logged out or unknown. */
+  'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceLogin),
+  /** Why a device has no login any more; `logged_out` when nobody knows. */
+  'accounts.ended': rpc(z.object({ userId: uuid, deviceId: uuid }), z.object({ reason: loginEnd })),
+  /** Devices that gave a sign of life lately, so many milliseconds ago; of those logged in it is kept. */
+  'accounts.alive': rpc(
+    z.object({
+      items: z
+        .array(z.object({ userId: uuid, deviceId: uuid, agoMs: z.number().int().nonnegative() }))
+        .max(1000),
+    }),
+    empty,
+  ),
+  /** Which of these users may not do anything now. */
+  'accounts.disabled': rpc(
+    z.object({ userIds: z.array(uuid).max(1000) }),
+    z.object({ items: z.array(uuid) }),
+  ),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
   /**
    * Changes the password and ends all devices but the calling one; those that this call ended are
    * answered. A repetition, whose `next` is the password already, succeeds.
    */
-  'accounts.password': rpc(
-    deviceSession.extend({ current: z.string(), next: z.string(), address, guessId }),
-    z.object({ ended: z.array(deviceSession) }),
+  'accounts.password': ordered(
+    deviceLogin.extend({ current: z.string(), next: z.string(), address, guessId }),
+    z.object({ ended: z.array(deviceLogin) }),
   ),
   /** Devices that are logged in, the last used first. */
   'devices.list': rpc(
@@ -208,10 +250,10 @@ export const STORAGE_RPC = {
       failedLogins: failedLogins.optional(),
     }),
   ),
-  /** Logs a device of the user out; its session as it is now. `by`: the device that asks. */
+  /** Logs a device of the user out; its login as it is now. `by`: the device that asks. */
   'devices.remove': ordered(
     z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
-    deviceSession,
+    deviceLogin,
   ),
   'accounts.patch': ordered(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
@@ -226,6 +268,8 @@ export const STORAGE_RPC = {
     }),
     page(user),
   ),
+  /** Who has this e-mail address and lets others find them by it; nobody else, whatever the reason. */
+  'users.byEmail': rpc(z.object({ email: z.string() }), z.object({ items: z.array(user) })),
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
   /** `added`: it was not there before. `unseen`: a block forbids to tell the contact of it. */
@@ -248,14 +292,17 @@ export const STORAGE_RPC = {
     z.object({ userId: uuid, blockedId: uuid }),
     z.object({ removed: z.boolean() }),
   ),
-  /** Who of these users blocks the viewer: their presence is not his to see. */
-  'blocks.hiding': rpc(
+  /**
+   * Whose presence the viewer may see, by `lastSeen` and blocks, in no order. Oneself is among them;
+   * unknown users are not.
+   */
+  'presence.visible': rpc(
     z.object({ viewerId: uuid, userIds: z.array(uuid).max(500) }),
     z.object({ items: z.array(uuid) }),
   ),
   /**
    * The direct conversation of two users, made when absent (`blocked` when the other one blocks the
-   * user); answered once its creation is in the log, within 2 s, else `unavailable`.
+   * user, `not_allowed` when they admit contacts alone); answered once its creation is in the log, within 2 s, else `unavailable`.
    */
   'conversations.direct': rpc(
     z.object({ userId: uuid, otherId: uuid }),
@@ -306,11 +353,14 @@ export const STORAGE_RPC = {
   'receipts.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(receipt)),
   /**
    * For session: members' marks raised to what their records say, and who is to be told. Null for
-   * one who is no present member.
+   * one who is no present member. A `read` is kept before it is answered, so that whoever connects behind
+   * its push finds it in their sync. `at`: Unix milliseconds of the record.
    */
   'receipts.view': rpc(
     z.object({
-      items: z.array(receipt.extend({ conversationId })).max(1000),
+      items: z
+        .array(receipt.extend({ conversationId, at: z.number().int().nonnegative().optional() }))
+        .max(1000),
     }),
     z.object({ items: z.array(receiptView.nullable()) }),
   ),
@@ -401,6 +451,20 @@ export const STORAGE_RPC = {
     ),
     bytes: 'bodies',
   },
+  /** Who leads which service. */
+  'admin.cluster': rpc(z.object({ by }), cluster.pick({ leaders: true })),
+  /** Who has a role, by name. All calls of operators: `forbidden` for everybody else. */
+  'admin.roles': rpc(z.object({ by, cursor, limit }), page(adminUser)),
+  /** Gives a role, or takes it; the last operator stays (`not_allowed`). */
+  'admin.role': ordered(z.object({ by, whom, role, granted: z.boolean() }), acted),
+  /** Ends all logins, for good until it is enabled; the last operator stays (`not_allowed`). */
+  'admin.disable': ordered(disableBody.extend({ by, whom }), acted),
+  'admin.enable': ordered(z.object({ by, whom }), acted),
+  'admin.end': ordered(endBody.extend({ by, whom }), acted),
+  'admin.sessions': rpc(
+    z.object({ by, whom }),
+    z.object({ user: adminUser, items: z.array(adminSession) }),
+  ),
   /** The log's epoch and the position base of every partition. */
   'log.state': rpc(
     empty,

@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { ERRORS, isErrorCode, TidingsError } from '@tidings/protocol/errors';
+import { addressesOf, type Listed } from './addresses';
 import type { RpcInput, RpcOutput, RpcTable } from './calls';
 import type { CallFailure, CallReport } from './call-watch';
 import { callName, CLUSTER_HEADER, RECEIVER_HEADER, signCall } from './credentials';
@@ -37,7 +38,10 @@ interface Node {
 
 /** How a client calls the instances of a service. */
 export interface RpcClientOptions {
+  /** The first addresses, and those for when nobody lists the instances. */
   urls: string[];
+  /** The instances as they announce themselves; left out: only `urls`. */
+  listed?: (this: void) => Listed;
   /** Of the calling instance. */
   nodeId: string;
   secret: string;
@@ -56,12 +60,13 @@ export class RpcUnreachable extends TidingsError {
 }
 
 /**
- * Calls another service's internal interface. Instances take turns; one that shows no sign of life
+ * Calls another service's internal interface. Instances take turns ({@link addressesOf} says which); one that shows no sign of life
  * within 300 ms is skipped for 5 s, and the call is asked of the next one too: the first answer
  * counts (a hedged request). A call that is `ordered` waits for the one instance instead.
  */
 export class RpcClient<T extends RpcTable> {
-  private readonly nodes: Node[];
+  /** By address; those that are listed no more are forgotten. */
+  private readonly nodes = new Map<string, Node>();
   private readonly agent = new Agent({
     keepAlive: true,
     maxSockets: 64,
@@ -77,11 +82,6 @@ export class RpcClient<T extends RpcTable> {
     private readonly options: RpcClientOptions,
   ) {
     this.caller = callName(options.nodeId);
-    this.nodes = options.urls.map((url) => ({
-      url: new URL(url),
-      skippedUntil: 0,
-      receiver: '',
-    }));
   }
 
   /**
@@ -103,13 +103,33 @@ export class RpcClient<T extends RpcTable> {
     this.agent.destroy();
   }
 
-  /** Healthy nodes first, in turn; skipped ones last, so that a call always tries something. */
+  /**
+   * Healthy nodes first, in turn; skipped ones last, so that a call always tries something; then those
+   * that are only asked when none of these answers.
+   */
   private order(): Node[] {
-    const start = this.turn++ % this.nodes.length;
-    const turned = [...this.nodes.slice(start), ...this.nodes.slice(0, start)];
+    const { urls, listed } = this.options;
+    const { turns, rest } = addressesOf(urls, listed?.() ?? { known: true, instances: [] });
+    this.forgetOthers([...turns, ...rest]);
+    const start = this.turn++ % Math.max(1, turns.length);
+    const turned = [...turns.slice(start), ...turns.slice(0, start)].map((url) => this.node(url));
     const now = performance.now();
     const healthy = turned.filter((n) => n.skippedUntil <= now);
-    return [...healthy, ...turned.filter((n) => n.skippedUntil > now)];
+    const skipped = turned.filter((n) => n.skippedUntil > now);
+    return [...healthy, ...skipped, ...rest.map((url) => this.node(url))];
+  }
+
+  private node(url: string): Node {
+    const known = this.nodes.get(url);
+    if (known) return known;
+    const node = { url: new URL(url), skippedUntil: 0, receiver: '' };
+    this.nodes.set(url, node);
+    return node;
+  }
+
+  private forgetOthers(urls: readonly string[]): void {
+    if (this.nodes.size <= urls.length) return;
+    for (const url of this.nodes.keys()) if (!urls.includes(url)) this.nodes.delete(url);
   }
 
   /** The first answer of the nodes, which are asked one after another while none is alive. */

@@ -10,6 +10,7 @@ import {
   type CallRefusal,
 } from './credentials';
 import { failpoint, FAILPOINTS_SET } from '../runtime/failpoint';
+import { hasLeft } from '../runtime/has-left';
 import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 import { encodeAnswer, lengthOf, type Pieces } from './rpc-body';
@@ -52,6 +53,7 @@ type AnswerCall = (request: IncomingMessage, response: ServerResponse) => boolea
 /** What the calls of one listener share. */
 interface Answering<T extends RpcTable> extends Mounted<T> {
   judge: CallJudge;
+  taken(): void;
   refused(request: IncomingMessage, path: string, reason: Refusal): void;
   failed(call: string, code: ErrorCode, cause: unknown): void;
 }
@@ -92,6 +94,7 @@ function judgeOf({ secret, nodeId }: { secret: string; nodeId: string }): CallJu
 /** Lets operators see what was refused and what failed. */
 function watched(options: { logger: Logger; metrics: Metrics }) {
   const { logger, metrics } = options;
+  const taken = metrics.counter('internal_calls_total', 'Internal calls that were carried out');
   const refusals = metrics.counter(
     'internal_calls_refused_total',
     'Internal calls that were not carried out; receiver: the caller had to learn the name of this run; ' +
@@ -105,6 +108,7 @@ function watched(options: { logger: Logger; metrics: Metrics }) {
   );
   const loggedAt = new Map<Refusal, number>();
   return {
+    taken: (): void => taken.inc(),
     refused(request: IncomingMessage, path: string, reason: Refusal): void {
       refusals.inc({ reason });
       // every caller's first call
@@ -160,19 +164,11 @@ async function answer<T extends RpcTable>(
     response.destroy();
     return;
   }
+  answering.taken();
   const signOfLife = setTimeout(() => response.writeProcessing(), SIGN_OF_LIFE_AFTER_MS);
   const pieces = await outcome(name, body, answering);
   clearTimeout(signOfLife);
   send(response, 200, pieces);
-}
-
-/**
- * Whether the caller has closed the connection. A process that was stopped finds the call and the end
- * of its connection at once, but reads them one after the other: the end is read in the next turn.
- */
-async function hasLeft({ socket }: IncomingMessage): Promise<boolean> {
-  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
-  return socket.destroyed || socket.readableEnded;
 }
 
 /** Sends all pieces in one write, under their length: no part of it depends on Node's chunking. */

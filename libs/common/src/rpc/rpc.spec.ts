@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { serverClosed } from '../../../../test/support/server-closed';
 import { TidingsError } from '@tidings/protocol/errors';
+import type { Instance } from './addresses';
 import { CallWatch } from './call-watch';
 import { CLUSTER_HEADER, signCall } from './credentials';
 import { Defects } from '../runtime/defects';
@@ -363,8 +364,9 @@ describe('internal calls', () => {
     });
     await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve));
     const { port } = late.address() as { port: number };
-    const calls = client([`http://127.0.0.1:${port}`]);
-    calls['nodes'][0]!.receiver = await nameOf(url);
+    const lateUrl = `http://127.0.0.1:${port}`;
+    const calls = client([lateUrl]);
+    calls['node'](lateUrl).receiver = await nameOf(url);
     const sets = app.sets.length;
     const call = calls.call('set', { n: 3 }, { timeoutMs: 100 });
     await expect(call).rejects.toBeInstanceOf(RpcUnreachable);
@@ -375,6 +377,52 @@ describe('internal calls', () => {
     );
     expect(text).toMatch(/reason="left".* 1$/m);
     late.close();
+  });
+
+  describe('whose instances are listed', () => {
+    let b: Node;
+    let c: Node;
+    beforeAll(async () => {
+      [b, c] = [await startNode(0), await startNode(0)];
+    });
+    afterAll(async () => {
+      await Promise.all([b.close(), c.close()]);
+    });
+
+    const ready = ({ url: at }: Node) => ({ url: at, state: 'ready' as const });
+    const joining = ({ url: at }: Node) => ({ url: at, state: 'joining' as const });
+    const draining = ({ url: at }: Node) => ({ url: at, state: 'draining' as const });
+
+    /** Calls of a client by instance, of so many. */
+    async function shares(instances: Instance[], known = true, count = 30): Promise<number[]> {
+      const nodes = [app, b, c];
+      const before = nodes.map((node) => node.echoes);
+      const options = { urls: [url], nodeId: 'test-1', secret, listed: () => listed };
+      const listed = { known, instances };
+      const made = new RpcClient(TABLE, options);
+      for (let n = 0; n < count; n++) await made.call('echo', { n });
+      made.close();
+      return nodes.map((node, i) => node.echoes - before[i]!);
+    }
+
+    it('asks those that are ready in turn, also one that no setting names', async () => {
+      expect(await shares([ready(app), ready(b), ready(c)])).toEqual([10, 10, 10]);
+      expect(await shares([ready(b), ready(c)])).toEqual([0, 15, 15]);
+    });
+
+    it('asks nobody who joins or drains while another one is ready', async () => {
+      expect(await shares([ready(app), joining(b), draining(c)])).toEqual([30, 0, 0]);
+      expect(await shares([draining(app), joining(b), draining(c)])).toEqual([0, 30, 0]);
+    });
+
+    it('goes by the settings and by what was listed before when Redis is away', async () => {
+      expect(await shares([ready(b)], false)).toEqual([15, 15, 0]);
+    });
+
+    it('gets an answer where the listed address leads nowhere', async () => {
+      const nowhere = { url: 'http://127.0.0.1:1', state: 'ready' as const };
+      expect(await shares([nowhere])).toEqual([30, 0, 0]);
+    });
   });
 
   it('asks again when a kept connection has been closed meanwhile', async () => {

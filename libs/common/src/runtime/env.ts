@@ -113,6 +113,24 @@ export const presenceUrlsEnv = z.object({
     description: 'Addresses of the presence services, separated by commas.',
   }),
 });
+export const internalUrlEnv = z.object({
+  INTERNAL_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// address' })
+    .optional()
+    .meta({
+      description: 'Address at which the other services call this one.',
+      unset: "the listener's own; of `0.0.0.0` this machine's first address that is not loopback",
+    }),
+});
+/** How often somebody may be logged in at once. */
+const loginPolicy = z.enum(['multi', 'single-reject', 'single-replace']);
+export type LoginPolicy = z.infer<typeof loginPolicy>;
+export const loginPolicyEnv = z.object({
+  LOGIN_POLICY: loginPolicy.default('multi').meta({
+    description:
+      'How often a user may be logged in: `multi`: on several devices; `single-replace`: a login ends the others; `single-reject`: a login is refused while another one is in use. The same for gateways and storage.',
+  }),
+});
 export const jwtEnv = z.object({
   JWT_SECRET: z.string().min(1).meta({
     description: 'Signs access tokens: the same for all gateways.',

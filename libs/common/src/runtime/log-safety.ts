@@ -1,12 +1,12 @@
 import { stdSerializers } from 'pino';
 
 /** Longest text of a field, and of a stack, in characters. */
-const MOST_CHARS = 500;
-const MOST_STACK_CHARS = 4_000;
+const MAX_CHARS = 500;
+const MAX_STACK_CHARS = 4_000;
 /** Fields of an object, items of a list, and levels of both. */
-const MOST_FIELDS = 50;
-const MOST_ITEMS = 20;
-const MOST_LEVELS = 5;
+const MAX_FIELDS = 50;
+const MAX_ITEMS = 20;
+const MAX_LEVELS = 5;
 
 /**
  * Control and format characters (bidirectional ones among them), line and paragraph separators, lone
@@ -17,14 +17,14 @@ const UNSAFE_IN_STACK = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** A text for a log line: bounded, and every unsafe character shown as `\u{…}`. */
 export function safeText(text: string): string {
-  return cleaned(text, MOST_CHARS, UNSAFE);
+  return cleaned(text, MAX_CHARS, UNSAFE);
 }
 
 /**
  * What a log line is made of, safe to print whoever wrote it: texts as {@link safeText}, also those of
  * errors; lists, objects and depth bounded. Gives copies, so that redaction touches no value of ours.
  */
-export function safeFields(value: unknown, levels = MOST_LEVELS): unknown {
+export function safeFields(value: unknown, levels = MAX_LEVELS): unknown {
   if (typeof value === 'string') return safeText(value);
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return value;
@@ -33,8 +33,8 @@ export function safeFields(value: unknown, levels = MOST_LEVELS): unknown {
   if (value instanceof Date) return value;
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (Array.isArray(value)) {
-    const items = value.slice(0, MOST_ITEMS).map((item) => safeFields(item, levels - 1));
-    if (value.length > MOST_ITEMS) items.push(`… ${value.length - MOST_ITEMS} more`);
+    const items = value.slice(0, MAX_ITEMS).map((item) => safeFields(item, levels - 1));
+    if (value.length > MAX_ITEMS) items.push(`… ${value.length - MAX_ITEMS} more`);
     return items;
   }
   return safeEntries(value, levels);
@@ -43,13 +43,13 @@ export function safeFields(value: unknown, levels = MOST_LEVELS): unknown {
 function safeError(error: Error, levels: number): unknown {
   const { stack, ...rest } = stdSerializers.err(error) as { stack?: unknown };
   const safe = safeEntries(rest, levels);
-  const safeStack = cleaned(String(stack ?? ''), MOST_STACK_CHARS, UNSAFE_IN_STACK);
+  const safeStack = cleaned(String(stack ?? ''), MAX_STACK_CHARS, UNSAFE_IN_STACK);
   return { ...safe, stack: safeStack };
 }
 
 function safeEntries(value: object, levels: number): Record<string, unknown> {
   const safe: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(value).slice(0, MOST_FIELDS)) {
+  for (const [name, field] of Object.entries(value).slice(0, MAX_FIELDS)) {
     safe[safeText(name)] = safeFields(field, levels - 1);
   }
   return safe;

@@ -4,7 +4,7 @@ import type { Logger } from './logger';
 import type { Readiness } from './health';
 import type { StartTimeline } from './start-timeline';
 
-/** How long a whole stop may take before the process ends anyway, in milliseconds. */
+/** How long a whole stop may take, beside `drainMs`, before the process ends anyway, in milliseconds. */
 const STOP_LIMIT_MS = 20_000;
 
 /**
@@ -17,6 +17,8 @@ export async function runService(options: {
   readiness: Readiness;
   steps: readonly Step[];
   timeline?: Pick<StartTimeline, 'done'>;
+  /** How long its clients may take to leave. */
+  drainMs?: number;
 }): Promise<{ fatal: (reason: string, error?: unknown) => void }> {
   const { logger, readiness } = options;
   letHeapGrow();
@@ -27,7 +29,7 @@ export async function runService(options: {
     ending = true;
     readiness.set(false);
     logger.info({ reason }, 'stopping');
-    const limit = setTimeout(() => process.exit(code || 1), STOP_LIMIT_MS);
+    const limit = setTimeout(() => process.exit(code || 1), STOP_LIMIT_MS + (options.drainMs ?? 0));
     limit.unref();
     void lifecycle.stop().finally(() => process.exit(code));
   };

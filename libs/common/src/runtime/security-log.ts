@@ -4,6 +4,8 @@ import type { Logger } from './logger';
 export type SecurityEvent =
   | 'login_failed'
   | 'login_throttled'
+  | 'login_disabled'
+  | 'admin_refused'
   | 'refresh_reused'
   | 'password_changed'
   | 'password_refused'

@@ -4,20 +4,29 @@ import type { LogConsumerOptions } from '../kafka/consumer/log-consumer-options'
 import { calmTrouble, kafkaLogInto } from '../kafka/wire/calm-log';
 import { createKafka, type KafkaClient } from '../kafka/wire/client';
 import { checkTopics, specsOf } from '../kafka/wire/topics';
+import { Announcer } from '../nodes/announcer';
+import { internalUrl } from '../nodes/internal-url';
+import { NodeLag } from '../nodes/node-lag';
+import { NodeWatch } from '../nodes/node-watch';
 import { Peers } from '../peers/peers';
 import { createRedis, redisReady, type RedisClient } from '../redis/client';
+import { Directory, NODES, type NodeEntry } from '../redis/directory';
 import { Defects } from './defects';
-import type { commonEnv, kafkaEnv, redisEnv } from './env';
+import { DirectoryReport } from '../nodes/directory-report';
+import { clusterMac } from '../rpc/credentials';
+import type { commonEnv, internalUrlEnv, kafkaEnv, redisEnv } from './env';
 import type { Readiness } from './health';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import type { StartTimeline } from './start-timeline';
+import { VERSION } from './version';
 
 /** How long a start waits for Redis, milliseconds. */
 const REDIS_WITHIN_MS = 30_000;
 
 type ServiceEnv = z.output<typeof commonEnv> &
   z.output<typeof kafkaEnv> &
+  z.output<typeof internalUrlEnv> &
   z.output<typeof redisEnv>;
 
 /** What a service's process is made of; given by `runtime/serve`, or by a test. */
@@ -34,6 +43,8 @@ export interface ServiceOptions<Env> {
 
 /** What a service reads of the log. */
 export interface ServiceReads {
+  /** By this name it is listed. */
+  service: NodeEntry['service'];
   /** Its consumer groups, the most urgent first. */
   groups: readonly string[];
   /** Topics that have to be there, each with its dead letters. */
@@ -58,7 +69,11 @@ export class Service {
   readonly kafka: KafkaClient;
   readonly redis: RedisClient;
   readonly defects: Defects;
+  /** The instances of all services. */
+  readonly nodes: NodeWatch;
   private readonly peers: Peers;
+  private readonly announcer: Announcer<NodeEntry>;
+  private readonly lag = new NodeLag();
   private readonly ending = new AbortController();
 
   constructor(
@@ -66,7 +81,7 @@ export class Service {
     private readonly reads: ServiceReads,
   ) {
     const { env, logger, metrics } = options;
-    const { NODE_ID: nodeId } = env;
+    const { NODE_ID: nodeId, CLUSTER_SECRET: secret } = env;
     this.defects = new Defects(logger, metrics);
     const log = kafkaLogInto(logger);
     this.kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: nodeId, log });
@@ -74,6 +89,24 @@ export class Service {
     const { groups } = reads;
     const { kafka, redis } = this;
     this.peers = new Peers({ redis, kafka, nodeId, groups, logger, metrics });
+    const directory = new Directory(redis, NODES, {
+      mac: (parts) => clusterMac(secret, parts),
+      refused: new DirectoryReport(metrics, logger).of('nodes'),
+    });
+    this.nodes = new NodeWatch(directory);
+    this.announcer = new Announcer({
+      directory,
+      nodeId,
+      facts: () => this.facts(),
+      isReady: () => Object.keys(options.readiness.problems()).length === 0,
+      logger,
+      metrics,
+    });
+  }
+
+  /** Of this run of the process. */
+  get bootId(): string {
+    return this.peers.bootId;
   }
 
   /** Aborted by {@link stopWaiting}. */
@@ -89,6 +122,26 @@ export class Service {
   /** Takes its place among the instances. The predecessor is let go as soon as Redis knows of it. */
   joinPeers(): void {
     this.peers.start();
+    this.nodes.start();
+  }
+
+  /** Lists this node from now on, as joining until it is useful. `listenerUrl`: where it listens. */
+  async announce(listenerUrl: string): Promise<void> {
+    this.lag.start();
+    await this.announcer.start(internalUrl(this.options.env.INTERNAL_URL, listenerUrl));
+  }
+
+  /** The others are told that this node stops: calls go to them from now on. */
+  async drain(): Promise<void> {
+    await this.announcer.drain();
+  }
+
+  /** Takes this node out of the list, and ends the connection to Redis. */
+  async leaveRedis(): Promise<void> {
+    this.lag.stop();
+    this.nodes.stop();
+    await this.announcer.withdraw();
+    this.redis.disconnect();
   }
 
   /** {@link joinPeers}, and waits until Redis answers; rejects after half a minute. */
@@ -112,7 +165,7 @@ export class Service {
   consumer({ says = {}, ...options }: ConsumerOptions): LogConsumerStrategy {
     const { logger, onFatal } = this.options;
     const level = options.onGap === 'skip' ? 'warn' : 'error';
-    return new LogConsumerStrategy({
+    const consumer = new LogConsumerStrategy({
       kafka: this.kafka,
       memberStore: this.peers.storeOf(options.groupId),
       gapFound: ({ expected, found, ...gap }) =>
@@ -124,6 +177,8 @@ export class Service {
       onFatal,
       ...options,
     });
+    this.lag.add(options.groupId, consumer);
+    return consumer;
   }
 
   /** Lets go whoever waits for brokers, or for another service. */
@@ -134,5 +189,15 @@ export class Service {
   /** Gives up its place among the instances; the consumers have left their groups by themselves. */
   leavePeers(): Promise<void> {
     return this.peers.stop();
+  }
+
+  private facts(): Omit<NodeEntry, 'at' | 'state' | 'url'> {
+    return {
+      service: this.reads.service,
+      id: this.options.env.NODE_ID,
+      bootId: this.peers.bootId,
+      version: VERSION,
+      lag: this.lag.current,
+    };
   }
 }

@@ -11,6 +11,10 @@ export class Assignment {
   expected = 0n;
   /** The group's offset when the assignment began: replays below it commit nothing. */
   committed: bigint | null = null;
+  /** Time of the record that was begun or applied last, Unix milliseconds; null: none yet. */
+  reachedAt: number | null = null;
+  /** When nothing of the log was missing last, Unix milliseconds; null: not seen yet. */
+  caughtUpAt: number | null = null;
   /** Failed attempts in a row, for the backoff. */
   failures = 0;
   /** True when `assigned` has been called, so that `revoked` is due. */

@@ -35,6 +35,8 @@ export interface AssignmentsOptions {
   lifecycles(topic: string): PartitionLifecycle[];
   /** Everything below `next` was applied before, but the group's offset is further back. */
   ahead(topic: string, partition: number, next: bigint): void;
+  /** A partition begins; `end`: offset after the last record. */
+  begins(topic: string, partition: number, end: bigint): void;
   onGap: 'stop' | 'skip';
   reportGap(gap: LogGap): void;
   reportError(error: unknown, what: string): void;
@@ -159,6 +161,7 @@ export class Assignments {
     const { low, high, committed } = context;
     assignment.expected = start;
     assignment.committed = committed;
+    this.options.begins(topic, partition, high);
     if ((start < low || start > high) && !this.gap(assignment, low)) return;
     assignment.failures = 0;
     assignment.state = 'running';

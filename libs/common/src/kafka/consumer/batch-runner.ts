@@ -68,6 +68,7 @@ export class BatchRunner {
     }
     if (offset > assignment.expected && !assignments.gap(assignment, offset)) return;
     const batch = toBatch(payload, assignment);
+    assignment.reachedAt = batch.records[0]!.timestamp;
     const startedAt = performance.now();
     const outcome = await this.outcomeOf(batch, assignment);
     if (assignment.ended) return;
@@ -109,6 +110,7 @@ export class BatchRunner {
       control.seek(topic, partition, outcome.seek);
     } else {
       assignment.expected = outcome.commit ?? batch.nextOffset;
+      assignment.reachedAt = batch.records.at(-1)!.timestamp;
       payload.resolveOffset(String(assignment.expected - 1n));
     }
     const moved = assignment.expected !== batch.firstOffset;

@@ -17,7 +17,7 @@ const MAX_REASON_CHARS = 1_000;
 
 /**
  * Produces records that a group can never apply to `<topic>.<group>.dlq`, unchanged, with their
- * origin and reason in headers. A letter may be there twice; its origin tells.
+ * origin and reason in headers. A dead letter may be there twice; its origin tells.
  */
 export class DeadLetters {
   private producer: Producer | null = null;
@@ -27,7 +27,7 @@ export class DeadLetters {
     private readonly groupId: string,
   ) {}
 
-  /** Resolves when the letter is in the log of all in-sync replicas; rejects otherwise. */
+  /** Resolves when it is in the log of all in-sync replicas; rejects otherwise. */
   async put(record: LogRecord, reason: string): Promise<void> {
     const producer = await this.connected();
     const [result] = await producer.send({

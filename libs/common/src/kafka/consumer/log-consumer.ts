@@ -3,6 +3,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { Assignments } from './assignments';
 import { BatchRunner } from './batch-runner';
 import { groupTransport } from './batch-from';
+import { CatchUp, type ConsumerLag, lagOf } from './consumer-lag';
 import { DeadLetters } from './dead-letters';
 import { GroupMember, type MemberEvents } from './group-member';
 import { leavePredecessor } from './leave-predecessor';
@@ -38,6 +39,7 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
   private readonly runner: BatchRunner;
   private readonly member: GroupMember;
   private readonly deadLetters: DeadLetters;
+  private readonly catchUp = new CatchUp();
   private readonly handlers = new Map<string, (batch: LogBatch) => Promise<HandleOutcome>>();
   private closing: Promise<void> | null = null;
 
@@ -62,6 +64,7 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
       // what the last owner applied and could not commit any more would look like a lag
       ahead: (topic, partition, next) =>
         this.commits.mark(topic, partition, next, (offsets) => this.member.commit(offsets)),
+      begins: (topic, partition, end) => this.catchUp.begins(topic, partition, end),
       onGap: options.onGap ?? 'stop',
       reportGap: (gap) => options.gapFound?.(gap),
     });
@@ -106,9 +109,24 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
     return this.closing;
   }
 
-  /** True when the group has assigned partitions (perhaps none) and the state of all is loaded. */
+  /**
+   * True when the group has assigned partitions (perhaps none), the state of all is loaded, and what
+   * was in the log at the start of this process is read.
+   */
   isReady(): boolean {
-    return this.member.isJoined() && this.assignments.loaded();
+    if (!this.member.isJoined() || !this.assignments.loaded()) return false;
+    return this.catchUp.isDone(this.assignments.all(), Date.now());
+  }
+
+  /** How far this member is behind; rejects when Kafka does not answer within `timeoutMs`. */
+  async lag(timeoutMs: number): Promise<ConsumerLag> {
+    const now = Date.now();
+    const topics = [...new Set(this.assignments.all().map(({ topic }) => topic))];
+    const found = await Promise.all(
+      topics.map((topic) => this.offsets.highWatermarks(topic, timeoutMs)),
+    );
+    const ends = new Map(topics.map((topic, i) => [topic, found[i]!]));
+    return lagOf(this.assignments.all(), ends, now);
   }
 
   /**

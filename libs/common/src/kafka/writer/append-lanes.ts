@@ -23,10 +23,10 @@ export class MainLane {
 
   /** Connects, trying until the clock shows `deadline`; checks the partition count. */
   async start(deadline: number): Promise<void> {
-    const { session } = this.sender;
+    const { connections } = this.sender;
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
-        await session.open();
+        await connections.open();
         break;
       } catch (error) {
         if (this.closed || this.options.clock() + waitMs > deadline) throw error;
@@ -34,10 +34,10 @@ export class MainLane {
       }
     }
     const wanted = this.options.queues.length;
-    if (session.partitions !== wanted) {
+    if (connections.partitions !== wanted) {
       this.close();
       throw new Error(
-        `topic ${this.options.topic} has ${session.partitions} partitions, ${wanted} are configured`,
+        `topic ${this.options.topic} has ${connections.partitions} partitions, ${wanted} are configured`,
       );
     }
   }
@@ -54,7 +54,7 @@ export class MainLane {
 
   close(): void {
     this.closed = true;
-    this.sender.session.close();
+    this.sender.connections.close();
   }
 
   private pump(): void {
@@ -75,7 +75,7 @@ export class MainLane {
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[(first + i) % queues.length]!;
       if (queue.aside || queue.out || queue.waiting === 0) continue;
-      const nodeId = this.sender.session.leaderOf(queue.partition);
+      const nodeId = this.sender.connections.leaderOf(queue.partition);
       if (nodeId === null) {
         this.sender.defer(queue);
         this.hooks.settled(queue);
@@ -118,7 +118,7 @@ export class AsideLane {
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
-    this.sender.session.close();
+    this.sender.connections.close();
   }
 
   private async run(): Promise<void> {
@@ -153,19 +153,19 @@ export class AsideLane {
   }
 
   private async attempt(queue: PartitionQueue): Promise<void> {
-    const { session } = this.sender;
+    const { connections } = this.sender;
     if (this.refreshedAt <= queue.failedAt) {
       const startedAt = this.options.clock();
       try {
-        await session.refresh();
+        await connections.refresh();
         this.refreshedAt = startedAt;
       } catch {
-        session.reset();
+        connections.reset();
         this.sender.defer(queue);
         return;
       }
     }
-    const nodeId = session.leaderOf(queue.partition);
+    const nodeId = connections.leaderOf(queue.partition);
     if (queue.out || queue.waiting === 0) return;
     if (nodeId === null) this.sender.defer(queue);
     else await this.sender.send(nodeId, [queue]);

@@ -1,4 +1,4 @@
-import { AppendSession, NotSentError } from './append-session';
+import { LaneConnections, NotSentError } from './lane-connections';
 import type { KafkaClient } from '../wire/client';
 import type { PartitionQueue, Pending } from './partition-queue';
 import { ProduceEncoder, UnencodableRecord, type PartitionAnswer } from '../wire/produce-request';
@@ -47,14 +47,19 @@ const TOO_LARGE = new Set([10, 18]);
 
 /** Sends batches over the connections of one lane and settles them by the leader's answer. */
 export class BatchSender {
-  readonly session: AppendSession;
+  readonly connections: LaneConnections;
   private readonly encoder: ProduceEncoder;
 
   constructor(
     private readonly options: LaneOptions,
     private readonly hooks: SenderHooks,
   ) {
-    this.session = new AppendSession(options.kafka, options.topic, options.limits, options.leaders);
+    this.connections = new LaneConnections(
+      options.kafka,
+      options.topic,
+      options.limits,
+      options.leaders,
+    );
     this.encoder = new ProduceEncoder(options.topic, options);
   }
 
@@ -72,9 +77,9 @@ export class BatchSender {
     const startedAt = this.options.clock();
     let answers: PartitionAnswer[];
     try {
-      answers = await this.session.append(nodeId, request);
+      answers = await this.connections.append(nodeId, request);
     } catch (error) {
-      this.session.reset();
+      this.connections.reset();
       const reason = error instanceof Error ? error.message : String(error);
       for (const one of sent) this.fail(one, !(error instanceof NotSentError), reason);
       return;

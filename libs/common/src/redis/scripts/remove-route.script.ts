@@ -18,15 +18,18 @@ return 1
 `,
 );
 
-/** Deletes a route that is stored exactly so; its device's resume ticket lives on for `resumeMs`. */
-export async function removeRoute(
+/** Deletes routes that are stored exactly so; their devices' resume tickets live on for `resumeMs`. */
+export async function removeRoutes(
   client: RedisClient,
-  call: { routesKey: string; resumeKey: string; deviceId: string; route: string },
+  calls: readonly { routesKey: string; resumeKey: string; deviceId: string; route: string }[],
   resumeMs: number,
-): Promise<boolean> {
-  const reply = await script.run(client, {
-    keys: [call.routesKey, call.resumeKey],
-    args: [call.deviceId, call.route, resumeMs],
-  });
-  return reply === 1;
+): Promise<boolean[]> {
+  const replies = await script.runEach(
+    client,
+    calls.map(({ routesKey, resumeKey, deviceId, route }) => ({
+      keys: [routesKey, resumeKey],
+      args: [deviceId, route, resumeMs],
+    })),
+  );
+  return replies.map((reply) => reply === 1);
 }

@@ -1,0 +1,70 @@
+import { together, type RedisClient } from './client';
+import { KEYS, TTL } from './keys';
+import { putPresence } from './scripts/put-presence.script';
+
+/** A user's presence as it is stored. */
+export interface StoredPresence {
+  /** Of this very state; '0': none is stored. */
+  stamp: string;
+  /** As of when others were told what they were told last, µs; 0: never. */
+  version: number;
+  /** What the presence service keeps; null: nothing. */
+  state: string | null;
+}
+
+/** States that were read together, and when. */
+export interface ReadPresence {
+  stored: StoredPresence[];
+  /** Redis' clock before the reading, µs: what was stored by then is in it. */
+  atUs: number;
+}
+
+export interface PresenceWrite {
+  userId: string;
+  /** Of the state that this one comes behind. */
+  stamp: string;
+  state: string;
+  /** Whether others are told something new. */
+  tells: boolean;
+  /** Whether the user may be forgotten some time after this. */
+  mayEnd: boolean;
+}
+
+/**
+ * Presence of users, written by the presence service alone. A state is stored only when nothing was
+ * since the one was read that it comes behind. All methods throw `RedisUnavailable`.
+ */
+export class PresenceStates {
+  constructor(private readonly client: RedisClient) {}
+
+  /** The states of users, aligned, in one round trip. */
+  async read(userIds: readonly string[]): Promise<ReadPresence> {
+    const replies = await together<unknown>([
+      this.client.time(),
+      ...userIds.map((userId) =>
+        this.client.hmget(KEYS.presence(userId), 'stamp', 'version', 'state'),
+      ),
+    ]);
+    const [seconds, micros] = replies.shift() as [number | string, number | string];
+    return {
+      stored: (replies as (string | null)[][]).map(([stamp, version, state]) => ({
+        stamp: stamp ?? '0',
+        version: Number(version ?? 0),
+        state: state ?? null,
+      })),
+      atUs: Number(seconds) * 1_000_000 + Number(micros),
+    };
+  }
+
+  /** Stores states; the version of what others are told, null: another state came before. */
+  async write(writes: readonly PresenceWrite[]): Promise<(number | null)[]> {
+    return putPresence(
+      this.client,
+      writes.map(({ userId, mayEnd, ...write }) => ({
+        ...write,
+        presenceKey: KEYS.presence(userId),
+        ttlMs: mayEnd ? TTL.presence * 1000 : 0,
+      })),
+    );
+  }
+}
