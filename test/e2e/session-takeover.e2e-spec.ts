@@ -25,6 +25,8 @@ describe('an instance of session is killed', () => {
     ({ stack, stop } = await startTestStack({
       services: { gateway: 2, session: 2, storage: 1, presence: 1 },
     }));
+    // a process that has had a partition before keeps what it knew of it: the second one has had none of the first one's
+    await stack.node('session-2').restart();
     const [first, second] = [
       await ChatUser.create(stack.gatewayUrls),
       await ChatUser.create(stack.gatewayUrls),
@@ -108,5 +110,25 @@ describe('an instance of session is killed', () => {
     await repeat(before);
     await talk(30_000);
     expect(before.map((id) => positionsOf(id).size)).toEqual(conversations.map(() => 1));
+  }, 120_000);
+
+  it('while none lives, the leader of storage tells how far the group is behind', async () => {
+    const { url } = stack.node('storage-1');
+    const lag = (what: string) =>
+      metricOf(url, `group_${what}`, `group="${GROUPS.sessionRouting}"`);
+    await committed();
+    await eventually(async () => expect(await lag('lag_records')).toBe(0), 20_000);
+    await stack.node('session-2').kill('SIGKILL');
+    await Promise.all(conversations.map((id) => say(ann!, id, 'is anybody there')));
+    await eventually(async () => {
+      expect(await lag('lag_records')).toBe(CONVERSATIONS);
+      expect(await lag('lag_seconds')).toBeGreaterThan(0);
+      expect(await lag('lost_records')).toBe(0);
+    }, 20_000);
+    await stack.node('session-2').restart();
+    await eventually(async () => {
+      expect(await lag('lag_records')).toBe(0);
+      expect(await lag('lag_seconds')).toBe(0);
+    }, 30_000);
   }, 120_000);
 });
