@@ -47,7 +47,7 @@ export class AddressRateGuard implements CanActivate {
         : this.windows.ofDevice('auth', device);
     if (hits <= auth) return true;
     this.windows.refused('auth');
-    await this.refusals.turn(network, request);
+    await this.refusals.turn(device ?? network, request);
     throw rateLimited(Math.ceil(leftMs / 1000) * 1000);
   }
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { eventually } from '../../../../test/support/eventually';
-import { ask, LOGIN, startLoggedIn } from '../testing/asking';
+import { ask, GRANT, LOGIN, startLoggedIn } from '../testing/asking';
 import { startFakeGateway, type FakeGateway } from '../testing/fake-gateway';
 import { RefusalPace } from './refusal-pace';
 
@@ -183,6 +183,15 @@ describe('rates per address', () => {
     for (let i = 0; i < 3; i++) await ask(limited, 'GET', '');
     await limited.app.close();
     expect(turn.mock.calls.map(([who]) => who)).toEqual(['127.0.0.1', '127.0.0.1']);
+  });
+
+  it('refuses a device at one pace, from however many addresses it comes', async () => {
+    const env = { HTTP_RATE_PER_MINUTE: '1', AUTH_RATE_PER_MINUTE: '0' };
+    const { gateway: limited, token } = await startLoggedIn({ env });
+    const turn = jest.spyOn(limited.app.get(RefusalPace), 'turn');
+    for (let i = 0; i < 3; i++) await ask(limited, 'GET', '/blocks', { token });
+    await limited.app.close();
+    expect(turn.mock.calls.map(([who]) => who)).toEqual([GRANT.deviceId, GRANT.deviceId]);
   });
 
   it.each<[string, (gateway: FakeGateway) => Promise<number>]>([

@@ -18,7 +18,8 @@ const MAX_KEYS = 100_000;
 /**
  * Lets whoever is above a rate wait for the refusal. A refusal costs a gateway nearly as much as a small
  * call: told at once, it would let those who do not listen ask thousands of times a second, and take
- * the time of everybody else. A token bucket per user or address (GCRA).
+ * the time of everybody else. A token bucket per user, device or address (GCRA), whichever was counted: a
+ * device that comes from sixteen addresses is told no more often than from one.
  */
 export class RefusalPace {
   /** When each bucket is full again, monotonic milliseconds. */
@@ -38,7 +39,7 @@ export class RefusalPace {
     return this.waits;
   }
 
-  /** Settles when `who`, a user id or an address, may be told. Cuts the connection of one too many. */
+  /** Settles when `who` (a user id, a device id, an address) may be told. Cuts the connection of one too many. */
   async turn(who: string, request: Pick<IncomingMessage, 'socket'>): Promise<void> {
     const waitMs = this.take(who);
     if (waitMs === 0) return;

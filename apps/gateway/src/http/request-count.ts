@@ -61,7 +61,7 @@ export class RequestCount {
       return next();
     }
     this.windows.refused(count.rate);
-    await this.refusals.turn(network, request);
+    await this.refusals.turn(device ?? network, request);
     const retryAfterMs = Math.ceil(count.leftMs / 1000) * 1000;
     sendProblem(response, rateLimited(retryAfterMs), request.id ?? '');
   }
