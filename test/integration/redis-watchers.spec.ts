@@ -119,11 +119,11 @@ describe('redis: presence and its watchers', () => {
     expect(await partitions.usersOn(partition, boots[0]!, 10)).toEqual(['u3']);
     const clock = (score: number) => [{ index: 'clocks' as const, member: 'u1', score }];
     await partitions.index(partition, term, clock(5));
-    const found = await partitions.clocks(partition, 10);
+    const found = await partitions.clocks(partition, 0, 10);
     await partitions.index(partition, term, clock(6));
     await partitions.clocksKept(partition, found);
-    expect(await partitions.clocks(partition, 10)).toEqual([{ userId: 'u1', score: '6' }]);
-    await partitions.clocksKept(partition, await partitions.clocks(partition, 10));
-    expect(await partitions.clocks(partition, 10)).toEqual([]);
+    expect(await partitions.clocks(partition, 0, 10)).toEqual([{ userId: 'u1', score: '6' }]);
+    await partitions.clocksKept(partition, await partitions.clocks(partition, 0, 10));
+    expect(await partitions.clocks(partition, 0, 10)).toEqual([]);
   });
 });

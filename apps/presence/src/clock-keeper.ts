@@ -22,10 +22,16 @@ export interface ClockKeeperParts {
   logger: Logger;
 }
 
-/** Keeps users' clocks in the database, in batches. Whose are not kept yet is known in Redis. */
+/**
+ * Keeps users' clocks in the database, in batches. Whose are not kept yet is known in Redis: the index names
+ * a user before their state is written, so what is read may be the state before. Such a one stays in the
+ * index for the next look.
+ */
 export class ClockKeeper {
   private busy = false;
   private troubled = false;
+  /** Whose state had not come yet at the last look, with the score that it is to have. */
+  private awaited: ReadonlyMap<string, string> = new Map();
 
   constructor(private readonly parts: ClockKeeperParts) {}
 
@@ -33,32 +39,50 @@ export class ClockKeeper {
   async keep(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
+    const awaited = new Map<string, string>();
     try {
-      for (const { partition } of this.parts.tracker.all()) await this.keepOf(partition);
+      for (const { partition } of this.parts.tracker.all()) await this.keepOf(partition, awaited);
       this.troubled = false;
     } catch (error) {
       if (!this.troubled) this.parts.logger.warn({ err: error }, 'last-seen times wait');
       this.troubled = true;
     } finally {
+      this.awaited = awaited;
       this.busy = false;
     }
   }
 
-  private async keepOf(partition: number): Promise<void> {
+  private async keepOf(partition: number, awaited: Map<string, string>): Promise<void> {
     const { partitions, lastSeen, metrics, defects } = this.parts;
+    let left = 0;
     for (;;) {
-      const due = await partitions.clocks(partition, AT_ONCE);
+      const due = await partitions.clocks(partition, left, AT_ONCE);
       if (due.length === 0) return;
       const clocks = await this.read(due);
+      const behind = this.behind(due, clocks);
       await applyOneByOne(
         clocks,
         (some) => lastSeen.raise(valuesOf(() => [...some])),
         ({ userId }, error) => defects.note('record', error, { userId }),
       );
-      await partitions.clocksKept(partition, due);
+      for (const { userId, score } of behind) awaited.set(userId, score);
+      left += behind.length;
+      await partitions.clocksKept(
+        partition,
+        due.filter((one) => !behind.includes(one)),
+      );
       metrics.raised(clocks.length);
       if (due.length < AT_ONCE) return;
     }
+  }
+
+  /** Whose state has yet to come. At the second look it will not any more: somebody else wrote the user. */
+  private behind(due: readonly ClocksDue[], clocks: readonly Clocks[]): ClocksDue[] {
+    const known = new Map(clocks.map(({ userId, lastSeenAtMs }) => [userId, lastSeenAtMs]));
+    return due.filter(
+      ({ userId, score }) =>
+        Number(score) > (known.get(userId) ?? 0) && this.awaited.get(userId) !== score,
+    );
   }
 
   /** In the order of the users, so that two instances never wait for each other. */

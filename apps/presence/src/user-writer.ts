@@ -219,14 +219,21 @@ function entriesBefore({ userId, before, state, tells, dueAtMs }: Step): IndexEn
     .map((boot) => ({ index: 'boots', member: `${boot}|${userId}`, score: 0 }));
   if (dueAtMs !== null) entries.push({ index: 'due', member: userId, score: dueAtMs });
   if (tells) entries.push({ index: 'untold', member: userId, score: 0 });
-  const { lastSeenAtMs, activeAtMs } = state;
-  if (lastSeenAtMs !== before.lastSeenAtMs || activeAtMs !== before.activeAtMs) {
-    entries.push({ index: 'clocks', member: userId, score: lastSeenAtMs ?? 0 });
-  }
+  entries.push(...risenClocks(userId, before, state));
   return entries;
 }
 
-/** What leads no more to a user who was written. */
+/**
+ * Leads to a user whose clocks have risen: before they are written, so that a crash loses nothing, and once more
+ * behind it, for whoever kept them meanwhile has kept the clocks from before.
+ */
+function risenClocks(userId: string, before: UserState, state: UserState): IndexEntry[] {
+  const { lastSeenAtMs, activeAtMs } = state;
+  if (lastSeenAtMs === before.lastSeenAtMs && activeAtMs === before.activeAtMs) return [];
+  return [{ index: 'clocks', member: userId, score: lastSeenAtMs ?? 0 }];
+}
+
+/** What leads no more to a user who was written, and what leads there still. */
 function entriesBehind(
   { userId, before, state, tells, dueAtMs, work }: Step,
   inLog: ReadonlySet<string>,
@@ -240,6 +247,7 @@ function entriesBehind(
   if ((tells || work.untold) && (inLog.has(userId) || state.told === null)) {
     entries.push({ index: 'untold', member: userId, score: null });
   }
+  entries.push(...risenClocks(userId, before, state));
   return entries;
 }
 

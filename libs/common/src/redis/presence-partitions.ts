@@ -123,10 +123,11 @@ export class PresencePartitions {
     return found.map((member) => member.slice(begin.length));
   }
 
-  /** Whose clocks are not kept yet, the oldest first, at most `count`. */
-  async clocks(partition: number, count: number): Promise<ClocksDue[]> {
+  /** Whose clocks are not kept yet, the oldest first, at most `count`, without the first `skip`. */
+  async clocks(partition: number, skip: number, count: number): Promise<ClocksDue[]> {
     const key = KEYS.presenceClocks(partition);
-    const found = await settled(this.client.zrange(key, 0, String(count - 1), 'WITHSCORES'));
+    const last = String(skip + count - 1);
+    const found = await settled(this.client.zrange(key, skip, last, 'WITHSCORES'));
     return pairs(found).map(([userId, score]) => ({ userId, score }));
   }
 
