@@ -17,6 +17,7 @@ const PROGRAMS = {
   seeded: { file: 'dist/tools/seeded/main.js', java: true, own: true },
   kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
   admin: { file: 'dist/tools/admin/main.js' },
+  rebuild: { file: 'dist/tools/admin/rebuild.js' },
   reset: { file: 'dist/tools/stack/reset.js', own: true },
   chat: { file: 'dist/clients/cli/src/main.js' },
   demo: { file: 'dist/tools/demo/main.js' },

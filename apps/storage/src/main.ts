@@ -3,19 +3,23 @@ import { loadEnvOrExit } from '@tidings/common/runtime/env';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { serve } from '@tidings/common/runtime/serve';
 import { prepare } from './prepare';
+import { rebuild } from './rebuild/rebuild';
 import { Storage } from './storage';
-import { storageEnv, toolEnv } from './storage.env';
+import { rebuildEnv, storageEnv, toolEnv } from './storage.env';
 
 /**
- * `main.js`: the service; `main.js prepare`: schema and topics.
+ * `main.js`: the service; `main.js prepare`: schema and topics; `main.js rebuild derived [--check]`: what
+ * PostgreSQL derives from messages, anew.
  */
-const [command] = process.argv.slice(2);
+const [command, ...words] = process.argv.slice(2);
 
 async function runTool(): Promise<void> {
   const env = loadEnvOrExit(toolEnv);
   const logger = createLogger({ service: 'storage', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   try {
-    if (command !== 'prepare') throw new Error(`unknown command ${command}: prepare is known`);
+    if (command !== 'prepare') {
+      throw new Error(`unknown command ${command}: prepare and rebuild are known`);
+    }
     await prepare(env, logger);
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
@@ -30,4 +34,6 @@ if (command === undefined) {
     startedAfter: ['ready'],
     make: (options) => new Storage(options),
   });
+} else if (command === 'rebuild') {
+  void rebuild(loadEnvOrExit(rebuildEnv), words).then((status) => (process.exitCode = status));
 } else void runTool();

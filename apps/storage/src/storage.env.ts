@@ -53,3 +53,12 @@ export const toolEnv = z.object({
   }),
 });
 export type ToolEnv = z.output<typeof toolEnv>;
+
+/** What `main.js rebuild` needs: PostgreSQL alone. */
+export const rebuildEnv = toolEnv.omit({
+  KAFKA_BROKERS: true,
+  KAFKA_PARTITIONS: true,
+  KAFKA_REPLICATION: true,
+  KAFKA_MIN_INSYNC: true,
+});
+export type RebuildEnv = z.output<typeof rebuildEnv>;
