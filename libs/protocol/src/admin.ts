@@ -4,13 +4,15 @@ import { uuid } from './ids';
 import { LIMITS } from './limits';
 
 /**
- * What an account may do beside chatting. `operator`: everything under `/v1/admin`; `broadcaster`:
+ * What an account may do besides chatting. `operator`: everything under `/v1/admin`. `broadcaster`:
  * write to everybody.
  */
 export const role = z.enum(['operator', 'broadcaster']);
 export type Role = z.infer<typeof role>;
 
-/** An account as operators see it. `disabledAt`: since when it cannot be used; left out: it can. */
+/**
+ * An account as operators see it. `disabledAt`: when it was disabled; absent while it can be used.
+ */
 export const adminUser = user.extend({
   roles: z.array(role),
   disabledAt: z.string().optional(),
@@ -26,18 +28,18 @@ export const adminSession = z.object({
 });
 export type AdminSession = z.infer<typeof adminSession>;
 
-/** `POST /v1/admin/users/:id/disable`; the reason is for the audit, and told to nobody else. */
+/** `POST /v1/admin/users/:id/disable`. The reason goes into the audit log and nowhere else. */
 export const disableBody = z.strictObject({ reason: line(LIMITS.titleBytes).optional() });
 
-/** `POST /v1/admin/users/:id/end`; without a device all of them. */
+/** `POST /v1/admin/users/:id/end`. Without a device: all devices. */
 export const endBody = z.strictObject({ deviceId: uuid.optional() });
 
-/** Who leads a service: what only one instance may do, it does. */
+/** The leader of a service: the one instance that does what only one may do. */
 const leader = z.object({
   service: z.string(),
   node: z.string(),
   bootId: uuid,
-  /** Counts the leaders of the service. */
+  /** Rises by one with every new leader of the service. */
   term: z.string(),
   since: z.string(),
 });
@@ -46,10 +48,13 @@ const lag = z.object({ records: z.number(), seconds: z.number().nullable() });
 
 /** `GET /v1/cluster`. */
 export const cluster = z.object({
-  /** `electing`: storage has no leader that lives; `joining`: no instance of it is ready. */
+  /** `electing`: storage has no live leader. `joining`: no instance of storage is ready. */
   phase: z.enum(['normal', 'electing', 'joining']),
   leaders: z.array(leader),
-  /** Session, presence and storage as they announce themselves; empty while Redis is away. */
+  /**
+   * Instances of session, presence and storage, as they announce themselves. Empty while Redis is
+   * down.
+   */
   nodes: z.array(
     z.object({
       id: z.string(),
@@ -59,17 +64,20 @@ export const cluster = z.object({
       state: z.enum(['joining', 'ready', 'draining']),
     }),
   ),
-  /** How far each consumer group is behind the log, as its members say. */
+  /** The lag of each consumer group, as its members report it. */
   lag: z.record(z.string(), lag),
 });
 export type Cluster = z.infer<typeof cluster>;
 
-/** Whether a call, as `CALL_RATES` names it, is one of operators: the public listener does not have it. */
+/**
+ * Whether a call, named as in `CALL_RATES`, is for operators. The public listener does not serve
+ * those.
+ */
 export function isAdminCall(call: string): boolean {
   return isAdminPath(call.slice(call.indexOf(' ') + 1));
 }
 
-/** The same of the path of a request, however it is written. */
+/** The same for the path of a request, in any spelling. */
 export function isAdminPath(path: string): boolean {
   return /^\/+v1\/+(?:admin|cluster)(?:\/|$)/i.test(path);
 }

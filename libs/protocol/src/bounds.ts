@@ -3,8 +3,9 @@ import { CALL_RATES, LIMITS } from './limits';
 const KIB = 1024;
 
 /**
- * What a call or frame may have to wait for, or finds taken: each is bounded, in part per user, and
- * what finds no place is refused. The numbers are where the work is done; `docs/LIMITS.md` shows them.
+ * The resources that a call or frame may wait for or find exhausted. Each is bounded, some also per
+ * user; what finds no room is refused. The numbers stand where the work is done; `docs/LIMITS.md`
+ * lists them.
  */
 export type Place =
   | 'calls'
@@ -25,23 +26,26 @@ export type Place =
   | 'tickets'
   | 'socket';
 
-/** Bounds of a call, bytes. */
+/** Bounds of a call, in bytes. */
 export interface CallBounds {
-  /** Its body; 0: it has none that counts. */
+  /** The body; 0: there is none that matters. */
   request: number;
   answer: number;
   places: readonly Place[];
 }
 
-/** Bodies of a few fields, every character escaped. */
+/** Bodies with a few fields, every character escaped. */
 const FIELDS = 32 * KIB;
-/** Bodies that may name as many users as a group has. */
+/** Bodies that may name as many users as a group has members. */
 const USERS = 64 * KIB;
-/** A message of the largest size with every character escaped; a `sync` of all that may be listed. */
+/**
+ * A message of the largest size with every character escaped, or a `sync` that lists as much as it
+ * may.
+ */
 const CONTENT = 128 * KIB;
 /**
- * Bytes of one answer of `sync` in all, whichever way it comes. Over a socket it comes in frames, each
- * with its own bound.
+ * Total bytes of one answer to `sync`, over HTTP or a socket. Over a socket it is split into
+ * frames, each with its own bound.
  */
 export const SYNC_ANSWER_BYTES = 2 * KIB * KIB;
 
@@ -57,7 +61,7 @@ const open = (request: number, ...places: Place[]): CallBounds => ({
 });
 const bytes: CallBounds = { request: 0, answer: LIMITS.fileBytes, places: ['calls', 'downloads'] };
 
-/** How large the body and the answer of each call may be, and what it waits for. */
+/** How large the body and the answer of each call may be, and what the call waits for. */
 export const CALL_BOUNDS = {
   'GET /v1': open(0),
   'POST /v1/users': open(FIELDS, 'hashing'),
@@ -114,7 +118,7 @@ export const CALL_BOUNDS = {
   'GET /v1/cluster': json(0),
 } as const satisfies Record<keyof typeof CALL_RATES, CallBounds>;
 
-/** What each frame of a client waits for. Every frame has at most `LIMITS.clientFrameBytes`. */
+/** What each client frame waits for. Every frame has at most `LIMITS.clientFrameBytes`. */
 export const FRAME_PLACES = {
   send: ['sends', 'log'],
   edit: ['changes', 'log'],
@@ -134,7 +138,10 @@ const PATTERNS = Object.entries(CALL_BOUNDS).map(([call, { request }]) => {
   return { method, path: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}/?$`, 'i'), request };
 });
 
-/** Bytes that the body of a request may have; for a call that does not exist as many as for one without. */
+/**
+ * How many bytes the body of a request may have. A call that does not exist gets as many as one
+ * without a body.
+ */
 export function bodyLimit(method: string, path: string): number {
   const call = PATTERNS.find((one) => one.method === method && one.path.test(path));
   return call && call.request > 0 ? call.request : FIELDS;

@@ -1,5 +1,5 @@
 /**
- * WebSocket close codes (RFC 6455 §7.4.2, private range). 4000–4499: reconnect; 4500–4999: stop and
+ * WebSocket close codes (RFC 6455 §7.4.2, private range). 4000–4499: reconnect. 4500–4999: stop and
  * tell the user.
  */
 export const CLOSE_CODES = {
@@ -15,13 +15,13 @@ export const CLOSE_CODES = {
   sameDeviceElsewhere: 4506,
   /** RFC 6455: the frame was too large. */
   frameTooLarge: 1009,
-  /** RFC 6455: something went wrong on the server while it handled a frame. */
+  /** RFC 6455: the server failed while it handled a frame. */
   internalError: 1011,
-  /** RFC 6455: the server restarts. */
+  /** RFC 6455: the server is restarting. */
   restart: 1012,
 } as const;
 
-/** Whether a client should connect again after a socket was closed with this code. */
+/** Whether a client should reconnect after a socket was closed with this code. */
 export function shouldReconnect(code: number): boolean {
   return code < 4500 || code > 4999;
 }

@@ -7,17 +7,20 @@ import { position } from './positions';
 import { fitsBytes, isPlainLine, isStorable, isVisible } from './text';
 import type { ErrorCode } from './errors';
 
-/** Text as a client sends it. Length is judged apart ({@link contentProblem}): it has its own error. */
+/**
+ * Text as a client sends it. Its length is checked separately ({@link contentProblem}), with an
+ * error of its own.
+ */
 export const textContent = z.strictObject({ kind: z.literal('text'), text: z.string() });
 
-/** An uploaded image; its caption is judged as a text is. */
+/** An uploaded image. Its caption is checked like a text. */
 const imageContent = z.strictObject({
   kind: z.literal('image'),
   mediaId: uuid,
   caption: z.string().optional(),
 });
 
-/** An uploaded file under the name that people shall see: one line, no path is implied. */
+/** An uploaded file, with the name that people see: one line, never a path. */
 const fileContent = z.strictObject({
   kind: z.literal('file'),
   mediaId: uuid,
@@ -28,7 +31,10 @@ const fileContent = z.strictObject({
     .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u, 'control characters are not allowed'),
 });
 
-/** What an application defines for itself: any JSON. Its size is judged apart, as that of text. */
+/**
+ * Content that an application defines: any JSON. Its size is checked separately, like that of a
+ * text.
+ */
 export const customContent = z.strictObject({ kind: z.literal('custom'), data: z.unknown() });
 
 /** What a client may send. */
@@ -40,7 +46,7 @@ export const content = z.discriminatedUnion('kind', [
 ]);
 export type Content = z.infer<typeof content>;
 type MediaContent = Extract<Content, { mediaId: string }>;
-/** What may take the place of a message's content: it needs no other check than its shape. */
+/** What may replace a message's content: its shape is all that needs checking. */
 export type EditableContent = Exclude<Content, MediaContent>;
 
 /** Whether a message may be edited to become this. */
@@ -48,7 +54,10 @@ export function isEditable(value: Content): value is EditableContent {
   return value.kind === 'text' || value.kind === 'custom';
 }
 
-/** What the server adds to an image or a file: MIME type and bytes, an image's pixels as shown. */
+/**
+ * What the server adds to an image or a file: MIME type and bytes; for an image also its size in
+ * pixels, as shown.
+ */
 const imageFacts = z.object({
   type: z.string(),
   size: z.number().int(),
@@ -69,13 +78,13 @@ export const sentContent = z.discriminatedUnion('kind', [
 ]);
 export type SentContent = z.infer<typeof sentContent>;
 
-/** Whether the server has added to a content what it knows; there is nothing to add to most kinds. */
+/** Whether the server has added what it knows to a content. Most kinds need nothing added. */
 export function isSentContent(value: Content | SentContent): value is SentContent {
   if (value.kind === 'text' || value.kind === 'custom') return true;
   return 'type' in value;
 }
 
-/** The words that people typed, which have limits in common; empty when there are none. */
+/** The words that people typed, which share one limit; empty when there are none. */
 export function contentText(value: Content | SentContent): string {
   switch (value.kind) {
     case 'text':
@@ -88,7 +97,7 @@ export function contentText(value: Content | SentContent): string {
   }
 }
 
-/** What is wrong with a well-formed content, as an error code; null when it can be sent. */
+/** What is wrong with a well-formed content, as an error code; null when it may be sent. */
 export function contentProblem(value: Content): ErrorCode | null {
   if (value.kind === 'custom') {
     if (!isPlainJson(value.data, LIMITS.jsonDepth)) return 'invalid_request';
@@ -104,7 +113,7 @@ export function contentProblem(value: Content): ErrorCode | null {
   return null;
 }
 
-/** For people: what {@link contentProblem} or `extrasProblem` found. */
+/** What {@link contentProblem} or `extrasProblem` found, as a sentence for people. */
 export const PROBLEM_DETAILS: Partial<Record<ErrorCode, string>> = {
   text_too_long: `text: at most ${LIMITS.textBytes} bytes`,
   payload_too_large: `data: at most ${LIMITS.customBytes} bytes of JSON, meta: ${LIMITS.metaBytes}`,
@@ -115,8 +124,8 @@ export const PROBLEM_DETAILS: Partial<Record<ErrorCode, string>> = {
 };
 
 /**
- * The text whose hash tells two sends apart under one message id. Field order is fixed here, so
- * that the same send always hashes alike; a message without extras hashes by its content alone.
+ * The text whose hash tells apart two sends with the same message id. The order of fields is fixed
+ * here, so that the same send always has the same hash. Without extras only the content is hashed.
  */
 export function contentHashText(value: Content, extras: Extras | null = null): string {
   const text = kindHashText(value);
@@ -138,7 +147,7 @@ function kindHashText(value: Content): string {
 }
 
 /**
- * The text whose hash tells two changes apart under one change id. `content` null: a deletion.
+ * The text whose hash tells apart two changes with the same change id. `content` null: a deletion.
  */
 export function changeHashText(messageId: string, content: Content | null): string {
   return content === null
@@ -146,11 +155,13 @@ export function changeHashText(messageId: string, content: Content | null): stri
     : `edit ${messageId}\n${contentHashText(content)}`;
 }
 
-/** What members who are added later see: entries from their joining on, or the whole history. */
+/**
+ * What members who are added later can see: entries from their joining on, or the whole history.
+ */
 export const historyMode = z.enum(['joined', 'all']);
 export type HistoryMode = z.infer<typeof historyMode>;
 
-/** A member's rank in a group. */
+/** A member's role in a group. */
 export const memberRole = z.enum(['owner', 'admin', 'member']);
 export type MemberRole = z.infer<typeof memberRole>;
 
@@ -162,7 +173,7 @@ export const conversationChange = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('created'),
     conversationKind,
-    /** All founders. */
+    /** Everybody the conversation was created with. */
     userIds: z.array(uuid),
     title: z.string().optional(),
     messageTtlSeconds: z.number().int().optional(),
@@ -171,19 +182,19 @@ export const conversationChange = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('title'), title: z.string() }),
   z.object({ kind: z.literal('ttl'), messageTtlSeconds: z.number().int().nullable() }),
   z.object({ kind: z.literal('added'), userIds: z.array(uuid), history: historyMode }),
-  /** `owner`: whom the group was passed on to, when its owner left. */
+  /** `owner`: the new owner of the group, when its owner left. */
   z.object({ kind: z.literal('removed'), userIds: z.array(uuid), owner: uuid.optional() }),
-  /** A new owner: the one before is an admin from now on. */
+  /** A new owner; the previous one is now an admin. */
   z.object({ kind: z.literal('role'), userId: uuid, role: memberRole }),
 ]);
 export type ConversationChange = z.infer<typeof conversationChange>;
 
-/** What is left of a deleted message. */
+/** What remains of a deleted message. */
 export const deletedContent = z.object({ kind: z.literal('deleted') });
 
 /**
- * What a message of a history holds: a client's content, what a deletion leaves of it, or an event
- * written by the server.
+ * The content of an entry in a history: a client's content, what remains after a deletion, or an
+ * event written by the server.
  */
 const messageContent = z.discriminatedUnion('kind', [
   textContent,
@@ -195,19 +206,24 @@ const messageContent = z.discriminatedUnion('kind', [
 ]);
 export type MessageContent = z.infer<typeof messageContent>;
 
-/** One entry of a conversation's history. `position` is that of its first append and never moves. */
+/**
+ * One entry in a conversation's history. `position` is that of its first append and never changes.
+ */
 export const message = z.object({
   conversationId,
   position,
   messageId: uuid,
   senderId: uuid,
   content: messageContent,
-  /** ISO 8601 UTC: the gateway's clock at the first append; decoration, never order. */
+  /**
+   * ISO 8601 UTC, the gateway's clock at the first append. For display only; it does not define the
+   * order.
+   */
   sentAt: z.string(),
-  /** Position of the last applied change, "0" for none. */
+  /** Position of the last applied change; "0" for none. */
   version: position,
   expiresAt: z.string().optional(),
-  /** True: the content is {@link deletedContent}, the extras are gone. */
+  /** True: the content is {@link deletedContent} and the extras are gone. */
   deleted: z.boolean().optional(),
   ...extrasShape,
 });

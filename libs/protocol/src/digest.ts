@@ -9,9 +9,9 @@ export interface DigestEntry {
 export const DIGEST_LENGTH = 10;
 
 /**
- * The text whose SHA-256 (base64url, no padding) is a conversation's state digest: its last ten
- * visible messages up to a bound, oldest first, each `position:messageId:version`, joined by `\n`;
- * when there are fewer than ten, then `\n#<count>`; none: `#0`.
+ * The text whose SHA-256 (base64url, no padding) is a conversation's state digest. It lists the
+ * last ten visible messages up to a bound, oldest first, each as `position:messageId:version`,
+ * joined by `\n`. With fewer than ten, `\n#<count>` follows; with none the text is `#0`.
  */
 export function digestText(oldestFirst: readonly DigestEntry[]): string {
   const last = oldestFirst.slice(-DIGEST_LENGTH);
@@ -21,7 +21,7 @@ export function digestText(oldestFirst: readonly DigestEntry[]): string {
   return lines.join('\n');
 }
 
-/** Test vectors, as published in docs/PROTOCOL.md; every client must reproduce them. */
+/** Test vectors, as published in docs/PROTOCOL.md. Every client must reproduce them. */
 export const DIGEST_VECTORS: readonly { messages: DigestEntry[]; digest: string }[] = [
   {
     messages: [

@@ -1,6 +1,6 @@
 /**
- * Every error that Tidings answers with, over HTTP (RFC 9457 problem documents) and in frames.
- * `status` is the HTTP status; `retryable` tells a client that the same request may succeed later.
+ * Every error of Tidings, over HTTP (RFC 9457 problem documents) and in frames. `status` is the
+ * HTTP status. `retryable`: the same request may succeed later.
  */
 export const ERRORS = {
   invalid_request: { status: 400, retryable: false, title: 'The request is not valid' },
@@ -43,30 +43,30 @@ export const ERRORS = {
 /** A name in the table {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One field that a request got wrong: a dotted path and a reason for people. */
+/** One invalid field of a request: a dotted path, and a reason for people. */
 export interface FieldError {
   path: string;
   message: string;
 }
 
-/** What an error carries beside its code. */
+/** What an error carries besides its code. */
 export interface ErrorExtras {
-  /** For people; never shows internals. */
+  /** For people. Never reveals internals. */
   detail?: string;
   errors?: FieldError[];
   /** When a retry makes sense, in milliseconds from now. */
   retryAfterMs?: number;
-  /** HTTP status, where another one says more than the code's own. */
+  /** HTTP status, where another one is more precise than the code's own. */
   status?: number;
   cause?: unknown;
 }
 
-/** The one error class that crosses layers; its code decides HTTP status and frame. */
+/** The one error class that crosses layers. Its code decides the HTTP status and the frame. */
 export class TidingsError extends Error {
   readonly code: ErrorCode;
   readonly errors?: FieldError[];
   readonly retryAfterMs?: number;
-  /** HTTP status; normally that of the code. */
+  /** HTTP status, normally that of the code. */
   readonly status: number;
 
   constructor(code: ErrorCode, extras: ErrorExtras = {}) {
@@ -84,7 +84,7 @@ export class TidingsError extends Error {
   }
 }
 
-/** Tells whether a string is one of our codes. */
+/** Whether a string is one of our codes. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }

@@ -6,11 +6,11 @@ import { LIMITS } from './limits';
 import { fitsBytes } from './text';
 
 /**
- * What a message may carry beside its content: fields of the `send` frame, of the record and of
- * `Message` alike. `meta` is opaque JSON; it is judged apart ({@link extrasProblem}).
+ * What a message may carry besides its content: the same fields in the `send` frame, the record and
+ * `Message`. `meta` is opaque JSON, checked separately ({@link extrasProblem}).
  */
 export const extrasShape = {
-  /** Id of the message that this one answers. */
+  /** Id of the message that this one replies to. */
   replyTo: uuid.optional(),
   mentions: z.array(uuid).max(LIMITS.mentions).optional(),
   meta: z.unknown().optional(),
@@ -23,7 +23,7 @@ export interface Extras {
   meta?: unknown;
 }
 
-/** The extras alone; null when there are none, as with nearly every message. */
+/** Only the extras; null when there are none, as with nearly every message. */
 export function extrasOf({ replyTo, mentions, meta }: Extras): Extras | null {
   if (replyTo === undefined && mentions === undefined && meta === undefined) return null;
   return {
@@ -33,14 +33,14 @@ export function extrasOf({ replyTo, mentions, meta }: Extras): Extras | null {
   };
 }
 
-/** What is wrong with well-formed extras, as an error code; null when they can be sent. */
+/** What is wrong with well-formed extras, as an error code; null when they may be sent. */
 export function extrasProblem({ meta }: Extras): ErrorCode | null {
   if (meta === undefined) return null;
   if (!isPlainJson(meta, LIMITS.jsonDepth)) return 'invalid_request';
   return fitsBytes(JSON.stringify(meta), LIMITS.metaBytes) ? null : 'payload_too_large';
 }
 
-/** Extras as the further fields of a JSON object whose first ones are written already. */
+/** Extras as further fields of a JSON object whose first fields are already written. */
 export function extrasFields(extras: Extras): string {
   const { replyTo, mentions, meta } = extras;
   let fields = '';

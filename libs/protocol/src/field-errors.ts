@@ -1,13 +1,13 @@
 import type { z } from 'zod';
 import type { FieldError } from './errors';
 
-/** Wrong fields that an answer names, and how long each may be, in characters. */
+/** How many invalid fields an answer names, and how many characters each may have. */
 const MAX_ERRORS = 20;
 const MAX_CHARS = 200;
 
 /**
- * What a schema found wrong, field by field. Bounded: names of fields are the sender's, and a list of
- * thousand wrong ids would be answered with a thousand sentences.
+ * What a schema found wrong, field by field. Bounded: the names of fields come from the sender, and
+ * a list of a thousand invalid ids would be answered with a thousand sentences.
  */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
@@ -16,7 +16,7 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
   }));
 }
 
-/** One of them as a sentence. */
+/** One field error as a sentence. */
 export function fieldErrorText({ path, message }: FieldError): string {
   return path === '' ? message : `${path}: ${message}`;
 }

@@ -30,9 +30,9 @@ export type SendFrame = z.infer<typeof sendFrame>;
 
 const changeShape = { changeId: uuid, messageId: uuid, conversationId };
 
-/** Client → server: another content for an own message, of the same kind. */
+/** Client → server: new content for one of the user's own messages, of the same kind. */
 const editFrame = z.strictObject({ type: z.literal('edit'), ...changeShape, content });
-/** Client → server: a message is to be deleted for everybody. */
+/** Client → server: delete a message for everybody. */
 const deleteFrame = z.strictObject({ type: z.literal('delete'), ...changeShape });
 export type ChangeFrame = z.infer<typeof editFrame> | z.infer<typeof deleteFrame>;
 
@@ -43,7 +43,7 @@ const syncEntry = z.strictObject({
   digest: z.string().max(64).optional(),
 });
 
-/** Body of `sync`, as frame and as `POST /v1/sync`. */
+/** Body of `sync`, as a frame and as `POST /v1/sync`. */
 export const syncRequest = z.strictObject({
   since: z.string().min(1).max(LIMITS.sinceChars).optional(),
   asOf: z.iso.datetime().optional(),
@@ -52,7 +52,7 @@ export const syncRequest = z.strictObject({
 export type SyncRequest = z.infer<typeof syncRequest>;
 
 const syncFrame = syncRequest.extend({ type: z.literal('sync'), ref });
-/** Client → server: everything up to `position` was received; or read. */
+/** Client → server: everything up to `position` was received, or read. */
 const receivedFrame = z.strictObject({
   type: z.literal('received'),
   conversationId,
@@ -82,14 +82,14 @@ const CLIENT_TYPES: ReadonlySet<string> = new Set(
   clientFrame.options.map((o) => o.shape.type.value),
 );
 
-/** A rate as clients are told of it: see `Rate` in `limits.ts`. */
+/** A rate as clients are told about it; see `Rate` in `limits.ts`. */
 const announcedRate = z.object({
   per: z.string(),
   burst: z.number(),
   perMinute: z.number(),
 });
 
-/** Server → client frames. Clients ignore fields that they do not know. */
+/** Server → client frames. Clients ignore unknown fields. */
 const welcomeFrame = z.object({
   type: z.literal('welcome'),
   connectionId: z.string(),
@@ -99,7 +99,10 @@ const welcomeFrame = z.object({
   serverTime: z.string(),
   heartbeatSeconds: z.number(),
   limits: z.record(z.string(), z.number()),
-  /** The rates in force, by name; what is not named has none. Left out by servers before it. */
+  /**
+   * The rates in force, by name; a rate that is not named does not apply. Absent from older
+   * servers.
+   */
   rates: z.record(z.string(), announcedRate).optional(),
   features: z.array(z.string()),
   resumeTicket: z.string(),
@@ -111,23 +114,27 @@ const sentFrame = z.object({
   conversationId,
   position,
   sentAt: z.string(),
-  /** The end of its life; left out: it has none. */
+  /** When the message expires; absent: never. */
   expiresAt: z.string().optional(),
 });
 export type SentFrame = z.infer<typeof sentFrame>;
 
 const heldFrame = z.object({ type: z.literal('held'), messageId: uuid });
 
-/** `previous`: position of the conversation's preceding record; "0" for the first, null unknown. */
+/**
+ * `previous`: position of the conversation's preceding record. "0": this is the first. Null:
+ * unknown.
+ */
 const previous = position.nullable();
 
 export const messageFrame = message.extend({ type: z.literal('message'), previous });
 export type MessageFrame = z.infer<typeof messageFrame>;
 
 /**
- * A message was edited or deleted: whole, as it is now. `position` is the message's, `version` and
- * `previous` are the change's. `hidden`: only an answer, to somebody who does not see the message any
- * more; it holds what they sent themselves, and says nothing of the conversation.
+ * A message was edited or deleted; the frame has the whole message as it is now. `position` is the
+ * message's, `version` and `previous` are the change's. `hidden` occurs only in an answer, to a
+ * user who no longer sees the message: it holds what they sent themselves and says nothing about
+ * the conversation.
  */
 export const changedFrame = message.extend({
   type: z.literal('changed'),
@@ -158,9 +165,9 @@ const pendingFrame = z.object({
 });
 
 /**
- * A member's watermarks have risen. Merge by maximum; `read` is "0" where privacy hides it. On the
+ * A member's watermarks have risen. Merge by maximum. `read` is "0" where privacy hides it. On the
  * reader's own other devices `unread` counts the messages of others in (`read`, `upTo`]; both are
- * left out when storage cannot say.
+ * absent when storage cannot tell.
  */
 const receiptFrame = z.object({
   type: z.literal('receipt'),
@@ -181,12 +188,12 @@ const syncedConversation = z.object({
   upTo: position,
   digest: z.string(),
   unread: z.number().int(),
-  /** Complete up to 32 members; above that only the asking user's own. */
+  /** Complete up to 32 members. In larger groups only those of the requesting user. */
   receipts: z.array(receipt),
 });
 export type SyncedConversation = z.infer<typeof syncedConversation>;
 
-/** Answer of `sync`. Several may share one `ref`; the last has `since` and `complete`. */
+/** Answer to `sync`. Several may share one `ref`; the last one has `since` and `complete`. */
 export const syncedBody = z.object({
   since: z.string().optional(),
   conversations: z.array(syncedConversation),
@@ -256,7 +263,7 @@ export const serverFrame = z.discriminatedUnion('type', [
 ]);
 export type ServerFrame = z.infer<typeof serverFrame>;
 
-/** What this server offers beyond the core of version 1; in `welcome.features` and `GET /v1`. */
+/** What this server offers beyond the core of version 1, in `welcome.features` and `GET /v1`. */
 export const FEATURES: readonly string[] = [
   'extras',
   'changes',
@@ -266,7 +273,7 @@ export const FEATURES: readonly string[] = [
   'presence',
 ];
 
-/** A frame that was refused, with what its answer should echo. */
+/** A refused frame, with what its answer should echo. */
 export interface FrameRefusal {
   code: ErrorCode;
   detail: string;
@@ -278,7 +285,7 @@ export interface FrameRefusal {
 
 export type ParsedFrame = { frame: ClientFrame } | { refusal: FrameRefusal };
 
-/** Parses one client frame. Never throws: everything from outside ends in a typed refusal. */
+/** Parses one client frame. Never throws: any input from outside ends in a typed refusal. */
 export function parseClientFrame(text: string): ParsedFrame {
   let value: unknown;
   try {
@@ -319,7 +326,7 @@ function sendProblem(frame: SendFrame): { code: ErrorCode; detail: string } | nu
   return refusalOf(contentProblem(frame.content) ?? extrasProblem(frame));
 }
 
-/** In a frame, what cannot be stored is a fault of the frame. */
+/** Content that cannot be stored makes the frame invalid. */
 function refusalOf(problem: ErrorCode | null): { code: ErrorCode; detail: string } | null {
   if (problem === null) return null;
   const code = problem === 'invalid_request' ? 'invalid_frame' : problem;

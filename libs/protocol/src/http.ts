@@ -6,10 +6,12 @@ import { LIMITS } from './limits';
 import { position } from './positions';
 import { fitsBytes, isPlainLine, isStorable, isVisible } from './text';
 
-/** Where a gateway's WebSocket is opened. */
+/** Where a gateway accepts WebSockets. */
 export const SOCKET_PATH = '/v1/ws';
 
-/** A line of text that people typed: storable, trimmed of nothing, without controls and hidden characters. */
+/**
+ * A line of text that people typed: storable, not trimmed, without control or invisible characters.
+ */
 export function line(maxChars: number): z.ZodString {
   return z
     .string()
@@ -20,7 +22,7 @@ export function line(maxChars: number): z.ZodString {
     .refine(isVisible, 'must not be blank');
 }
 
-/** `POST /v1/users`. User name and password have their own rules and errors on the server. */
+/** `POST /v1/users`. User name and password have rules and errors of their own on the server. */
 export const registerBody = z.strictObject({
   username: z.string().max(256),
   email: z.email().max(LIMITS.emailChars),
@@ -40,7 +42,7 @@ export const loginBody = z.strictObject({
 });
 export type LoginBody = z.infer<typeof loginBody>;
 
-/** `POST /v1/me/password`. The new password has its own rules and errors on the server. */
+/** `POST /v1/me/password`. The new password has rules and errors of its own on the server. */
 export const passwordBody = z.strictObject({
   current: z.string().max(LIMITS.passwordMaxBytes * 4),
   next: z.string(),
@@ -72,7 +74,10 @@ const title = line(LIMITS.titleBytes).refine(
 const messageTtlSeconds = z.number().int().min(LIMITS.ttlMinSeconds).max(LIMITS.ttlMaxSeconds);
 const memberIds = z.array(uuid).max(LIMITS.groupMembers);
 
-/** A new group; `requestId` is the client's, unique per creator: asking again makes no second one. */
+/**
+ * A new group. `requestId` is chosen by the client and unique per creator: repeating it creates no
+ * second group.
+ */
 export const groupBody = z.strictObject({
   kind: z.literal('group'),
   requestId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, _ and - are allowed'),
@@ -90,7 +95,7 @@ export const conversationBody = z.discriminatedUnion('kind', [
 ]);
 export type ConversationBody = z.infer<typeof conversationBody>;
 
-/** `PATCH /v1/conversations/:id`; a lifetime of null: messages stay. */
+/** `PATCH /v1/conversations/:id`. A lifetime of null: messages are kept. */
 export const conversationPatch = z
   .strictObject({
     title: title.optional(),
@@ -108,7 +113,7 @@ export const memberPatch = z.strictObject({ role: memberRole });
 const pageLimit = z.coerce.number().int().min(1).max(LIMITS.pageItems);
 const cursor = z.string().min(1).max(256);
 
-/** Whether a search is for a whole e-mail address: no name has an `@`. */
+/** Whether a search is for a whole e-mail address: names never contain `@`. */
 export function isEmailSearch(query: unknown): boolean {
   return typeof query === 'string' && query.includes('@');
 }
@@ -148,7 +153,7 @@ export const presenceQuery = z.strictObject({
 /** `PUT /v1/conversations/:id/messages/:messageId`. */
 export const putMessageBody = z.strictObject({ content, ...extrasShape });
 
-/** A user as others see it. */
+/** A user as others see them. */
 export const user = z.object({
   id: uuid,
   username: z.string(),
@@ -157,10 +162,10 @@ export const user = z.object({
 });
 export type User = z.infer<typeof user>;
 
-/** Who may see or do what; stored for the user. */
+/** Who may see or do what; stored per user. */
 const privacy = z.strictObject({
   lastSeen: z.enum(['everyone', 'contacts', 'nobody']),
-  /** False: others do not see what this user has read, nor does the user see theirs. */
+  /** False: others do not see what this user has read, nor does this user see theirs. */
   readReceipts: z.boolean(),
   messages: z.enum(['everyone', 'contacts']),
   groups: z.enum(['everyone', 'contacts']),
@@ -168,11 +173,11 @@ const privacy = z.strictObject({
 });
 export type Privacy = z.infer<typeof privacy>;
 
-/** A user as it sees itself. */
+/** A user as they see themselves. */
 export const me = user.extend({ email: z.string(), createdAt: z.string(), privacy });
 export type Me = z.infer<typeof me>;
 
-/** `PATCH /v1/me`: what is left out stays; `lastName: null` removes it. */
+/** `PATCH /v1/me`. Absent fields stay as they are; `lastName: null` removes it. */
 export const patchMeBody = z.strictObject({
   firstName: line(LIMITS.nameChars).optional(),
   lastName: line(LIMITS.nameChars).nullable().optional(),
@@ -183,34 +188,34 @@ export type PatchMeBody = z.infer<typeof patchMeBody>;
 export const contact = z.object({ user, mutual: z.boolean() });
 export type Contact = z.infer<typeof contact>;
 
-/** Somebody whose direct messages a user does not take. */
+/** Somebody whose direct messages a user refuses. */
 export const block = z.object({ user, blockedAt: z.string() });
 export type Block = z.infer<typeof block>;
 
-/** A device that is logged in. `lastSeenAt`: its last login or renewal of tokens. */
+/** A device that is logged in. `lastSeenAt`: its last login or token refresh. */
 export const device = z.object({
   id: uuid,
   name: z.string().optional(),
   createdAt: z.string(),
   lastSeenAt: z.string(),
-  /** It is the one that asks. */
+  /** True for the requesting device. */
   current: z.boolean(),
-  /** It has a connection now. */
+  /** Whether it is connected now. */
   online: z.boolean(),
 });
 export type Device = z.infer<typeof device>;
 
-/** Wrong passwords that were tried for an account since its password was changed, in 30 days. */
+/** Wrong passwords tried for an account in the last 30 days, since its password was changed. */
 export const failedLogins = z.object({ count: z.number().int().positive(), lastAt: z.string() });
 export type FailedLogins = z.infer<typeof failedLogins>;
 
-/** Answer of `GET /v1/me/devices`; without `failedLogins` there were none. */
+/** Answer of `GET /v1/me/devices`. Without `failedLogins` there were none. */
 export interface DevicesAnswer {
   items: Device[];
   failedLogins?: FailedLogins;
 }
 
-/** A member's watermarks, as the asking user may see them: a hidden `read` is "0". */
+/** A member's watermarks, as the requesting user may see them. A hidden `read` is "0". */
 export const receipt = z.object({ userId: uuid, delivered: position, read: position });
 export type Receipt = z.infer<typeof receipt>;
 
@@ -234,17 +239,23 @@ export const conversation = z.object({
 });
 export type Conversation = z.infer<typeof conversation>;
 
-/** A conversation after a change; `position` of the change, absent when everything was so already. */
+/**
+ * A conversation after a change. `position` is that of the change; absent when nothing had to
+ * change.
+ */
 export const changedConversation = conversation.extend({ position: position.optional() });
 export type ChangedConversation = z.infer<typeof changedConversation>;
 
-/** A list answer: `cursor` is there when more items follow. */
+/** A list. `cursor` is present when more items follow. */
 export interface Page<T> {
   items: T[];
   cursor?: string;
 }
 
-/** `GET …/messages`: ascending; `more`: others lie beyond this page in the asked direction. */
+/**
+ * `GET …/messages`, ascending. `more`: further messages lie beyond this page in the requested
+ * direction.
+ */
 export interface HistoryPage {
   items: Message[];
   more: boolean;
@@ -280,18 +291,18 @@ export interface ConnectionsAnswer {
   backoff: { baseMs: number; maxMs: number };
 }
 
-/** Answer of `POST /v1/media`. Width and height are an image's, in pixels as shown. */
+/** Answer of `POST /v1/media`. Width and height only for images, in pixels as shown. */
 export interface MediaAnswer {
   mediaId: string;
   width?: number;
   height?: number;
-  /** Bytes, as they are kept and served. */
+  /** Bytes, as stored and served. */
   size: number;
   /** MIME type. */
   type: string;
 }
 
-/** Answer of `GET /v1/media/:id/url`; files have no thumbnail. */
+/** Answer of `GET /v1/media/:id/url`. Files have no thumbnail. */
 export interface MediaUrlAnswer {
   url: string;
   thumbnailUrl?: string;
@@ -299,10 +310,10 @@ export interface MediaUrlAnswer {
   expiresAt: string;
 }
 
-/** Header of `POST /v1/media` that names the conversation the upload is for. */
+/** Header of `POST /v1/media` that names the conversation of the upload. */
 export const CONVERSATION_HEADER = 'x-conversation-id';
 
-/** Query of a signed media URL; `expires` is in Unix seconds. */
+/** Query of a signed media URL. `expires` is in Unix seconds. */
 export const signedMediaQuery = z.strictObject({
   variant: z.enum(['original', 'thumbnail']),
   user: uuid,
@@ -319,7 +330,10 @@ export const presence = z.object({
   status: presenceStatus,
   lastSeenAt: z.string().nullable(),
   activeAt: z.string().nullable(),
-  /** As of when this holds, µs of the servers' clock: the higher one is the newer word. */
+  /**
+   * The time at which this was true, in µs of the servers' clock. Of two answers the higher one is
+   * newer.
+   */
   version: z.number().int().nonnegative(),
 });
 export type Presence = z.infer<typeof presence>;

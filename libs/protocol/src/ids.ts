@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** A UUID in its lower-case text form (RFC 9562). Upper case is refused: ids are compared as text. */
+/**
+ * A UUID in its lower-case text form (RFC 9562). Upper case is refused, because ids are compared as
+ * text.
+ */
 export const uuid = z
   .string()
   .regex(
@@ -11,7 +14,7 @@ export const uuid = z
 /** An opaque conversation id: base64url of a SHA-256, 43 characters. */
 export const conversationId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'not a conversation id');
 
-/** SHA-256 of UTF-8 text; given by the caller, so that this folder stays browser-safe. */
+/** SHA-256 of UTF-8 text. The caller passes it in, so that this folder stays browser-safe. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -39,8 +42,8 @@ function conversationIdText(
 }
 
 /**
- * Id of a conversation: base64url(SHA-256(unix milliseconds of creation, sorted founder ids joined
- * by `,`, request id or empty; joined by `\n`)).
+ * Id of a conversation: base64url(SHA-256(text)). The text joins by `\n`: Unix milliseconds of
+ * creation; the sorted ids of the founders, joined by `,`; the request id, or nothing.
  */
 export function makeConversationId(
   sha256: Sha256,
@@ -52,7 +55,7 @@ export function makeConversationId(
   return base64url(sha256(new TextEncoder().encode(text)));
 }
 
-/** Unix milliseconds inside a UUIDv7 (RFC 9562 §5.7), or null when the id is of another version. */
+/** Unix milliseconds of a UUIDv7 (RFC 9562 §5.7); null when the id is of another version. */
 export function uuidV7Time(id: string): number | null {
   if (id[14] !== '7') return null;
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -1,8 +1,8 @@
 import { isStorable } from './text';
 
 /**
- * Whether a parsed value is JSON that every service can keep: nested at most `depth` levels (a
- * scalar has none), numbers finite, no NUL or lone surrogate in any text or key.
+ * Whether a parsed value is JSON that every service can store: nested at most `depth` levels (a
+ * scalar has none), finite numbers, no NUL or lone surrogate in any string or key.
  */
 export function isPlainJson(value: unknown, depth: number): boolean {
   switch (typeof value) {
@@ -25,7 +25,7 @@ export function isPlainJson(value: unknown, depth: number): boolean {
   );
 }
 
-/** The value of a JSON text; undefined when it is none. Nothing is known of its shape. */
+/** The value of a JSON text; undefined when the text is not JSON. Its shape is not checked. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -34,7 +34,7 @@ export function parsedJson(text: string): unknown {
   }
 }
 
-/** JSON text with sorted keys: the same value gives the same text, whoever wrote it. */
+/** JSON text with sorted keys: equal values give equal text, whoever wrote them. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;

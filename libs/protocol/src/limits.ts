@@ -1,76 +1,92 @@
-/** Whom a rate counts for: a user with all devices, one device, one socket, or an IP address. */
+/**
+ * What a rate is counted per: a user with all devices, one device, one socket, or an IP address.
+ */
 type RateScope = 'user' | 'device' | 'connection' | 'address';
 
-/** How often something may be done: so many at once, and so many more with each minute. */
+/** How often something may be done: a burst at once, and so many more each minute. */
 export interface Rate {
   per: RateScope;
   /** 0: no limit. */
   perMinute: number;
   burst: number;
   /**
-   * The part of it that a gateway gives without asking the others, so that the usual message costs no
-   * round trip. It comes on top for each further gateway that the same user is busy at.
+   * The part of the burst that a gateway grants without asking the others, so that an ordinary
+   * message costs no round trip. Every further gateway on which the same user is busy adds this
+   * much again.
    */
   own?: { perMinute: number; burst: number };
 }
 
 /**
- * Every rate, in one place. What counts for which is in {@link FRAME_RATES} and {@link CALL_RATES}.
- * Values are chosen so that a lively person or an ordinary bot never meets them, and a flood of
- * pushes to others ends after some tens.
+ * Every rate, in one place. What counts towards which is in {@link FRAME_RATES} and {@link
+ * CALL_RATES}. The values are chosen so that a lively person or an ordinary bot never meets them,
+ * while a flood of pushes to others ends after a few dozen.
  */
 export const RATES = {
-  /** Frames of every kind, pings included: a client above it is not refused but closed (4029). */
+  /**
+   * Frames of every kind, including pings. Above it the socket is closed (4029) instead of refusing
+   * the frame.
+   */
   frame: { per: 'connection', perMinute: 6_000, burst: 300 },
-  /** A person writes one message a second for a while; a bot answers some at once. */
+  /** A person sends a message a second for a while; a bot answers several at once. */
   send: { per: 'user', perMinute: 1_200, burst: 60, own: { perMinute: 120, burst: 10 } },
-  /** Clients join marks for 200 ms and more: five turns a second with nine conversations each. */
+  /**
+   * Clients coalesce marks for 200 ms or more: five turns a second with nine conversations each.
+   */
   receipt: { per: 'device', perMinute: 3_000, burst: 200, own: { perMinute: 600, burst: 40 } },
-  /** Two beginnings a second, each with its end. */
+  /** Two starts a second, each with its end. */
   typing: { per: 'device', perMinute: 240, burst: 12, own: { perMinute: 60, burst: 6 } },
-  /** `activity` and `state`; of what is too much the last word counts, a moment later. */
+  /** `activity` and `state`. Of too many the last one counts, a moment later. */
   activity: { per: 'device', perMinute: 120, burst: 20, own: { perMinute: 60, burst: 10 } },
-  /** A list that is scrolled: one word a second. Each asks for the presence of all whom it names. */
+  /**
+   * A list that is scrolled: one frame a second. Each asks for the presence of everybody it names.
+   */
   watch: { per: 'device', perMinute: 60, burst: 20 },
-  /** A device that was away for long asks for one answer of 500 messages after another. */
+  /** A device that was offline for long asks for one answer of 500 messages after another. */
   sync: { per: 'device', perMinute: 600, burst: 100 },
-  /** A connect takes two, one for the ticket and one for the socket: a network that comes and goes. */
+  /**
+   * A connect takes two: one for the ticket, one for the socket. Allows for a network that comes
+   * and goes.
+   */
   connect: { per: 'device', perMinute: 60, burst: 40 },
-  /** A client that starts refreshes once; what comes sooner is answered later, never refused. */
+  /** A starting client refreshes once. A refresh that comes too soon is delayed, never refused. */
   refresh: { per: 'device', perMinute: 20, burst: 10 },
-  /** Each one shows up at its founders. */
+  /** Each one shows up for its members. */
   createConversation: { per: 'user', perMinute: 20, burst: 30 },
-  /** Each one is an entry that all members are sent. */
+  /** Each one adds an entry that all members receive. */
   changeConversation: { per: 'user', perMinute: 60, burst: 40 },
-  /** Counts people, not calls: the largest group can be filled at once. */
+  /** Counts people, not calls: the largest group can be filled in one go. */
   invite: { per: 'user', perMinute: 300, burst: 1_000 },
-  /** Each one shows up at the other user. */
+  /** Each one shows up for the other user. */
   contact: { per: 'user', perMinute: 30, burst: 40 },
   block: { per: 'user', perMinute: 30, burst: 40 },
-  /** By device: who has stolen one cannot keep the owner from logging it out. */
+  /** Per device: whoever stole one cannot keep the owner from logging it out. */
   changeAccount: { per: 'device', perMinute: 20, burst: 20 },
   /** A search while the name is being typed. */
   search: { per: 'user', perMinute: 120, burst: 60 },
-  /** Searches for whole e-mail addresses: enough for an address book now and then, no way to go through lists. */
+  /**
+   * Searches for whole e-mail addresses: enough for an address book now and then, too few to try
+   * out lists.
+   */
   findByEmail: { per: 'user', perMinute: 20, burst: 20 },
-  /** Lists and single things; a client that starts asks for many at once. */
+  /** Lists and single objects; a starting client asks for many at once. */
   read: { per: 'user', perMinute: 600, burst: 300 },
   /** A trace asks Kafka. */
   trace: { per: 'user', perMinute: 60, burst: 30 },
-  /** An album at once; bytes and the work of decoding have limits of their own. */
+  /** An album at once. Bytes and the work of decoding have limits of their own. */
   upload: { per: 'user', perMinute: 30, burst: 40 },
   /** A screen full of thumbnails, and the next one. */
   download: { per: 'user', perMinute: 1_200, burst: 300 },
   /** What operators do, on a listener of their own. */
   administer: { per: 'user', perMinute: 120, burst: 60 },
-  /** Every call: of a device, when it has a token of ours, else of its address. */
+  /** Every call: per device if it has one of our tokens, otherwise per address. */
   request: { per: 'address', perMinute: 600, burst: 600 },
-  /** Where passwords could be guessed; of refreshes those that fail count. */
+  /** Calls that could be used to guess passwords. Only refreshes that fail are counted. */
   auth: { per: 'address', perMinute: 30, burst: 30 },
 } as const satisfies Record<string, Rate>;
 export type RateName = keyof typeof RATES;
 
-/** The rates that count for a user or a device, and are shared by all gateways. */
+/** The rates per user or device, which all gateways share. */
 export type UserRateName = {
   [N in RateName]: (typeof RATES)[N]['per'] extends 'user' | 'device' ? N : never;
 }[RateName];
@@ -78,7 +94,7 @@ export type UserRateName = {
 /** The rates of a server, by name. */
 export type Rates = Readonly<Record<RateName, Rate>>;
 
-/** What each frame of a client counts for, beside `frame`. */
+/** The rate that each client frame counts towards, besides `frame`. */
 export const FRAME_RATES = {
   send: 'send',
   edit: 'send',
@@ -94,9 +110,10 @@ export const FRAME_RATES = {
 } as const satisfies Record<string, UserRateName | null>;
 
 /**
- * What each call counts for, beside `request`: all that are named, in this order. `invite` counts the
- * people in `userIds`. What made nothing new gives `createConversation` and `invite` back.
- * `findByEmail` counts searches for an address alone, see `isEmailSearch`.
+ * The rates that each call counts towards, besides `request`: all that are named, in this order.
+ * `invite` counts the people in `userIds`. A call that created nothing new gives
+ * `createConversation` and `invite` back. `findByEmail` counts only searches for an address, see
+ * `isEmailSearch`.
  */
 export const CALL_RATES = {
   'GET /v1': [],
@@ -151,30 +168,32 @@ export const CALL_RATES = {
 } as const satisfies Record<string, readonly RateName[]>;
 
 /**
- * Sizes and numbers that clients may rely on; sent in `welcome.limits` and `GET /v1`, beside `rates`.
- * Bytes are UTF-8.
+ * Sizes and numbers that clients may rely on, sent in `welcome.limits` and `GET /v1` next to
+ * `rates`. Bytes are UTF-8.
  */
 export const LIMITS = {
   textBytes: 16_384,
   titleBytes: 256,
   clientFrameBytes: 64 * 1024,
   serverFrameBytes: 256 * 1024,
-  /** JSON text of one answer over HTTP; a list that would be longer ends earlier and says so. */
+  /** JSON text of one HTTP answer. A longer list ends early and says so. */
   answerBytes: 256 * 1024,
   refChars: 64,
-  /** JSON text of `meta`, and of the `data` of a custom content. */
+  /** JSON text of `meta`, or of the `data` of a custom content. */
   metaBytes: 2048,
   customBytes: 16_384,
-  /** Levels of arrays and objects in either. */
+  /** How deeply arrays and objects may be nested in either. */
   jsonDepth: 16,
   mentions: 50,
   imageBytes: 10 * 1024 * 1024,
   imagePixels: 40_000_000,
   fileBytes: 50 * 1024 * 1024,
   fileNameChars: 255,
-  /** An upload that brings less in any ten seconds is given up. */
+  /** An upload that brings fewer bytes in any ten seconds is aborted. */
   uploadBytesPerSecond: 16 * 1024,
-  /** Pixels of uploaded images that a gateway works on for one user: at once, and more each minute. */
+  /**
+   * Pixels of uploaded images that a gateway processes for one user: at once, and more each minute.
+   */
   imagePixelsBurst: 240_000_000,
   imagePixelsPerMinute: 240_000_000,
   groupMembers: 1_000,
@@ -191,7 +210,7 @@ export const LIMITS = {
   syncFirstConversations: 50,
   /** How many conversations a client may list in one `sync`. */
   syncListed: 500,
-  /** `since` of a `sync`: the continuation of a large answer is the longest. */
+  /** `since` of a `sync`; the longest is the continuation of a large answer. */
   sinceChars: 16 * 1024,
   /** How many users a socket can watch. */
   watch: 500,
@@ -204,11 +223,14 @@ export const LIMITS = {
   nameChars: 64,
   emailChars: 254,
   queryChars: 64,
-  /** Code points, as names are compared, that a search of users must have; see `users` in `GET /v1`. */
+  /**
+   * How many code points (of the normalized form) a search for users must have; see `users` in `GET
+   * /v1`.
+   */
   userQueryMinChars: 2,
 } as const;
 
-/** Limits and rates as clients are told of them; a rate that is switched off is not named. */
+/** Limits and rates as clients are told about them. A rate that is switched off is not named. */
 export function announcedLimits(rates: Rates) {
   const { send } = rates;
   const named = Object.entries(rates).filter(([, { perMinute }]) => perMinute > 0);
@@ -228,6 +250,6 @@ export const TIMINGS = {
   refreshTokenSeconds: 60 * 24 * 3600,
   backoffBaseMs: 250,
   backoffMaxMs: 30_000,
-  /** Longest life of a signed media URL. */
+  /** Longest lifetime of a signed media URL. */
   mediaUrlSeconds: 5 * 60,
 } as const;

@@ -4,13 +4,13 @@ import { z } from 'zod';
 export const MAX_POSITION = '9223372036854775807';
 
 /**
- * A position is `epochBase[partition] + Kafka offset`: a bigint, strictly rising within a
- * conversation, not contiguous, carried as a decimal string without sign or leading zeros.
+ * A position is `epochBase[partition] + Kafka offset`: a bigint, strictly increasing within a
+ * conversation but with gaps, carried as a decimal string without sign or leading zeros.
  */
 export const position = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,18})$/, 'a position is a decimal string')
-  // compared as text: zod asks this of values, too, that the pattern has refused
+  // compared as text: zod also runs this check on values that the pattern has refused
   .refine((p) => comparePositions(p, MAX_POSITION) <= 0, 'a position is at most 2^63-1');
 
 /** Compares two positions (decimal strings): negative, 0 or positive. */

@@ -3,22 +3,25 @@ import { presence } from './http';
 import { uuid } from './ids';
 import { LIMITS } from './limits';
 
-/** Whether the app is what its user looks at. */
+/** Whether the user has the app in front of them. */
 const deviceMode = z.enum(['front', 'background']);
 export type DeviceMode = z.infer<typeof deviceMode>;
 
-/** Client → server: the user did something, or the app works by itself. Never answered. */
+/** Client → server: the user did something, or the app acts on its own. Never answered. */
 export const activityFrame = z.strictObject({
   type: z.literal('activity'),
   kind: z.enum(['user', 'app']),
 });
 export type ActivityFrame = z.infer<typeof activityFrame>;
 
-/** Client → server: the app came to the front, or left it. Never answered. */
+/** Client → server: the app came to the foreground, or left it. Never answered. */
 export const stateFrame = z.strictObject({ type: z.literal('state'), mode: deviceMode });
 export type StateFrame = z.infer<typeof stateFrame>;
 
-/** Client → server: whose presence this socket shows from now on, instead of whom it named before. */
+/**
+ * Client → server: the users whose presence this socket shows from now on. Replaces the previous
+ * list.
+ */
 export const watchFrame = z.strictObject({
   type: z.literal('watch'),
   ref: z.string().min(1).max(LIMITS.refChars).optional(),
@@ -27,7 +30,7 @@ export const watchFrame = z.strictObject({
 export type WatchFrame = z.infer<typeof watchFrame>;
 
 /**
- * Server → client: what a watched user's presence is. Of two about one user the higher `version`
- * counts. Whom one may not see is `offline` and was never seen.
+ * Server → client: the presence of a watched user. Of two frames about a user the one with the
+ * higher `version` counts. A user whose presence is hidden appears as `offline` and never seen.
  */
 export const presencePushFrame = presence.extend({ type: z.literal('presence') });

@@ -1,6 +1,6 @@
 import { maxPosition } from './positions';
 
-/** How far a member has received and read a conversation; "0": nothing. */
+/** How far a member has received and read a conversation. "0": nothing. */
 export interface Marks {
   delivered: string;
   read: string;
@@ -8,7 +8,7 @@ export interface Marks {
 
 export const NO_MARKS: Marks = { delivered: '0', read: '0' };
 
-/** The maximum of both; what was read was delivered. Commutative, associative, idempotent. */
+/** The maximum of both; what was read was also delivered. Commutative, associative, idempotent. */
 export function mergeMarks(a: Partial<Marks>, b: Partial<Marks>): Marks {
   const read = maxPosition(a.read ?? '0', b.read ?? '0');
   const delivered = maxPosition(a.delivered ?? '0', b.delivered ?? '0');

@@ -5,30 +5,41 @@ export function utf8Bytes(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** Whether a string is at most `limit` bytes of UTF-8, without encoding it when that is plain. */
+/**
+ * Whether a string has at most `limit` bytes of UTF-8. Encodes it only when its length does not
+ * decide.
+ */
 export function fitsBytes(text: string, limit: number): boolean {
   if (text.length > limit) return false;
   if (text.length * 3 <= limit) return true;
   return utf8Bytes(text) <= limit;
 }
 
-/** Whether PostgreSQL can keep this string as it is: no NUL, no lone surrogates. */
+/** Whether PostgreSQL can store this string as it is: no NUL, no lone surrogates. */
 export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
 }
 
-/** Anything that can be seen: no blank, control, mark alone, filler or other ignorable (UAX #44), nor U+2800. */
+/**
+ * Anything visible: not a blank, a control character, a mark on its own, a filler or another
+ * ignorable (UAX #44), nor U+2800.
+ */
 const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** Whether a text shows anything to who reads it. */
+/** Whether a text shows anything to its reader. */
 export function isVisible(text: string): boolean {
   return VISIBLE.test(text);
 }
 
-/** Controls, line breaks, lone surrogates; and what turns the direction of the text around it (UAX #9). */
+/**
+ * Control characters, line breaks and lone surrogates; also whatever changes the direction of the
+ * surrounding text (UAX #9).
+ */
 const UNPRINTED = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
-/** Scripts in which a joiner or non-joiner changes how letters are written (UTR #36, UAX #31 §2.3). */
+/**
+ * Scripts in which a joiner or non-joiner changes how letters are written (UTR #36, UAX #31 §2.3).
+ */
 const JOINING =
   '[' +
   ['Arab', 'Syrc', 'Mong', 'Deva', 'Beng', 'Guru', 'Gujr', 'Orya', 'Taml', 'Telu', 'Knda', 'Mlym']
@@ -45,7 +56,7 @@ const JOINERS = new RegExp(
 );
 const ZERO_WIDTH = /[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\ufeff]/u;
 
-/** Whether a name shows as what it is: nothing turns it around, splits its line or hides in it. */
+/** Whether a name shows as what it is: nothing reverses it, breaks its line or hides in it. */
 export function isPlainLine(text: string): boolean {
   return !UNPRINTED.test(text) && !ZERO_WIDTH.test(text.replace(JOINERS, ''));
 }

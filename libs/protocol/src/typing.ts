@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conversationId, uuid } from './ids';
 
-/** Client → server: the user began to write, goes on (repeated), or stopped. Never answered. */
+/** Client → server: the user started typing, goes on (repeated), or stopped. Never answered. */
 export const typingFrame = z.strictObject({
   type: z.literal('typing'),
   conversationId,
@@ -9,7 +9,7 @@ export const typingFrame = z.strictObject({
 });
 export type TypingFrame = z.infer<typeof typingFrame>;
 
-/** Server → client: another member writes, or stopped. Not kept, not repeated, may be lost. */
+/** Server → client: another member is typing, or stopped. Not stored, not repeated; may be lost. */
 export const typingPushFrame = z.object({
   type: z.literal('typing'),
   conversationId,
@@ -18,14 +18,14 @@ export const typingPushFrame = z.object({
 });
 export type TypingPushFrame = z.infer<typeof typingPushFrame>;
 
-/** How long what is said about writing holds, in milliseconds. */
+/** How long a typing state holds, in milliseconds. */
 export const TYPING = {
-  /** A client that goes on writing says so again after this time. */
+  /** A client whose user goes on typing repeats the frame after this time. */
   repeatMs: 3_000,
-  /** A client that saw nothing typed for so long says that it is over. */
+  /** A client whose user has typed nothing for this time reports that they stopped. */
   idleMs: 5_000,
-  /** A receiver that heard nothing for so long takes it for over. */
+  /** A receiver that has heard nothing for this time takes the typing as ended. */
   shownMs: 6_000,
-  /** What is older is not pushed any more. */
+  /** Anything older is not pushed any more. */
   staleMs: 10_000,
 } as const;
