@@ -1,10 +1,10 @@
 import type { Block, Contact, Device, Me, Page, User } from '@tidings/protocol/http';
 import type { PageOptions, TidingsApi } from './api';
 
-/** The parts of an account that are kept here. */
+/** The parts of an account that are cached here. */
 export interface AccountLists {
   contacts: Contact[];
-  /** People who have this user among their contacts and are not among theirs. */
+  /** People who have this user in their contacts, but are not in this user's. */
   incoming: User[];
   blocks: Block[];
   devices: Device[];
@@ -13,17 +13,17 @@ export interface AccountLists {
 
 type Part = keyof AccountLists;
 
-/** Parts that have changed; those that this client has read before come along, read again. */
+/** The parts that changed. Those this client has read before are included, already read again. */
 export type AccountEvent = { changed: string[] } & Partial<AccountLists>;
 
-/** A list is read to at most so many pages. */
+/** The most pages that are read of one list. */
 const MAX_PAGES = 100;
 const PARTS: readonly Part[] = ['contacts', 'incoming', 'blocks', 'devices', 'me'];
 
 /**
- * The user's own lists. What was read once is read again when the server says that it changed, and
- * after a connection was lost (what was said meanwhile has not been heard); the application hears of it when
- * it is there. One reading at a time.
+ * The user's own lists. A list that was read once is read again when the server reports a change,
+ * and after a lost connection (changes in between were not heard). The application gets an event
+ * once the new list is here. One read at a time.
  */
 export class Account {
   private readonly seen = new Map<Part, string>();
@@ -56,7 +56,7 @@ export class Account {
     return this.read('me');
   }
 
-  /** The server says that these parts have changed. */
+  /** The server reports that these parts have changed. */
   changed(parts: readonly string[]): void {
     for (const part of parts) {
       this.announced.add(part);
@@ -65,7 +65,7 @@ export class Account {
     void this.refresh();
   }
 
-  /** A connection stands anew: whatever was read may have changed meanwhile. */
+  /** Connected again: anything that was read may have changed meanwhile. */
   reconnected(): void {
     for (const part of this.seen.keys()) this.stale.add(part);
     void this.refresh();
@@ -90,7 +90,7 @@ export class Account {
     this.reading = false;
   }
 
-  /** What cannot be read now is announced all the same; it is read after the next connection. */
+  /** A part that cannot be read now is announced anyway; it is read after the next connect. */
   private async renew(announced: readonly string[], stale: readonly Part[]): Promise<void> {
     const changed = new Set(announced);
     const lists: Partial<AccountLists> = {};

@@ -1,30 +1,30 @@
 import type { ActivityFrame, DeviceMode, StateFrame } from '@tidings/protocol/presence';
 import type { Cancel, Clock } from './clock';
 
-/** What a user does is told once in this time, milliseconds. */
+/** Activity is reported at most once in this time, in milliseconds. */
 export const JOINED_MS = 30_000;
 
 export interface ActivityDeps {
   clock: Clock;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
 }
 
 /**
- * Tells the server that the user is there and whether the app is in front, where it takes that. What
- * they do is joined: at once, then once in {@link JOINED_MS}. A connection is in front when it opens,
- * and opening it counts as something that the user did.
+ * Tells the server, if it supports this, that the user is active and whether the app is in the
+ * foreground. Activity is coalesced: reported at once, then once per {@link JOINED_MS}. A new
+ * connection counts as in the foreground and as activity.
  */
 export class Activity {
   private offered = false;
   private mode: DeviceMode = 'front';
   private toldAt = -Infinity;
-  /** Will tell what happened since it was told last; null: nothing did. */
+  /** Timer that reports what has happened since the last report; null: nothing has. */
   private due: Cancel | null = null;
 
   constructor(private readonly deps: ActivityDeps) {}
 
-  /** Connected: `features` tells whether the server takes such frames. */
+  /** Connected. `features` says whether the server takes such frames. */
   connected(features: readonly string[]): void {
     this.offered = features.includes('presence');
     this.toldAt = this.deps.clock.now();
@@ -37,7 +37,7 @@ export class Activity {
     this.due = null;
   }
 
-  /** The user did something; call it as often as it happens. */
+  /** The user did something. May be called as often as that happens. */
   active(): void {
     if (!this.offered || this.due) return;
     const { clock } = this.deps;
@@ -46,14 +46,16 @@ export class Activity {
     this.due = clock.after(ms, () => this.say());
   }
 
-  /** The app came to the front, or left it. */
+  /** The app came to the foreground, or left it. */
   goes(mode: DeviceMode): void {
     if (mode === this.mode) return;
     this.mode = mode;
     this.sayMode();
   }
 
-  /** The server counts what a user says as something that they did: nothing is to be told beside it. */
+  /**
+   * The server counts every frame from the user as activity: nothing needs to be reported on top.
+   */
   said(): void {
     this.toldAt = this.deps.clock.now();
     this.due?.();
@@ -68,7 +70,7 @@ export class Activity {
 
   private sayMode(): void {
     const frame: StateFrame = { type: 'state', mode: this.mode };
-    // who brings the app to the front does something: the server knows
+    // bringing the app to the foreground is activity, which the server knows
     if (this.mode === 'front') this.said();
     if (this.offered) this.deps.send(JSON.stringify(frame));
   }

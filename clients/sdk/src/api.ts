@@ -38,7 +38,7 @@ export interface PageOptions {
   limit?: number;
 }
 
-/** Which page of a history; positions, exclusive. Without both: the newest. */
+/** Which page of a history; positions are exclusive. Without either: the newest page. */
 export interface HistoryOptions {
   before?: string;
   after?: string;
@@ -52,7 +52,7 @@ export interface ServerInfo {
   limits: Record<string, number>;
   login: string[];
   policy: string;
-  /** `search`: users are found by the beginning of their names; `list`: everybody can be listed. */
+  /** `search`: users are found by the beginning of their names. `list`: everybody can be listed. */
   users: string;
 }
 
@@ -64,13 +64,13 @@ export type PutAnswer =
   | { messageId: string; conversationId: string; position: string; sentAt: string }
   | { messageId: string };
 
-/** Refusals that another access token may cure. */
+/** Refusals that another access token may resolve. */
 const NEEDS_TOKEN = new Set<string>(['unauthorized', 'token_expired']);
 
-/** How long an upload, or the beginning of a download, may take, in milliseconds. */
+/** How long an upload, or the start of a download, may take, in milliseconds. */
 const UPLOAD_TIMEOUT_MS = 600_000;
 
-/** A silent gateway is left soon when it is only asked for another one. */
+/** How long to wait for a gateway that is only asked for another one, in milliseconds. */
 const DIRECTORY_TIMEOUT_MS = 4_000;
 
 /** Every HTTP call of the protocol, typed (docs/PROTOCOL.md). */
@@ -80,17 +80,17 @@ export class TidingsApi {
     private readonly tokens: TokenKeeper,
   ) {}
 
-  /** What the server offers; needs no login. */
+  /** What the server offers. Needs no login. */
   serverInfo(): Promise<ServerInfo> {
     return this.http.request({ method: 'GET', path: '/v1', repeatable: true });
   }
 
-  /** Makes an account; needs no login. */
+  /** Creates an account. Needs no login. */
   register(body: RegisterBody): Promise<User> {
     return this.http.request({ method: 'POST', path: '/v1/users', body, repeatable: false });
   }
 
-  /** Logs in; the tokens of the answer are not taken into use here. */
+  /** Logs in. The tokens of the answer are not used by this object. */
   login(body: LoginBody): Promise<LoginAnswer> {
     return this.http.request({ method: 'POST', path: '/v1/auth/login', body, repeatable: true });
   }
@@ -104,30 +104,32 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/me' });
   }
 
-  /** Changes the password; every other device is logged out. */
+  /** Changes the password. All other devices are logged out. */
   changePassword(current: string, next: string): Promise<void> {
     const body = { current, next };
     return this.call({ method: 'POST', path: '/v1/me/password', body });
   }
 
-  /** The devices that are logged in, the last used first, and wrong passwords that were tried. */
+  /**
+   * The devices that are logged in, the last used first, and the wrong passwords that were tried.
+   */
   devices(): Promise<DevicesAnswer> {
     return this.call({ method: 'GET', path: '/v1/me/devices' });
   }
 
-  /** Logs a device of this user out. */
+  /** Logs out one of this user's devices. */
   removeDevice(deviceId: string): Promise<void> {
     return this.call({ method: 'DELETE', path: `/v1/me/devices/${deviceId}` });
   }
 
-  /** Changes name and privacy; what is left out stays. */
+  /** Changes name and privacy. Absent fields stay as they are. */
   patchMe(body: PatchMeBody): Promise<Me> {
     return this.call({ method: 'PATCH', path: '/v1/me', body });
   }
 
   /**
-   * Users whose name begins with `query`, of `userQueryMinChars` characters or more; without it
-   * everybody, where the server allows that (`users: "list"`), else `invalid_request`.
+   * Users whose name begins with `query` (at least `userQueryMinChars` characters). Without a
+   * query: everybody, where the server allows that (`users: "list"`); otherwise `invalid_request`.
    */
   searchUsers(query?: string, page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/users', query: { query, ...page } });
@@ -146,7 +148,7 @@ export class TidingsApi {
     return this.call({ method: 'GET', path: '/v1/contacts', query: { ...page } });
   }
 
-  /** People who have this user among their contacts and are not among theirs. */
+  /** People who have this user in their contacts, but are not in this user's. */
   incomingContacts(page: PageOptions = {}): Promise<Page<User>> {
     return this.call({ method: 'GET', path: '/v1/contacts/incoming', query: { ...page } });
   }
@@ -159,12 +161,12 @@ export class TidingsApi {
     return this.call({ method: 'DELETE', path: `/v1/contacts/${userId}` });
   }
 
-  /** Whose direct messages this user does not take. */
+  /** The users whose direct messages this user refuses. */
   blocks(page: PageOptions = {}): Promise<Page<Block>> {
     return this.call({ method: 'GET', path: '/v1/blocks', query: { ...page } });
   }
 
-  /** Takes no direct messages from a user any more, and hides the own presence from them. */
+  /** Refuses direct messages from a user, and hides this user's presence from them. */
   block(userId: string): Promise<Block> {
     return this.call({ method: 'PUT', path: `/v1/blocks/${userId}` });
   }
@@ -182,19 +184,19 @@ export class TidingsApi {
     return this.call({ method: 'POST', path: '/v1/connections', body, signal, timeoutMs });
   }
 
-  /** The direct conversation with a user, made when absent. */
+  /** The direct conversation with a user; created when there is none. */
   directConversation(userId: string): Promise<Conversation> {
     const body = { kind: 'direct', userIds: [userId] };
     return this.call({ method: 'POST', path: '/v1/conversations', body });
   }
 
-  /** A group of the caller, its owner; the same `requestId` gives the same group. */
+  /** A new group, owned by the caller. The same `requestId` gives the same group. */
   createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
     const body = { kind: 'group', ...group };
     return this.call({ method: 'POST', path: '/v1/conversations', body });
   }
 
-  /** New title, or lifetime of messages (null: they stay). */
+  /** A new title, or a new lifetime of messages (null: they are kept). */
   changeConversation(id: string, patch: ConversationPatch): Promise<ChangedConversation> {
     return this.call({ method: 'PATCH', path: `/v1/conversations/${id}`, body: patch });
   }
@@ -209,13 +211,13 @@ export class TidingsApi {
     return this.call({ method: 'POST', path, body: { userIds } });
   }
 
-  /** Removes a member; oneself: leaves. */
+  /** Removes a member, or leaves when it is this user. */
   removeMember(conversationId: string, userId: string): Promise<void> {
     const path = `/v1/conversations/${conversationId}/members/${userId}`;
     return this.call({ method: 'DELETE', path });
   }
 
-  /** Gives a member a role; a new owner's predecessor becomes an admin. */
+  /** Gives a member a role. The predecessor of a new owner becomes an admin. */
   setRole(conversationId: string, userId: string, role: MemberRole): Promise<ChangedConversation> {
     const path = `/v1/conversations/${conversationId}/members/${userId}`;
     return this.call({ method: 'PATCH', path, body: { role } });
@@ -236,7 +238,7 @@ export class TidingsApi {
     return this.call({ method: 'GET', path, query: { ...options } });
   }
 
-  /** Sends a message over HTTP; the same id may be put again. */
+  /** Sends a message over HTTP. The same id may be sent again. */
   putMessage(
     conversationId: string,
     messageId: string,
@@ -247,27 +249,27 @@ export class TidingsApi {
     return this.call({ method: 'PUT', path, body: { content, ...extras } });
   }
 
-  /** The way of an own message, with one part of its receivers. */
+  /** The path of one of this user's messages, with one page of its receivers. */
   trace(conversationId: string, messageId: string, page: PageOptions = {}): Promise<Trace> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}/trace`;
     return this.call({ method: 'GET', path, query: { ...page } });
   }
 
-  /** Who has received and read how much, by user id. */
+  /** How far each member has received and read, by user id. */
   receipts(conversationId: string, page: PageOptions = {}): Promise<Page<Receipt>> {
     const path = `/v1/conversations/${conversationId}/receipts`;
     return this.call({ method: 'GET', path, query: { ...page } });
   }
 
-  /** Raises the own marks without a socket. */
+  /** Raises this user's marks without a socket. */
   async putReceipts(conversationId: string, body: ReceiptsBody): Promise<void> {
     const path = `/v1/conversations/${conversationId}/receipts`;
     await this.call({ method: 'PUT', path, body });
   }
 
   /**
-   * Uploads an image or a file for a conversation. What begins as a JPEG, PNG, WebP or GIF is an
-   * image, whatever `type` says.
+   * Uploads an image or a file for a conversation. Bytes that begin like a JPEG, PNG, WebP or GIF
+   * are an image, whatever `type` says.
    */
   upload(
     conversationId: string,
@@ -281,14 +283,17 @@ export class TidingsApi {
     return this.call({ method: 'POST', path: '/v1/media', headers, bytes, timeoutMs, signal });
   }
 
-  /** The bytes of an upload, or of an image's thumbnail, as an answer whose body is to be read. */
+  /**
+   * The bytes of an upload or of an image's thumbnail, as a response whose body is still to be
+   * read.
+   */
   download(mediaId: string, variant: MediaVariant = 'original'): Promise<Response> {
     const path = `/v1/media/${mediaId}${variant === 'thumbnail' ? '/thumbnail' : ''}`;
     const call: Call = { method: 'GET', path, timeoutMs: UPLOAD_TIMEOUT_MS };
     return this.authorized(call, (ready) => this.http.open(ready));
   }
 
-  /** URLs of an upload that work without a token for some minutes, e.g. for an `<img>`. */
+  /** URLs of an upload that work for some minutes without a token, e.g. for an `<img>`. */
   mediaUrl(mediaId: string): Promise<MediaUrlAnswer> {
     return this.call({ method: 'GET', path: `/v1/media/${mediaId}/url` });
   }
@@ -304,7 +309,7 @@ export class TidingsApi {
     return this.call({ method: 'POST', path: '/v1/sync', body });
   }
 
-  /** Every message of a history, oldest first, read page by page from the newest. */
+  /** All messages of a history, oldest first; read page by page from the newest. */
   async wholeHistory(conversationId: string, limit?: number): Promise<Message[]> {
     const pages: Message[][] = [];
     let before: string | undefined;
@@ -316,14 +321,14 @@ export class TidingsApi {
     }
   }
 
-  /** A call as the logged-in user; renews the access token when it is refused. */
+  /** A call as the logged-in user. Renews the access token when it is refused. */
   private call<T>(call: Call): Promise<T> {
     return this.authorized(call, (ready) => this.http.request<T>(ready));
   }
 
   private async authorized<T>(call: Call, send: (ready: HttpCall) => Promise<T>): Promise<T> {
     const token = await this.tokens.token();
-    // A stream that was begun cannot be sent again.
+    // A stream that has started cannot be sent again.
     const repeatable = !(call.bytes?.data instanceof ReadableStream);
     try {
       return await send({ ...call, token, repeatable });

@@ -11,13 +11,13 @@ export interface BrowserSocket {
   close(code?: number): void;
 }
 
-/** The browser's WebSocket class, or one like it. */
+/** The browser's WebSocket class, or a compatible one. */
 export type BrowserSocketClass = new (url: string, protocols: string[]) => BrowserSocket;
 
 const OPEN = 1;
 
 /**
- * Transport over the browser's WebSocket. It does not show pings, so {@link Transport.seesPings} is
+ * Transport over the browser's WebSocket. Browsers hide pings, so {@link Transport.seesPings} is
  * false.
  *
  * @throws UnsupportedError when this environment has no WebSocket

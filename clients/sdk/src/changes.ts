@@ -6,7 +6,7 @@ import type { Cancel, Clock, Random } from './clock';
 import { OutboxFullError, StoppedError } from './errors';
 import type { ChangeRecord, ChangeStore } from './outbox-store';
 
-/** A change of a message that this client asks for. `content` null: delete it. */
+/** A change of a message that this client requests. `content` null: delete it. */
 export interface WantedChange {
   changeId: string;
   conversationId: string;
@@ -14,55 +14,55 @@ export interface WantedChange {
   content: Content | null;
 }
 
-/** What asking for changes needs. */
+/** What is needed to request changes. */
 export interface ChangesDeps {
   clock: Clock;
   random: Random;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
-  /** Where changes outlive the client; left out: they do not. */
+  /** Where changes are kept beyond the life of the client; absent: nowhere. */
   store?: ChangeStore;
-  /** The store could not keep a change; it is asked for nevertheless. */
+  /** The store could not keep a change; it is requested anyway. */
   onStoreError(error: unknown): void;
 }
 
 interface Asked extends WantedChange {
   resolve(message: Message): void;
   reject(error: Error): void;
-  /** By the client's clock: when it goes out (again). */
+  /** When it is sent (again), by the client's clock. */
   dueAt: number;
   tries: number;
 }
 
 /** How many changes may wait for their answers. */
 export const CHANGES_LIMIT = 1_000;
-/** How long an answer may take before a change is asked for again, in milliseconds. */
+/** How long an answer may take before a change is requested again, in milliseconds. */
 const ANSWER_MS = 10_000;
 const CHECK_MS = 1_000;
 const RETRY = { baseMs: 500, maxMs: 10_000 };
 
 /**
- * Edits and deletions on their way: each is asked for with the same id until the server has answered
- * it; those of one message one after the other. What has no answer when the client ends is kept, as
- * far as there is a store, and asked for again by the next one: the same id is carried out once.
+ * Edits and deletions in progress. Each is requested with the same id until the server answers;
+ * those of one message go one after another. If there is a store, unanswered changes survive the
+ * client, and the next one requests them again: the server carries out each id once.
  */
 export class Changes {
-  /** By message; only the first of each is on the wire. */
+  /** By message. Only the first of each is on the wire. */
   private readonly lanes = new Map<string, Asked[]>();
   private readonly byId = new Map<string, Asked>();
-  /** Everything without an answer, on the wire or still waiting for its message to be sent. */
+  /** Everything without an answer: on the wire, or waiting for its message to be sent. */
   private readonly wanted = new Map<string, ChangeRecord>();
   private online = false;
   private timer: Cancel | null = null;
 
   constructor(private readonly deps: ChangesDeps) {}
 
-  /** How many changes have no answer yet. */
+  /** How many changes are unanswered. */
   get size(): number {
     return this.wanted.size;
   }
 
-  /** What an earlier run left, in the order of asking; to be asked for again. */
+  /** What an earlier run left, in the order of the requests; to be requested again. */
   async open(): Promise<ChangeRecord[]> {
     const left = (await this.deps.store?.load()) ?? [];
     for (const record of left) this.wanted.set(record.changeId, record);
@@ -70,7 +70,7 @@ export class Changes {
   }
 
   /**
-   * Notes a change that will be asked for; again when more of it is known.
+   * Notes a change that will be requested. Called again when more is known about it.
    *
    * @throws OutboxFullError when {@link CHANGES_LIMIT} changes wait
    */
@@ -93,7 +93,7 @@ export class Changes {
   }
 
   /**
-   * Asks for a change; settles with the message as it is afterwards.
+   * Requests a change. Resolves with the message after the change.
    *
    * @throws OutboxFullError when {@link CHANGES_LIMIT} changes wait
    */
@@ -109,7 +109,7 @@ export class Changes {
     });
   }
 
-  /** Connected: what has no answer yet is asked for again. */
+  /** Connected: everything unanswered is requested again. */
   connected(): void {
     this.online = true;
     for (const asked of this.byId.values()) asked.dueAt = 0;
@@ -128,7 +128,7 @@ export class Changes {
     asked?.resolve(message);
   }
 
-  /** Takes an error that answers a change; false: it is about something else. */
+  /** Handles an error that answers a change; false: it is about something else. */
   refused(error: ErrorFrame): boolean {
     const asked = error.ref === undefined ? undefined : this.byId.get(error.ref);
     if (!asked) return false;
@@ -137,13 +137,13 @@ export class Changes {
       asked.dueAt = this.deps.clock.now() + Math.max(error.retryAfterMs ?? 0, pause);
       return true;
     }
-    // A later version of the server may have codes that are not known here.
+    // A later version of the server may use codes that are unknown here.
     const code = isErrorCode(error.code) ? error.code : 'invalid_request';
     this.settle(asked.changeId)?.reject(new TidingsError(code, { detail: error.detail }));
     return true;
   }
 
-  /** Ends everything that waits; whether it was done is not known. */
+  /** Ends all waiting. Whether the changes were made remains unknown. */
   stop(): void {
     this.disconnected();
     for (const asked of this.byId.values()) asked.reject(new StoppedError());

@@ -11,12 +11,12 @@ import type { SyncResult } from './sync-runner';
 import type { TypingNews } from './typing';
 
 /**
- * `connecting`: the first attempt, or the first after a loss; `offline`: an attempt failed, others
- * follow; `stopped`: for good.
+ * `connecting`: the first attempt, or the first after a loss. `offline`: an attempt failed; others
+ * follow. `stopped`: for good.
  */
 export type ClientState = 'connecting' | 'online' | 'offline' | 'stopped';
 
-/** What went wrong without ending anything. */
+/** Something failed, without ending anything. */
 export interface Problem {
   kind: 'outbox_store' | 'diverged' | 'sync_refused' | 'server_error';
   detail: string;
@@ -25,38 +25,42 @@ export interface Problem {
 /** Events of a client. */
 export interface ClientEvents {
   state: { state: ClientState; reason?: string; gatewayId?: string };
-  /** A message seen for the first time, own ones included. */
+  /** A message seen for the first time, including this user's own. */
   message: { message: Message; own: boolean; source: Source };
-  /** A message seen before has another place or content. */
+  /** A known message has a new place or new content. */
   changed: { message: Message; own: boolean; source: Source };
-  /** The time of held messages is over: nothing of them is held any more. */
+  /** Messages have expired; nothing of them is held any more. */
   expired: { conversationId: string; messageIds: string[] };
   conversation: ConversationNews;
-  /** A conversation that the application looks at (see TidingsClient.details) has changed. */
+  /** A conversation that the application looks at has changed; see TidingsClient.details. */
   details: { conversation: Conversation };
-  /** An outgoing message reached a state; `sent`, `held` and `failed` have their own events too. */
+  /**
+   * An outgoing message reached a state. `sent`, `held` and `failed` also have events of their own.
+   */
   outgoing: { outgoing: Outgoing; state: OutgoingState };
   sent: { outgoing: Outgoing; place: Place };
   held: { outgoing: Outgoing };
-  /** Refused for good. `void`: it was reported as sent before, but its id belongs to another message. */
+  /** Refused for good. `void`: it was reported as sent, but its id belongs to another message. */
   failed: { messageId: string; outgoing?: Outgoing; code: string; detail: string; void: boolean };
-  /** A change of an own message that an earlier run had asked for was refused. */
+  /** The server refused a change that an earlier run had requested. */
   changeFailed: { messageId: string; conversationId?: string; code: string; detail: string };
-  /** The receivers of an own message are not online. */
+  /** The receivers of one of this user's messages are not online. */
   pending: { conversationId: string; messageId: string; position: string; offline: string[] };
-  /** A member has received or read more; `own`: this user, on any device. */
+  /** A member has received or read more. `own`: this user, on any device. */
   receipt: ReceiptNews;
-  /** Another member began to write, or stopped; it ends by itself when nothing more is heard. */
+  /** Another member started or stopped typing. It ends on its own when nothing more is heard. */
   typing: TypingNews;
-  /** Another word about a watched user; see TidingsClient.watch. */
+  /** New presence of a watched user; see TidingsClient.watch. */
   presence: Presence;
   /** The number of unread messages of a conversation has changed. */
   unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */
   synced: SyncResult;
-  /** Parts of the account have changed; with those that were read by `client.account`, read again. */
+  /**
+   * Parts of the account have changed; those that `client.account` has read come along, read again.
+   */
   account: AccountEvent;
-  /** The server has named gateways to this login, the best first; see TidingsClient.addServers. */
+  /** The server has named gateways for this login, the best first; see TidingsClient.addServers. */
   gateways: { gateways: readonly GatewayAddress[] };
   problem: Problem;
   stopped: StopReason;

@@ -5,18 +5,23 @@ import type { Hash } from './sha256';
 import type { SaveLogin } from './tokens';
 import type { Transport } from './transport';
 
-/** What a client is made with. */
+/** What a client is created with. */
 export interface ClientOptions {
-  /** Base addresses of gateways, e.g. `http://127.0.0.1:8080`; the first that answers is used. */
+  /**
+   * Base addresses of gateways, e.g. `http://127.0.0.1:8080`. The first one that answers is used.
+   */
   servers: readonly string[];
   transport: Transport;
   sha256: Hash;
-  /** Where unsent messages are kept; in memory when absent. */
+  /** Where unsent messages are kept. Default: in memory. */
   outbox?: OutboxStore;
-  /** Keeps the login between runs. */
+  /** Saves the login between runs. */
   saveLogin?: SaveLogin;
   fetch?: typeof fetch;
-  /** Whose visibility and acts are the user's; default: the page that the client runs in. Null: none. */
+  /**
+   * The page whose visibility and input are the user's. Default: the page that the client runs in.
+   * Null: none.
+   */
   page?: Page | null;
   clock?: Clock;
   random?: Random;

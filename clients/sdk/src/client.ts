@@ -19,7 +19,7 @@ import type { Recipient, Sendable, Written } from './sendable';
 import { ServerTime } from './server-time';
 import { TokenKeeper, type SavedLogin } from './tokens';
 
-/** Close codes after which the login itself is over. */
+/** Close codes after which the login itself has ended. */
 const SESSION_OVER: readonly (number | undefined)[] = [
   undefined,
   CLOSE_CODES.loggedOut,
@@ -28,8 +28,8 @@ const SESSION_OVER: readonly (number | undefined)[] = [
 ];
 
 /**
- * A Tidings client: keeps itself connected, keeps its copy of the conversations complete and what
- * it sends until it is in the log. Lives from `start` to `stop`, once.
+ * A Tidings client. It stays connected, keeps its copy of the conversations complete, and keeps
+ * what it sends until that is in the log. Runs once, from `start` to `stop`.
  */
 export class TidingsClient extends ConversationClient {
   /** Every HTTP call of the protocol. */
@@ -59,12 +59,12 @@ export class TidingsClient extends ConversationClient {
     this.account = new Account(this.api, (event) => this.emit('account', event));
   }
 
-  /** The login in use; null: log in first. */
+  /** The login in use. Null: log in first. */
   get currentLogin(): SavedLogin | null {
     return this.tokens.current;
   }
 
-  /** What the last `state` event said; `offline` before the first. */
+  /** What the last `state` event said; `offline` before the first one. */
   get state(): ClientState {
     return this.current;
   }
@@ -79,20 +79,21 @@ export class TidingsClient extends ConversationClient {
     return this.live?.unsent() ?? [];
   }
 
-  /** Edits and deletions that have no answer yet. */
+  /** Edits and deletions that are unanswered. */
   get pendingChanges(): number {
     return this.live?.pendingChanges ?? 0;
   }
 
   /**
-   * More base addresses, asked when those before them do not answer. They receive what a server does,
-   * passwords and tokens too: only what the user or the server itself has named.
+   * Adds base addresses, which are tried when those before them do not answer. A server receives
+   * everything, including passwords and tokens: add only what the user or the server itself has
+   * named.
    */
   addServers(servers: readonly string[]): void {
     this.http.add(servers);
   }
 
-  /** Makes an account; {@link login} follows. */
+  /** Creates an account; {@link login} is the next step. */
   register(body: RegisterBody): Promise<User> {
     return this.api.register(body);
   }
@@ -102,13 +103,13 @@ export class TidingsClient extends ConversationClient {
     return this.tokens.begin(await this.api.login(body));
   }
 
-  /** Uses a kept login instead of a login. */
+  /** Uses a saved login instead of logging in. */
   restore(login: SavedLogin): void {
     this.tokens.restore(login);
   }
 
   /**
-   * Loads the outbox and begins to connect; settles when messages can be sent (or kept).
+   * Loads the outbox and starts to connect. Resolves when messages can be sent (or kept).
    *
    * @throws StoppedError without a login, or when it was started or stopped before
    */
@@ -126,7 +127,7 @@ export class TidingsClient extends ConversationClient {
     await live.start();
   }
 
-  /** Ends everything; what is unsent stays in the outbox's store. Every promise settles. */
+  /** Ends everything. Unsent messages stay in the outbox's store. Every promise settles. */
   stop(): Promise<void> {
     return this.end({ reason: 'stopped by the application' });
   }
@@ -139,9 +140,9 @@ export class TidingsClient extends ConversationClient {
   }
 
   /**
-   * Shows the presence of these users from now on, instead of those before: what is known comes as
-   * `presence` events, and is kept for {@link presenceOf}. To be called after {@link start}; lasts over
-   * reconnects. A server without it is asked once a minute.
+   * Shows the presence of these users from now on, replacing the previous list. What is known
+   * arrives as `presence` events and is kept for {@link presenceOf}. Call it after {@link start};
+   * it outlasts reconnects. A server without this feature is polled once a minute.
    *
    * @throws InvalidCallError when there are more than the server takes (500)
    */
@@ -149,34 +150,34 @@ export class TidingsClient extends ConversationClient {
     this.live?.presence.watch(userIds);
   }
 
-  /** What was told last of a watched user; undefined: nothing yet. */
+  /** The latest presence of a watched user; undefined: none yet. */
   presenceOf(userId: string): Presence | undefined {
     return this.live?.presence.of(userId);
   }
 
   /**
-   * The user did something; to be called as often as it happens, it is joined. Browser pages and what
-   * is sent need no call.
+   * The user did something. Call it as often as that happens; it is coalesced. Browser pages and
+   * sent frames need no call.
    */
   active(): void {
     this.live?.activity.active();
   }
 
-  /** The app is what the user looks at again. Browser pages need no call. */
+  /** The user has the app in front of them again. Browser pages need no call. */
   front(): void {
     this.live?.activity.goes('front');
   }
 
-  /** The app is not what the user looks at any more: they are shown as away. */
+  /** The user no longer has the app in front of them: they are shown as away. */
   background(): void {
     this.live?.activity.goes('background');
   }
 
   /**
-   * Sends a text, or another content such as an uploaded image; gives its handle at once, also
-   * without a connection.
+   * Sends a text, or other content such as an uploaded image. Returns its handle at once, even when
+   * not connected.
    *
-   * @throws InvalidCallError when an argument cannot be meant; it names which and why
+   * @throws InvalidCallError when an argument makes no sense; it names which and why
    * @throws TidingsError `text_too_long`, `invalid_request` or `payload_too_large`, with the field
    * @throws OutboxFullError when too many messages wait
    * @throws StoppedError before {@link start} has settled and after the end
@@ -187,10 +188,11 @@ export class TidingsClient extends ConversationClient {
   }
 
   /**
-   * Replaces the content of an own message by another of the same kind, for everybody. Asked for
-   * until the server answers, also over reconnects, and by the next client with the same outbox when
-   * its store keeps changes (that of Node does); `changeFailed` tells then if it was refused. Settles
-   * with the message as it is afterwards. A message that waits to be sent needs no conversation.
+   * Replaces the content of one of this user's messages by other content of the same kind, for
+   * everybody. The change is requested until the server answers, across reconnects. If the outbox's
+   * store keeps changes (the one for Node does), the next client with that outbox goes on;
+   * `changeFailed` then reports a refusal. Resolves with the message after the change. A message
+   * that still waits to be sent needs no conversation.
    *
    * @throws TidingsError as the server refuses it: `not_found`, `not_allowed`, `text_too_long`, …
    * @throws StoppedError when the client ends first: the change may have been made
@@ -199,13 +201,16 @@ export class TidingsClient extends ConversationClient {
     return this.change(message, message);
   }
 
-  /** Deletes a message for everybody; what is left of it has no content. As {@link edit}. */
+  /**
+   * Deletes a message for everybody; what remains of it has no content. Otherwise like {@link
+   * edit}.
+   */
   deleteMessage(message: MessagePlace): Promise<Message> {
     return this.change(message, null);
   }
 
   /**
-   * Uploads an image and sends it. Rejects as the upload does; then nothing was sent.
+   * Uploads an image and sends it. Rejects when the upload fails; then nothing was sent.
    *
    * @throws TidingsError `unsupported_media`, `payload_too_large`, `no_such_conversation`
    */
@@ -221,7 +226,7 @@ export class TidingsClient extends ConversationClient {
     return this.send({ ...place, content });
   }
 
-  /** Uploads a file and sends it under a name. Rejects as {@link sendImage}. */
+  /** Uploads a file and sends it under a name. Rejects like {@link sendImage}. */
   async sendFile(
     recipient: Recipient,
     file: { data: UploadData; type: string; name: string },
@@ -235,8 +240,8 @@ export class TidingsClient extends ConversationClient {
   }
 
   /**
-   * Settles when everything up to now is held: at once when the last sync was complete and the
-   * connection lives since, else with the next complete one.
+   * Resolves when everything up to now is held: at once if the last sync was complete and its
+   * connection still stands, otherwise with the next complete sync.
    *
    * @throws StoppedError before {@link start}, or when the client ends first
    */
@@ -245,8 +250,8 @@ export class TidingsClient extends ConversationClient {
   }
 
   /**
-   * Connects again at once: gives up the connection in use, or the wait for the next attempt. For
-   * when the network has changed or a person asks for it, not for a timer.
+   * Connects again at once: drops the connection in use, or the wait for the next attempt. For a
+   * changed network or a person's wish, not for a timer.
    */
   reconnect(): void {
     this.live?.reconnect();
@@ -301,7 +306,7 @@ export class TidingsClient extends ConversationClient {
 
   /** The server ended the connection for good. */
   private async ended(reason: StopReason): Promise<void> {
-    // A dead login that cannot be removed does no harm: it is refused the next time.
+    // A dead login that cannot be removed does no harm: it will be refused next time.
     if (SESSION_OVER.includes(reason.code)) await this.tokens.end().catch(() => undefined);
     await this.end(reason);
   }

@@ -1,15 +1,15 @@
-/** Cancels a timer; calling it again, or after the timer ran, does nothing. */
+/** Cancels a timer. Does nothing when called again, or after the timer ran. */
 export type Cancel = () => void;
 
-/** Time as the SDK uses it; passed in, so that tests need no waiting. */
+/** Time as the SDK uses it. Passed in, so that tests need not wait. */
 export interface Clock {
-  /** Milliseconds; never goes back while the process lives. Starts near Unix time. */
+  /** Milliseconds. Never goes back while the process runs. Starts near Unix time. */
   now(): number;
   /** Runs once after `ms` milliseconds. */
   after(ms: number, run: () => void): Cancel;
 }
 
-/** The machine's clock: set once at start from the wall clock, monotonic from then on. */
+/** The machine's clock: set once from the wall clock at start, monotonic from then on. */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   after: (ms, run) => {

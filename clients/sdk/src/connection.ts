@@ -31,7 +31,7 @@ export interface StopReason {
   reason: string;
 }
 
-/** What a connection tells. */
+/** What a connection reports. */
 export interface ConnectionHandlers {
   online(welcome: WelcomeFrame): void;
   frame(frame: IncomingFrame): void;
@@ -43,14 +43,14 @@ export interface ConnectionHandlers {
   stopped(reason: StopReason): void;
 }
 
-/** What lets a socket in, once. */
+/** Admits a socket, once. */
 interface Ticket {
   text: string;
-  /** Where it is taken; null: at any gateway. */
+  /** Where it is valid; null: at any gateway. */
   gateways: readonly GatewayAddress[] | null;
-  /** By the clock of this client. */
+  /** When it expires, by this client's clock. */
   until: number;
-  /** So often all of these gateways were too busy for it. */
+  /** How often all of these gateways were too busy for it. */
   rounds: number;
 }
 
@@ -59,16 +59,19 @@ type Timer = 'attempt' | 'retry' | 'stable' | 'watch' | 'leave';
 
 /** How long an attempt may take from opening the socket to `welcome`. */
 export const ATTEMPT_MS = 8_000;
-/** A connection that lived so long starts its backoff anew. */
+/** A connection that lasted this long resets its backoff, in milliseconds. */
 export const STABLE_MS = 60_000;
-/** When its gateways have been too busy for a ticket so often, the directory is asked: it may know others. */
+/**
+ * After its gateways were too busy for a ticket this often, the directory is asked: it may know
+ * others.
+ */
 const MOST_ROUNDS = 2;
 /**
  * Longest wait for the next attempt while servers answer, if only to refuse: they say themselves when it is too
  * soon. The longer one is for when nobody answers.
  */
 export const ANSWERED_MAX_MS = 8_000;
-/** A socket is dead after so many heartbeats without a sign of life. */
+/** A socket is dead after this many heartbeats without a sign of life. */
 const DEAD_AFTER_HEARTBEATS = 2.5;
 
 /**
@@ -78,12 +81,12 @@ const DEAD_AFTER_HEARTBEATS = 2.5;
  */
 export class Connection {
   private state: 'idle' | 'connecting' | 'online' | 'stopped' = 'idle';
-  /** Number of the attempt or socket in use; callbacks of others are ignored. */
+  /** Number of the current attempt or socket; callbacks of others are ignored. */
   private turn = 0;
   private failures = 0;
   private socket: TransportSocket | null = null;
   private asking: AbortController | null = null;
-  /** One that was not used yet. */
+  /** A ticket that was not used yet. */
   private ticket: Ticket | null = null;
   /** Gateways that were too busy for it. */
   private busy: string[] = [];
@@ -104,7 +107,7 @@ export class Connection {
     private readonly handlers: ConnectionHandlers,
   ) {}
 
-  /** Connects; does nothing when it already does or is stopped. */
+  /** Connects. Does nothing when already connecting, or stopped. */
   start(): void {
     if (this.state !== 'idle') return;
     this.state = 'connecting';
@@ -129,14 +132,14 @@ export class Connection {
     this.attempt();
   }
 
-  /** Sends a frame; false when there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean {
     if (this.state !== 'online') return false;
     this.socket!.send(frame);
     return true;
   }
 
-  /** Forgets the socket or attempt in use, with its timers. */
+  /** Drops the current socket or attempt, with its timers. */
   private letGo(): void {
     this.turn++;
     this.cancelTimers();
@@ -246,7 +249,7 @@ export class Connection {
     this.handlers.online(welcome);
   }
 
-  /** Looks for signs of life; asks for them where pings cannot be seen. */
+  /** Looks for signs of life; requests them where pings are hidden. */
   private watch(): void {
     this.later('watch', this.heartbeatMs / 2, () => {
       const silence = this.deps.clock.now() - this.lastSign;

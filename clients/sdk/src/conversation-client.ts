@@ -20,27 +20,29 @@ import type { ReadBy } from './receipts';
 import { wholeTrace } from './trace';
 import type { SavedLogin } from './tokens';
 
-/** What a client holds of its conversations, and how it changes them. */
+/** The conversations that a client holds, and how it changes them. */
 export abstract class ConversationClient extends Emitter<ClientEvents> {
   /** Every HTTP call of the protocol. */
   abstract readonly api: TidingsApi;
-  /** The login in use; null: log in first. */
+  /** The login in use. Null: log in first. */
   abstract get currentLogin(): SavedLogin | null;
-  /** What lives between `start` and `stop`. */
+  /** What exists between `start` and `stop`. */
   protected live: Live | null = null;
 
-  /** Everything held of a conversation; undefined: never heard of it. */
+  /** Everything held of a conversation; undefined: unknown conversation. */
   conversation(conversationId: string): ConversationModel | undefined {
     return this.live?.replica.get(conversationId);
   }
 
-  /** Ids of the conversations held, without those left; the one with the latest news last. */
+  /**
+   * Ids of the conversations held, without those the user left; the one with the latest news last.
+   */
   conversations(): string[] {
     const all = this.live?.replica.all() ?? [];
     return all.filter((c) => !c.gone).map((c) => c.conversationId);
   }
 
-  /** The held messages of a conversation back to the first hole, oldest first. */
+  /** The held messages of a conversation back to the first gap, oldest first. */
   messages(conversationId: string): Message[] {
     return this.conversation(conversationId)?.messages() ?? [];
   }
@@ -54,26 +56,26 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Everything up to a position (default: all that is held without a gap) was read; told to the
-   * server as soon as it can be, unless it knows already.
+   * Everything up to a position was read (default: everything held without a gap). The server is
+   * told as soon as possible, unless it knows already.
    */
   markRead(conversationId: string, position?: string): void {
     this.live?.receipts.markRead(conversationId, position);
   }
 
-  /** Unread messages of others; the same on all devices once they have heard of each other. */
+  /** Unread messages of others. Equal on all devices once they have heard from each other. */
   unread(conversationId: string): number {
     return this.live?.receipts.unread(conversationId) ?? 0;
   }
 
-  /** The members' marks as far as they are known (complete up to 32 members), the own ones last. */
+  /** The members' marks as far as they are known (complete up to 32 members); this user's last. */
   receipts(conversationId: string): Receipt[] {
     return this.live?.receipts.of(conversationId) ?? [];
   }
 
   /**
-   * How many others have received and read up to a position. In groups above 32 members that is as of
-   * the last {@link loadReceipts}.
+   * How many others have received and read up to a position. In groups of more than 32 members this
+   * is as of the last {@link loadReceipts}.
    */
   readBy(conversationId: string, position: string): ReadBy {
     return this.live?.receipts.readBy(conversationId, position) ?? { delivered: 0, read: 0, of: 0 };
@@ -91,20 +93,20 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * The user types in a conversation (call it with every key) or stopped; told to the others now and
-   * then. It ends by itself, also with the message that is sent.
+   * The user is typing in a conversation (call it with every key), or stopped. The others are told
+   * now and then. It ends on its own, and with the message that is sent.
    */
   typing(conversationId: string, active = true): void {
     this.live?.typing.typing(conversationId, active);
   }
 
-  /** Ids of the others who are writing in a conversation, as far as they are heard of. */
+  /** Ids of the others who are typing in a conversation, as far as known. */
   typingIn(conversationId: string): string[] {
     return this.live?.typing.in(conversationId) ?? [];
   }
 
   /**
-   * The way of an own message through the servers, and when it reached whom.
+   * The path of one of this user's messages through the servers, and when it reached whom.
    *
    * @throws TidingsError `not_found` for any other message, and for one that is not in the log yet
    */
@@ -112,19 +114,19 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
     return wholeTrace(this.api, conversationId, messageId);
   }
 
-  /** The direct conversation with a user, made when absent. */
+  /** The direct conversation with a user; created when there is none. */
   async direct(userId: string): Promise<Conversation> {
     const conversation = await this.api.directConversation(userId);
     this.live?.replica.learnDirect(userId, conversation.id);
     return this.learned(conversation);
   }
 
-  /** A group of this user, its owner; the same `requestId` gives the same group. */
+  /** A new group, owned by this user. The same `requestId` gives the same group. */
   async createGroup(group: Omit<GroupBody, 'kind'>): Promise<Conversation> {
     return this.learned(await this.api.createGroup(group));
   }
 
-  /** New title, or lifetime of messages in seconds (null: they stay). */
+  /** A new title, or a new lifetime of messages in seconds (null: they are kept). */
   async changeConversation(
     conversationId: string,
     patch: ConversationPatch,
@@ -166,14 +168,14 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
     return this.learned(await this.api.setRole(conversationId, userId, role));
   }
 
-  /** How long messages of a conversation live, in seconds; null: for good, or not known. */
+  /** How long messages of a conversation live, in seconds; null: forever, or unknown. */
   lifetime(conversationId: string): number | null {
     return this.live?.lifetimes.of(conversationId) ?? null;
   }
 
   /**
-   * Takes what an application remembers of a conversation from an earlier run: with whom it is, and
-   * how long messages live there. Whatever the server says counts more.
+   * Takes what an application remembers of a conversation from an earlier run: the other user, and
+   * how long messages live there. Anything the server says takes precedence.
    */
   recall(conversation: {
     conversationId: string;
@@ -188,14 +190,14 @@ export abstract class ConversationClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * A conversation with its title, members and marks. From then on it is kept fresh: whatever
-   * changes it is followed by a `details` event.
+   * A conversation with its title, members and marks. It is kept fresh from then on: every change
+   * is followed by a `details` event.
    */
   details(conversationId: string): Promise<Conversation> {
     return this.live?.details.get(conversationId) ?? this.api.conversation(conversationId);
   }
 
-  /** Id of the direct conversation with a user, when it is known already. */
+  /** Id of the direct conversation with a user, if it is already known. */
   directWith(userId: string): string | undefined {
     return this.live?.replica.directWith(userId);
   }

@@ -8,76 +8,76 @@ import { Timeline, type MergeResult } from './timeline';
 /** An entry of a conversation that the server pushed. */
 export interface PushedEntry {
   message: Message;
-  /** Position of the pushed record: the message's, or the change's. */
+  /** Position of the pushed record: that of the message, or of the change. */
   at: string;
-  /** Position of the record before it; "0": it is the first; null: unknown. */
+  /** Position of the preceding record. "0": this is the first. Null: unknown. */
   previous: string | null;
-  /** Of the entry that adds this user: what they see from then on. */
+  /** On the entry that adds this user: what they can see from then on. */
   begins?: HistoryMode;
 }
 
-/** A pushed record that does not follow what is held yet; its message is in the timeline. */
+/** A pushed record that does not yet follow what is held; its message is in the timeline. */
 interface OutOfChain {
   messageId: string;
   at: string;
   previous: string | null;
 }
 
-/** What merging something changed, as the application should hear it. */
+/** What a merge changed, as the application should hear about it. */
 export interface Change {
   kind: 'new' | 'changed';
   message: Message;
 }
 
 /**
- * One conversation as this client holds it: pure, without time or I/O. It implements "What a
- * client must do" of docs/PROTOCOL.md §6: merging by id, order by position, `have` and its runs.
+ * One conversation as this client holds it. Pure: no clock, no I/O. It implements "What a client
+ * must do" of docs/PROTOCOL.md §6: merging by id, order by position, `have` and its runs.
  */
 export class ConversationModel {
   private readonly timeline = new Timeline();
   private readonly spans = new Spans();
-  /** Pushed records that do not follow what is held yet. */
+  /** Pushed records that do not yet follow what is held. */
   private outOfChain: OutOfChain[] = [];
   private member = true;
-  /** Position of the entry that removed this user last, as far as it was told. */
+  /** Position of the latest known entry that removed this user. */
   private leftAt = '0';
-  /** Position of the entry that added this user last, as far as it was pushed. */
+  /** Position of the latest pushed entry that added this user. */
   private joinedAt = '0';
-  /** As of this position the server has told that this user is a member. */
+  /** The latest position as of which the server has said that this user is a member. */
   private memberAsOf = '0';
-  /** Of what lies up to here the server has told everything that there is to see. */
+  /** Up to here the server has delivered everything that is visible. */
   private confirmedUpTo = '0';
-  /** Nothing before this position is this user's to see. */
+  /** Nothing before this position is visible to this user. */
   private visibleFrom = '0';
-  /** A member again, and where that began is not known: what is held may be of before. */
+  /** A member again, since an unknown position: what is held may be from an earlier membership. */
   private joinedAtUnknown = false;
   private trustsUnknown = true;
-  /** `have` when the connection in use began: what lies above was pushed or served by it. */
+  /** `have` at the start of the connection in use: anything above was pushed or served by it. */
   private haveAtConnect = '0';
 
   constructor(readonly conversationId: string) {}
 
-  /** A connection begins. */
+  /** A new connection. */
   connected(): void {
     this.haveAtConnect = this.have;
   }
 
   /**
-   * Whether an entry whose predecessor is unknown may count as following. Not before the first sync
-   * of a connection has ended: were the socket to die first, what was missed would never be asked
-   * for again.
+   * Whether an entry with an unknown predecessor may count as following. Not before the first sync
+   * of a connection has ended: if the socket died first, what was missed would never be requested
+   * again.
    */
   set trustUnknown(trusting: boolean) {
     this.trustsUnknown = trusting;
     this.catchUp();
   }
 
-  /** Everything up to here is held, but for what `more` left out. */
+  /** Everything up to here is held, except what `more` left out. */
   get have(): string {
     return this.spans.have;
   }
 
-  /** Whether the server has told about it in `synced`, or it was seen from its first record on. */
+  /** Whether the server has delivered it in `synced`, or it was seen from its first record on. */
   get known(): boolean {
     return this.spans.newest !== null || this.gone;
   }
@@ -87,32 +87,36 @@ export class ConversationModel {
     return !this.member;
   }
 
-  /** No member, as far as known, or one again since an unknown time: what is held may be of before. */
+  /**
+   * Not a member, as far as known, or one again since an unknown position: what is held may be old.
+   */
   get away(): boolean {
     return this.gone || this.joinedAtUnknown;
   }
 
-  /** As of this position this user is a member for certain, unless {@link gone}. */
+  /** As of this position this user is certainly a member, unless {@link gone}. */
   get memberAt(): string {
     return maxPosition(this.joinedAt, this.memberAsOf);
   }
 
-  /** Whether pushed entries wait: some record before them is missing. */
+  /** Whether pushed entries wait because a record before them is missing. */
   get gap(): boolean {
     return this.outOfChain.length > 0 && !this.gone;
   }
 
-  /** Whether messages older than those of {@link messages} may exist. */
+  /** Whether there may be messages older than {@link messages}. */
   get hasOlder(): boolean {
     return this.spans.newest?.from !== '0';
   }
 
-  /** Position before which to page for older messages; null: all are held or nothing is. */
+  /** Position before which to request older messages; null: all are held, or none. */
   get oldest(): string | null {
     return this.hasOlder ? (this.spans.newest?.from ?? null) : null;
   }
 
-  /** The messages to show, oldest first: the newest run without holes, and what was pushed after it. */
+  /**
+   * The messages to show, oldest first: the newest run without gaps, and what was pushed after it.
+   */
   messages(): Message[] {
     const newest = this.spans.newest;
     return this.timeline.from(newest?.from ?? '0').filter((m) => {
@@ -121,7 +125,7 @@ export class ConversationModel {
     });
   }
 
-  /** The messages held above a position; `whole`: of those up to {@link have} none is missing. */
+  /** The messages held above a position. `whole`: none of those up to {@link have} is missing. */
   above(position: string): { messages: Message[]; whole: boolean } {
     const next = String(BigInt(position) + 1n);
     const newest = this.spans.newest;
@@ -134,7 +138,7 @@ export class ConversationModel {
     return this.timeline.get(messageId);
   }
 
-  /** The complete stretches held, oldest first. */
+  /** The complete runs held, oldest first. */
   runs(): { from: string; to: string }[] {
     return this.spans.all();
   }
@@ -148,7 +152,7 @@ export class ConversationModel {
     const changes = hidden
       ? []
       : report(entry.message, this.timeline.merge(entry.message, isChange));
-    // Between leaving and coming back there may be anything: "unknown" cannot stand for "nothing".
+    // Between leaving and returning there may be anything: "unknown" cannot stand for "nothing".
     const unsure = !this.member && entry.previous === null;
     if (!this.member && comparePositions(entry.at, this.leftAt) > 0) {
       this.member = true;
@@ -165,7 +169,7 @@ export class ConversationModel {
   }
 
   /**
-   * Takes the answer of a sync. `asked` is the position that the request listed; null when the
+   * Takes the answer to a sync. `asked` is the position that the request listed; null when the
    * conversation was not listed.
    */
   serve(answer: SyncedConversation, asked: string | null): Change[] {
@@ -173,7 +177,7 @@ export class ConversationModel {
       this.leave(answer.upTo);
       return [];
     }
-    // An answer from before the membership in force.
+    // An answer from before the current membership.
     if (comparePositions(answer.upTo, this.visibleFrom) < 0) return [];
     const current = comparePositions(answer.upTo, this.leftAt) > 0;
     if (current) this.memberAsOf = maxPosition(this.memberAsOf, answer.upTo);
@@ -181,13 +185,14 @@ export class ConversationModel {
     this.member ||= current;
     if (current) this.joinedAtUnknown = false;
     if (answer.state === 'reset' || (back && answer.state === 'new')) {
-      // What lies between the end and what was listed is nothing of the server's: a copy, perhaps.
+      // What lies between the end and the listed position is unknown to the server; a copy,
+      // perhaps.
       const listed = answer.state === 'reset' ? (asked ?? '0') : '0';
       this.timeline.forgetUpTo(maxPosition(answer.upTo, listed));
       this.spans.forgetBelow(answer.upTo);
     }
     const changes = answer.messages.flatMap((m) => report(m, this.timeline.merge(m, false)));
-    // Whatever else is held up to there is of an earlier membership, or has expired.
+    // Anything else held up to there is from an earlier membership, or has expired.
     if (answer.state === 'new' && !answer.more) {
       this.timeline.keepOnly(new Set(answer.messages.map((m) => m.messageId)), answer.upTo);
     }
@@ -195,10 +200,10 @@ export class ConversationModel {
     if ((answer.state === 'new' || answer.state === 'reset') && from === '0') {
       this.confirmedUpTo = maxPosition(this.confirmedUpTo, answer.upTo);
     }
-    // An answer for a new device says nothing about changes of what was held before it connected.
+    // An answer for a new device says nothing about changes to what was held before it connected.
     if (answer.state === 'new' && this.haveAtConnect !== '0')
       this.spans.forgetUpTo(this.haveAtConnect);
-    // Nor of what was pushed since, when the chain of pushes does not reach its end.
+    // Nor about what was pushed since, when the chain of pushes does not reach its end.
     if (answer.state === 'new' && comparePositions(this.have, answer.upTo) < 0) {
       this.spans.forgetBelow(from);
     }
@@ -207,11 +212,11 @@ export class ConversationModel {
     return changes;
   }
 
-  /** Where the complete stretch begins that ends with the answer's `upTo`. */
+  /** Where the complete run begins that ends with the answer's `upTo`. */
   private servedFrom(answer: SyncedConversation, asked: string | null): string {
     const { state, messages, more, upTo } = answer;
     if (state === 'reset') {
-      // All of them are the newest, whatever their versions.
+      // These are the newest messages, whatever their versions.
       const whole = !more && messages.length < DIGEST_LENGTH;
       return whole ? '0' : (messages[0]?.position ?? upTo);
     }
@@ -220,8 +225,9 @@ export class ConversationModel {
       if (asked !== null) return asked;
       if (this.spans.newest) return minPosition(this.have, upTo);
     }
-    // What was never changed, or lies above our position, is one of "the newest above it": from
-    // there on nothing was left out. Older ones may be here only because they were changed.
+    // A message that was never changed, or lies above our position, is one of "the newest above
+    // it": from there on nothing was left out. Older ones may be here only because they were
+    // changed.
     const bound = asked ?? this.have;
     const first = messages.find(
       (m) => m.version === '0' || comparePositions(m.position, bound) > 0,
@@ -229,7 +235,7 @@ export class ConversationModel {
     return first?.position ?? upTo;
   }
 
-  /** Takes a page of the history, ascending; `more` as in its answer. */
+  /** Takes a page of the history, ascending. `more` is that of its answer. */
   page(
     items: readonly Message[],
     asked: { before?: string; after?: string },
@@ -243,15 +249,15 @@ export class ConversationModel {
     if (from === undefined || end === undefined || !this.spans.newest) return changes;
     const to = minPosition(end, this.have);
     if (comparePositions(from, to) <= 0) this.spans.add(from, to);
-    // What is held before the first message of all is of an earlier membership, or has expired.
+    // Anything held before the very first message is from an earlier membership, or has expired.
     const first = items[0]?.position ?? asked.before;
     if (!more && first !== undefined && bound) this.timeline.forgetUpTo(String(BigInt(first) - 1n));
     return changes;
   }
 
   /**
-   * This user is no member from a position on; what is held stays. Nothing when they were a member
-   * behind it.
+   * This user is not a member from a position on; what is held stays. Ignored when they became a
+   * member again later.
    */
   leave(at = maxPosition(this.have, this.memberAt)): void {
     if (comparePositions(at, this.memberAt) < 0) return;
@@ -260,7 +266,7 @@ export class ConversationModel {
     this.outOfChain = [];
   }
 
-  /** Takes an own message whose position the server confirmed. */
+  /** Takes one of this user's messages, whose position the server has confirmed. */
   sent(message: Message): Change[] {
     if (comparePositions(message.position, this.visibleFrom) < 0) {
       this.timeline.remove(message.messageId);
@@ -269,13 +275,16 @@ export class ConversationModel {
     return report(message, this.timeline.confirm(message));
   }
 
-  /** Drops an own message that turned out to be void (`message_id_conflict` after `sent`). */
+  /**
+   * Drops one of this user's messages that turned out to be void (`message_id_conflict` after
+   * `sent`).
+   */
   drop(messageId: string): void {
     this.timeline.remove(messageId);
     this.outOfChain = this.outOfChain.filter((e) => e.messageId !== messageId);
   }
 
-  /** Drops a message whose time is over; its place in the chain of records stays. */
+  /** Drops an expired message; its place in the chain of records stays. */
   expire(messageId: string): Message | undefined {
     const message = this.timeline.get(messageId);
     this.timeline.remove(messageId);
@@ -283,7 +292,7 @@ export class ConversationModel {
   }
 
   /**
-   * What the state digest at `have` covers; null when the newest run is too short to tell, or holds
+   * What the state digest at `have` covers. Null when the newest run is too short to tell, or holds
    * changes that the server does not expect yet.
    *
    * @param asOf Unix milliseconds on the server: what has expired by then does not count
@@ -299,12 +308,12 @@ export class ConversationModel {
     return run.some((m) => comparePositions(m.version, newest.to) > 0) ? null : run;
   }
 
-  /** Pushed late: the server has told what there is to see around it, and it is not there. */
+  /** A late push: the server has delivered everything visible around it, and it was not there. */
   private isHidden({ messageId, position }: Message): boolean {
     return comparePositions(position, this.confirmedUpTo) <= 0 && !this.timeline.get(messageId);
   }
 
-  /** The entry at this position adds this user. What they see from then on may begin there. */
+  /** The entry at this position adds this user. What they can see may begin there. */
   private join(at: string, history: HistoryMode): void {
     if (comparePositions(at, this.joinedAt) <= 0) return;
     this.joinedAt = at;
@@ -316,7 +325,7 @@ export class ConversationModel {
     this.spans.add('0', at);
   }
 
-  /** Raises `have` over the entries out of the chain that follow it now. */
+  /** Raises `have` over entries outside the chain that follow it now. */
   private catchUp(): void {
     if (this.outOfChain.length === 0) return;
     this.outOfChain.sort((a, b) => comparePositions(a.at, b.at));

@@ -1,32 +1,35 @@
 import type { Message } from '@tidings/protocol/content';
 import type { Conversation } from '@tidings/protocol/http';
 
-/** Most conversations that are kept fresh; the one that was asked for least recently is let go. */
+/**
+ * The most conversations that are kept fresh. Beyond it the least recently requested one is
+ * dropped.
+ */
 const KEPT = 200;
 
-/** What is known of one conversation, and how fresh that is. */
+/** What is known of one conversation, and how fresh it is. */
 interface Kept {
   conversation: Conversation | null;
-  /** The read under way. */
+  /** The read in progress. */
   reading: Promise<Conversation> | null;
-  /** Something changed since that read began. */
+  /** Something changed after that read began. */
   stale: boolean;
 }
 
 /**
- * The conversations that an application looks at, as the server shows them. An event of one of them
- * has it read again: once for many, and once more when another came meanwhile.
+ * The conversations that an application looks at, as the server shows them. An event in one of them
+ * triggers a new read: one for many events, and one more when another came meanwhile.
  */
 export class Details {
   private readonly kept = new Map<string, Kept>();
 
   constructor(
     private readonly read: (conversationId: string) => Promise<Conversation>,
-    /** Told whenever a conversation was read again. */
+    /** Called whenever a conversation was read again. */
     private readonly renewed: (conversation: Conversation) => void,
   ) {}
 
-  /** The conversation, read from the server the first time. Rejects as that does. */
+  /** The conversation, read from the server the first time. Rejects when that read fails. */
   get(conversationId: string): Promise<Conversation> {
     const kept = this.kept.get(conversationId) ?? {
       conversation: null,
@@ -39,13 +42,13 @@ export class Details {
     return this.readAgain(conversationId, kept);
   }
 
-  /** Takes an answer of the server; keeps it when the conversation is looked at. */
+  /** Takes an answer of the server; kept only if the application looks at the conversation. */
   learn(conversation: Conversation): void {
     const kept = this.kept.get(conversation.id);
     if (kept && !kept.reading) kept.conversation = conversation;
   }
 
-  /** The conversation is not what it was. */
+  /** The conversation has changed. */
   changed(conversationId: string): void {
     const kept = this.kept.get(conversationId);
     if (!kept) return;
@@ -54,14 +57,14 @@ export class Details {
     if (!kept.reading) void this.readAgain(conversationId, kept).catch(() => undefined);
   }
 
-  /** Messages are gone: nothing of them is kept here. */
+  /** Messages have expired: nothing of them is kept here. */
   expired(conversationId: string, messages: readonly Message[]): void {
     const conversation = this.kept.get(conversationId)?.conversation;
     const last = conversation?.lastMessage?.messageId;
     if (messages.some((m) => m.messageId === last)) delete conversation!.lastMessage;
   }
 
-  /** Nobody may look at the conversation any more. */
+  /** Nobody here may see the conversation any more. */
   forget(conversationId: string): void {
     this.kept.delete(conversationId);
   }

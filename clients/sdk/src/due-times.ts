@@ -4,15 +4,15 @@ interface Due<T> {
   what: T;
 }
 
-/** Outdated entries of the heap are left until there are this many more of them than of others. */
+/** Outdated entries stay in the heap until they outnumber the others by this many. */
 const SPARE = 1_000;
 
-/** Things that are due at a time, the earliest first: a binary heap; each key once. */
+/** Things that are due at a time, the earliest first: a binary heap, with each key once. */
 export class DueTimes<T> {
   private heap: Due<T>[] = [];
   private readonly current = new Map<string, Due<T>>();
 
-  /** Something is due at a time (milliseconds); replaces what was due under this key. */
+  /** Something is due at a time (milliseconds). Replaces the previous time of this key. */
   set(key: string, at: number, what: T): void {
     if (this.current.get(key)?.at === at) return;
     const due = { at, key, what };
@@ -26,13 +26,13 @@ export class DueTimes<T> {
     this.current.delete(key);
   }
 
-  /** When the next is due; null: nothing is. */
+  /** When the next one is due; null: nothing is. */
   next(): number | null {
     while (this.heap[0] && !this.isCurrent(this.heap[0])) this.pop();
     return this.heap[0]?.at ?? null;
   }
 
-  /** Takes out everything that is due at a time, the earliest first. */
+  /** Removes and returns everything that is due by a time, the earliest first. */
   take(now: number): T[] {
     const taken: T[] = [];
     for (let at = this.next(); at !== null && at <= now; at = this.next()) {

@@ -1,14 +1,14 @@
-/** Takes an event of an {@link Emitter}. */
+/** Receives an event of an {@link Emitter}. */
 export type Listener<T> = (event: T) => void;
 
 /**
- * Typed events without dependencies. Listeners run at once, in the order in which they were added;
- * one that throws does not stop the others: its error surfaces as an unhandled one.
+ * Typed events without dependencies. Listeners run synchronously, in the order they were added. One
+ * that throws does not stop the others; its error surfaces as an unhandled one.
  */
 export class Emitter<Events extends object> {
   private readonly listeners = new Map<keyof Events, Set<Listener<never>>>();
 
-  /** Adds a listener; the answer removes it. */
+  /** Adds a listener; the returned function removes it. */
   on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
     let set = this.listeners.get(name);
     if (!set) this.listeners.set(name, (set = new Set()));

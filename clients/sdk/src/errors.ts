@@ -1,5 +1,5 @@
 /**
- * What a call of the SDK can fail with, beside the server's refusals ({@link TidingsError} with the
+ * What a call of the SDK can fail with, besides the server's refusals ({@link TidingsError} with the
  * codes of docs/PROTOCOL.md). `code` is for programs, `message` for the developer; both are stable
  * enough to log, only `code` to decide by.
  *
@@ -16,7 +16,7 @@ export abstract class ClientError extends Error {
   abstract readonly code: ClientErrorCode;
 }
 
-/** Codes of {@link ClientError}; none of them is a code of the server. */
+/** Codes of {@link ClientError}. None of them is also a code of the server. */
 export type ClientErrorCode =
   | 'network'
   | 'not_started'
@@ -28,7 +28,7 @@ export type ClientErrorCode =
   | 'unsupported'
   | 'store_failed';
 
-/** None of the servers could be reached, or none answered in time. The call may be repeated. */
+/** No server could be reached, or none answered in time. The call may be repeated. */
 export class NetworkError extends ClientError {
   readonly code = 'network';
 
@@ -38,7 +38,7 @@ export class NetworkError extends ClientError {
   }
 }
 
-/** Why a client does not take a call in its present state. */
+/** Why a client does not accept a call in its present state. */
 export type StoppedCode = 'not_started' | 'not_logged_in' | 'started_twice' | 'stopped';
 
 const STOPPED: Record<StoppedCode, string> = {
@@ -48,7 +48,7 @@ const STOPPED: Record<StoppedCode, string> = {
   stopped: 'The client is stopped',
 };
 
-/** The client was stopped while this was under way, or is not ready for it: `code` says which. */
+/** The client was stopped during the call, or is not ready for it: `code` says which. */
 export class StoppedError extends ClientError {
   constructor(readonly code: StoppedCode = 'stopped') {
     super(STOPPED[code]);
@@ -56,7 +56,7 @@ export class StoppedError extends ClientError {
   }
 }
 
-/** The outbox holds as many messages as it may; nothing was taken. */
+/** The outbox is full; nothing was accepted. */
 export class OutboxFullError extends ClientError {
   readonly code = 'outbox_full';
 
@@ -66,22 +66,22 @@ export class OutboxFullError extends ClientError {
   }
 }
 
-/** One argument of a call that cannot be meant. */
+/** One invalid argument of a call. */
 export interface CallProblem {
   /** Dotted path of the argument, e.g. `content.mediaId`. */
   path: string;
-  /** What is expected there, e.g. `a lower-case UUID is expected`. */
+  /** What is expected, e.g. `a lower-case UUID is expected`. */
   rule: string;
 }
 
-/** A call that can never succeed as it was made; nothing was sent, kept or asked for. */
+/** A call that can never succeed as it was made. Nothing was sent, kept or requested. */
 export class InvalidCallError extends ClientError {
   readonly code = 'invalid_call';
 
   constructor(
     /** The method, e.g. `send`. */
     readonly call: string,
-    /** What is wrong with its arguments; at least one. */
+    /** What is wrong with its arguments; at least one problem. */
     readonly problems: readonly CallProblem[],
   ) {
     super(`${call}: ${problems.map(({ path, rule }) => `${path}: ${rule}`).join('; ')}`);
@@ -89,7 +89,7 @@ export class InvalidCallError extends ClientError {
   }
 }
 
-/** This environment lacks what was asked for. */
+/** This environment lacks something that the call needs. */
 export class UnsupportedError extends ClientError {
   readonly code = 'unsupported';
 
@@ -102,7 +102,7 @@ export class UnsupportedError extends ClientError {
   }
 }
 
-/** The place where unsent messages are kept cannot be used. */
+/** The store of unsent messages cannot be used. */
 export class StoreError extends ClientError {
   readonly code = 'store_failed';
 

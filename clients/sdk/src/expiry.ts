@@ -7,7 +7,7 @@ export interface ExpiryDeps {
   clock: Clock;
   /** Unix milliseconds on the server, as well as known. */
   serverNow(): number;
-  /** Drops a held message; gives what it was. */
+  /** Drops a held message and returns it. */
   drop(conversationId: string, messageId: string): Message | undefined;
   /** Gives up an unsent message. */
   giveUp(messageId: string): void;
@@ -15,19 +15,21 @@ export interface ExpiryDeps {
   gone(conversationId: string, messages: Message[]): void;
 }
 
-/** Something whose time comes: a held message, or one that is not sent yet. */
+/** Something that expires: a held message, or one that is not sent yet. */
 interface Mortal {
   messageId: string;
   /** Null: not sent yet. */
   conversationId: string | null;
 }
 
-/** Timers take no longer delay (a signed 32-bit number of milliseconds, HTML Standard §8.6). */
+/**
+ * The longest delay that timers take (a signed 32-bit number of milliseconds, HTML Standard §8.6).
+ */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Drops messages when their time is over, by the server's clock: one timer for all. A clock that
- * stood still (a sleeping machine) is put right by the next `welcome`; {@link check} follows.
+ * Drops messages when they expire, by the server's clock; one timer for all. A clock that stood
+ * still (a sleeping machine) is corrected by the next `welcome`, which {@link check} follows.
  */
 export class Expiry {
   private readonly due = new DueTimes<Mortal>();
@@ -36,7 +38,7 @@ export class Expiry {
 
   constructor(private readonly deps: ExpiryDeps) {}
 
-  /** Takes note of a held message. True: its time was over already, and it is dropped. */
+  /** Notes a held message. True: it had expired already, and was dropped. */
   held({ conversationId, messageId, expiresAt }: Message): boolean {
     const at = expiresAt === undefined ? NaN : Date.parse(expiresAt);
     if (Number.isNaN(at)) {
@@ -52,7 +54,7 @@ export class Expiry {
     return false;
   }
 
-  /** Takes note of a message that is not sent yet, or of its new lifetime. */
+  /** Notes a message that is not sent yet, or its new lifetime. */
   unsent({ messageId, expiresAt }: OutboxRecord): void {
     const key = `unsent ${messageId}`;
     if (expiresAt === undefined) return this.due.delete(key);
@@ -65,7 +67,7 @@ export class Expiry {
     this.due.delete(`unsent ${messageId}`);
   }
 
-  /** Drops what is over by now. */
+  /** Drops everything that has expired by now. */
   check(): void {
     if (this.stopped) return;
     this.timer?.cancel();
@@ -83,7 +85,7 @@ export class Expiry {
     for (const [conversationId, messages] of gone) this.deps.gone(conversationId, messages);
   }
 
-  /** Ends the timer for good. */
+  /** Stops the timer for good. */
   stop(): void {
     this.stopped = true;
     this.timer?.cancel();

@@ -2,7 +2,7 @@ import type { MessageContent } from '@tidings/protocol/content';
 import type { ServerFrame } from '@tidings/protocol/frames';
 import type { Receipt } from '@tidings/protocol/http';
 
-/** A frame as the client takes it. */
+/** A frame as the client reads it. */
 export type IncomingFrame = ServerFrame;
 
 type Raw = Record<string, unknown>;
@@ -11,7 +11,7 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 const isRaw = (value: unknown): value is Raw =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Content kinds of later versions are kept as they are: a message must never get lost. */
+/** Content kinds of later versions are kept as they are: a message must never be lost. */
 function isContent(value: unknown): value is MessageContent {
   return isRaw(value) && isText(value['kind']);
 }
@@ -30,7 +30,7 @@ function isMessage(value: unknown): boolean {
   );
 }
 
-/** A member's watermarks; positions are calculated with, so they have to be some. */
+/** A member's watermarks. They are used in calculations, so they must be valid positions. */
 export function isReceipt(value: unknown): value is Receipt {
   if (!isRaw(value) || !isText(value['userId'])) return false;
   return [value['delivered'], value['read']].every((mark) => isText(mark) && /^\d+$/.test(mark));
@@ -45,7 +45,7 @@ function isSyncedConversation(value: unknown): boolean {
   );
 }
 
-/** What every known frame needs at least. Other types, and frames without it, are ignored. */
+/** What every known frame needs at least. Other types, and incomplete frames, are ignored. */
 const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
   welcome: (f) =>
     hasTexts(f, 'userId', 'deviceId', 'gatewayId', 'serverTime', 'resumeTicket') &&
@@ -76,8 +76,8 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
 };
 
 /**
- * Reads a frame of the server. Unknown fields and kinds of content stay; frames of an unknown type
- * or without what the type needs give null.
+ * Reads a frame of the server. Unknown fields and kinds of content are kept. Unknown types, and
+ * frames that lack what their type needs, give null.
  */
 export function readFrame(text: string): IncomingFrame | null {
   let value: unknown;

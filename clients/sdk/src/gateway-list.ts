@@ -1,11 +1,11 @@
 import type { GatewayAddress } from '@tidings/protocol/http';
 
-/** How many gateways the directory is asked to avoid at most. */
+/** The most gateways that the directory is asked to avoid. */
 const MAX_AVOIDED = 16;
 /** How many gateways are remembered. */
 const MAX_KNOWN = 16;
 
-/** The gateways that a client has heard of, and which of them disappointed it lately. */
+/** The gateways that a client has heard of, and which of them failed it lately. */
 export class GatewayList {
   /** Best first. */
   private known: GatewayAddress[] = [];
@@ -18,7 +18,7 @@ export class GatewayList {
     this.known = [...gateways, ...this.known.filter((g) => !ids.has(g.id))].slice(0, MAX_KNOWN);
   }
 
-  /** Connected to this one: nothing has to be avoided any more. */
+  /** Connected to this one: nothing needs to be avoided any more. */
   arrived(gateway: GatewayAddress): void {
     this.current = gateway;
     this.avoided = [];
@@ -40,7 +40,7 @@ export class GatewayList {
     return [...this.avoided];
   }
 
-  /** Avoids nobody any more: without them there may be none left. */
+  /** Avoids nothing any more: there might be no gateway left. */
   forgive(): void {
     this.avoided = [];
   }

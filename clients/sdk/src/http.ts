@@ -6,14 +6,17 @@ import {
 } from '@tidings/protocol/errors';
 import { InvalidCallError, NetworkError } from './errors';
 
-/** What can be uploaded; a stream can be sent only once. */
+/** What can be uploaded. A stream can be sent only once. */
 export type UploadData = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
-/** What an application may want of an upload. */
+/** Options of an upload. */
 export interface UploadOptions {
-  /** Told how many bytes have been handed to the network, and again from 0 when it begins anew. */
+  /**
+   * Called with the number of bytes handed to the network; starts again from 0 with another
+   * attempt.
+   */
   onProgress?: (sent: number) => void;
-  /** Gives the upload up. */
+  /** Aborts the upload. */
   signal?: AbortSignal;
 }
 
@@ -25,7 +28,7 @@ export interface HttpCall {
   query?: Record<string, string | number | undefined>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as it is, instead of `body`. */
+  /** Sent as it is, in place of `body`. */
   bytes?: { data: UploadData; type: string; onProgress?: UploadOptions['onProgress'] };
   headers?: Record<string, string>;
   token?: string;
@@ -35,7 +38,7 @@ export interface HttpCall {
    */
   repeatable: boolean;
   signal?: AbortSignal;
-  /** How long one server may take to answer, waiting for a rate included, in milliseconds. */
+  /** How long one server may take to answer, including waiting for a rate, in milliseconds. */
   timeoutMs?: number;
 }
 
@@ -50,15 +53,15 @@ export interface HttpOptions {
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** RFC 6585 §4. */
 const TOO_MANY_REQUESTS = 429;
-/** So many addresses are added to the given ones at most. */
+/** The most addresses that are added to the given ones. */
 const MAX_ADDED = 16;
 
 /** Errors of a connection that was never made: nothing was carried out. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /**
- * JSON over HTTP to one of several equal servers. Refusals become {@link TidingsError}, a silent
- * network {@link NetworkError}.
+ * JSON over HTTP to one of several equivalent servers. Refusals become {@link TidingsError}, a
+ * silent network becomes {@link NetworkError}.
  */
 export class HttpClient {
   private servers: readonly string[];
@@ -76,14 +79,14 @@ export class HttpClient {
     this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
-  /** The server that is asked first at the moment. */
+  /** The server that is currently asked first. */
   get server(): string {
     return this.servers[this.current % this.servers.length]!;
   }
 
   /**
-   * More addresses, asked when those before them do not answer. Of too many those named longest ago
-   * are forgotten; never one that was given, or is in use.
+   * Adds addresses, which are tried when those before them do not answer. Of too many, those named
+   * longest ago are dropped, except given ones and the one in use.
    */
   add(servers: readonly string[]): void {
     const given = this.options.servers.map(withoutSlash);
@@ -97,7 +100,7 @@ export class HttpClient {
   }
 
   /**
-   * Carries out a call and gives the JSON of its answer (undefined when it has none).
+   * Carries out a call and returns the JSON of its answer (undefined when there is none).
    *
    * @throws TidingsError when the server refuses
    * @throws NetworkError when no server can be reached
@@ -106,7 +109,10 @@ export class HttpClient {
     return await readAnswer<T>(await this.inTime(call));
   }
 
-  /** Carries out a call and gives its answer, whose body is still to be read. Throws as {@link request}. */
+  /**
+   * Carries out a call and returns its response, whose body is still to be read. Throws like {@link
+   * request}.
+   */
   async open(call: HttpCall): Promise<Response> {
     const response = await this.inTime(call);
     if (!response.ok) await readAnswer(response);
@@ -165,7 +171,7 @@ export class HttpClient {
       method: call.method,
       headers,
       body: bytes ?? json,
-      // A stream is sent while the answer is awaited; fetch asks for this word then.
+      // A stream is sent while the answer is awaited; fetch requires this option then.
       ...(bytes instanceof ReadableStream && { duplex: 'half' as const }),
       signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
     });
@@ -180,10 +186,10 @@ export class HttpClient {
   }
 }
 
-/** Bytes of an upload are handed over in pieces of this size when somebody wants to know how far it is. */
+/** Size of the pieces in which an upload is handed over when its progress is reported, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 
-/** The bytes as they are, or as a stream that tells how much of them was taken. */
+/** The bytes as they are, or as a stream that reports how many of them were taken. */
 function bodyOf({ data, onProgress }: NonNullable<HttpCall['bytes']>): UploadData {
   if (!onProgress || !(data instanceof Uint8Array)) return data;
   let sent = 0;
@@ -247,7 +253,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Reads a problem document (RFC 9457); anything else is judged by its status. */
+/** Reads a problem document (RFC 9457). Anything else is judged by its status. */
 function problemError(response: Response, json: unknown): TidingsError {
   const problem = (typeof json === 'object' && json !== null ? json : {}) as Record<
     string,
@@ -261,13 +267,13 @@ function problemError(response: Response, json: unknown): TidingsError {
   });
 }
 
-/** `Retry-After` in milliseconds; undefined when there is none that is a number of seconds. */
+/** `Retry-After` in milliseconds; undefined unless it is a number of seconds. */
 function waitOf(response: Response): number | undefined {
   const seconds = Number(response.headers.get('retry-after') ?? NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-/** Rejects with the signal's reason when it is given up. */
+/** Rejects with the signal's reason when it is aborted. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

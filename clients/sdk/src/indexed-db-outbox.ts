@@ -12,9 +12,9 @@ const STORE = 'messages';
 const BY_ID = 'messageId';
 
 /**
- * Keeps an outbox in a browser's IndexedDB, under a name of the application (one per user and
- * device). `add` settles when the transaction is committed with strict durability. One tab at a
- * time may use it.
+ * Keeps an outbox in a browser's IndexedDB, under a name that the application chooses (one per user
+ * and device). `add` resolves when the transaction is committed with strict durability. Only one
+ * tab at a time may use it.
  */
 export class IndexedDbOutboxStore implements OutboxStore {
   private database: Promise<IdbDatabase> | null = null;
@@ -31,7 +31,7 @@ export class IndexedDbOutboxStore implements OutboxStore {
     this.factory = found;
   }
 
-  /** What is kept, in the order in which it was added: keys are counted up. */
+  /** What is kept, in the order it was added: keys are counted up. */
   async load(): Promise<OutboxRecord[]> {
     const transaction = (await this.open()).transaction(STORE, 'readonly');
     const request = transaction.objectStore(STORE).getAll();
@@ -43,13 +43,13 @@ export class IndexedDbOutboxStore implements OutboxStore {
     await this.change((store) => {
       const request = store.add(record);
       request.onerror = (event) => {
-        // It is kept already, and stays where it is: its id is unique.
+        // It is kept already and stays where it is: its id is unique.
         if ((request.error as Error).name === 'ConstraintError') event.preventDefault();
       };
     });
   }
 
-  /** A removal that fails is made up for by the next `load`: sending again does no harm. */
+  /** A failed removal is made up for by the next `load`: sending again does no harm. */
   remove(messageId: string): void {
     this.change((store) => {
       const key = store.index(BY_ID).getKey(messageId);
@@ -79,7 +79,7 @@ export class IndexedDbOutboxStore implements OutboxStore {
     await committed(transaction);
   }
 
-  /** Opens the database, again when the browser has closed it. */
+  /** Opens the database; reopens it when the browser has closed it. */
   private open(): Promise<IdbDatabase> {
     if (this.database) return this.database;
     const opening = openDatabase(this.factory, this.name, (database) => {
@@ -91,7 +91,7 @@ export class IndexedDbOutboxStore implements OutboxStore {
     };
     opening.then((database) => {
       database.onclose = forget;
-      // Another program wants to delete or change the database: it shall not wait for us.
+      // Another tab wants to delete or upgrade the database: it must not wait for us.
       database.onversionchange = () => {
         forget();
         database.close();

@@ -40,12 +40,12 @@ export interface IdbDatabase {
   onclose: (() => void) | null;
 }
 
-/** `indexedDB` of a browser, or one like it. */
+/** `indexedDB` of a browser, or a compatible object. */
 export interface IdbFactory {
   open(name: string, version: number): IdbOpenRequest;
 }
 
-/** Opens a database, made by `upgrade` when it is new. */
+/** Opens a database. A new one is set up by `upgrade`. */
 export function openDatabase(
   factory: IdbFactory,
   name: string,
@@ -60,11 +60,13 @@ export function openDatabase(
   });
 }
 
-/** Settles when a transaction is committed, `strict`: when it would survive a crash of the machine. */
+/**
+ * Resolves when a transaction is committed. `strict`: when it would survive a crash of the machine.
+ */
 export function committed(transaction: IdbTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    // Every failure of a request that nobody prevents ends here, too.
+    // Every failed request that nobody prevents ends here, too.
     transaction.onabort = () => reject(toError(transaction.error));
   });
 }

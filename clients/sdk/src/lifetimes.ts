@@ -2,20 +2,20 @@ import type { Message } from '@tidings/protocol/content';
 import type { Conversation } from '@tidings/protocol/http';
 import { comparePositions } from '@tidings/protocol/positions';
 
-/** What says how long messages live, and at which position of the conversation it said so. */
+/** Something that says how long messages live, and at which position of the conversation. */
 interface Known {
   position: string;
   seconds: number | null;
 }
 
-/** How long messages of each conversation live, as far as it is known: the newest word counts. */
+/** How long messages of each conversation live, as far as known. The newest statement counts. */
 export class Lifetimes {
   private readonly known = new Map<string, Known>();
 
-  /** `changed` is told when a lifetime becomes known, or is another one than was known. */
+  /** `changed` is called when a lifetime becomes known or differs from the known one. */
   constructor(private readonly changed: (conversationId: string, seconds: number | null) => void) {}
 
-  /** Seconds that a message of this conversation lives; null: for good, or not known. */
+  /** How many seconds a message of this conversation lives; null: forever, or unknown. */
   of(conversationId: string): number | null {
     return this.known.get(conversationId)?.seconds ?? null;
   }
@@ -25,7 +25,7 @@ export class Lifetimes {
     this.learn(id, { position: lastPosition ?? '0', seconds: messageTtlSeconds ?? null });
   }
 
-  /** Takes an entry of a history; only events say something for certain. */
+  /** Takes an entry of a history. Only events say something certain. */
   entry({ conversationId, position, content }: Message): void {
     if (content.kind !== 'event') return;
     const { event } = content;
@@ -33,7 +33,7 @@ export class Lifetimes {
     this.learn(conversationId, { position, seconds: event.messageTtlSeconds ?? null });
   }
 
-  /** Takes what an earlier run knew; whatever the server says counts more. */
+  /** Takes what an earlier run knew. Anything the server says takes precedence. */
   recall(conversationId: string, seconds: number): void {
     if (this.known.has(conversationId)) return;
     this.learn(conversationId, { position: '0', seconds });

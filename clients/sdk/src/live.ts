@@ -27,15 +27,15 @@ import { SyncRunner } from './sync-runner';
 import { Typing } from './typing';
 import { Waiters } from './waiters';
 
-/** Which message is meant; without its conversation while it waits to be sent. */
+/** Identifies a message; without its conversation while the message waits to be sent. */
 export interface MessagePlace {
   conversationId?: string;
   messageId: string;
 }
 
 /**
- * The part of a client that lives between `start` and `stop`: joins connection, replica, sync and
- * outbox, and turns what they tell into events.
+ * The part of a client that exists between `start` and `stop`. It connects connection, replica,
+ * sync and outbox, and turns what they report into events.
  */
 export class Live {
   readonly replica: Replica;
@@ -114,7 +114,7 @@ export class Live {
     this.connection.start();
   }
 
-  /** Ends everything; settles when the outbox is written. */
+  /** Ends everything. Resolves when the outbox is written. */
   async stop(): Promise<void> {
     if (this.over) return;
     this.over = true;
@@ -131,7 +131,7 @@ export class Live {
     await written;
   }
 
-  /** Gives the connection up and connects again. */
+  /** Drops the connection and connects again. */
   reconnect(): void {
     this.connection.reconnect('asked to');
   }
@@ -153,7 +153,7 @@ export class Live {
     if (this.over) throw new StoppedError();
     if (!this.opened) throw new StoppedError('not_started');
     const call = written ? 'edit' : 'deleteMessage';
-    // A message that waits has its conversation when it is sent.
+    // A waiting message gets its conversation when it is sent.
     const waits = conversationId === undefined && this.sending.outgoing(messageId) !== undefined;
     const named: Record<string, unknown> = waits ? { messageId } : { conversationId, messageId };
     const missing = Object.keys(named).filter((name) => typeof named[name] !== 'string');
@@ -167,12 +167,12 @@ export class Live {
     return this.ask(record);
   }
 
-  /** How many changes have no answer yet. */
+  /** How many changes are unanswered. */
   get pendingChanges(): number {
     return this.changes.size;
   }
 
-  /** Asks for a change that is kept, as soon as its message is in the log. */
+  /** Requests a stored change as soon as its message is in the log. */
   private async ask(record: ChangeRecord): Promise<Message> {
     const { changeId } = record;
     const outcome = await this.sending.outgoing(record.messageId)?.settled();
@@ -184,12 +184,12 @@ export class Live {
       throw new TidingsError('not_found');
     }
     const known = { ...record, conversationId };
-    // The message leaves the outbox now, and nothing else would tell the next run where it is.
+    // The message is leaving the outbox, and nothing else would tell the next run where it is.
     if (record.conversationId === undefined) this.changes.keep(known);
     return this.changes.ask(known);
   }
 
-  /** Asks for a change of an earlier run: nobody waits for its answer. */
+  /** Requests a change of an earlier run, whose answer nobody awaits. */
   private async resume(record: ChangeRecord): Promise<void> {
     try {
       await this.ask(record);
@@ -213,7 +213,7 @@ export class Live {
     return this.syncWaiters.wait();
   }
 
-  /** Puts what the user says on the wire; it tells that they are there, too. */
+  /** Sends a frame for the user; it also shows that they are active. */
   private say(frame: string): boolean {
     this.activity.said();
     return this.connection.send(frame);
@@ -409,7 +409,7 @@ export class Live {
     this.deps.emit('problem', { kind: 'server_error', detail });
   }
 
-  /** Has a conversation synced when something of it is missing. */
+  /** Requests a sync of a conversation when something in it is missing. */
   private look(conversationId: string, unknown: boolean): void {
     if (unknown || this.replica.get(conversationId)?.gap) this.sync.check(conversationId);
     this.receipts.touched(conversationId);

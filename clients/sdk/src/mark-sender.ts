@@ -3,27 +3,28 @@ import { comparePositions } from '@tidings/protocol/positions';
 import { mergeMarks, NO_MARKS, type Marks } from '@tidings/protocol/receipt-marks';
 import type { Cancel, Clock } from './clock';
 
-/** Marks that are raised within this time leave together. */
+/** Marks that are raised within this time are sent together, in milliseconds. */
 export const COALESCE_MS = 200;
-/** Frames of one such turn: well below what a gateway takes from a socket. */
+/** Frames per turn: well below what a gateway takes from a socket. */
 export const FRAMES_PER_TURN = 9;
 const FRAMES_PER_CONVERSATION = 2;
-/** What the server could not take now is raised again after this time. */
+/** Marks that the server could not take are raised again after this time, in milliseconds. */
 export const REFUSED_MS = 5_000;
 
 export interface MarkSenderDeps {
   clock: Clock;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
-  /** The own marks as they should be; `known`: confirmed, or raised already. */
+  /** This user's marks as they should be. `known`: confirmed, or raised already. */
   wanted(conversationId: string, known: Marks): Marks;
-  /** The own marks as the server knows them. */
+  /** This user's marks as the server knows them. */
   confirmed(conversationId: string): Marks;
 }
 
 /**
- * Raises the own watermarks: coalesced, paced, and again after each sync what the server does not
- * show. Nothing leaves before the first sync of a connection has shown what the server knows.
+ * Raises this user's watermarks: coalesced, paced, and after each sync again whatever the server
+ * does not show. Nothing is sent before the first sync of a connection has shown what the server
+ * knows.
  */
 export class MarkSender {
   private open = false;
@@ -36,7 +37,10 @@ export class MarkSender {
 
   constructor(private readonly deps: MarkSenderDeps) {}
 
-  /** A sync has served the server's marks: raises those of these conversations that lie above. */
+  /**
+   * A sync has delivered the server's marks: raises those of these conversations that are higher
+   * here.
+   */
   synced(conversationIds: Iterable<string>): void {
     this.open = true;
     this.raised.clear();
@@ -45,8 +49,9 @@ export class MarkSender {
   }
 
   /**
-   * A sync has served the marks of one conversation: whatever was raised and is not among them did not
-   * arrive (it was of a membership that ended), or is on its way, and harmless twice.
+   * A sync has delivered the marks of one conversation. A raised mark that is missing there did not
+   * arrive (it belonged to a membership that ended), or is on its way; sending it twice does no
+   * harm.
    */
   served(conversationId: string): void {
     this.raised.delete(conversationId);
@@ -64,14 +69,14 @@ export class MarkSender {
     this.timer = this.retry = null;
   }
 
-  /** The marks of a conversation may have to be raised. */
+  /** The marks of a conversation may need raising. */
   note(conversationId: string): void {
     if (!this.open) return;
     this.due.add(conversationId);
     this.arm();
   }
 
-  /** The server could not take marks of this conversation now. */
+  /** The server cannot take marks of this conversation now. */
   refused(conversationId: string): void {
     this.refusedIds.add(conversationId);
     this.retry ??= this.deps.clock.after(REFUSED_MS, () => {

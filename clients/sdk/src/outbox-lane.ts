@@ -6,13 +6,13 @@ import type { OutboxRecord } from './outbox-store';
  */
 export type OutgoingState = 'waiting' | 'sending' | 'held' | 'sent' | 'failed';
 
-/** One message of the outbox. */
+/** One message in the outbox. */
 export interface OutboxEntry {
   readonly record: OutboxRecord;
   state: OutgoingState;
   /** It may have been on the wire before. */
   retry: boolean;
-  /** Kept safely (see OutboxStore.add), so that it may be sent. */
+  /** Stored safely (see OutboxStore.add), so that it may be sent. */
   kept: boolean;
   /** How often a gateway answered `held`. */
   holds: number;

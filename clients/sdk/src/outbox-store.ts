@@ -1,58 +1,58 @@
 import type { Content } from '@tidings/protocol/content';
 import type { Extras } from '@tidings/protocol/extras';
 
-/** A message that waits to be sent, as it is kept. */
+/** A message that waits to be sent, as it is stored. */
 export interface OutboxRecord extends Extras {
   messageId: string;
-  /** The conversation, or else the user it goes to. */
+  /** The conversation, or the user it goes to. */
   conversationId?: string;
   to?: string;
   content: Content;
-  /** When it was written: Unix milliseconds by the server's clock, as well as known. */
+  /** When it was written, in Unix milliseconds by the server's clock, as well as known. */
   writtenAt: number;
-  /** When it is given up, by the same clock: the conversation is a temporary one. */
+  /** When it expires unsent, by the same clock: the conversation is a temporary one. */
   expiresAt?: number;
 }
 
-/** A change of an own message that has no answer yet, as it is kept. */
+/** An unanswered change to one of this user's messages, as it is stored. */
 export interface ChangeRecord {
   changeId: string;
   messageId: string;
-  /** Left out: the message waits in the outbox, and its conversation is not known yet. */
+  /** Absent: the message waits in the outbox, and its conversation is not known yet. */
   conversationId?: string;
-  /** What it shall say; null: it is to be deleted. */
+  /** The new content; null: delete the message. */
   content: Content | null;
 }
 
-/** Where changes are kept until they are answered: as {@link OutboxStore} keeps messages. */
+/** Stores changes until they are answered, as {@link OutboxStore} stores messages. */
 export interface ChangeStore {
-  /** After the `load` of the outbox. */
+  /** Called after the `load` of the outbox. */
   load(): ChangeRecord[] | Promise<ChangeRecord[]>;
-  /** A record of the same id is replaced. */
+  /** Replaces a record with the same id. */
   add(record: ChangeRecord): void | Promise<void>;
   remove(changeId: string): void;
 }
 
 /**
- * Where an outbox keeps its messages. A call that gives nothing was carried out at once; a promise
- * settles when the message would survive a crash.
+ * Where an outbox stores its messages. A call that returns nothing is done at once; a promise
+ * resolves when the message would survive a crash.
  */
 export interface OutboxStore {
-  /** Left out: changes live as long as the client. */
+  /** Absent: changes live as long as the client. */
   readonly changes?: ChangeStore;
-  /** What was kept and not removed, in the order in which it was added. */
+  /** What was added and not removed, in the order it was added. */
   load(): OutboxRecord[] | Promise<OutboxRecord[]>;
   add(record: OutboxRecord): void | Promise<void>;
   /**
-   * Need not survive a crash: sending again does no harm. Nothing of the message is left in the
-   * store some seconds later, after a crash from the next `load` on.
+   * The removal need not survive a crash: sending again does no harm. Some seconds later nothing of
+   * the message is left in the store; after a crash, from the next `load` on.
    */
   remove(messageId: string): void;
-  /** Settles when everything is written. */
+  /** Resolves when everything is written. */
   close(): void | Promise<void>;
 }
 
-/** Keeps an outbox as long as the process lives. */
+/** Keeps an outbox for the life of the process. */
 export class MemoryOutboxStore implements OutboxStore {
   readonly changes: ChangeStore = {
     load: () => [...this.wanted.values()],

@@ -12,7 +12,7 @@ import { encodeSend } from './send-frame';
 /** Where a message has its place in the log. */
 export type Place = Pick<SentFrame, 'conversationId' | 'position' | 'sentAt'>;
 
-/** What goes with a state: the place of what was sent, the error of what failed. */
+/** What belongs to a state: the place of a sent message, the error of a failed one. */
 export interface StateDetail {
   place?: Place;
   error?: { code: string; detail: string };
@@ -29,7 +29,7 @@ export interface OutboxDeps {
   onState(entry: OutboxEntry, detail: StateDetail): void;
   /** A message reported as sent is void: its id belongs to another one. */
   onVoid(messageId: string, place: Place, error: { code: string; detail: string }): void;
-  /** The store could not keep a message; it is sent nevertheless. */
+  /** The store could not keep a message; it is sent anyway. */
   onStoreError(error: unknown): void;
 }
 
@@ -40,16 +40,16 @@ export type SendLimits = Partial<
 
 /** How many messages may wait, on the wire or not. */
 export const OUTBOX_LIMIT = 10_000;
-/** How many settled ids are remembered, to tell what a late conflict is about. */
+/** How many settled ids are remembered, to tell which message a late conflict is about. */
 const RECENT = 1_000;
-/** What becomes of a message of a temporary chat whose time was over before it was sent. */
+/** The outcome of a message in a temporary chat that expired before it was sent. */
 const EXPIRED = {
   code: 'content_expired',
   detail: 'Its lifetime was over before it was known to be sent',
 } as const;
 /** How often unanswered messages are looked at. */
 const CHECK_MS = 1_000;
-/** The pause after a retryable refusal is never shorter, lest copies cross with refusals. */
+/** The pause after a retryable refusal is never shorter, so that copies do not cross refusals. */
 const SHORTEST_PAUSE_MS = 100;
 
 /**
@@ -59,8 +59,8 @@ const SHORTEST_PAUSE_MS = 100;
 const REFUSAL_PAUSE = { baseMs: TIMINGS.backoffBaseMs, maxMs: 2_000 };
 
 /**
- * Messages on their way to the log: in order per conversation, each kept until its id comes back,
- * sent again with the same id when no answer comes (docs/PROTOCOL.md §6).
+ * Messages on their way to the log, in order per conversation. Each is kept until its id comes
+ * back, and sent again with the same id when no answer comes (docs/PROTOCOL.md §6).
  */
 export class Outbox {
   private readonly byId = new Map<string, { entry: OutboxEntry; lane: OutboxLane }>();
@@ -103,7 +103,7 @@ export class Outbox {
   }
 
   /**
-   * Takes a message; it goes out as soon as it is kept and the connection allows.
+   * Takes a message. It is sent once it is stored and the connection allows it.
    *
    * @throws OutboxFullError when {@link OUTBOX_LIMIT} messages wait
    */
@@ -154,7 +154,7 @@ export class Outbox {
     for (const lane of this.lanes.values()) this.setBack(lane);
   }
 
-  /** Stops for good; settles when the store has written everything. */
+  /** Stops for good. Resolves when the store has written everything. */
   async close(): Promise<void> {
     this.disconnected();
     await this.deps.store.close();
@@ -187,7 +187,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** The lifetime of an unsent message is over: it is given up, wherever it is. */
+  /** An unsent message has expired: it is dropped, wherever it is. */
   expire(messageId: string): void {
     const held = this.byId.get(messageId);
     if (held) this.settle(held.entry, held.lane, 'failed', { error: EXPIRED });
@@ -263,7 +263,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** What is on the wire counts as not sent. */
+  /** Everything on the wire counts as unsent. */
   private setBack(lane: OutboxLane): void {
     for (const entry of lane.rewind()) {
       if (entry.state === 'sending') this.unanswered--;
@@ -277,7 +277,7 @@ export class Outbox {
     this.deps.onState(entry, detail);
   }
 
-  /** Puts on the wire what may go. */
+  /** Sends what may be sent. */
   private pump(): void {
     if (!this.online) return;
     for (const lane of this.ready) {
@@ -287,7 +287,7 @@ export class Outbox {
     if (this.byId.size > 0) this.wake(CHECK_MS);
   }
 
-  /** False: nothing more may go at the moment, from no lane. */
+  /** False: nothing more may be sent at the moment, from any lane. */
   private pumpLane(lane: OutboxLane): boolean {
     const now = this.deps.clock.now();
     for (let entry = lane.peek(now); entry; entry = lane.peek(now)) {

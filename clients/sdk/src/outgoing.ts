@@ -3,7 +3,10 @@ import type { OutboxEntry, OutgoingState } from './outbox-lane';
 import type { OutboxRecord } from './outbox-store';
 import type { Place } from './outbox';
 
-/** How sending a message ended. `stopped`: the client was stopped first; it may be sent yet. */
+/**
+ * How sending a message ended. `stopped`: the client was stopped first; the message may still be
+ * sent.
+ */
 export type Outcome =
   | { state: 'sent'; place: Place }
   | { state: 'failed'; code: string; detail: string }
@@ -13,7 +16,7 @@ function contentLabel(content: Content): string {
   return content.kind === 'file' ? content.name : contentText(content);
 }
 
-/** A message on its way, as the application sees it. */
+/** A message being sent, as the application sees it. */
 export class Outgoing {
   private entry: OutboxEntry | null = null;
   private outcome: Outcome | null = null;
@@ -36,7 +39,7 @@ export class Outgoing {
     return this.entry?.state ?? 'waiting';
   }
 
-  /** Settles when it is sent, has failed or the client stops; never rejects. */
+  /** Resolves when it is sent, has failed, or the client stops. Never rejects. */
   settled(): Promise<Outcome> {
     if (this.outcome) return Promise.resolve(this.outcome);
     return new Promise((resolve) => this.waiters.push(resolve));
@@ -47,7 +50,7 @@ export class Outgoing {
     this.entry = entry;
   }
 
-  /** Ends it; only the first call counts. */
+  /** Ends it. Only the first call counts. */
   settle(outcome: Outcome): void {
     if (this.outcome) return;
     this.outcome = outcome;

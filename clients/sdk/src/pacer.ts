@@ -1,6 +1,6 @@
 import type { Clock } from './clock';
 
-/** Paces sending below the server's limit (token bucket), so that it need not refuse. */
+/** Paces sending below the server's limit (token bucket), so that the server need not refuse. */
 export class Pacer {
   private tokens = 0;
   private perMs = 0;
@@ -9,14 +9,14 @@ export class Pacer {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Begins anew with the limits of a connection; 0: unlimited. */
+  /** Starts over with the limits of a connection; 0: unlimited. */
   reset(perSecond: number, burst: number): void {
     this.perMs = perSecond / 1000;
     this.burst = this.tokens = Math.max(1, burst);
     this.at = this.clock.now();
   }
 
-  /** Milliseconds until the next send may go; 0: it may go now, and is counted. */
+  /** Milliseconds until the next send may go. 0: it may go now, and is counted. */
   take(): number {
     if (this.perMs <= 0) return 0;
     const now = this.clock.now();

@@ -5,23 +5,25 @@ export interface Page {
   removeEventListener(name: string, listener: () => void): void;
 }
 
-/** What a page tells of its user. */
+/** What a page reports about its user. */
 export interface PageEars {
   front(): void;
   background(): void;
   active(): void;
 }
 
-/** What somebody does who is at a page. */
+/** Events that show a user active on a page. */
 const ACTS = ['keydown', 'pointerdown', 'pointermove', 'wheel', 'touchstart'] as const;
 
-/** The page that this code runs in; null outside of browsers. */
+/** The page that this code runs in; null outside browsers. */
 export function ownPage(): Page | null {
   const { document } = globalThis as { document?: Partial<Page> };
   return typeof document?.addEventListener === 'function' ? (document as Page) : null;
 }
 
-/** Listens to a page until the answer is called: whether it is visible, and what is done on it. */
+/**
+ * Listens to a page until the returned function is called: its visibility, and the user's input.
+ */
 export function listenTo(page: Page, ears: PageEars): () => void {
   const look = (): void => (page.visibilityState === 'hidden' ? ears.background() : ears.front());
   const act = (): void => ears.active();

@@ -5,18 +5,18 @@ import type { WatchFrame } from '@tidings/protocol/presence';
 import type { Cancel, Clock } from './clock';
 import { InvalidCallError } from './errors';
 
-/** Lists that follow one another sooner are joined, milliseconds. */
+/** Lists that follow each other sooner than this are joined, in milliseconds. */
 const JOIN_MS = 1_000;
-/** Where the server has no `watch`, it is asked this often, milliseconds. */
+/** A server without `watch` is polled this often, in milliseconds. */
 export const ASK_MS = 60_000;
-/** After a refusal without a time the list is said again this late, milliseconds. */
+/** After a refusal without a time, the list is sent again after this delay, in milliseconds. */
 const AGAIN_MS = 5_000;
 
 export interface PresenceDeps {
   clock: Clock;
   /** `GET /v1/presence`. */
   ask(userIds: readonly string[]): Promise<{ items: Presence[] }>;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
   emit(name: 'presence', event: Presence): void;
   /** A list was refused for good. */
@@ -24,14 +24,14 @@ export interface PresenceDeps {
 }
 
 /**
- * Whose presence the application shows. The list is said to each new connection; where the server
- * takes no `watch`, its users are asked for once a minute. Of two words about a user the one with the
- * higher version counts, however it came.
+ * The users whose presence the application shows. The list is sent on every new connection; a
+ * server without `watch` is polled once a minute. Of two reports about a user the one with the
+ * higher version counts, whichever way it came.
  */
 export class WatchedPresence {
   private list = new Set<string>();
   private readonly known = new Map<string, Presence>();
-  /** How the connection in use learns of presence; null: there is none. */
+  /** How presence arrives over the connection in use; null: not connected. */
   private means: 'watch' | 'ask' | null = null;
   private max: number = LIMITS.watch;
   private said = 0;
@@ -40,7 +40,7 @@ export class WatchedPresence {
 
   constructor(private readonly deps: PresenceDeps) {}
 
-  /** Connected: `features` tells whether the server takes such frames. */
+  /** Connected. `features` says whether the server takes such frames. */
   connected(features: readonly string[], max: number | undefined): void {
     this.means = features.includes('presence') ? 'watch' : 'ask';
     if (max !== undefined) this.max = max;
@@ -48,14 +48,14 @@ export class WatchedPresence {
     if (this.list.size > 0) this.sayIn(0);
   }
 
-  /** The connection is lost: what was known last stays known. */
+  /** The connection is lost: what was known stays known. */
   disconnected(): void {
     this.means = null;
     this.cancel();
   }
 
   /**
-   * Shows these users from now on, instead of those before.
+   * Shows these users from now on, replacing the previous list.
    *
    * @throws InvalidCallError when there are more than the server takes
    */
@@ -73,16 +73,16 @@ export class WatchedPresence {
     this.sayIn(Math.max(0, this.saidAt + JOIN_MS - this.deps.clock.now()));
   }
 
-  /** What is known of a watched user; undefined: nothing yet. */
+  /** The known presence of a watched user; undefined: none yet. */
   of(userId: string): Presence | undefined {
     return this.known.get(userId);
   }
 
-  /** A word about a user, by a frame or an answer. */
+  /** A user's presence, from a frame or an answer. */
   take({ userId, status, lastSeenAt, activeAt, version }: Presence): void {
     if (!this.list.has(userId)) return;
     const before = this.known.get(userId);
-    // a server without `watch` may know no versions: its last answer counts
+    // a server without `watch` may have no versions: its last answer counts
     const isOlder = before && this.means === 'watch' && version <= before.version;
     if (isOlder) return;
     const word: Presence = { userId, status, lastSeenAt, activeAt, version };
@@ -90,7 +90,10 @@ export class WatchedPresence {
     if (!before || looksOther(before, word)) this.deps.emit('presence', word);
   }
 
-  /** Takes a refusal of a list: it is said again when that makes sense. False: it is about something else. */
+  /**
+   * Handles a refused list, which is sent again if that makes sense. False: it is about something
+   * else.
+   */
   refused({ ref, code, detail, retryable, retryAfterMs }: ErrorFrame): boolean {
     if (ref === undefined || !ref.startsWith(REF)) return false;
     const isLast = ref === REF + this.said && this.means === 'watch';
@@ -119,7 +122,7 @@ export class WatchedPresence {
     }
   }
 
-  /** What cannot be told now is asked for the next time. */
+  /** What fails now is requested the next time. */
   private async ask(userIds: readonly string[]): Promise<void> {
     const { said } = this;
     for (let i = 0; i < userIds.length; i += LIMITS.pageItems) {
@@ -139,7 +142,7 @@ export class WatchedPresence {
   }
 }
 
-/** Tells refusals of lists from those of other frames. */
+/** Tells apart refusals of lists and those of other frames. */
 const REF = 'watch-';
 
 function looksOther(a: Presence, b: Presence): boolean {

@@ -9,14 +9,14 @@ export interface ReceiptNews extends Receipt {
   own: boolean;
 }
 
-/** What the server counted: messages of others in (read, upTo]. */
+/** The server's count: messages of others in (read, upTo]. */
 interface Counted {
   read: string;
   upTo: string;
   unread: number;
 }
 
-/** Held messages above a position; `whole`: nothing that is visible there is missing. */
+/** Held messages above a position. `whole`: nothing visible is missing there. */
 export interface Above {
   messages: Message[];
   whole: boolean;
@@ -26,22 +26,22 @@ export interface Above {
 export class ReceiptBook {
   private readonly marks = new Map<string, Marks>();
   private counted: Counted | null = null;
-  /** Up to where this device wants to have read. */
+  /** How far this device wants to have read. */
   private wantedRead = '0';
 
   constructor(private readonly userId: string) {}
 
-  /** The own marks as the server knows them. */
+  /** This user's marks as the server knows them. */
   get confirmed(): Marks {
     return this.marks.get(this.userId) ?? NO_MARKS;
   }
 
-  /** The own marks, with what this device has read and the server may not know yet. */
+  /** This user's marks, including what this device has read and the server may not know yet. */
   get own(): Marks {
     return mergeMarks(this.confirmed, { read: this.wantedRead });
   }
 
-  /** Everybody's marks, as far as they may be seen. */
+  /** Everybody's marks, as far as visible. */
   all(): Receipt[] {
     const others = [...this.marks].filter(([userId]) => userId !== this.userId);
     return [...others, [this.userId, this.own] as const].map(([userId, marks]) => ({
@@ -60,8 +60,8 @@ export class ReceiptBook {
   }
 
   /**
-   * Takes the marks of an answer of `sync`; gives whose rose. A list that names others is complete:
-   * who is not in it is no member any more.
+   * Takes the marks in an answer to `sync`; returns those that rose. A list that names others is
+   * complete: anybody missing from it is no longer a member.
    */
   serve(receipts: readonly Receipt[], counted: { upTo: string; unread: number }): string[] {
     const raised = receipts.length > 1 ? this.mergeAll(receipts) : this.mergeSome(receipts);
@@ -70,25 +70,27 @@ export class ReceiptBook {
     return raised;
   }
 
-  /** Takes the marks of all members; gives whose rose. Whoever is not among them is none any more. */
+  /**
+   * Takes the marks of all members; returns those that rose. Anybody missing is no longer a member.
+   */
   mergeAll(receipts: readonly Receipt[]): string[] {
     const present = new Set(receipts.map((r) => r.userId));
     for (const userId of this.marks.keys()) if (!present.has(userId)) this.marks.delete(userId);
     return this.mergeSome(receipts);
   }
 
-  /** Takes the marks of some members; gives whose rose. */
+  /** Takes the marks of some members; returns those that rose. */
   mergeSome(receipts: readonly Receipt[]): string[] {
     return receipts.filter((r) => this.merge(r.userId, r)).map((r) => r.userId);
   }
 
-  /** Takes the server's count, unless it is about an older mark than the own one. */
+  /** Takes the server's count, unless it is about an older mark than this user's. */
   count(counted: Counted): void {
     if (comparePositions(counted.read, this.own.read) < 0) return;
     this.counted = counted;
   }
 
-  /** A message is gone: whatever the server counted, it does not count it any more. */
+  /** A message is gone: if the server counted it, it no longer does. */
   uncount(message: Message): void {
     if (!this.counted || !this.counts(message, -Infinity)) return;
     const { read, upTo, unread } = this.counted;
@@ -105,9 +107,9 @@ export class ReceiptBook {
   }
 
   /**
-   * How many messages of others are unread: counted here where everything above the own mark is held,
-   * else by the server and from there on here. `above`: what is held above a position; `now`: Unix
-   * milliseconds on the server.
+   * How many messages of others are unread. Counted here when everything above this user's mark is
+   * held; otherwise the server's count, and from there on counted here. `above`: what is held above
+   * a position. `now`: Unix milliseconds on the server.
    */
   unread(above: (position: string) => Above, now: number): number {
     const { read } = this.own;

@@ -11,7 +11,7 @@ import { MarkSender } from './mark-sender';
 import { ReceiptBook } from './receipt-book';
 import type { ServerTime } from './server-time';
 
-/** How many others have received and read up to a position, as far as they may be seen. */
+/** How many others have received and read up to a position, as far as visible. */
 export interface ReadBy {
   delivered: number;
   read: number;
@@ -24,14 +24,14 @@ export interface ReceiptsDeps {
   clock: Clock;
   serverTime: Pick<ServerTime, 'now'>;
   model(conversationId: string): ConversationModel | undefined;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
   emit<K extends 'receipt' | 'unread'>(name: K, event: ClientEvents[K]): void;
 }
 
 /**
- * Watermarks of all conversations: keeps everybody's, raises `received` up to what is held without a
- * gap and `read` as the application says, and counts what is unread.
+ * Watermarks of all conversations. Keeps everybody's marks, raises `received` up to what is held
+ * without a gap and `read` as the application says, and counts what is unread.
  */
 export class Receipts {
   private readonly books = new Map<string, ReceiptBook>();
@@ -48,7 +48,7 @@ export class Receipts {
     });
   }
 
-  /** A connection begins; `features` of its `welcome`. */
+  /** A connection begins, with the `features` of its `welcome`. */
   connected(features: readonly string[]): void {
     this.offered = features.includes('receipts');
   }
@@ -90,20 +90,20 @@ export class Receipts {
     this.sender.note(conversationId);
   }
 
-  /** Messages that were held are gone: their time is over. */
+  /** Held messages have expired. */
   expired(conversationId: string, messages: readonly Message[]): void {
     for (const message of messages) this.book(conversationId).uncount(message);
     this.recount(conversationId);
   }
 
-  /** Takes an error that answers a mark; false: it is about something else. */
+  /** Handles an error that answers a mark; false: it is about something else. */
   error({ messageId, ref, conversationId, retryable }: ErrorFrame): boolean {
     if (messageId !== undefined || ref !== undefined || conversationId === undefined) return false;
     if (retryable) this.sender.refused(conversationId);
     return retryable;
   }
 
-  /** Everything up to a position (default: all that is held without a gap) was read. */
+  /** Everything up to a position was read (default: everything held without a gap). */
   markRead(conversationId: string, position = this.deps.model(conversationId)?.have): void {
     if (position === undefined || !this.book(conversationId).readUpTo(position)) return;
     this.tell(conversationId, this.deps.userId);
@@ -111,7 +111,7 @@ export class Receipts {
     this.sender.note(conversationId);
   }
 
-  /** Everybody's marks in a conversation, the own ones last. */
+  /** Everybody's marks in a conversation, this user's last. */
   of(conversationId: string): Receipt[] {
     return this.books.get(conversationId)?.all() ?? [];
   }
@@ -122,14 +122,14 @@ export class Receipts {
     for (const userId of raised) this.tell(conversationId, userId);
   }
 
-  /** Takes a conversation as the server shows it: up to 32 members it lists the marks of all. */
+  /** Takes a conversation as the server shows it: up to 32 members it lists everybody's marks. */
   conversation({ id, members }: Conversation): void {
     if (!members) return;
     const all = members.map(({ userId, delivered, read }) => ({ userId, delivered, read }));
     for (const userId of this.book(id).mergeAll(all)) this.tell(id, userId);
   }
 
-  /** How many others have got so far; `except`: who does not count, e.g. the sender. */
+  /** How many others have got this far. `except`: somebody who does not count, e.g. the sender. */
   readBy(conversationId: string, position: string, except = this.deps.userId): ReadBy {
     const others = this.of(conversationId).filter(({ userId }) => userId !== except);
     const reached = (mark: string): boolean => comparePositions(mark, position) >= 0;
@@ -151,7 +151,9 @@ export class Receipts {
     return book;
   }
 
-  /** Own messages need no receipt: `delivered` rises where there is something of others. */
+  /**
+   * A user's own messages need no receipt: `delivered` rises where there are messages of others.
+   */
   private wanted(conversationId: string, known: Marks): Marks {
     const model = this.deps.model(conversationId);
     if (!model || !model.known || model.gone) return NO_MARKS;

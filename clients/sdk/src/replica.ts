@@ -9,18 +9,18 @@ import type {
 } from '@tidings/protocol/frames';
 import { ConversationModel, type Change } from './conversation-model';
 
-/** How a message came to this client. */
+/** How a message reached this client. */
 export type Source = 'push' | 'sync' | 'history' | 'sent';
 
 /** What happened to a conversation as a whole. */
 export interface ConversationNews {
   conversationId: string;
-  /** `reset`: the local copy was dropped and begun anew. `gone`: not a member. */
+  /** `reset`: the local copy was dropped and restarted. `gone`: not a member. */
   what: 'new' | 'updated' | 'reset' | 'gone';
   change?: ConversationChange;
 }
 
-/** What a replica tells. */
+/** What a replica reports. */
 export interface ReplicaHandlers {
   message(change: Change, source: Source): void;
   /** An event of a conversation (its creation, or a change) became known. */
@@ -32,7 +32,7 @@ export interface ReplicaHandlers {
   diverged(conversationId: string): void;
 }
 
-/** All conversations as this client holds them. Pure: without time or I/O. */
+/** All conversations as this client holds them. Pure: no clock, no I/O. */
 export class Replica {
   private readonly models = new Map<string, ConversationModel>();
   private readonly resets = new Set<string>();
@@ -44,17 +44,17 @@ export class Replica {
     private readonly handlers: ReplicaHandlers,
   ) {}
 
-  /** The conversation's model; undefined: never heard of it. */
+  /** The model of a conversation; undefined: unknown conversation. */
   get(conversationId: string): ConversationModel | undefined {
     return this.models.get(conversationId);
   }
 
-  /** Every conversation heard of, left ones included; the one with the latest news last. */
+  /** All known conversations, including left ones; the one with the latest news last. */
   all(): ConversationModel[] {
     return [...this.models.values()];
   }
 
-  /** A connection begins. */
+  /** A new connection. */
   connected(): void {
     for (const model of this.models.values()) model.connected();
   }
@@ -83,8 +83,8 @@ export class Replica {
   }
 
   /**
-   * Takes a pushed message or change. True: the server has to be asked for the rest of this
-   * conversation, because it was unknown.
+   * Takes a pushed message or change. True: the conversation was unknown, so the rest of it has to
+   * be requested from the server.
    */
   push(frame: MessageFrame | ChangedFrame): boolean {
     const { previous } = frame;
@@ -98,8 +98,8 @@ export class Replica {
   }
 
   /**
-   * Takes a pushed change of a conversation; its record is a message of the history. True: it adds this
-   * user, so that the server has to be asked for what happened while they were away (marks of others).
+   * Takes a pushed change of a conversation; its record is a message in the history. True: it adds
+   * this user, so what happened while they were away (marks of others) has to be requested.
    */
   pushConversation(frame: ConversationFrame): boolean {
     const { conversationId, position, messageId, senderId, sentAt, change, previous } = frame;
@@ -126,7 +126,7 @@ export class Replica {
     return added;
   }
 
-  /** Takes one conversation of a sync's answer; `asked`: the position that the request listed. */
+  /** Takes one conversation of a sync's answer. `asked`: the position that the request listed. */
   served(answer: SyncedConversation, asked: string | null): void {
     const { conversationId, state } = answer;
     const { model, unknown } = this.touch(conversationId);
@@ -152,7 +152,10 @@ export class Replica {
     this.report(model.page(items, asked, more), 'history');
   }
 
-  /** Takes the place of an own message. Its end comes with it: no push does when it is over. */
+  /**
+   * Takes the position of one of this user's messages, with its expiry: no push follows once it has
+   * expired.
+   */
   sent(sent: SentFrame, own: Pick<Message, 'content'> & Extras): void {
     const { messageId, conversationId, position, sentAt, expiresAt } = sent;
     const model = this.models.get(conversationId);
@@ -172,17 +175,17 @@ export class Replica {
     this.report(model.sent(message), 'sent');
   }
 
-  /** Drops a message whose time is over; gives what it was. */
+  /** Drops an expired message and returns it. */
   expire(conversationId: string, messageId: string): Message | undefined {
     return this.models.get(conversationId)?.expire(messageId);
   }
 
-  /** Drops an own message whose id belongs to another one. */
+  /** Drops one of this user's messages whose id belongs to another message. */
   drop(conversationId: string, messageId: string): void {
     this.models.get(conversationId)?.drop(messageId);
   }
 
-  /** Gives the conversation's model, as the latest one. */
+  /** Returns the conversation's model, and marks it as the latest. */
   private touch(conversationId: string): { model: ConversationModel; unknown: boolean } {
     let model = this.models.get(conversationId);
     const unknown = !model?.known;
@@ -212,7 +215,7 @@ export class Replica {
   }
 }
 
-/** The message inside a frame, without what belongs to the frame alone. */
+/** The message inside a frame, without the frame's own fields. */
 export function bareMessage(frame: MessageFrame | ChangedFrame): Message {
   const { conversationId, position, messageId, senderId, content, sentAt, version } = frame;
   const message: Message = {

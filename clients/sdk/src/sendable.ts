@@ -11,13 +11,13 @@ import { isStorable, utf8Bytes } from '@tidings/protocol/text';
 import { z } from 'zod';
 import { InvalidCallError, type CallProblem } from './errors';
 
-/** Whom a message goes to: a conversation, or a user (the direct conversation with them). */
+/** The destination of a message: a conversation, or a user (their direct conversation). */
 export type Recipient = { conversationId: string } | { to: string };
 
-/** A text, or another content. */
+/** A text, or other content. */
 export type Written = { text: string } | { content: Content };
 
-/** What is sent: the content, with what it carries beside. */
+/** What is sent: the content, and what goes with it. */
 export type Sendable = Written & Extras;
 
 const extras = z.object(extrasShape);
@@ -25,10 +25,10 @@ const extras = z.object(extrasShape);
 /**
  * The content that an application means.
  *
- * @param call the method that was called, for the error
- * @throws InvalidCallError when it is none, naming what is wrong with which argument
+ * @param call the called method, for the error
+ * @throws InvalidCallError when it makes no sense, with what is wrong with which argument
  * @throws TidingsError `text_too_long`, `payload_too_large` or `invalid_request`: the server would
- *   refuse it; `errors` names the field and its limit
+ * refuse it; `errors` names the field and its limit
  */
 export function contentOf(given: Sendable, call = 'send'): Content {
   const problems = shapeProblems(given);
@@ -44,7 +44,7 @@ export function contentOf(given: Sendable, call = 'send'): Content {
 /**
  * The address of a message.
  *
- * @throws InvalidCallError unless it names just one conversation or user
+ * @throws InvalidCallError unless it names exactly one conversation or user
  */
 export function addressOf(given: Recipient, call = 'send'): Recipient {
   const { to, conversationId } = given as { to?: unknown; conversationId?: unknown };
@@ -58,7 +58,7 @@ export function addressOf(given: Recipient, call = 'send'): Recipient {
   return to === undefined ? { conversationId: id } : { to: id };
 }
 
-/** Texts are by far the most: they are looked at without a schema. */
+/** Most contents by far are texts: they are checked without a schema. */
 function shapeProblems(given: Sendable): CallProblem[] {
   const { text, content } = given as { text?: unknown; content?: unknown };
   const wrong: CallProblem[] = [];

@@ -22,18 +22,18 @@ export interface SendingDeps {
   newId(): string;
   /** How long messages of a conversation live, in seconds; null: for good. */
   lifetime(conversationId: string): number | null;
-  /** A message is unsent, with the time at which it is to be given up, if any. */
+  /** A message is unsent. It comes with the time at which it expires, if any. */
   unsent(record: OutboxRecord): void;
   /** A message is no longer unsent. */
   settled(messageId: string): void;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
   /** A message reported as sent is void: its id belongs to another one. */
   voided(messageId: string, place: Place): void;
   emit<K extends keyof ClientEvents>(name: K, event: ClientEvents[K]): void;
 }
 
-/** What is sent: the outbox, and the handles by which an application follows its messages. */
+/** Everything sent: the outbox, and the handles with which an application follows its messages. */
 export class Sending {
   private readonly outbox: Outbox;
   private readonly handles = new Map<string, Outgoing>();
@@ -139,7 +139,10 @@ export class Sending {
     this.outbox.resolve(userId, conversationId);
   }
 
-  /** Messages of a conversation live so long now (seconds), unsent ones from their writing on. */
+  /**
+   * Messages of a conversation live this long now, in seconds; unsent ones from when they were
+   * written.
+   */
   limit(conversationId: string, seconds: number | null): void {
     for (const { record } of this.outbox.entries()) {
       if (this.outbox.conversation(record) !== conversationId) continue;
@@ -148,12 +151,12 @@ export class Sending {
     }
   }
 
-  /** An unsent message's time is over. */
+  /** An unsent message has expired. */
   giveUp(messageId: string): void {
     this.outbox.expire(messageId);
   }
 
-  /** Ends everything; settles when the store has written everything. */
+  /** Ends everything. Resolves when the store has written everything. */
   async stop(): Promise<void> {
     this.outbox.disconnected();
     for (const outgoing of this.handles.values()) outgoing.settle({ state: 'stopped' });

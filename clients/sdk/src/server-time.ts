@@ -20,7 +20,7 @@ export class ServerTime {
     this.exact = true;
   }
 
-  /** Takes the time of an HTTP answer (whole seconds), until a frame told it better. */
+  /** Takes the time of an HTTP answer (whole seconds), until a frame has given a better one. */
   hint(date: string): void {
     const at = Date.parse(date);
     if (this.exact || Number.isNaN(at)) return;

@@ -7,8 +7,8 @@ export interface Span {
 }
 
 /**
- * The stretches of a conversation of which everything visible is held. Sorted, apart from each
- * other. The last one is the newest run; its end is `have`.
+ * The runs of a conversation in which everything visible is held: sorted and disjoint. The last one
+ * is the newest run; its end is `have`.
  */
 export class Spans {
   private list: Span[] = [];
@@ -18,17 +18,17 @@ export class Spans {
     return this.list.at(-1) ?? null;
   }
 
-  /** Everything up to here is held but for what the runs leave out; "0": nothing. */
+  /** Everything up to here is held, except what the runs leave out; "0": nothing. */
   get have(): string {
     return this.newest?.to ?? '0';
   }
 
-  /** Whether this position lies in a complete stretch. */
+  /** Whether this position lies in a complete run. */
   covers(position: string): boolean {
     return this.list.some((s) => within(position, s));
   }
 
-  /** Adds a complete stretch and joins what it touches. */
+  /** Adds a complete run and joins it with those it touches. */
   add(from: string, to: string): void {
     let joined: Span = { from, to };
     const rest: Span[] = [];
@@ -49,7 +49,7 @@ export class Spans {
     this.list = rest.sort((a, b) => comparePositions(a.from, b.from));
   }
 
-  /** Makes the newest run reach up to a later position. */
+  /** Extends the newest run to a later position. */
   extend(to: string): void {
     this.add(this.newest?.from ?? to, to);
   }
@@ -61,12 +61,12 @@ export class Spans {
       .map((s) => ({ from: maxPosition(s.from, position), to: s.to }));
   }
 
-  /** Forgets everything up to a position, which is included. */
+  /** Forgets everything up to and including a position. */
   forgetUpTo(position: string): void {
     this.forgetBelow(String(BigInt(position) + 1n));
   }
 
-  /** A copy of the stretches, oldest first. */
+  /** A copy of the runs, oldest first. */
   all(): Span[] {
     return this.list.map((s) => ({ ...s }));
   }

@@ -7,7 +7,7 @@ const SENTENCES: Partial<Record<number, string>> = {
   [CLOSE_CODES.accountDisabled]: 'Your account was disabled by those who run this server',
 };
 
-/** A sentence without its full stop for a close code; undefined: the reason of the socket says it. */
+/** A sentence for a close code, without its full stop; undefined: use the reason of the socket. */
 export function stopSentence(code: number | undefined): string | undefined {
   return code === undefined ? undefined : SENTENCES[code];
 }

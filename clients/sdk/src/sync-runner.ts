@@ -13,13 +13,13 @@ import { stateDigest, type Hash } from './sha256';
 
 type SyncedFrame = SyncedBody & { ref: string };
 
-/** What a finished answer was like. */
+/** The outcome of a finished answer. */
 export interface SyncResult {
-  /** Whether it was about everything, or only about some conversations. */
+  /** Whether it covered everything, or only some conversations. */
   full: boolean;
   complete: boolean;
   delayed: boolean;
-  /** Everything up to now is held: full, complete and no other sync due. */
+  /** Everything up to now is held: full, complete, and no other sync is due. */
   inStep: boolean;
 }
 
@@ -32,43 +32,44 @@ export interface SyncDeps {
   serverNow(): number;
   /** The conversations held; the one with the latest news last. */
   conversations(): ConversationModel[];
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
   served(answer: SyncedConversation, asked: string | null): void;
   finished(result: SyncResult): void;
-  /** The server refuses to sync for a reason that trying again does not cure. */
+  /** The server refuses to sync, for a reason that a retry does not resolve. */
   refused(code: string, detail: string): void;
 }
 
 /** A conversation of a request. Positions. */
 interface Asked {
   position: string;
-  /** As of this one the user was a member, as far as it was known when the request was sent. */
+  /** The position as of which the user was known to be a member when the request was sent. */
   memberAt: string;
 }
 
 interface Run {
   ref: string;
   full: boolean;
-  /** What was listed in this request, which may be the continuation of another. */
+  /** What was listed in this request, which may continue another one. */
   asked: Map<string, Asked>;
   /** Conversations that the first request listed. */
   named: string[];
   parts: Map<string, SyncedConversation>;
 }
 
-/** An answer, or its next part, that takes longer is asked for again. */
+/** An answer, or its next part, that takes longer is requested again; milliseconds. */
 export const SYNC_ANSWER_MS = 20_000;
-/** How long to wait for `resync` after a delayed answer, before asking anyway. */
+/** How long to wait for `resync` after a delayed answer before asking anyway, in milliseconds. */
 export const DELAYED_MS = 15_000;
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
-/** A request stays below the limit of a frame by this much. */
+/** A request stays below the limit of a frame by this many bytes. */
 const FRAME_BUDGET = LIMITS.clientFrameBytes - 4_096;
 const MAX_LISTED = LIMITS.syncListed;
 
 /**
- * Keeps the replica in step with the server: one `sync` at a time, a full one after every welcome
- * and `resync`, one for single conversations with a gap. Gaps are judged only while none runs.
+ * Keeps the replica in step with the server. One `sync` at a time: a full one after every welcome
+ * and `resync`, or one for single conversations with a gap. Gaps are judged only while no sync
+ * runs.
  */
 export class SyncRunner {
   private since: string | null = null;
@@ -78,9 +79,11 @@ export class SyncRunner {
   private online = false;
   /** Another full sync is due when the running one has ended. */
   private fullDue = false;
-  /** Conversations to sync although no gap shows. */
+  /** Conversations to sync although no gap is visible. */
   private readonly wanted = new Set<string>();
-  /** A sync without `since` runs: what was held before has to be asked for by name after it. */
+  /**
+   * A sync without `since` is running: what was held before must be requested by name afterwards.
+   */
   private recheck = false;
   private answerTimer: Cancel | null = null;
   private retryTimer: Cancel | null = null;
@@ -96,7 +99,7 @@ export class SyncRunner {
     this.restart();
   }
 
-  /** The connection is lost; whatever was due starts again with the next one. */
+  /** The connection is lost. Whatever was due starts again with the next one. */
   disconnected(): void {
     this.online = false;
     this.fullDue = false;
@@ -105,13 +108,13 @@ export class SyncRunner {
     this.resyncTimer = null;
   }
 
-  /** A conversation has a gap, or is unknown: asks for it unless a sync runs anyway. */
+  /** A conversation has a gap, or is unknown: requests it unless a sync is running anyway. */
   check(conversationId: string): void {
     this.wanted.add(conversationId);
     this.judge();
   }
 
-  /** The server says that this view may have a hole. */
+  /** The server says that this view may have a gap. */
   resync(withinMs: number): void {
     if (this.resyncTimer) return;
     this.resyncTimer = this.deps.clock.after(this.deps.random() * withinMs, () => {
@@ -133,7 +136,7 @@ export class SyncRunner {
     this.finish(run, frame);
   }
 
-  /** Takes an error that answers a `sync`; false: it is about something else. */
+  /** Handles an error that answers a `sync`; false: it is about something else. */
   error(frame: ErrorFrame): boolean {
     const run = this.run;
     if (!run || frame.ref !== run.ref) return false;
@@ -154,7 +157,8 @@ export class SyncRunner {
     const delayed = last.delayed ?? false;
     for (const part of run.parts.values()) {
       const asked = run.asked.get(part.conversationId);
-      // A server that is behind may not know yet that this user was added, or that it began.
+      // A server that is behind may not know yet that the conversation began, or that this user was
+      // added.
       if (delayed && asked && part.state === 'gone') continue;
       this.deps.served(dated(part, asked), asked?.position ?? null);
     }
@@ -167,7 +171,7 @@ export class SyncRunner {
     else this.afterComplete(run);
   }
 
-  /** Asks for the continuation of an answer. */
+  /** Requests the continuation of an answer. */
   private next(run: Run, last: SyncedFrame): void {
     if (run.parts.size === 0 || last.since === undefined) return this.restartLater(0);
     this.ask({ ...run, ref: this.nextRef(), asked: new Map(), parts: new Map() }, last.since, []);
@@ -186,7 +190,7 @@ export class SyncRunner {
     if (!this.judge()) this.failures = 0;
   }
 
-  /** Starts a sync of conversations with a gap, when none runs and none is about to. */
+  /** Starts a sync of conversations with a gap, when none is running or about to. */
   private judge(): boolean {
     if (!this.online || this.run || this.retryTimer) return false;
     const needed = this.deps
@@ -214,7 +218,7 @@ export class SyncRunner {
     this.fullDue = false;
     if (!this.online) return;
     const held = this.held();
-    // Listing conversations without `since` would ask for those alone: they come afterwards.
+    // Listing conversations without `since` would request only those: they come afterwards.
     const cold = this.since === null;
     if (cold && held.length > 0) this.recheck = true;
     void this.begin(true, cold ? [] : held);
@@ -229,7 +233,7 @@ export class SyncRunner {
     });
   }
 
-  /** Forgets the running sync and the timers that belong to it. */
+  /** Forgets the running sync and its timers. */
   private endRun(): void {
     this.run = null;
     this.answerTimer?.();
@@ -292,8 +296,8 @@ export class SyncRunner {
 }
 
 /**
- * `gone` only repeats the position that was listed, but it is no older than the request: whatever
- * had been pushed by then was known to it.
+ * `gone` only repeats the listed position, but is no older than the request: the server knew
+ * everything that had been pushed by then.
  */
 function dated(part: SyncedConversation, asked: Asked | undefined): SyncedConversation {
   if (part.state !== 'gone' || !asked) return part;
@@ -316,7 +320,7 @@ function addPart(parts: Map<string, SyncedConversation>, part: SyncedConversatio
   );
 }
 
-/** As many entries as one frame takes beside `used` bytes, the latest first. */
+/** As many entries as fit into one frame besides `used` bytes, the latest first. */
 function withinFrame<T>(entries: readonly T[], used: number): T[] {
   const taken: T[] = [];
   let bytes = used;

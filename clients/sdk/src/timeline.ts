@@ -1,19 +1,21 @@
 import type { Message } from '@tidings/protocol/content';
 import { comparePositions } from '@tidings/protocol/positions';
 
-/** What merging a message did: first seen, a new place or version, or nothing. */
+/** The effect of merging a message: first seen, a new place or version, or nothing. */
 export type MergeResult = 'new' | 'changed' | 'same';
 
 /**
  * Messages of one conversation, each id once, ordered by position. A lower position replaces a
- * higher one (the first append wins); the highest version of the content wins, a deletion for good.
+ * higher one (the first append wins). The highest version of the content wins; a deletion is final.
  */
 export class Timeline {
   private ordered: Message[] = [];
   private readonly byId = new Map<string, Message>();
-  /** Ids that are known from a change alone. */
+  /** Ids that are known only from a change. */
   private readonly changesOnly = new Set<string>();
-  /** Own messages of which only the place was told, not what the server added (`expiresAt`). */
+  /**
+   * This user's messages of which only the place is known, not what the server added (`expiresAt`).
+   */
   private readonly placesOnly = new Set<string>();
 
   /** The message with this id, as it is now. */
@@ -26,7 +28,7 @@ export class Timeline {
     return this.changesOnly.has(messageId);
   }
 
-  /** Takes a message; `isChange` when it came as a change of itself. */
+  /** Takes a message. `isChange`: it came as a change of itself. */
   merge(message: Message, isChange: boolean): MergeResult {
     const held = this.byId.get(message.messageId);
     if (!held) {
@@ -43,7 +45,7 @@ export class Timeline {
     return isAlike(merged, held) ? 'same' : 'changed';
   }
 
-  /** Takes an own message with the place that the server has told. */
+  /** Takes one of this user's messages at the place that the server has given it. */
   confirm(message: Message): MergeResult {
     const held = this.byId.get(message.messageId);
     const placeOnly = !held || this.placesOnly.has(message.messageId);
@@ -76,7 +78,7 @@ export class Timeline {
     this.ordered = this.ordered.slice(dropped.length);
   }
 
-  /** Drops every message at or below a position but these. */
+  /** Drops every message at or below a position except these. */
   keepOnly(ids: ReadonlySet<string>, position: string): void {
     for (const { messageId, position: at } of [...this.ordered]) {
       if (comparePositions(at, position) > 0) return;
@@ -113,14 +115,14 @@ export class Timeline {
 }
 
 /**
- * The first append decides who sent what and when; the newest state decides what it is now. Gives
+ * The first append decides who sent what and when; the newest state decides what it is now. Returns
  * `held` itself when nothing changes.
  */
 function mergeCopies(held: Message, next: Message): Message {
   const place = comparePositions(next.position, held.position);
   if (place === 0) {
     if (isNewer(next, held)) return next;
-    // What `sent` told of an own message had no lifetime yet; it is the same append.
+    // What `sent` said of this user's message had no expiry yet; it is the same append.
     const { expiresAt, version } = next;
     const lacks = held.expiresAt === undefined && held.version === version;
     return lacks && expiresAt !== undefined ? { ...held, expiresAt } : held;
@@ -131,13 +133,13 @@ function mergeCopies(held: Message, next: Message): Message {
   return { ...second, position: first.position, sentAt: first.sentAt };
 }
 
-/** `copy` at the lower one of both places. */
+/** `copy` at the lower of both places. */
 function atFirstPlace(copy: Message, other: Message): Message {
   if (comparePositions(copy.position, other.position) <= 0) return copy;
   return { ...copy, position: other.position, sentAt: other.sentAt };
 }
 
-/** Whether nobody can tell two states of a message apart. */
+/** Whether two states of a message are indistinguishable. */
 function isAlike(one: Message, other: Message): boolean {
   return (
     one.position === other.position &&
@@ -146,7 +148,7 @@ function isAlike(one: Message, other: Message): boolean {
   );
 }
 
-/** The highest version is the newest; but a deletion is final, and the first one counts. */
+/** The highest version is the newest. A deletion is final, though, and the first one counts. */
 function isNewer(one: Message, other: Message): boolean {
   const deleted = one.deleted === true;
   if (deleted !== (other.deleted === true)) return deleted;

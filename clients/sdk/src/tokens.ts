@@ -4,31 +4,31 @@ import type { Clock } from './clock';
 import { StoppedError } from './errors';
 import type { HttpClient } from './http';
 
-/** A login as it is kept between runs. Secret: whoever has it acts as this user. */
+/** A login as it is saved between runs. Secret: whoever has it can act as this user. */
 export interface SavedLogin {
   user: User;
   deviceId: string;
   accessToken: string;
   refreshToken: string;
-  /** When the access token ends: Unix milliseconds by the local clock. */
+  /** When the access token expires, in Unix milliseconds by the local clock. */
   expiresAt: number;
 }
 
-/** Keeps a login; awaited before new tokens are used, so that a crash logs nobody out. */
+/** Saves a login. Awaited before new tokens are used, so that a crash logs nobody out. */
 export type SaveLogin = (login: SavedLogin | null) => void | Promise<void>;
 
-/** Access tokens are renewed when they live shorter than this. */
+/** Access tokens are renewed when they have less than this left. */
 const RENEW_BEFORE_MS = 30_000;
 
-/** Codes after which a login is over. */
+/** Codes after which a login has ended. */
 const ENDED = new Set<string>(['unauthorized', 'refresh_expired', 'refresh_reused']);
 
-/** Whether this error says that the login is over and only a new one helps. */
+/** Whether this error says that the login has ended, so that only a new one helps. */
 export function endsLogin(error: unknown): boolean {
   return error instanceof TidingsError && ENDED.has(error.code);
 }
 
-/** Holds one login's tokens and renews them; one renewal at a time. */
+/** Holds the tokens of one login and renews them, one renewal at a time. */
 export class TokenKeeper {
   private login: SavedLogin | null = null;
   private renewing: Promise<string> | null = null;
@@ -44,12 +44,12 @@ export class TokenKeeper {
     return this.login;
   }
 
-  /** Uses a login that was kept by {@link SaveLogin}. */
+  /** Uses a login that was saved by {@link SaveLogin}. */
   restore(login: SavedLogin): void {
     this.login = login;
   }
 
-  /** Uses the login of a login. */
+  /** Uses the answer to a login. */
   async begin(answer: LoginAnswer): Promise<SavedLogin> {
     const { user, deviceId } = answer;
     this.login = { user, deviceId, ...this.pair(answer) };
@@ -64,7 +64,7 @@ export class TokenKeeper {
   }
 
   /**
-   * An access token that is valid for a while yet.
+   * An access token that is still valid for a while.
    *
    * @throws StoppedError when nobody is logged in
    */
@@ -76,7 +76,7 @@ export class TokenKeeper {
     return this.renew(this.login.accessToken);
   }
 
-  /** Another access token than `refused`: a new one, unless somebody renewed it meanwhile. */
+  /** Another access token than `refused`: a new one, unless it was renewed meanwhile. */
   async renew(refused: string): Promise<string> {
     if (!this.login) throw new StoppedError('not_logged_in');
     if (this.login.accessToken !== refused) return this.login.accessToken;

@@ -1,7 +1,7 @@
 import type { Trace } from '@tidings/protocol/trace';
 import type { TidingsApi } from './api';
 
-/** The way of an own message, with all its receivers; see TidingsClient.trace. */
+/** The path of one of this user's messages, with all its receivers; see TidingsClient.trace. */
 export async function wholeTrace(
   api: Pick<TidingsApi, 'trace'>,
   conversationId: string,

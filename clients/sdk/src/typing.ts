@@ -1,10 +1,13 @@
 import { TYPING, type TypingFrame, type TypingPushFrame } from '@tidings/protocol/typing';
 import type { Cancel, Clock } from './clock';
 
-/** Users who are shown as writing at the same time, over all conversations; of more nothing is said. */
+/**
+ * The most users that are shown as typing at the same time, over all conversations. Any more are
+ * ignored.
+ */
 export const MAX_SHOWN = 200;
 
-/** Somebody began to write, or stopped. */
+/** Somebody started typing, or stopped. */
 export interface TypingNews {
   conversationId: string;
   userId: string;
@@ -14,37 +17,37 @@ export interface TypingNews {
 export interface TypingDeps {
   userId: string;
   clock: Clock;
-  /** Puts a frame on the wire; false: there is no connection. */
+  /** Sends a frame; false: not connected. */
   send(frame: string): boolean;
   emit(name: 'typing', event: TypingNews): void;
 }
 
-/** Where this user writes. */
+/** Where this user is typing. */
 interface Own {
-  /** By the client's clock: when the server was told last. */
+  /** When the server was told last, by the client's clock. */
   toldAt: number;
   idle: Cancel;
 }
 
 /**
- * Who is writing where. Own writing is told at most every three seconds, and that it ended when nothing
- * was typed for five; that of others ends by itself when nothing is heard of it for six.
+ * Who is typing where. This user's typing is reported at most every three seconds, and its end when
+ * nothing was typed for five. That of others ends on its own when nothing is heard for six.
  */
 export class Typing {
   private offered = false;
   private readonly own = new Map<string, Own>();
-  /** By conversation, then user: what ends it. */
+  /** By conversation, then by user: cancels the timer that ends it. */
   private readonly others = new Map<string, Map<string, Cancel>>();
   private shown = 0;
 
   constructor(private readonly deps: TypingDeps) {}
 
-  /** Connected: `features` tells whether the server takes such frames. */
+  /** Connected. `features` says whether the server takes such frames. */
   connected(features: readonly string[]): void {
     this.offered = features.includes('typing');
   }
 
-  /** The connection is lost: nobody is known to write. */
+  /** The connection is lost: nobody is known to be typing. */
   disconnected(): void {
     this.offered = false;
     for (const { idle } of this.own.values()) idle();
@@ -54,7 +57,7 @@ export class Typing {
     }
   }
 
-  /** This user types (call it with every key), or stopped. */
+  /** This user is typing (call it with every key), or stopped. */
   typing(conversationId: string, active: boolean): void {
     if (!this.offered) return;
     const { clock } = this.deps;
@@ -71,7 +74,7 @@ export class Typing {
     if (due) this.say(conversationId, true);
   }
 
-  /** The server says that somebody writes, or stopped. */
+  /** The server says that somebody is typing, or stopped. */
   take({ conversationId, userId, active }: TypingPushFrame): void {
     if (userId === this.deps.userId) return;
     if (!active) return this.ended(conversationId, userId);
@@ -87,7 +90,7 @@ export class Typing {
     this.deps.emit('typing', { conversationId, userId, active: true });
   }
 
-  /** A message of somebody came: they do not write it any more. */
+  /** A message of theirs arrived: they are not typing it any more. */
   ended(conversationId: string, userId: string): void {
     const users = this.others.get(conversationId);
     const cancel = users?.get(userId);
@@ -99,7 +102,7 @@ export class Typing {
     this.deps.emit('typing', { conversationId, userId, active: false });
   }
 
-  /** Who is writing in a conversation, in the order in which they began. */
+  /** Who is typing in a conversation, in the order they began. */
   in(conversationId: string): string[] {
     return [...(this.others.get(conversationId)?.keys() ?? [])];
   }

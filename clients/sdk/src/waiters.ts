@@ -3,7 +3,7 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Everybody who waits for the same thing. */
+/** Everybody who is waiting for the same thing. */
 export class Waiters {
   private waiting: Waiter[] = [];
 

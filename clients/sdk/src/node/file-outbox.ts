@@ -11,20 +11,21 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** The file is written anew when it has more dead lines than this, and than living ones. */
+/** The file is rewritten when it has more dead lines than this, and more dead than live ones. */
 const COMPACT_AFTER = 500;
-/** Dead lines are taken out after this time at the latest, in milliseconds. */
+/** Dead lines are removed after this time at the latest, in milliseconds. */
 const TIDY_AFTER_MS = 5_000;
 
 const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
 /**
- * Keeps an outbox in an append-only file of JSON lines (mode 0600). `add` settles after fsync; what
- * waits meanwhile is written together. A torn last line (a crash while writing) is dropped. The text
- * of settled messages leaves the file within seconds: it is emptied, or written anew.
+ * Keeps an outbox in an append-only file of JSON lines (mode 0600). `add` resolves after fsync;
+ * records that wait meanwhile are written together. A torn last line (a crash while writing) is
+ * dropped. The text of settled messages leaves the file within seconds: the file is truncated or
+ * rewritten.
  */
 export class FileOutboxStore implements OutboxStore {
-  /** Changes lie in the same file: they belong to its messages. */
+  /** Changes are in the same file: they belong to its messages. */
   readonly changes: ChangeStore = {
     load: () => this.kept((line) => ('change' in line ? line.change : null)),
     add: (change) => this.keep(change.changeId, { change }),
@@ -34,13 +35,13 @@ export class FileOutboxStore implements OutboxStore {
   private readonly live = new Map<string, LivingLine>();
   private file: FileHandle | null = null;
   private queue: Waiting[] = [];
-  /** Everything that touches the open file, one after the other. */
+  /** Runs everything that touches the open file, one after another. */
   private working: Promise<void> | null = null;
-  /** Lines of the file that no living message needs. */
+  /** Lines of the file that no live message needs. */
   private dead = 0;
   private tidyDue = false;
   private tidyTimer: NodeJS.Timeout | null = null;
-  /** The last write failed: it may have left half a line. */
+  /** The last write failed and may have left half a line. */
   private torn = false;
 
   constructor(
@@ -48,7 +49,7 @@ export class FileOutboxStore implements OutboxStore {
     private readonly tidyAfterMs = TIDY_AFTER_MS,
   ) {}
 
-  /** Reads what is there and writes it anew without dead lines. */
+  /** Reads what is there and rewrites it without dead lines. */
   async load(): Promise<OutboxRecord[]> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     for (const line of readOutboxLines(await readIfThere(this.path))) {
@@ -95,7 +96,7 @@ export class FileOutboxStore implements OutboxStore {
     });
   }
 
-  /** Writes until nothing waits; one fsync for all that came meanwhile. */
+  /** Writes until nothing waits. One fsync serves everything that came meanwhile. */
   private async work(): Promise<void> {
     await Promise.resolve();
     while (this.queue.length > 0 || this.tidyDue) {
@@ -122,7 +123,7 @@ export class FileOutboxStore implements OutboxStore {
     this.dead += 2 * lines.filter((line) => 'done' in line).length;
     this.torn = true;
     await this.file.appendFile(whole);
-    // A settled message may come back after a crash: sending it again does no harm.
+    // A settled message may return after a crash: sending it again does no harm.
     if (lines.some((line) => !('done' in line))) await this.file.datasync();
     this.torn = false;
   }
@@ -131,12 +132,12 @@ export class FileOutboxStore implements OutboxStore {
     return this.dead > COMPACT_AFTER && this.dead > this.live.size;
   }
 
-  /** Whether nothing in the file is needed any more, and nothing waits to be written. */
+  /** Whether nothing in the file is needed any more and nothing waits to be written. */
   private get allDead(): boolean {
     return this.dead > 0 && this.live.size === 0 && this.queue.length === 0;
   }
 
-  /** Takes dead lines out. What cannot be done now is tried again later. */
+  /** Removes dead lines. What fails now is tried again later. */
   private async shrink(): Promise<void> {
     this.tidyDue = false;
     if (this.dead === 0) return;
@@ -154,7 +155,9 @@ export class FileOutboxStore implements OutboxStore {
     this.torn = false;
   }
 
-  /** Replaces the file by one with the living messages only; the old one stays until that is safe. */
+  /**
+   * Replaces the file by one with only the live messages; the old file stays until that is safe.
+   */
   private async compact(): Promise<void> {
     const temporary = `${this.path}.new`;
     const next = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);

@@ -8,7 +8,9 @@ export { lockFileText, takeLockFile } from './lock-file';
 export { nodeSha256 } from './sha256';
 export { wsTransport } from './ws-transport';
 
-/** A client for Node: WebSockets by `ws`, SHA-256 by `node:crypto`; both can be replaced. */
+/**
+ * A client for Node, with WebSockets by `ws` and SHA-256 by `node:crypto`; both can be replaced.
+ */
 export function nodeClient(
   options: Omit<ClientOptions, 'transport' | 'sha256'> & Partial<ClientOptions>,
 ): TidingsClient {

@@ -10,11 +10,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 
-/** To remove a dead holder's file takes far less than this, milliseconds. */
+/** Removing a dead holder's file takes far less than this, in milliseconds. */
 const REMOVAL_MS = 5_000;
 const POLL_MS = 5;
 
-/** What the holder of a lock file wrote into it; undefined: nobody holds it. */
+/** What the holder of a lock file wrote into it; undefined: there is no holder. */
 export function lockFileText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -25,12 +25,12 @@ export function lockFileText(path: string): string | undefined {
 }
 
 /**
- * Takes a lock file for this process: one holder, however many want it in the same instant, also
- * when they all find the file of a holder that has died.
+ * Takes a lock file for this process. There is one holder, however many processes try at the same
+ * moment, even when all of them find the file of a dead holder.
  *
- * @param own what is written into it, for `lives` of the next ones
- * @param lives whether the holder who wrote a text is still there
- * @returns undefined when it is ours now; else what its living holder wrote
+ * @param own what is written into it, for `lives` of later callers
+ * @param lives whether the holder who wrote a text is still alive
+ * @returns undefined when the lock is ours now; otherwise what its live holder wrote
  */
 export function takeLockFile(
   path: string,
@@ -61,7 +61,10 @@ function putWhole(path: string, content: string): boolean {
   }
 }
 
-/** Removes a dead holder's file, one process at a time: nobody removes what another has just put. */
+/**
+ * Removes a dead holder's file, one process at a time: nobody removes what another has just put
+ * there.
+ */
 function removeDead(path: string, text: string): void {
   const guard = `${path}.removing`;
   try {
@@ -81,7 +84,7 @@ function removeDead(path: string, text: string): void {
 function waitForRemoval(guard: string): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
   try {
-    // Whoever made it died before the removal was done.
+    // Its creator died before the removal was done.
     if (Date.now() - statSync(guard).mtimeMs > REMOVAL_MS) rmdirSync(guard);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;

@@ -1,17 +1,17 @@
 import type { ChangeRecord, OutboxRecord } from '../outbox-store';
 
-/** A line of an outbox file that is needed until its id is done: a message, or a change of one. */
+/** A line of an outbox file that is needed until its id is done: a message, or a change to one. */
 export type LivingLine = { add: OutboxRecord } | { change: ChangeRecord };
 
-/** One line of an outbox file; `done`: the message or change of this id is settled. */
+/** One line of an outbox file. `done`: the message or change with this id is settled. */
 export type OutboxLine = LivingLine | { done: string };
 
-/** Lines as they stand in the file. */
+/** The lines as they are written to the file. */
 export function outboxText(lines: readonly OutboxLine[]): string {
   return lines.map((line) => JSON.stringify(line) + '\n').join('');
 }
 
-/** The lines of a file; what is none (a torn one, something else) is left out. */
+/** The lines of a file. Anything that is not one (a torn line, other text) is left out. */
 export function readOutboxLines(text: string): OutboxLine[] {
   return text.split('\n').flatMap((line) => {
     const parsed = parseLine(line);

@@ -5,13 +5,13 @@ import { WebSocket } from 'ws';
 import { LIMITS } from '@tidings/protocol/limits';
 import type { SocketHandlers, SocketRefusal, Transport, TransportSocket } from '../transport';
 
-/** How long opening a socket may take, until the connection gives the attempt up anyway. */
+/** How long opening a socket may take; the connection gives up the attempt by then anyway. */
 const HANDSHAKE_MS = 15_000;
 
 /** How long the server may take to answer a close frame. */
 const CLOSE_MS = 1_000;
 
-/** Longest refusal that is read, in bytes. */
+/** The longest refusal that is read, in bytes. */
 const REFUSAL_BYTES = 4_096;
 
 /** Transport over the `ws` package, which shows the server's pings. */
@@ -53,7 +53,10 @@ function openSocket(url: string, protocols: string[], handlers: SocketHandlers):
   };
 }
 
-/** Tells the problem document (RFC 9457) that came instead of a socket; undefined: it was none. */
+/**
+ * Reports the problem document (RFC 9457) that came instead of a socket; undefined: it was
+ * something else.
+ */
 function readRefusal(
   response: IncomingMessage,
   done: (refusal: SocketRefusal | undefined) => void,
