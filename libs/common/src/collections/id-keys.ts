@@ -1,6 +1,6 @@
 /** How many 32-bit words a UUID takes. */
 export const UUID_WORDS = 4;
-/** How many 32-bit words are kept of a content hash: 120 bits, in words of 30. */
+/** How many 32-bit words of a content hash are kept: 120 bits, in words of 30. */
 export const HASH_WORDS = 4;
 
 const HASH_CHARS_PER_WORD = 5;
@@ -17,7 +17,7 @@ const BASE64URL = table('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 /**
  * Writes a UUID (lower case) as four words at `at`.
- * @throws RangeError when the text is no UUID: two ids must never become one.
+ * @throws RangeError when the text is not a UUID: two ids must never become one.
  */
 export function writeUuid(uuid: string, into: Uint32Array, at: number): void {
   let word = 0;
@@ -33,8 +33,8 @@ export function writeUuid(uuid: string, into: Uint32Array, at: number): void {
 }
 
 /**
- * Writes the first 120 bits of a hash (base64url) as four words at `at`; what is missing counts as 0.
- * Enough to tell contents apart: nobody gains by giving one id two contents that look the same.
+ * Writes the first 120 bits of a hash (base64url) as four words at `at`; missing characters count
+ * as 0. Enough to tell contents apart: nobody gains by giving one id two contents that look equal.
  */
 export function writeHash(hash: string, into: Uint32Array, at: number): void {
   for (let word = 0; word < HASH_WORDS; word++) {

@@ -2,40 +2,45 @@ import { randomFillSync } from 'node:crypto';
 import { HASH_WORDS, UUID_WORDS, writeHash, writeUuid } from './id-keys';
 import { Scopes } from './scopes';
 
-/** What is remembered of an id. */
+/** What is remembered about an id. */
 export interface WindowEntry {
-  /** Who made it: a UUID. */
+  /** Its author: a UUID. */
   author: string;
   /** Hash of its content, base64url; may be empty. */
   hash: string;
-  /** Where it is in the log: a signed 64-bit number. */
+  /** Its place in the log: a signed 64-bit number. */
   position: bigint;
-  /** Its time, by which it leaves the window, in milliseconds of any clock. */
+  /** The time by which it leaves the window, in milliseconds of any clock. */
   atMs: number;
-  /** A number of the owner's. */
+  /** A number that means something to the owner of the window. */
   tag?: number;
-  /** From then on its content is not told from others, milliseconds of any clock; left out: never. */
+  /**
+   * From this time on its content is not compared any more, in milliseconds of any clock; absent:
+   * never.
+   */
   endsAtMs?: number | null;
 }
 
 /**
- * Entries of a window that follow each other, as they lie in it. The scope of an entry is its number in
- * `scopes`; tags and ends are not part of it.
+ * Consecutive entries of a window, as they lie in it. An entry's scope is its number in `scopes`.
+ * Tags and ends are not included.
  */
 export interface IdRun {
   scopes: string[];
   /** {@link RUN_WORDS} of each entry. */
   words: Uint32Array;
-  /** Rising. */
+  /** Ascending. */
   positions: BigInt64Array;
   times: Float64Array;
 }
 
-/** How much a window holds. */
+/** The capacity of a window. */
 export interface WindowLimits {
-  /** An entry that is more than this much older than the newest one is forgotten, milliseconds. */
+  /**
+   * An entry that is more than this much older than the newest one is forgotten, in milliseconds.
+   */
   windowMs: number;
-  /** Most entries; the oldest go first. */
+  /** The most entries; the oldest go first. */
   records: number;
 }
 
@@ -48,25 +53,26 @@ const FIRST_CAPACITY = 256;
 
 /** Words of an entry in a run. */
 export const RUN_WORDS = WORDS;
-/** Which of them is the number of its scope. */
+/** Which of them is the scope's number. */
 export const RUN_SCOPE = SCOPE;
 
 /**
- * The ids (scope and UUID) of the newest entries of a sequence: first in, first out, bounded by time
- * and number. An entry takes about 90 bytes in typed arrays and not one object, so that hundreds of
- * thousands of them cost the garbage collector nothing; ids are compared whole, never by a hash alone.
+ * The ids (scope and UUID) of the newest entries of a sequence: first in, first out, bounded by
+ * time and by number. An entry takes about 90 bytes in typed arrays and not a single object, so
+ * hundreds of thousands of them cost the garbage collector nothing. Ids are compared in full, never
+ * by a hash alone.
  *
- * A ring of entries, and a table of open addressing with linear probing over it (Knuth, TAOCP 3,
- * 6.4, algorithm L and R: a deletion moves later entries back). The table's hash is multiply-shift
- * with random keys (Dietzfelbinger et al. 1997), so that chosen ids do not pile up.
+ * A ring of entries, with a hash table over it that uses open addressing and linear probing (Knuth,
+ * TAOCP 3, 6.4, algorithms L and R: a deletion moves later entries back). The table's hash is
+ * multiply-shift with random keys (Dietzfelbinger et al. 1997), so that chosen ids do not pile up.
  *
- * A *slot*, as `find` returns it, is good until the next `add`.
+ * A *slot*, as `find` returns it, is valid until the next `add`.
  */
 export class IdWindow {
   private readonly scopes = new Scopes();
   private readonly keys = randomFillSync(new Uint32Array(UUID_WORDS + 1)).map((key) => key | 1);
   private readonly sought = new Uint32Array(WORDS);
-  /** The entry that is taken in. */
+  /** The entry that is being added. */
   private readonly incoming = new Uint32Array(WORDS);
   private capacity = 0;
   private words = new Uint32Array(0);
@@ -99,7 +105,7 @@ export class IdWindow {
     );
   }
 
-  /** The slot of an id; -1 when it is not held. Throws RangeError when `id` is no UUID. */
+  /** The slot of an id; -1 when it is not held. Throws RangeError when `id` is not a UUID. */
   find(scope: string, id: string): number {
     const number = this.scopes.find(scope);
     if (number < 0) return -1;
@@ -109,8 +115,8 @@ export class IdWindow {
   }
 
   /**
-   * Takes in an id, unless it is held, and forgets what has left the window. Throws RangeError when an id
-   * is no UUID.
+   * Adds an id unless it is held, and forgets what has left the window. Throws RangeError when an
+   * id is not a UUID.
    */
   add(scope: string, id: string, entry: WindowEntry): void {
     writeUuid(id, this.incoming, 0);
@@ -119,7 +125,10 @@ export class IdWindow {
     this.takeIn(scope, entry);
   }
 
-  /** The entries at positions [from, to). For windows whose entries came in the order of their positions. */
+  /**
+   * The entries at positions [from, to). Only for windows whose entries were added in the order of
+   * their positions.
+   */
   run(from: bigint, to: bigint): IdRun {
     const { capacity } = this;
     const at = (i: number): number => (this.head + i) % capacity;
@@ -145,7 +154,7 @@ export class IdWindow {
     return run;
   }
 
-  /** Takes in the entries of a run, in order, as {@link add} does. */
+  /** Adds the entries of a run, in order, as {@link add} does. */
   addRun({ scopes, words, positions, times }: IdRun): void {
     for (let i = 0; i < positions.length; i++) {
       this.incoming.set(words.subarray(i * WORDS, (i + 1) * WORDS));
@@ -154,7 +163,7 @@ export class IdWindow {
     }
   }
 
-  /** Takes in the entry whose words are in `incoming`, all but its scope. */
+  /** Adds the entry whose words are in `incoming`, all except its scope. */
   private takeIn(scope: string, entry: Omit<WindowEntry, 'author' | 'hash'>): void {
     const { incoming, sought } = this;
     sought.set(incoming);
@@ -191,13 +200,13 @@ export class IdWindow {
     return this.tags[slot]!;
   }
 
-  /** When the entry's life ends, Unix milliseconds; null: never. */
+  /** When the entry expires, in Unix milliseconds; null: never. */
   endsAtMs(slot: number): number | null {
     const end = this.ends[slot]!;
     return end === Number.POSITIVE_INFINITY ? null : end;
   }
 
-  /** Whether an entry is of this author and content; `nowMs`: by the clock of its end. */
+  /** Whether an entry has this author and content. `nowMs`: by the clock of its end. */
   isSame(
     slot: number,
     { author, hash }: Pick<WindowEntry, 'author' | 'hash'>,
@@ -226,7 +235,7 @@ export class IdWindow {
     this.count -= 1;
   }
 
-  /** Where the id that is sought lies in the table, or would. */
+  /** Where the id being looked up lies in the table, or would lie. */
   private place(): number {
     const { sought, words, table } = this;
     const mask = table.length - 1;
@@ -246,14 +255,14 @@ export class IdWindow {
     }
   }
 
-  /** Frees a place and moves back what would not be found any more. */
+  /** Frees a place and moves back entries that would not be found any more. */
   private vacate(place: number): void {
     const { table, words } = this;
     const mask = table.length - 1;
     let hole = place;
     for (let next = (hole + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
       const home = this.hash(words, (table[next]! - 1) * WORDS);
-      // It may move when its home does not lie between the hole and itself.
+      // It may move if its home does not lie between the hole and itself.
       if (((next - home) & mask) < ((next - hole) & mask)) continue;
       table[hole] = table[next]!;
       hole = next;

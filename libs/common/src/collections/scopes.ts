@@ -20,7 +20,7 @@ export class Scopes {
     return this.names[number]!;
   }
 
-  /** The number of a name for one more reference. */
+  /** The number of a name, with one more reference. */
   take(name: string): number {
     let number = this.numbers.get(name);
     if (number === undefined) {
@@ -33,7 +33,7 @@ export class Scopes {
     return number;
   }
 
-  /** One reference less; the last one frees the number. */
+  /** Drops one reference; the last one frees the number. */
   drop(number: number): void {
     if ((this.uses[number]! -= 1) > 0) return;
     this.numbers.delete(this.names[number]!);

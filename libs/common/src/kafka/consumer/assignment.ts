@@ -1,9 +1,9 @@
-/** Where a partition stands in its current assignment. */
+/** The state of a partition in its current assignment. */
 export type AssignmentState = 'loading' | 'running' | 'pausing' | 'stopped' | 'ended';
 
 /**
  * One partition from one GROUP_JOIN to the next rebalance. Everything that belongs to it (position,
- * timers, failure count) ends with it, so nothing of an old assignment can touch a new one.
+ * timers, failure count) ends with it, so nothing from an old assignment can affect a new one.
  */
 export class Assignment {
   state: AssignmentState = 'loading';
@@ -11,13 +11,16 @@ export class Assignment {
   expected = 0n;
   /** The group's offset when the assignment began: replays below it commit nothing. */
   committed: bigint | null = null;
-  /** Time of the record that was begun or applied last, Unix milliseconds; null: none yet. */
+  /** Time of the record that was started or applied last, in Unix milliseconds; null: none yet. */
   reachedAt: number | null = null;
-  /** When nothing of the log was missing last, Unix milliseconds; null: not seen yet. */
+  /**
+   * When the member was last known to be at the end of the log, in Unix milliseconds; null: not
+   * yet.
+   */
   caughtUpAt: number | null = null;
-  /** Failed attempts in a row, for the backoff. */
+  /** Consecutive failed attempts, for the backoff. */
   failures = 0;
-  /** True when `assigned` has been called, so that `revoked` is due. */
+  /** True once `assigned` has been called, so that `revoked` is due. */
   announced = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -30,7 +33,7 @@ export class Assignment {
     return this.state === 'ended';
   }
 
-  /** Runs `work` after `ms`, unless the assignment ends before. Replaces an earlier one. */
+  /** Runs `work` after `ms`, unless the assignment ends first. Replaces earlier work. */
   later(ms: number, work: () => void): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {

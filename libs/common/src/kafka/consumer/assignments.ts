@@ -2,22 +2,25 @@ import { Assignment, partitionKey } from './assignment';
 import type { AssignmentContext, PartitionLifecycle } from './log-handler';
 import type { LogOffsets, PartitionBounds } from '../offsets/log-offsets';
 
-/** Steers the fetching of one partition; never throws, also when the consumer is gone. */
+/** Controls the fetching of one partition. Never throws, even when the consumer is gone. */
 export interface PartitionControl {
   pause(topic: string, partition: number): void;
   resume(topic: string, partition: number): void;
   seek(topic: string, partition: number, offset: bigint): void;
 }
 
-/** A hole in what was read: records between `expected` and `found` were never seen. */
+/** A gap in what was read: the records between `expected` and `found` were never seen. */
 export interface LogGap {
   topic: string;
   partition: number;
   /** Offset that should have come next. */
   expected: bigint;
-  /** Offset from which the log can be read; below `expected` when the log is shorter than it was. */
+  /** Offset from which the log can be read; below `expected` if the log is shorter than it was. */
   found: bigint;
-  /** `stop`: the partition stays stopped, an operator has to decide. `skip`: reading went on at `found`. */
+  /**
+   * `stop`: the partition stays stopped until an operator decides. `skip`: reading went on at
+   * `found`.
+   */
   action: 'stop' | 'skip';
 }
 
@@ -31,11 +34,11 @@ export interface AssignmentsOptions {
   groupId: string;
   offsets: LogOffsets;
   control: PartitionControl;
-  /** Who is told about partitions of a topic, in this order. */
+  /** Listeners for the partitions of a topic, in this order. */
   lifecycles(topic: string): PartitionLifecycle[];
   /** Everything below `next` was applied before, but the group's offset is further back. */
   ahead(topic: string, partition: number, next: bigint): void;
-  /** A partition begins; `end`: offset after the last record. */
+  /** A partition starts. `end`: offset after the last record. */
   begins(topic: string, partition: number, end: bigint): void;
   onGap: 'stop' | 'skip';
   reportGap(gap: LogGap): void;
@@ -44,11 +47,11 @@ export interface AssignmentsOptions {
   backoff(failures: number): number;
 }
 
-/** The partitions of one consumer: each GROUP_JOIN ends all assignments and begins new ones. */
+/** The partitions of one consumer. Each GROUP_JOIN ends all assignments and starts new ones. */
 export class Assignments {
   private current = new Map<string, Assignment>();
   private revocations: Promise<unknown> = Promise.resolve();
-  /** By topic: look-ups under way for the newest join, shared by its partitions. */
+  /** By topic: look-ups in progress for the newest join, shared by its partitions. */
   private lookups = new Map<string, Promise<Lookup>>();
 
   constructor(private readonly options: AssignmentsOptions) {}
@@ -70,7 +73,7 @@ export class Assignments {
     }
   }
 
-  /** Ends all assignments; resolves when everybody told has returned. */
+  /** Ends all assignments. Resolves when all listeners have returned. */
   endAll(): Promise<unknown> {
     const ended = [...this.current.values()];
     this.current.clear();
@@ -96,8 +99,8 @@ export class Assignments {
   }
 
   /**
-   * The log does not go on where it should: stops the partition or goes on at `found`, as configured.
-   * Returns whether reading goes on.
+   * The log does not continue where it should: stops the partition or goes on at `found`, as
+   * configured. Returns whether reading goes on.
    */
   gap(assignment: Assignment, found: bigint): boolean {
     const { topic, partition, expected } = assignment;
@@ -112,7 +115,7 @@ export class Assignments {
     return action === 'skip';
   }
 
-  /** A fetch was outside the log: looks up its bounds, then as for any gap. */
+  /** A fetch was out of range: looks up the log's bounds, then handles it like any gap. */
   outOfRange(topic: string, partition: number): void {
     const assignment = this.get(topic, partition);
     if (!assignment || assignment.state !== 'running') return;

@@ -10,7 +10,7 @@ export interface BatchRunnerOptions {
   assignments: Assignments;
   commits: OffsetCommits;
   control: PartitionControl;
-  /** Hands a batch to whoever handles its topic. */
+  /** Hands a batch to the handler of its topic. */
   handle(batch: LogBatch): Promise<HandleOutcome>;
   /** Pause in milliseconds after the nth failure in a row. */
   backoff(failures: number): number;
@@ -27,9 +27,9 @@ export interface BatchRunnerOptions {
 }
 
 /**
- * Runs one fetched batch after the other of each partition. Nothing is thrown into kafkajs (its errors
- * add up to a crash) and nothing waits inside a batch: a retry seeks back, pauses the partition and
- * resumes by timer.
+ * Runs the fetched batches of each partition one after another. Nothing is thrown into kafkajs (its
+ * errors add up to a crash), and nothing waits inside a batch: a retry seeks back, pauses the
+ * partition and resumes by timer.
  */
 export class BatchRunner {
   private readonly running = new Set<Promise<void>>();
@@ -46,7 +46,7 @@ export class BatchRunner {
     return work.finally(() => this.running.delete(work));
   }
 
-  /** Begins no batch any more and waits for those that run, at most `ms`. */
+  /** Starts no more batches, and waits at most `ms` for those that are running. */
   async close(ms: number): Promise<void> {
     this.closing = true;
     let timer: NodeJS.Timeout | undefined;

@@ -1,9 +1,9 @@
 import { type Assignment, partitionKey } from './assignment';
 
-/** How far a member is behind the log, in the partitions that are its own. */
+/** How far a member is behind the log, in its own partitions. */
 export interface ConsumerLag {
   records: number;
-  /** Age of the oldest record that is not applied, at most a second too high; null: not known yet. */
+  /** Age of the oldest unapplied record, at most a second too high; null: unknown yet. */
   seconds: number | null;
 }
 
@@ -13,9 +13,10 @@ type Followed = Pick<
 >;
 
 /**
- * The lag of these partitions, given the log's ends (offset after the last record, by topic and
- * partition) as of `now` (Unix milliseconds). Notes which of them have caught up. An unapplied record
- * came behind the last one that was applied, and behind the last moment at which nothing was missing.
+ * The lag of these partitions, given the ends of the log (offset after the last record, by topic
+ * and partition) as of `now` (Unix milliseconds). Also notes which of them have caught up. An
+ * unapplied record is younger than the last applied one, and than the last moment at which nothing
+ * was missing.
  */
 export function lagOf(
   assignments: readonly Followed[],
@@ -40,25 +41,25 @@ export function lagOf(
   return { records, seconds };
 }
 
-/** A member that is no further behind than this is as good as at the log's end, milliseconds. */
+/** A member no further behind than this counts as at the end of the log, in milliseconds. */
 const NEAR_MS = 1_000;
 
 /**
- * Knows whether a member has read all that was in the log when its process got a partition for the
- * first time, or was as good as at its end. Once it has, later rebalances take nothing back.
+ * Knows whether a member has read everything that was in the log when its process first got a
+ * partition, or has been as good as at its end. Once that is so, later rebalances do not undo it.
  */
 export class CatchUp {
-  /** The log's end when the process first had a partition. */
+  /** The end of the log when the process first had a partition. */
   private readonly ends = new Map<string, bigint>();
   private done = false;
 
-  /** A partition begins; `end`: offset after the last record. */
+  /** A partition starts. `end`: offset after the last record. */
   begins(topic: string, partition: number, end: bigint): void {
     const key = partitionKey(topic, partition);
     if (!this.ends.has(key)) this.ends.set(key, end);
   }
 
-  /** Asked when the state of all partitions is loaded. `now`: Unix milliseconds. */
+  /** Asked once the state of all partitions is loaded. `now`: Unix milliseconds. */
   isDone(assignments: readonly Followed[], now: number): boolean {
     this.done ||= assignments.every((one) => this.isReached(one, now));
     return this.done;

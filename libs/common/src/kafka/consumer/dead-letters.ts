@@ -3,7 +3,7 @@ import { deadLetterTopic } from '../../log-events/topics';
 import type { KafkaClient } from '../wire/client';
 import type { LogRecord } from '../../log-events/record';
 
-/** Headers that a dead letter carries beside those of its record. */
+/** Headers that a dead letter carries besides those of its record. */
 export const DEAD_LETTER_HEADERS = {
   reason: 'dlq_reason',
   topic: 'dlq_topic',
@@ -16,8 +16,8 @@ export const DEAD_LETTER_HEADERS = {
 const MAX_REASON_CHARS = 1_000;
 
 /**
- * Produces records that a group can never apply to `<topic>.<group>.dlq`, unchanged, with their
- * origin and reason in headers. A dead letter may be there twice; its origin tells.
+ * Produces records that a group can never apply to `<topic>.<group>.dlq`, unchanged, with origin
+ * and reason in headers. A dead letter may appear twice; its origin shows that.
  */
 export class DeadLetters {
   private producer: Producer | null = null;
@@ -27,7 +27,7 @@ export class DeadLetters {
     private readonly groupId: string,
   ) {}
 
-  /** Resolves when it is in the log of all in-sync replicas; rejects otherwise. */
+  /** Resolves when it is in the log of all in-sync replicas; otherwise rejects. */
   async put(record: LogRecord, reason: string): Promise<void> {
     const producer = await this.connected();
     const [result] = await producer.send({

@@ -4,13 +4,13 @@ import { leaveGroup } from './leave-predecessor';
 import type { LogConsumerOptions } from './log-consumer-options';
 import { pause } from '../../runtime/waiting';
 
-/** What a group member tells its strategy. */
+/** What a group member reports to its strategy. */
 export interface MemberEvents {
   /** Called before anything can be fetched under the new assignment. */
   joined(assigned: Record<string, number[]>, memberId: string): void;
-  /** The assignment ends soon; what is committed at once still counts. */
+  /** The assignment is about to end; what is committed at once still counts. */
   rebalancing(): void;
-  /** The member is out of the group; another join may follow. */
+  /** The member has left the group; another join may follow. */
   lost(): void;
   outOfRange(topic: string, partition: number): void;
   /** Never rejects. */
@@ -20,19 +20,19 @@ export interface MemberEvents {
 
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_INTERVAL_MS = 500;
-/** How long a rebalance waits for members that still run a batch. */
+/** How long a rebalance waits for members that are still running a batch. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 4_000;
 const MAX_WAIT_MS = 200;
 const CONCURRENT_PARTITIONS = 4;
 const MIB = 1024 * 1024;
-/** Without any sign of life for this long the consumer is replaced: kafkajs can hang for good. */
+/** After this long without any sign of life the consumer is replaced: kafkajs can hang for good. */
 const SILENCE_MS = 30_000;
 const STOP_GRACE_MS = 5_000;
 const START_PAUSE_MS = 250;
 const MAX_START_PAUSE_MS = 1_000;
 
-/** Errors that pass although kafkajs does not mark them so. */
+/** Transient errors that kafkajs does not mark as such. */
 const PASSING = new Set([
   'KafkaJSGroupCoordinatorNotFound',
   'KafkaJSLockTimeout',
@@ -44,8 +44,8 @@ const PASSING = new Set([
 ]);
 
 /**
- * Membership of one process in a group: owns the kafkajs consumer, replaces it when it has crashed
- * for a passing reason or has fallen silent, and says when it cannot go on.
+ * Membership of one process in a group. Owns the kafkajs consumer, replaces it when it has crashed
+ * for a transient reason or fallen silent, and reports when it cannot go on.
  */
 export class GroupMember implements PartitionControl {
   private consumer: Consumer | null = null;
@@ -53,9 +53,9 @@ export class GroupMember implements PartitionControl {
   private stopped = false;
   private joined = false;
   private replacing = false;
-  /** The replacement has crashed before it was done: it needs one itself. */
+  /** The replacement crashed before it was ready: it needs one itself. */
   private replaceAgain = false;
-  /** The id under which the newest consumer has joined: the group may still wait for it. */
+  /** The id with which the newest consumer joined: the group may still wait for it. */
   private memberId: string | null = null;
   private heardAt = -Infinity;
   private aliveAt = 0;
@@ -66,7 +66,7 @@ export class GroupMember implements PartitionControl {
     private readonly events: MemberEvents,
   ) {}
 
-  /** Connects and joins, trying until it succeeds or the member is stopped. */
+  /** Connects and joins; retries until it succeeds or the member is stopped. */
   async start(topics: string[]): Promise<void> {
     this.topics = topics;
     this.aliveAt = performance.now();
@@ -75,7 +75,7 @@ export class GroupMember implements PartitionControl {
     await this.begin();
   }
 
-  /** From now on crashes are no longer repaired. */
+  /** From now on crashes are not repaired any more. */
   closing(): void {
     this.stopped = true;
     clearInterval(this.watchdog);
@@ -91,7 +91,7 @@ export class GroupMember implements PartitionControl {
     return this.joined;
   }
 
-  /** Whether the group's coordinator has answered in the last `ms` milliseconds. */
+  /** Whether the group's coordinator has answered within the last `ms` milliseconds. */
   heardWithin(ms: number): boolean {
     return this.joined && performance.now() - this.heardAt <= ms;
   }
@@ -116,7 +116,9 @@ export class GroupMember implements PartitionControl {
     await this.consumer?.commitOffsets(all);
   }
 
-  /** Between a crash and the next join there is nothing to steer: the join starts from nothing. */
+  /**
+   * Between a crash and the next join there is nothing to control: the join starts from scratch.
+   */
   private steer(action: (consumer: Consumer) => void): void {
     try {
       if (this.consumer) action(this.consumer);
@@ -147,7 +149,7 @@ export class GroupMember implements PartitionControl {
         return;
       } catch (error) {
         this.events.reportError(error, 'joining the group');
-        // replaced meanwhile: the other one is not ours to drop
+        // replaced meanwhile: the current one is not ours to drop
         if (this.consumer !== consumer) return;
         await this.drop();
       }

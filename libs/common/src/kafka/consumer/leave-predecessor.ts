@@ -9,12 +9,12 @@ export interface MemberStore {
 }
 
 const TIMEOUT_MS = 3_000;
-/** Between attempts while the coordinator is still loading the group, in ms. */
+/** Pause between attempts while the coordinator is still loading the group, in milliseconds. */
 const PAUSE_MS = 100;
 /** The group does not know the member (any more). */
 const GONE = 'UNKNOWN_MEMBER_ID';
 
-/** As {@link leaveGroups}, for the member that the previous process of this node was. */
+/** Like {@link leaveGroups}, for the member of this node's previous process. */
 export async function leavePredecessor(
   kafka: KafkaClient,
   groupId: string,
@@ -25,7 +25,7 @@ export async function leavePredecessor(
   return leaveGroup(kafka, groupId, previous.memberId);
 }
 
-/** As {@link leaveGroups}, for one member: whether the group has let it go. */
+/** Like {@link leaveGroups}, for one member. Whether the group has let it go. */
 export async function leaveGroup(
   kafka: KafkaClient,
   groupId: string,
@@ -41,13 +41,13 @@ export interface GroupMemberId {
   memberId: string;
 }
 
-/** `unknown`: the group does not know the member (any more); `failed`: no answer in time. */
+/** `unknown`: the group does not know the member (any more). `failed`: no answer in time. */
 export type LeaveOutcome = 'left' | 'unknown' | 'failed';
 
 /**
- * Sends LeaveGroup for members whose consumers are gone, so that their partitions are free at once and
- * not after their session timeout: until then the coordinator makes a rebalance wait for them. Takes
- * 3 s at most and never rejects. For a consumer that lives it is harmless: it joins again.
+ * Sends LeaveGroup for members whose consumers are gone. Their partitions are then free at once;
+ * otherwise the coordinator would make a rebalance wait until their session timeout. Takes at most
+ * 3 s and never rejects. Harmless for a live consumer: it joins again.
  */
 export async function leaveGroups(
   kafka: KafkaClient,

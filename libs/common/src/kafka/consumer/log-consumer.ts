@@ -17,22 +17,25 @@ import { fullJitter, pause } from '../../runtime/waiting';
 export type { LogConsumerOptions } from './log-consumer-options';
 
 const COMMIT_INTERVAL_MS = 500;
-/** Bounds of an orderly stop: the running batches, then the last commit. */
+/** Bounds of an orderly stop: first the running batches, then the last commit. */
 const BATCH_GRACE_MS = 5_000;
 const COMMIT_GRACE_MS = 2_000;
-/** Pause after the nth failure in a row: full jitter below a ceiling that doubles up to the last. */
+/**
+ * Pause after the nth failure in a row: full jitter below a ceiling that doubles up to the last
+ * one.
+ */
 const BACKOFF = { baseMs: 50, maxMs: 5_000 };
 
 /**
  * One consumer group as a Nest microservice: `app.connectMicroservice({ strategy })`. Batches go to
  * the methods marked `@BatchFrom(topic, groupId)` and to `options.handlers`, one at a time per
- * partition and in order; an offset is committed only after its handler has returned `done`.
+ * partition and in order. An offset is committed only after its handler has returned `done`.
  */
 export class LogConsumerStrategy extends Server implements CustomTransportStrategy {
   override readonly transportId: symbol;
-  /** Nest hands failures of a handler to this class, which retries the batch. */
+  /** Nest passes failures of a handler to this class, which retries the batch. */
   override readonly propagatesEventHandlerErrors = true;
-  /** Offsets of the log and of this group, over the strategy's own connection. */
+  /** Offsets of the log and of this group, over a connection of the strategy's own. */
   readonly offsets: LogOffsets;
   private readonly commits: OffsetCommits;
   private readonly assignments: Assignments;
@@ -61,7 +64,7 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
       groupId,
       offsets: this.offsets,
       lifecycles: (topic) => this.lifecycles(topic),
-      // what the last owner applied and could not commit any more would look like a lag
+      // what the previous owner applied but could not commit would look like a lag
       ahead: (topic, partition, next) =>
         this.commits.mark(topic, partition, next, (offsets) => this.member.commit(offsets)),
       begins: (topic, partition, end) => this.catchUp.begins(topic, partition, end),
@@ -79,7 +82,9 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
     });
   }
 
-  /** Joins the group; calls back after the first join (or with the error that makes it impossible). */
+  /**
+   * Joins the group. Calls back after the first join, or with the error that makes it impossible.
+   */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     try {
       await this.start();
@@ -90,7 +95,7 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
     callback();
   }
 
-  /** As {@link listen}, for use without Nest. */
+  /** Like {@link listen}, for use without Nest. */
   async start(): Promise<void> {
     const topics = this.collectHandlers();
     if (topics.length === 0) throw new Error(`group ${this.options.groupId} has no handler`);
@@ -102,7 +107,8 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
   }
 
   /**
-   * Takes no new batch, lets the running ones finish, commits, leaves the group. Safe to call twice.
+   * Takes no new batch, lets the running ones finish, commits, leaves the group. May be called
+   * twice.
    */
   close(): Promise<void> {
     this.closing ??= this.stop();
@@ -110,15 +116,15 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
   }
 
   /**
-   * True when the group has assigned partitions (perhaps none), the state of all is loaded, and what
-   * was in the log at the start of this process is read.
+   * True when the group has assigned partitions (perhaps none), the state of all is loaded, and
+   * everything that was in the log when this process started is read.
    */
   isReady(): boolean {
     if (!this.member.isJoined() || !this.assignments.loaded()) return false;
     return this.catchUp.isDone(this.assignments.all(), Date.now());
   }
 
-  /** How far this member is behind; rejects when Kafka does not answer within `timeoutMs`. */
+  /** How far this member is behind. Rejects when Kafka does not answer within `timeoutMs`. */
   async lag(timeoutMs: number): Promise<ConsumerLag> {
     const now = Date.now();
     const topics = [...new Set(this.assignments.all().map(({ topic }) => topic))];
@@ -130,15 +136,15 @@ export class LogConsumerStrategy extends Server implements CustomTransportStrate
   }
 
   /**
-   * Whether this consumer owns a partition and has heard from the group in the last `withinMs`
-   * milliseconds: the leader of singleton duties is the owner of partition 0.
+   * Whether this consumer owns a partition and has heard from the group within the last `withinMs`
+   * milliseconds. The owner of partition 0 is the leader for singleton duties.
    */
   owns(topic: string, partition: number, withinMs = 5_000): boolean {
     const assignment = this.assignments.get(topic, partition);
     return assignment !== undefined && this.member.heardWithin(withinMs);
   }
 
-  /** Puts a record that can never be applied to `<topic>.<group>.dlq`; rejects when that fails. */
+  /** Moves a record that can never be applied to `<topic>.<group>.dlq`. Rejects when that fails. */
   deadLetter(record: LogRecord, reason: string): Promise<void> {
     return this.deadLetters.put(record, reason);
   }

@@ -12,8 +12,8 @@ interface Due {
 
 /**
  * Collects what is to be committed and commits all partitions in one request per interval. The
- * commit function comes with each mark, because it belongs to one group generation (the automatic
- * one of the consumer would repeat old offsets after a rebalance).
+ * commit function comes with each mark, because it belongs to one group generation (the consumer's
+ * automatic commit would repeat old offsets after a rebalance).
  */
 export class OffsetCommits {
   private readonly due = new Map<string, Due>();
@@ -26,14 +26,16 @@ export class OffsetCommits {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** The group's offset of this partition is to become `offset`. */
+  /** The group's offset of this partition shall become `offset`. */
   mark(topic: string, partition: number, offset: bigint, commit: CommitOffsets): void {
     this.due.set(partitionKey(topic, partition), { topic, partition, offset });
     this.commit = commit;
     this.timer ??= setTimeout(() => void this.flush(), this.intervalMs);
   }
 
-  /** Commits now what is due. Never rejects: what failed stays due until it succeeds or is forgotten. */
+  /**
+   * Commits now what is due. Never rejects: what failed stays due until it succeeds or is dropped.
+   */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -45,7 +47,7 @@ export class OffsetCommits {
     await this.running;
   }
 
-  /** Drops everything that is due: the generation it belongs to is over. */
+  /** Drops everything that is due: its generation is over. */
   forget(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -14,7 +14,7 @@ export interface PartitionBounds {
   high: bigint;
 }
 
-/** The offsets could not be learned in time. */
+/** The offsets could not be looked up in time. */
 class OffsetsUnavailableError extends Error {
   constructor(topic: string, cause?: unknown) {
     super(`offsets of ${topic} are not available`, { cause });
@@ -22,7 +22,7 @@ class OffsetsUnavailableError extends Error {
   }
 }
 
-/** A fetch by a client that sees what is committed. */
+/** A fetch by a client that sees only committed records. */
 const CLIENT = { replicaId: -1, isolationLevel: 1 } as const;
 const EARLIEST = -2;
 const LATEST = -1;
@@ -31,9 +31,9 @@ const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 500;
 
 /**
- * Looks up offsets over one connection per broker that stays open. Retries what is passing (a leader
- * that is being elected, a lost connection) within the time given, then throws
- * {@link OffsetsUnavailableError}.
+ * Looks up offsets over one connection per broker that stays open. Retries transient failures (a
+ * leader election, a lost connection) within the given time, then throws {@link
+ * OffsetsUnavailableError}.
  */
 export class LogOffsets {
   private cluster: KafkaCluster | null = null;
@@ -66,8 +66,8 @@ export class LogOffsets {
   }
 
   /**
-   * Per partition the first offset whose record time is at or after `unixMs`; the log's end when
-   * there is none.
+   * Per partition the first offset whose record time is at or after `unixMs`; the end of the log
+   * when there is none.
    */
   async offsetsAtTime(
     topic: string,
@@ -109,8 +109,8 @@ export class LogOffsets {
   }
 
   /**
-   * The time of a record in the log, Unix milliseconds; null when there is none at this offset (any
-   * more). Reads the batch around it: not for every message.
+   * The time of a record in the log, in Unix milliseconds; null when this offset has none (any
+   * more). Reads the batch around it: do not use it for every message.
    */
   async recordTime(
     topic: string,
@@ -124,7 +124,7 @@ export class LogOffsets {
       const nodeId = metadata.find((p) => p.partitionId === partition)?.leader ?? -1;
       if (nodeId < 0) throw new OffsetsUnavailableError(topic);
       const broker = await cluster.findBroker({ nodeId });
-      // Kafka answers with the first batch, however large.
+      // Kafka answers with the first batch, however large it is.
       const one = { partition, fetchOffset: String(offset), maxBytes: 1 };
       const topics = [{ topic, partitions: [one] }];
       try {
@@ -148,7 +148,7 @@ export class LogOffsets {
     });
   }
 
-  /** One ListOffsets request per leader; repeats for the partitions that are still missing. */
+  /** One ListOffsets request per leader; repeated for partitions that are still missing. */
   private async list(
     topic: string,
     timestamp: number,

@@ -18,9 +18,9 @@ interface Waiter {
 const TIMEOUT_MS = 1_000;
 
 /**
- * The read barrier: the offset after the last record of every partition, asked from the leaders. One
- * call serves everybody who was waiting when it started; whoever comes during a call waits for the
- * next, so that an answer is never older than its question.
+ * The read barrier: the offset after the last record of every partition, as told by the leaders.
+ * One request serves all callers that were waiting when it started; callers that come during a
+ * request wait for the next one, so that no answer is older than its question.
  */
 export class Watermarks {
   private readonly offsets: LogOffsets;
@@ -34,9 +34,12 @@ export class Watermarks {
     kafka: KafkaClient,
     private readonly topic: string,
     private readonly options: {
-      /** Longest wait of a caller in milliseconds; default 1000. */
+      /** Longest wait of a caller, in milliseconds; default 1000. */
       timeoutMs?: number;
-      /** Called per call to Kafka: how many callers it served, its milliseconds, whether it answered. */
+      /**
+       * Called per request to Kafka: how many callers it served, how many milliseconds it took,
+       * whether it answered.
+       */
       onCall?(call: { served: number; ms: number; ok: boolean }): void;
     } = {},
   ) {
@@ -49,7 +52,7 @@ export class Watermarks {
     await this.offsets.open(this.topic);
   }
 
-  /** Rejects everybody who waits and closes the connections. */
+  /** Rejects all waiting callers and closes the connections. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -59,7 +62,7 @@ export class Watermarks {
   }
 
   /**
-   * Offset after the last record per partition, not older than this call; null for a partition whose
+   * Offset after the last record per partition, no older than this call; null for a partition whose
    * leader did not answer in time. Rejects with {@link BarrierTimeoutError} when none did.
    */
   barrier(): Promise<(bigint | null)[]> {
@@ -98,7 +101,7 @@ export class Watermarks {
     this.options.onCall?.({ served: served.length, ms: performance.now() - startedAt, ok });
   }
 
-  /** Whoever waits behind a call that hangs is let go in time as well. */
+  /** Callers that wait behind a hanging request are also released in time. */
   private arm(): void {
     if (this.waiting.length !== 1) return;
     this.timer = setTimeout(() => this.expire(), this.timeoutMs);

@@ -3,7 +3,7 @@ const FIRST_SIZE = 4_096;
 /** A growing buffer with Kafka's primitive types (big endian, zigzag varints). */
 export class ByteWriter {
   private buffer = Buffer.allocUnsafe(FIRST_SIZE);
-  /** Bytes written so far; the place of the next write. */
+  /** Bytes written so far: the place of the next write. */
   length = 0;
 
   /** What was written; valid until the next write or {@link reset}. */
@@ -15,7 +15,7 @@ export class ByteWriter {
     this.length = 0;
   }
 
-  /** Takes back what was written from this place on. */
+  /** Undoes everything that was written from this place on. */
   backTo(place: number): void {
     this.length = place;
   }
@@ -71,13 +71,13 @@ export class ByteWriter {
     this.length += bytes.length;
   }
 
-  /** UTF-8 text behind a 16-bit length. */
+  /** UTF-8 text after a 16-bit length. */
   string16(text: string): void {
     this.int16(Buffer.byteLength(text));
     this.utf8(text);
   }
 
-  /** UTF-8 text, or bytes, behind a varint length. */
+  /** UTF-8 text, or bytes, after a varint length. */
   varbytes(value: string | Uint8Array): void {
     if (typeof value === 'string') {
       const size = Buffer.byteLength(value);

@@ -1,36 +1,38 @@
 import { logLevel, type LogEntry, type logCreator } from 'kafkajs';
 import { countRepeats } from '../../runtime/repeats';
 
-/** Levels that {@link KafkaLog} receives; the names of pino's levels. */
+/** Levels that {@link KafkaLog} receives, named as in pino. */
 type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Receives what the client library reports. `extra` holds plain values only. */
+/** Receives what the client library logs. `extra` holds plain values only. */
 export type KafkaLog = (
   level: KafkaLogLevel,
   message: string,
   extra: Record<string, unknown>,
 ) => void;
 
-/** A process's own log as the receiver. */
+/** Uses a process' own log as the receiver. */
 export function kafkaLogInto(
   logger: Record<KafkaLogLevel, (about: object, message: string) => void>,
 ): KafkaLog {
   return (level, message, extra) => logger[level](extra, message);
 }
 
-/** Grace in which brokers that are still starting are reported as information only. */
+/** How long brokers that are still starting are only reported as information. */
 const CALM_START_MS = 15_000;
 
-/** What is said otherwise or of no use to an operator. */
+/** What is reported elsewhere, or of no use to an operator. */
 const HIDDEN = new Set(['message', 'timestamp', 'logger', 'stack']);
 
-/** Messages that a cluster or group in its first seconds produces and that mend themselves. */
+/**
+ * Messages that a cluster or group produces in its first seconds, and that resolve on their own.
+ */
 const STARTING = /coordinator|LEADER_NOT_AVAILABLE|rebalanc|Connection error|Failed to connect/i;
 
 /**
- * Log creator for kafkajs: what is trouble for kafkajs but passes by itself (a cluster that starts) is
- * information, its information is detail, and a message that repeats (every attempt during an outage)
- * is passed on once in a while.
+ * Log creator for kafkajs. What kafkajs takes for trouble but resolves on its own (a starting
+ * cluster) becomes information, and its information becomes debug. A message that repeats (every
+ * attempt during an outage) is passed on once in a while.
  */
 export function calmLog(log: KafkaLog | undefined, now: () => number = Date.now): logCreator {
   const calmUntil = now() + CALM_START_MS;
@@ -51,8 +53,8 @@ export function calmLog(log: KafkaLog | undefined, now: () => number = Date.now)
 }
 
 /**
- * The `onError` of a consumer that writes warnings: the same trouble, of whatever partition, is passed
- * on once in a while, with the number of those left out.
+ * The `onError` of a consumer that logs warnings. The same trouble, of whatever partition, is
+ * passed on once in a while, with the number of omitted ones.
  */
 export function calmTrouble(
   logger: { warn(about: object, message: string): void },

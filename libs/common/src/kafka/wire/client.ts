@@ -9,23 +9,29 @@ export type { Consumer, ConsumerCrashEvent, EachBatchPayload, Offsets, Producer 
 export interface KafkaOptions {
   /** Seed brokers, `host:port`. */
   brokers: string[];
-  /** Name that the brokers see in their logs and metrics. */
+  /** The client's name in the brokers' logs and metrics. */
   clientId: string;
   log?: KafkaLog;
   ssl?: KafkaConfig['ssl'];
   sasl?: KafkaConfig['sasl'];
-  /** Time to open a connection; default 1000. */
+  /** How long opening a connection may take; default 1000. */
   connectionTimeout?: number;
-  /** Time for one request; default 5000. Join and fetch requests add their own waiting time. */
+  /**
+   * How long one request may take; default 5000. Join and fetch requests add their own waiting
+   * time.
+   */
   requestTimeout?: number;
-  /** Maps an advertised broker address to the one to dial (a proxy or tunnel); default: as advertised. */
+  /**
+   * Maps an advertised broker address to the one to dial (a proxy or tunnel). Default: as
+   * advertised.
+   */
   dial?: (address: { host: string; port: number }) => { host: string; port: number };
 }
 
-/** Where a process' Kafka connections come from. Holds no connection itself. */
+/** Creates a process' Kafka connections. Holds no connection itself. */
 export interface KafkaClient {
   readonly options: Readonly<KafkaOptions>;
-  /** A kafkajs instance of its own; `tuning` overrides the times for this one. */
+  /** A new kafkajs instance; `tuning` overrides the times for this one. */
   instance(tuning?: KafkaTuning): Kafka;
 }
 
@@ -33,9 +39,11 @@ export interface KafkaClient {
 interface KafkaTuning {
   connectionTimeout?: number;
   requestTimeout?: number;
-  /** How often kafkajs repeats connecting, metadata and coordinator look-ups by itself; default 3. */
+  /**
+   * How often kafkajs itself repeats connects and look-ups of metadata and coordinators; default 3.
+   */
   retries?: number;
-  /** For the log consumer: told of fetches outside the log; its messages are decoded records. */
+  /** For the log consumer: told about fetches outside the log. Its messages are decoded records. */
   onOutOfRange?: OutOfRange;
 }
 
@@ -44,7 +52,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
  * Describes the Kafka cluster for writers, consumers and watermarks, which take it as `kafka`.
- * Nothing is connected until one of them starts.
+ * Nothing connects until one of them starts.
  */
 export function createKafka(options: KafkaOptions): KafkaClient {
   const logCreator = calmLog(options.log);

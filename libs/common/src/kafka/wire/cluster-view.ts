@@ -9,8 +9,8 @@ export interface GroupView {
   /** consumers that have joined */
   members: number;
   /**
-   * Records not yet committed, of all partitions of its topics; of a partition without a commit all
-   * there are. Null for a group that commits nothing.
+   * Records not yet committed, over all partitions of its topics; for a partition without a commit,
+   * all its records. Null for a group that commits nothing.
    */
   lag: bigint | null;
   /** committed or assigned, by name */

@@ -17,7 +17,7 @@ const TABLES = (() => {
 })();
 
 /**
- * CRC-32C (Castagnoli, RFC 3720) of `data[start, end)` as an unsigned integer, eight bytes a step
+ * CRC-32C (Castagnoli, RFC 3720) of `data[start, end)` as an unsigned integer, eight bytes per step
  * ("slicing-by-8", Kounavis and Berry 2005).
  */
 export function crc32c(data: Uint8Array, start: number, end: number): number {

@@ -5,7 +5,7 @@ import { AGAIN, type LogRecord, parseEpoch } from '../../log-events/record';
 /** Version of the Fetch response that {@link decodeFetch} reads. */
 export const FETCH_VERSION = 11;
 
-/** A decoded Fetch response in the shape that kafkajs' consumer works on. */
+/** A decoded Fetch response in the shape that kafkajs' consumer works with. */
 export interface FetchAnswer {
   clientSideThrottleTime: number;
   errorCode: number;
@@ -32,9 +32,10 @@ const SPECIAL = 0x30;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Decodes a Fetch response, version 11, straight into records. Returns null when it contains what
- * this project never writes (compression, transactions, old formats): then kafkajs' own, several
- * times slower decoder is to be used. Format: https://kafka.apache.org/protocol.html#The_Messages_Fetch
+ * Decodes a Fetch response, version 11, directly into records. Returns null when it contains
+ * something that this project never writes (compression, transactions, old formats): then kafkajs'
+ * own decoder, which is several times slower, has to be used. Format:
+ * https://kafka.apache.org/protocol.html#The_Messages_Fetch
  */
 export function decodeFetch(raw: Buffer): FetchAnswer | null {
   const reader = new Reader(raw);
@@ -64,7 +65,7 @@ function decodePartition(reader: Reader, topic: string): FetchedPartition | null
   const preferredReadReplica = reader.int32();
   const end = Math.max(0, reader.int32()) + reader.at;
   const messages: FetchedRecord[] = [];
-  // The last batch may be cut off where the response's size limit fell.
+  // The last batch may be cut off at the response's size limit.
   while (reader.at + BATCH_HEAD <= end) {
     const size = reader.raw.readInt32BE(reader.at + 8) + BATCH_PREFIX;
     if (reader.at + size > end) break;
@@ -119,7 +120,7 @@ export class FetchedRecord implements LogRecord {
   time = '';
   epoch = -1;
   again = false;
-  /** What kafkajs asks of its messages. */
+  /** What kafkajs expects of its messages. */
   readonly isControlRecord = false;
   private readonly raw: Buffer;
   private readonly headersAt: number;
@@ -193,7 +194,7 @@ for (const field of ['id', 'type', 'source', 'time', 'epoch', 'again'] as const)
   (KNOWN[name.length] ??= []).push({ name, bytes: Buffer.from(name) });
 }
 
-/** Reads numbers and text of a response. */
+/** Reads numbers and text from a response. */
 class Reader {
   constructor(
     readonly raw: Buffer,
@@ -244,7 +245,7 @@ class Reader {
     return this.raw.subarray(this.at - size, this.at);
   }
 
-  /** Name of the header here, when it is one that becomes a field. Does not move on. */
+  /** The name of the header at this place, if it becomes a field. Does not advance. */
   known(size: number): string | null {
     for (const { name, bytes } of KNOWN[size] ?? []) {
       let i = 0;

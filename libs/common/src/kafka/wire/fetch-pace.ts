@@ -3,17 +3,19 @@ import type { ConnectionPool, ProtocolRequest } from './kafkajs-requests';
 
 /** API key of Fetch. */
 const FETCH = 1;
-/** A Fetch request, version 11, begins with replica id, longest wait and least bytes: INT32 each. */
+/**
+ * A Fetch request, version 11, begins with replica id, maximum wait and minimum bytes: INT32 each.
+ */
 const MAX_WAIT_AT = 4;
 const MIN_BYTES_AT = 8;
 
 /**
- * Lets the fetches of an idle log wait long, and end with the first record: an answer without any
- * record makes the next request of this connection a patient one. A busy log is read as configured
- * (many bytes, or a short wait). So an idle consumer costs a few requests a second instead of dozens,
- * and the first record of a burst comes earlier than it would have.
- * @param idleWaitMs how long such a fetch waits; also how much later a partition that was paused or
- *   assigned meanwhile is fetched first
+ * Lets fetches of an idle log wait long, and return with the first record: after an answer without
+ * records the next request on this connection is a patient one. A busy log is read as configured
+ * (many bytes, or a short wait). So an idle consumer costs a few requests a second instead of
+ * dozens, and the first record of a burst arrives earlier than it would have.
+ * @param idleWaitMs how long such a fetch waits; also how much later the first fetch of a partition
+ * is that was paused or assigned meanwhile
  */
 export function paceFetches(pool: ConnectionPool, idleWaitMs: number): void {
   const send = pool.send.bind(pool);
@@ -31,7 +33,7 @@ function isEmpty({ responses }: FetchAnswer): boolean {
   return responses.every(({ partitions }) => partitions.every((p) => p.messages.length === 0));
 }
 
-/** The same request, which waits this long for one byte. */
+/** The same request, waiting this long for a single byte. */
 function patient<T>({ request, response }: ProtocolRequest<T>, waitMs: number): ProtocolRequest<T> {
   const encode = async () => {
     const encoder = await request.encode();

@@ -7,14 +7,15 @@ import { checkWhenWaiting } from './request-checks';
 export type { ProtocolRequest } from './kafkajs-requests';
 
 /**
- * The only file that knows the inside of kafkajs (2.2.4, pinned). Its public producer discards the
- * answers of healthy partitions when one fails, its admin looks up twice as much as the read barrier
- * needs, and LeaveGroup for another member is not public at all; its cluster and brokers can do all that.
+ * The only file that knows the internals of kafkajs (2.2.4, pinned). Its public producer discards
+ * the answers of healthy partitions when one fails, its admin looks up twice as much as the read
+ * barrier needs, and LeaveGroup for another member is not public at all. Its cluster and brokers
+ * can do all of that.
  */
 export interface KafkaCluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
-  /** Adds topics to the metadata that is kept; loads it when it was not there. */
+  /** Adds topics to the metadata that is kept; loads them if missing. */
   addMultipleTargetTopics(topics: string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
@@ -71,9 +72,11 @@ interface ClusterOptions {
 type ClusterFactory = (options: ClusterOptions) => KafkaCluster;
 
 const API = { fetch: 1, listOffsets: 2, metadata: 3 } as const;
-/** Kafka's error code of a fetch outside the log. */
+/** Kafka's error code for a fetch outside the log. */
 export const OFFSET_OUT_OF_RANGE = 1;
-/** LEADER_NOT_AVAILABLE, REPLICA_NOT_AVAILABLE, LISTENER_NOT_FOUND: trouble of one partition. */
+/**
+ * LEADER_NOT_AVAILABLE, REPLICA_NOT_AVAILABLE, LISTENER_NOT_FOUND: trouble in a single partition.
+ */
 const LEADERLESS = new Set([5, 9, 72]);
 const METADATA_MAX_AGE_MS = 300_000;
 /** How long the fetch of an idle log waits for its first record. */
@@ -81,10 +84,10 @@ const IDLE_WAIT_MS = 250;
 /** How soon metadata with a leaderless partition is looked up again. */
 const LEADERLESS_MAX_AGE_MS = 1_000;
 
-/** Told of a fetch beyond the log's bounds. */
+/** Told about a fetch outside the log's bounds. */
 export type OutOfRange = (topic: string, partition: number) => void;
 
-/** A cluster of its own (connections, metadata), not connected yet. */
+/** A cluster of one's own (connections, metadata), not connected yet. */
 export function openCluster(kafka: Kafka): KafkaCluster {
   return factoryOf(kafka).create({
     metadataMaxAge: METADATA_MAX_AGE_MS,
@@ -93,8 +96,8 @@ export function openCluster(kafka: Kafka): KafkaCluster {
 }
 
 /**
- * Closes a cluster at once: requests under way are rejected. kafkajs' own disconnect waits for them,
- * and no longer times them out.
+ * Closes a cluster at once: requests in progress are rejected. kafkajs' own disconnect waits for
+ * them, and no longer times them out.
  */
 export function destroyCluster(cluster: KafkaCluster): void {
   const { brokers, seedBroker } = cluster.brokerPool;
@@ -107,12 +110,12 @@ export function destroyCluster(cluster: KafkaCluster): void {
 }
 
 /**
- * Changes what all clusters of this instance do with some answers. Metadata in which some partitions
- * have no leader is kept: kafkajs refuses it as a whole, so one leaderless partition would stop its
- * whole topic. Idle connections have no timers: {@link checkWhenWaiting}. For the log consumer, which
- * passes `onOutOfRange`, moreover:
- * - A fetch outside the log is reported and answered with nothing. kafkajs commits its default offset
- *   and goes on there, silently.
+ * Changes what all clusters of this instance do with some answers. Metadata in which some
+ * partitions have no leader is kept: kafkajs refuses it as a whole, so one leaderless partition
+ * would stop its whole topic. Idle connections have no timers: {@link checkWhenWaiting}. For the
+ * log consumer, which passes `onOutOfRange`, also:
+ * - A fetch outside the log is reported and answered with nothing. kafkajs would commit its default
+ *   offset and go on there, silently.
  * - Fetched messages are decoded by {@link decodeFetch}: they are records already.
  * - The fetches of an idle log wait long: {@link paceFetches}.
  */
@@ -185,7 +188,7 @@ function changeRequests(cluster: KafkaCluster, apiKey: number, change: ChangeReq
   });
 }
 
-/** Changes the connections to every broker, as they are made. */
+/** Changes the connections to every broker as they are made. */
 function changePools(cluster: KafkaCluster, change: (pool: ConnectionPool) => void): void {
   const builder = cluster.connectionPoolBuilder;
   const build = builder.build.bind(builder);
@@ -196,7 +199,7 @@ function changePools(cluster: KafkaCluster, change: (pool: ConnectionPool) => vo
   };
 }
 
-/** Shows every decoded answer of one kind to `edit` before kafkajs looks for errors in it. */
+/** Passes every decoded answer of one kind to `edit` before kafkajs looks for errors in it. */
 function editAnswers<D>(cluster: KafkaCluster, apiKey: number, edit: (data: D) => void): void {
   changeRequests(cluster, apiKey, (request) => {
     const { response } = request;

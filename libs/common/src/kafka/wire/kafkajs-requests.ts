@@ -1,6 +1,6 @@
-/** What of kafkajs 2.2.4 requests and connections are made of. */
+/** The types that requests and connections of kafkajs 2.2.4 consist of. */
 
-/** A request with its answer's decoder; `encode` returns what kafkajs' Encoder looks like. */
+/** A request with the decoder of its answer. `encode` returns what looks like kafkajs' Encoder. */
 export interface ProtocolRequest<T> {
   request: {
     apiKey: number;
@@ -17,10 +17,10 @@ export interface ConnectionPool {
   pool: { requestQueue: RequestQueue }[];
 }
 
-/** The requests of one connection, on their way and waiting. */
+/** The requests of one connection: in flight, and waiting. */
 export interface RequestQueue {
   pending: readonly unknown[];
   rejectAll(error: Error): void;
-  /** Looks later whether waiting requests can be sent. */
+  /** Checks later whether waiting requests can be sent. */
   scheduleCheckPendingRequests(): void;
 }

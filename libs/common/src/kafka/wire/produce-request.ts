@@ -4,20 +4,20 @@ import { crc32c } from './crc32c';
 import type { ProtocolRequest } from './kafkajs-internals';
 import { AGAIN, CONTENT_TYPE, SPEC_VERSION, type OutRecord } from '../../log-events/record';
 
-/** A record with its mark, as it goes into a batch. */
+/** A record with its mark, as it is written into a batch. */
 export interface EncodableRecord {
   record: OutRecord;
   again: boolean;
 }
 
-/** What the broker says about one partition of a produce request. */
+/** What the broker answers for one partition of a produce request. */
 export interface PartitionAnswer {
   partition: number;
   /** Kafka error code, 0 = appended. */
   errorCode: number;
-  /** Offset of the first record; negative when the broker did not tell. */
+  /** Offset of the first record; negative if the broker did not say. */
   baseOffset: bigint;
-  /** The broker's append time in Unix milliseconds; -1 when the topic keeps the writer's time. */
+  /** The broker's append time in Unix milliseconds; -1 if the topic keeps the writer's time. */
   appendTime: number;
 }
 
@@ -28,7 +28,7 @@ const NO_PRODUCER = -1n;
 /** Bytes from the start of a batch to its checksum, and to the first byte that the checksum covers. */
 const CRC_AT = 17;
 const CRC_FROM = 21;
-/** A record of a batch that cannot be written: a field is not what its type says. */
+/** A record of a batch that cannot be written: a field does not have its declared type. */
 export class UnencodableRecord extends Error {
   override readonly name = 'UnencodableRecord';
 
@@ -41,13 +41,13 @@ export class UnencodableRecord extends Error {
   }
 }
 
-/** Types are few (one per event); a bound all the same. */
+/** There are few types (one per event); bounded anyway. */
 const CACHED_TYPES = 256;
 
 /**
- * Encodes produce requests (version 7) with one record batch per partition into one buffer that is
- * used again and again. kafkajs' own encoder allocates a zeroed buffer per record and per header.
- * Formats: https://kafka.apache.org/documentation/#recordbatch and protocol.html#The_Messages_Produce
+ * Encodes produce requests (version 7) with one record batch per partition, into one buffer that is
+ * reused. kafkajs' own encoder allocates a zeroed buffer per record and per header. Formats:
+ * https://kafka.apache.org/documentation/#recordbatch and protocol.html#The_Messages_Produce
  */
 export class ProduceEncoder {
   private readonly out = new ByteWriter();
@@ -71,7 +71,7 @@ export class ProduceEncoder {
     ]);
   }
 
-  /** Begins a request; `timeoutMs` is how long the leader may wait for its replicas. */
+  /** Begins a request. `timeoutMs` is how long the leader may wait for its replicas. */
   begin(timeoutMs: number): void {
     const { out } = this;
     out.reset();
@@ -86,8 +86,8 @@ export class ProduceEncoder {
   }
 
   /**
-   * Adds one partition's records, in order; `now` is their time in Unix milliseconds. Throws
-   * {@link UnencodableRecord}; then nothing of the partition is in the request.
+   * Adds one partition's records, in order. `now` is their time in Unix milliseconds. Throws {@link
+   * UnencodableRecord}; then the request has nothing of this partition.
    */
   add(partition: number, records: readonly EncodableRecord[], now: number): void {
     const { out } = this;
@@ -191,7 +191,7 @@ interface DecodedAnswer {
   clientSideThrottleTime: number;
 }
 
-/** Decodes a produce response, version 7, of a request with one topic. */
+/** Decodes a produce response, version 7, to a request with one topic. */
 function decodeAnswer(raw: Buffer): DecodedAnswer {
   const partitions: PartitionAnswer[] = [];
   let at = 4;

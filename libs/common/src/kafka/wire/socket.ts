@@ -3,12 +3,12 @@ import * as tls from 'node:tls';
 import type { ISocketFactory } from 'kafkajs';
 
 const KEEP_ALIVE_MS = 60_000;
-/** How long a socket that was ended may take to flush before it is destroyed. */
+/** How long an ended socket may take to flush before it is destroyed, in milliseconds. */
 const LINGER_MS = 1_000;
 
 /**
- * Socket factory for kafkajs 2.2.4 that sends at once (no Nagle) and makes an ended socket silent.
- * kafkajs keeps its listeners on a socket that it has left; the late `end` or `error` of such a
+ * Socket factory for kafkajs 2.2.4 that sends at once (no Nagle) and silences an ended socket.
+ * kafkajs leaves its listeners on a socket that it has abandoned; a late `end` or `error` of that
  * socket would reject the requests of the connection that replaced it.
  */
 export function dialWith(options: {

@@ -5,7 +5,7 @@ import type { kafkaEnv } from '../../runtime/env';
 import type { KafkaClient } from './client';
 import { pause } from '../../runtime/waiting';
 
-/** A topic that cannot be used as it is: missing, or made with another partition count. */
+/** A topic that cannot be used: missing, or created with another partition count. */
 export class TopicMismatchError extends Error {
   constructor(message: string) {
     super(message);
@@ -15,12 +15,11 @@ export class TopicMismatchError extends Error {
 
 /** Options of a check; times in milliseconds. */
 export interface CheckOptions {
-  /** How long topics may be missing or brokers in trouble; default 30 000. */
+  /** How long topics may be missing, or brokers in trouble; default 30 000. */
   timeoutMs?: number;
   /**
-   * Waits for as long as no broker answers, saying so in the log, until this is aborted; the time
-   * counts from the first answer on. For services: they are not ready meanwhile, and an outage of
-   * Kafka makes none of them end.
+   * Waits for as long as no broker answers and logs so, until this is aborted; the time counts from
+   * the first answer. For services: they are not ready meanwhile, and no outage of Kafka ends one.
    */
   waitUntil?: AbortSignal;
 }
@@ -28,10 +27,10 @@ export interface CheckOptions {
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1_000;
-/** How often a wait for the brokers is logged. */
+/** How often a wait for the brokers is logged, in milliseconds. */
 const SAY_EVERY_MS = 60_000;
 
-/** All topics as the settings of a service want them. */
+/** All topics, as the settings of a service want them. */
 export function specsOf(env: z.output<typeof kafkaEnv>): TopicSpec[] {
   return topicSpecs({
     partitions: env.KAFKA_PARTITIONS,
@@ -41,9 +40,9 @@ export function specsOf(env: z.output<typeof kafkaEnv>): TopicSpec[] {
 }
 
 /**
- * Creates the topics that are missing; those that exist are left as they are. Safe to run at the same
- * time elsewhere. Throws {@link TopicMismatchError} when an existing topic has another partition
- * count (keys would move to other partitions), and the last error when Kafka does not answer in time.
+ * Creates missing topics and leaves existing ones as they are. Safe to run in several places at
+ * once. Throws {@link TopicMismatchError} when an existing topic has another partition count (keys
+ * would move to other partitions), and the last error when Kafka does not answer in time.
  */
 export async function ensureTopics(
   kafka: KafkaClient,
@@ -60,7 +59,7 @@ export async function ensureTopics(
 
 /**
  * Checks that all topics exist with the expected partition counts, without creating any. Waits for
- * missing topics up to `timeoutMs` (default 30 s); a wrong partition count fails at once.
+ * missing topics up to `timeoutMs` (default 30 s). A wrong partition count fails at once.
  */
 export async function checkTopics(
   kafka: KafkaClient,
@@ -105,7 +104,7 @@ async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<void>
   }
 }
 
-/** Runs `work` until it succeeds, fails for good, or the time is over. */
+/** Runs `work` until it succeeds, fails for good, or time is up. */
 async function withAdmin(
   kafka: KafkaClient,
   { timeoutMs = DEFAULT_TIMEOUT_MS, waitUntil }: CheckOptions,
@@ -134,7 +133,7 @@ async function withAdmin(
   }
 }
 
-/** Says that no broker answers: at once, every minute, and when it is over. */
+/** Logs that no broker answers: at once, every minute, and when it is over. */
 class Silence {
   private readonly beganAt = performance.now();
   private saidAt: number | null = null;
@@ -158,7 +157,7 @@ class Silence {
   }
 }
 
-/** What trying again cannot mend. */
+/** Errors that a retry cannot resolve. */
 const FINAL_TYPES = [
   'INVALID_REPLICATION_FACTOR',
   'INVALID_PARTITIONS',

@@ -3,15 +3,15 @@ import type { PartitionQueue } from './partition-queue';
 import { pause } from '../../runtime/waiting';
 
 /**
- * The lane of the healthy partitions: one request per node at a time, with the next batches of all
- * its partitions that have records waiting.
+ * The lane of healthy partitions: one request per node at a time, with the next batches of all its
+ * partitions that have waiting records.
  */
 export class MainLane {
   private readonly sender: BatchSender;
   private readonly busy = new Set<number>();
   private woken = false;
   private closed = false;
-  /** Where the next round starts, so that a full request leaves out others each time. */
+  /** Where the next round starts, so that a full request omits others each time. */
   private turn = 0;
 
   constructor(
@@ -21,7 +21,7 @@ export class MainLane {
     this.sender = new BatchSender(options, hooks);
   }
 
-  /** Connects, trying until the clock shows `deadline`; checks the partition count. */
+  /** Connects, retrying until the clock shows `deadline`. Checks the partition count. */
   async start(deadline: number): Promise<void> {
     const { connections } = this.sender;
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
@@ -42,7 +42,9 @@ export class MainLane {
     }
   }
 
-  /** Sends what is waiting at the end of this event-loop turn: whatever the turn still queues goes along. */
+  /**
+   * Sends what is waiting at the end of this event-loop turn, including what the turn still queues.
+   */
   wake(): void {
     if (this.woken || this.closed) return;
     this.woken = true;
@@ -90,7 +92,7 @@ export class MainLane {
 }
 
 /**
- * The lane of partitions whose last attempt failed, over connections of its own: one partition at a
+ * The lane of partitions whose last attempt failed, over connections of its own. One partition at a
  * time, alone in its request, the one with the fewest failures first, until it succeeds.
  */
 export class AsideLane {
@@ -98,7 +100,7 @@ export class AsideLane {
   private running = false;
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
-  /** The clock when the newest look-up of leaders began. */
+  /** The clock at the start of the latest look-up of leaders. */
   private refreshedAt = -Infinity;
 
   constructor(

@@ -7,9 +7,12 @@ import { fullJitter } from '../../runtime/waiting';
 
 /** What a sender reports to its writer. */
 export interface SenderHooks {
-  /** The batch is in the log from `baseOffset` on; `timestamp` is its time there, Unix milliseconds. */
+  /**
+   * The batch is in the log from `baseOffset` on. `timestamp` is its time there, in Unix
+   * milliseconds.
+   */
   appended(queue: PartitionQueue, batch: Pending[], baseOffset: bigint, timestamp: number): void;
-  /** The record will never be taken: too large. */
+  /** The broker will never accept the record: too large. */
   refused(pending: Pending): void;
   /** The record cannot be written. */
   unencodable(pending: Pending, error: UnencodableRecord): void;
@@ -30,7 +33,7 @@ export interface LaneOptions extends WriterHooks {
   random?: () => number;
 }
 
-/** A record that cannot be written, and the queue that it was in. */
+/** A record that cannot be written, and the queue it was in. */
 interface SetAside {
   queue: PartitionQueue;
   pending: Pending;
@@ -45,7 +48,7 @@ interface Sent {
 /** MESSAGE_TOO_LARGE and RECORD_LIST_TOO_LARGE: nothing was appended, and never will be. */
 const TOO_LARGE = new Set([10, 18]);
 
-/** Sends batches over the connections of one lane and settles them by the leader's answer. */
+/** Sends batches over one lane's connections and settles them by the leader's answer. */
 export class BatchSender {
   readonly connections: LaneConnections;
   private readonly encoder: ProduceEncoder;
@@ -64,8 +67,8 @@ export class BatchSender {
   }
 
   /**
-   * Takes the next batch of each queue, up to the request's size, and sends them to the node that
-   * leads them. Never rejects: whatever happens is settled per queue.
+   * Takes the next batch of each queue, up to the size of a request, and sends them to the node
+   * that leads them. Never rejects: any outcome is settled per queue.
    */
   async send(nodeId: number, queues: PartitionQueue[]): Promise<void> {
     const sentAt = Date.now();
@@ -89,7 +92,10 @@ export class BatchSender {
     this.options.onBatch?.({ records: appended, bytes, partitions: sent.length, latencyMs });
   }
 
-  /** Puts a queue aside after a failed attempt; the next one waits longer each time (full jitter). */
+  /**
+   * Sets a queue aside after a failed attempt. Each time the next attempt waits longer (full
+   * jitter).
+   */
   defer(queue: PartitionQueue): void {
     const { limits, clock, random = Math.random } = this.options;
     queue.failures++;
@@ -113,7 +119,7 @@ export class BatchSender {
     return { sent, aside };
   }
 
-  /** Adds what of a batch can be written, and takes the other records out; false: none can. */
+  /** Adds the writable records of a batch and removes the others; false: none is writable. */
   private add(queue: PartitionQueue, batch: Pending[], now: number, aside: SetAside[]): boolean {
     while (batch.length > 0) {
       try {
@@ -127,7 +133,7 @@ export class BatchSender {
     return false;
   }
 
-  /** Only now, when the others are encoded: whoever is told may use the writer. */
+  /** Called only once the others are encoded: the callbacks may use the writer. */
   private setAside({ queue, pending, error }: SetAside): void {
     this.hooks.unencodable(pending, error);
     if (queue.out === null) this.hooks.settled(queue);

@@ -11,11 +11,11 @@ import type { PartitionAnswer } from '../wire/produce-request';
 export interface AppendTimes {
   /** How long a leader may wait for its replicas. */
   ackTimeout: number;
-  /** How long an answer may take in all. */
+  /** How long an answer may take in total. */
   requestTimeout: number;
 }
 
-/** The request certainly did not leave: its records need no mark. */
+/** The request was certainly not sent: its records need no mark. */
 export class NotSentError extends Error {
   constructor(cause: unknown) {
     super(`not sent: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
@@ -27,8 +27,9 @@ export class NotSentError extends Error {
 const GUARD_MS = 300;
 
 /**
- * Connections of one producer lane and the leaders of one topic. After any doubt the connections are
- * replaced rather than mended: kafkajs' clusters get stuck in states that only a new one leaves.
+ * The connections of one lane of a producer, and the leaders of one topic. After any doubt the
+ * connections are replaced, not repaired: kafkajs' clusters get stuck in states that only a new one
+ * leaves.
  */
 export class LaneConnections {
   private cluster: KafkaCluster | null = null;
@@ -39,21 +40,21 @@ export class LaneConnections {
     private readonly kafka: KafkaClient,
     private readonly topic: string,
     private readonly times: AppendTimes,
-    /** Leader per partition, -1 without; shared by the lanes of a writer. */
+    /** Leader per partition, -1 for none; shared by the lanes of a writer. */
     private readonly leaders: number[],
   ) {}
 
-  /** Connects and loads the leaders; a no-op when that is done. */
+  /** Connects and loads the leaders. Does nothing if that is done. */
   async open(): Promise<void> {
     await this.connected();
   }
 
-  /** How many partitions the topic has, as far as is known; 0 before {@link open}. */
+  /** How many partitions the topic has, as far as known; 0 before {@link open}. */
   get partitions(): number {
     return this.leaders.length;
   }
 
-  /** Node that leads the partition; null when none is known. */
+  /** Node that leads the partition; null: unknown. */
   leaderOf(partition: number): number | null {
     const leader = this.leaders[partition];
     return leader == null || leader < 0 ? null : leader;
@@ -68,8 +69,8 @@ export class LaneConnections {
   }
 
   /**
-   * Sends one produce request to a node. Rejects with {@link NotSentError} when it certainly did not
-   * leave; any other rejection leaves open whether the records were appended.
+   * Sends one produce request to a node. Rejects with {@link NotSentError} when it was certainly
+   * not sent. After any other rejection the records may or may not have been appended.
    */
   async append(
     nodeId: number,
@@ -85,7 +86,9 @@ export class LaneConnections {
     return this.guarded(pool.send(request));
   }
 
-  /** Drops all connections; the next use opens new ones. Requests under way may still be answered. */
+  /**
+   * Drops all connections; the next use opens new ones. Requests in flight may still be answered.
+   */
   reset(): void {
     const old = this.cluster;
     this.cluster = null;
@@ -136,7 +139,7 @@ export class LaneConnections {
     }
   }
 
-  /** Settles in any case: a request on a connection that kafkajs has given up never would. */
+  /** Settles in any case; a request on a connection that kafkajs has abandoned never would. */
   private async guarded<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

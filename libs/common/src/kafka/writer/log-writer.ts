@@ -23,20 +23,23 @@ export interface LogWriterOptions extends WriterHooks {
   /** Monotonic milliseconds. */
   clock?: () => number;
   random?: () => number;
-  /** Records of this partition have waited for `stallAfter` without an append. Called once per stall. */
+  /**
+   * Records of this partition have waited for `stallAfter` without an append. Called once per
+   * stall.
+   */
   onStalled?(partition: number): void;
   /** The first append after a stall. */
   onResumed?(partition: number): void;
-  /** Something that should not happen: a callback that threw, a record that cannot be encoded. */
+  /** Something unexpected: a callback that threw, a record that cannot be encoded. */
   onError?(error: unknown): void;
 }
 
-/** What is known of a partition's queue. */
+/** The state of a partition's queue. */
 export interface PartitionState {
-  /** Records waiting or out. */
+  /** Records waiting or in flight. */
   queued: number;
   queuedBytes: number;
-  /** Milliseconds that the oldest of them has waited; 0 when there is none. */
+  /** How long the oldest of them has waited, in milliseconds; 0 when there is none. */
   oldestWaitingMs: number;
   /** The writer's clock at the last append; null before the first. */
   lastSuccessAt: number | null;
@@ -47,12 +50,12 @@ const STALL_CHECK_MS = 100;
 const START_TIMEOUT_MS = 30_000;
 
 /**
- * Appends records to one topic so that each answer is true: a record counts as appended only when
- * the leader's answer carries its partition's base offset. Everything else is an unknown outcome;
- * those records are appended again in order, marked `again`, before anything newer of their
- * partition, alone and over a second connection, so that they hold up nobody else.
+ * Appends records to one topic so that every answer is true: a record counts as appended only when
+ * the leader's answer has the base offset of its partition. Anything else is an unknown outcome:
+ * those records are appended again in order, marked `again`, before any newer records of their
+ * partition. That happens alone and over a second connection, so that nothing else is held up.
  *
- * Requests: acks from all in-sync replicas, no broker-side idempotence, one outstanding per node and
+ * Requests: acks from all in-sync replicas, no idempotent producer, one in flight per node and
  * lane; what queues meanwhile is the next batch. Callbacks run in partition order.
  */
 export class LogWriter {
@@ -88,7 +91,7 @@ export class LogWriter {
 
   /**
    * Queues a record; `done` is called once, later. Returns false (and never calls `done`) when the
-   * partition's queue is full or the writer stops: busy.
+   * partition's queue is full or the writer is stopping: busy.
    */
   append(record: OutRecord, done: AppendDone, options?: { again?: boolean }): boolean {
     const queue = this.queues[partitionOf(record.key, this.queues.length)]!;
@@ -126,15 +129,15 @@ export class LogWriter {
     };
   }
 
-  /** Records waiting or out, over all partitions. */
+  /** Records waiting or in flight, over all partitions. */
   queued(): number {
     return this.queues.reduce((sum, queue) => sum + queue.size, 0);
   }
 
   /**
-   * Hands over all records of a partition with their callbacks, in order: first those that are out
-   * (marked `again`, they may be in the log), then the queue. The writer forgets them, and what
-   * waits from now on may stall anew.
+   * Hands over all records of a partition with their callbacks, in order: first those in flight
+   * (marked `again`, as they may be in the log), then the queue. The writer forgets them; records
+   * that come from now on may stall again.
    */
   takeWaiting(partition: number): Pending[] {
     const queue = this.queue(partition);
@@ -144,7 +147,10 @@ export class LogWriter {
     return taken;
   }
 
-  /** Takes no more records, waits for the queues up to `flushMs`, answers the rest with `stopped`. */
+  /**
+   * Accepts no more records, waits up to `flushMs` for the queues, and answers the rest with
+   * `stopped`.
+   */
   async stop({ flushMs }: { flushMs: number }): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;

@@ -1,35 +1,35 @@
 import type { OutRecord } from '../../log-events/record';
 
-/** What became of a record. */
+/** The outcome of a record. */
 export type AppendResult =
   | {
       ok: true;
       partition: number;
       /** Offset of this copy. */
       offset: bigint;
-      /** The record's time in the log, Unix milliseconds. */
+      /** Time of the record in the log, in Unix milliseconds. */
       timestamp: number;
-      /** True: an earlier copy may exist, so the first position is to be asked from storage. */
+      /** True: an earlier copy may exist, so storage has to be asked for the first position. */
       again: boolean;
     }
   | {
       ok: false;
       /**
-       * `too_large`: the broker will never take it. `unencodable`: a defect, it cannot be written as a
-       * record. `stopped`: outcome unknown, the writer stopped.
+       * `too_large`: the broker will never accept it. `unencodable`: a defect, it cannot be written
+       * as a record. `stopped`: unknown outcome, the writer stopped.
        */
       reason: 'stopped' | 'too_large' | 'unencodable';
     };
 
 export type AppendDone = (result: AppendResult) => void;
 
-/** A record on its way. */
+/** A record in progress. */
 export interface Pending {
   record: OutRecord;
   done: AppendDone;
   /** It may have been appended before. */
   again: boolean;
-  /** Size estimate, bytes. */
+  /** Estimated size in bytes. */
   bytes: number;
   /** The writer's clock when it was queued, milliseconds. */
   queuedAt: number;
@@ -46,30 +46,30 @@ export function recordBytes(record: OutRecord): number {
 }
 
 /**
- * Records of one partition in order: those whose outcome is unknown first, alone in their batch,
- * then the queue. At most one batch is out at a time.
+ * Records of one partition in order: first those with an unknown outcome, alone in their batch,
+ * then the queue. At most one batch is in flight at a time.
  */
 export class PartitionQueue {
   private items: Pending[] = [];
   private head = 0;
   /** How many of the first records have an unknown outcome. */
   private unknown = 0;
-  /** The batch that is out was out before. */
+  /** The batch in flight has been sent before. */
   private outAgain = false;
-  /** Most records of the next batch; lowered when the broker finds a batch too large. */
+  /** The most records of the next batch; lowered when the broker finds a batch too large. */
   private batchLimit: number;
-  /** The batch that is out; its identity tells a late answer from a current one. */
+  /** The batch in flight. Its identity tells a late answer from a current one. */
   out: Pending[] | null = null;
-  /** Estimated bytes waiting and out. */
+  /** Estimated bytes, waiting and in flight. */
   bytes = 0;
   /** Writer's clock at the last append; -Infinity before. */
   lastSuccessAt = -Infinity;
-  /** In the second lane since its last failure. */
+  /** In the second lane, since its last failure. */
   aside = false;
   /** Failed attempts since the last append, and the writer's clock at the last of them. */
   failures = 0;
   failedAt = -Infinity;
-  /** Writer's clock before which the second lane leaves it alone. */
+  /** The second lane leaves it alone until the writer's clock shows this. */
   retryAt = 0;
   stalled = false;
 
@@ -80,12 +80,12 @@ export class PartitionQueue {
     this.batchLimit = limits.batchRecords;
   }
 
-  /** Records waiting, without those that are out. */
+  /** Waiting records, without those in flight. */
   get waiting(): number {
     return this.items.length - this.head;
   }
 
-  /** Records waiting and out. */
+  /** Records waiting and in flight. */
   get size(): number {
     return this.waiting + (this.out?.length ?? 0);
   }
@@ -100,7 +100,10 @@ export class PartitionQueue {
     this.bytes += pending.bytes;
   }
 
-  /** Takes the next batch out, at least one record. Call only with records waiting and none out. */
+  /**
+   * Takes out the next batch, with at least one record. Call only with waiting records and none in
+   * flight.
+   */
   takeBatch(): Pending[] {
     const most = Math.min(this.unknown || this.waiting, this.waiting, this.batchLimit);
     let end = this.head + 1;
@@ -119,7 +122,7 @@ export class PartitionQueue {
     return batch;
   }
 
-  /** The batch that is out was appended. */
+  /** The batch in flight was appended. */
   appended(now: number): void {
     for (const pending of this.out ?? []) this.bytes -= pending.bytes;
     this.out = null;
@@ -129,7 +132,7 @@ export class PartitionQueue {
     this.aside = false;
   }
 
-  /** The batch that is out goes back to the front; `unknown` marks its records. */
+  /** The batch in flight goes back to the front; `unknown` marks its records. */
   putBack(unknown: boolean): void {
     const batch = this.out;
     if (!batch) return;
@@ -140,7 +143,10 @@ export class PartitionQueue {
     if (unknown || this.outAgain) this.unknown += batch.length;
   }
 
-  /** The broker found the batch too large: smaller ones from now on. Returns a record that never fits. */
+  /**
+   * The broker found the batch too large: smaller ones from now on. Returns a record that never
+   * fits.
+   */
   tooLarge(): Pending | null {
     const batch = this.out;
     if (!batch) return null;
@@ -156,7 +162,10 @@ export class PartitionQueue {
     return pending!;
   }
 
-  /** Takes a record out of the batch that is out, for good; without any left, none is out. */
+  /**
+   * Removes a record from the batch in flight, for good. If that was the last one, nothing is in
+   * flight.
+   */
   setAside(index: number): Pending {
     const [pending] = this.out!.splice(index, 1);
     this.bytes -= pending!.bytes;
@@ -164,7 +173,7 @@ export class PartitionQueue {
     return pending!;
   }
 
-  /** Empties the partition: the batch that is out (marked), then the queue, in order. */
+  /** Empties the partition: the batch in flight (marked), then the queue, in order. */
   drain(): Pending[] {
     for (const pending of this.out ?? []) pending.again = true;
     const all = (this.out ?? []).concat(this.items.slice(this.head));

@@ -14,14 +14,14 @@ export interface WriterLimits {
   requestTimeout: number;
   /** Waiting this long without an append is a stall. */
   stallAfter: number;
-  /** How long a first record waits for others to join its request; 0: not at all. */
+  /** How long a first record waits for others to share its request; 0: not at all. */
   linger: number;
-  /** First and longest pause between failing attempts of a partition; full jitter. */
+  /** First and longest pause between failed attempts of a partition; full jitter. */
   backoffBase: number;
   backoffMax: number;
 }
 
-/** What {@link WriterLimits} are when not given. */
+/** The values of {@link WriterLimits} unless given. */
 export const DEFAULT_LIMITS: WriterLimits = {
   queueRecords: 20_000,
   queueBytes: 32 * 1024 * 1024,
@@ -38,9 +38,9 @@ export const DEFAULT_LIMITS: WriterLimits = {
 
 /** Plain callbacks for metrics; called per request, never per record. */
 export interface WriterHooks {
-  /** A request was answered: records appended, milliseconds, partitions in it. */
+  /** A request was answered: records appended, milliseconds, number of partitions. */
   onBatch?(batch: { records: number; bytes: number; partitions: number; latencyMs: number }): void;
-  /** A partition's batch failed; `unknown` when its records may have been appended all the same. */
+  /** A partition's batch failed. `unknown`: its records may have been appended anyway. */
   onFailure?(failure: {
     partition: number;
     records: number;
