@@ -28,7 +28,7 @@ export const EVENT_TYPES = {
   presenceChanged: 'tidings.presence.changed.v1',
 } as const;
 
-/** Header names of a record, beside CloudEvents' own `ce_*`. */
+/** Header names of a record, besides CloudEvents' own `ce_*`. */
 export const RECORD_HEADERS = {
   specVersion: 'ce_specversion',
   id: 'ce_id',
@@ -36,7 +36,7 @@ export const RECORD_HEADERS = {
   source: 'ce_source',
   time: 'ce_time',
   contentType: 'content-type',
-  /** Log epoch: raised by an operator when a log was recreated. */
+  /** Log epoch. An operator raises it when a log was recreated. */
   epoch: 'epoch',
   /** "1" on a record that may have been appended before. */
   again: 'again',
@@ -45,15 +45,15 @@ export const RECORD_HEADERS = {
 /** base64url of the first 16 bytes of SHA-256 over `contentHashText`. */
 export const contentHash = z.string().regex(/^[A-Za-z0-9_-]{22}$/);
 
-/** Of a message whose life was over before it came into the log: nothing of it is left to be hashed. */
+/** For a message that expired before it reached the log: nothing of it is left to hash. */
 export const NO_CONTENT_HASH = 'A'.repeat(22);
 
-/** Whether two hashes may be of one content. */
+/** Whether two hashes may belong to the same content. */
 export function mayBeSameHash(one: string, other: string): boolean {
   return one === other || one === NO_CONTENT_HASH || other === NO_CONTENT_HASH;
 }
 
-/** What records say of a message, whether it is new or changed. */
+/** What records say about a message, whether it is new or changed. */
 const messageShape = {
   conversationId,
   messageId: uuid,
@@ -125,10 +125,10 @@ const receiptMarked = z
   });
 export type ReceiptMarked = z.infer<typeof receiptMarked>;
 
-/** Nothing that an event tells of is longer ago, milliseconds. */
+/** No event refers to anything longer ago than this, in milliseconds. */
 const MAX_AGO_MS = 366 * 24 * 3600 * 1000;
 
-/** Which connection an event is about, and what its gateway knows of its user. */
+/** Which connection an event is about, and what its gateway knows about its user. */
 const connectionShape = {
   userId: uuid,
   deviceId: uuid,
@@ -207,7 +207,7 @@ const typingChanged = z
   .meta({ description: 'Somebody writes, or has stopped.' });
 export type TypingChanged = z.infer<typeof typingChanged>;
 
-/** Which schema a record's value has, by topic and type. Other types are not ours. */
+/** The schema of a record's value, by topic and type. Other types are not ours. */
 export const EVENT_SCHEMAS = {
   [TOPICS.messages]: {
     [EVENT_TYPES.messageSent]: messageSent,

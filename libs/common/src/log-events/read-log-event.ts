@@ -20,15 +20,15 @@ type EventsOf<Topic extends keyof Schemas> = {
 /** What a record turned out to be. */
 export type ReadEvent<Topic extends keyof Schemas> =
   | EventOf<Topic>
-  /** Of another epoch, or of a type that came later: nothing that this version has to do with. */
+  /** Of another epoch, or of a type that was introduced later: of no concern to this version. */
   | { kind: 'foreign'; why: 'epoch' | 'type' }
-  /** Nobody can ever use it: it belongs to the dead letters. */
+  /** Nobody can ever use it: it belongs into the dead letters. */
   | { kind: 'bad'; reason: string };
 
 /** What is read of a record. */
 type Readable = Pick<LogRecord, 'type' | 'id' | 'key'> & { value: string | Buffer };
 
-/** Where a record of the log has to be. */
+/** The place where a record of the log must be. */
 interface Place {
   epoch: number;
   partitionOf(key: string): number;
@@ -38,9 +38,9 @@ interface Place {
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/;
 
 /**
- * Reads a record: the one judgement that all services have of it. A later version of a type that is
- * known is bad, not foreign: its message would be missing without a sign. Never throws for a record
- * of any content.
+ * Reads a record: the one judgement that all services share. A later version of a known type is
+ * bad, not foreign: otherwise its message would be missing without a trace. Never throws, whatever
+ * the record contains.
  */
 export function readLogEvent<Topic extends keyof Schemas>(
   topic: Topic,
@@ -63,7 +63,7 @@ export function readLogEvent<Topic extends keyof Schemas>(
   return fault === null ? (read as EventOf<Topic>) : bad(fault);
 }
 
-/** {@link readLogEvent} for a log whose offsets are positions: the record has to be in its place. */
+/** {@link readLogEvent} for a log whose offsets are positions: the record must be in its place. */
 export function readPlacedEvent<Topic extends keyof Schemas>(
   topic: Topic,
   record: LogRecord,
@@ -75,12 +75,12 @@ export function readPlacedEvent<Topic extends keyof Schemas>(
   return bad('in the wrong partition');
 }
 
-/** What the schemas cannot see: the record's frame, its times, and what no table can keep. */
+/** What the schemas cannot check: the record's headers, its times, and what no table can store. */
 function faultOf(read: EventOf<keyof Schemas>, record: Readable): string | null {
   switch (read.type) {
     case EVENT_TYPES.messageSent: {
       const { content, messageId, conversationId, sentAt, expiresAt } = read.event;
-      // Custom data is JSON text in JSON text: nothing of it can harm.
+      // Custom data is JSON text inside JSON text: nothing in it can do harm.
       if (!isStorable(contentText(content))) return 'content: NUL or a lone surrogate';
       if (record.id !== messageId) return 'ce_id is not the message id';
       if (!areTimes(sentAt, expiresAt)) return 'not a time';
@@ -116,12 +116,12 @@ function faultOf(read: EventOf<keyof Schemas>, record: Readable): string | null 
   }
 }
 
-/** The key decides the partition, and with it the order of the conversation. */
+/** The key decides the partition, and so the order within the conversation. */
 function keyFault(record: Readable, conversationId: string): string | null {
   return record.key === conversationId ? null : 'the key is not the conversation';
 }
 
-/** The same of a user's events. */
+/** The same for a user's events. */
 function userKeyFault(record: Readable, userId: string): string | null {
   return record.key === userId ? null : 'the key is not the user';
 }
@@ -131,7 +131,7 @@ function nameOf(type: string): string {
   return type.slice(0, type.lastIndexOf('.') + 1);
 }
 
-/** Times go into frames and tables as they are. */
+/** Times are copied into frames and tables as they are. */
 function areTimes(...texts: (string | undefined)[]): boolean {
   return texts.every(
     (text) => text === undefined || (ISO_TIME.test(text) && !Number.isNaN(Date.parse(text))),

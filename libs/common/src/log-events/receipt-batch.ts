@@ -4,15 +4,17 @@ import { readLogEvent } from './read-log-event';
 import type { LogRecord } from './record';
 import { TOPICS } from './topics';
 
-/** What a batch says of one member, merged. */
+/** What a batch says about one member, merged. */
 export interface MemberMarks extends Marks {
   conversationId: string;
   userId: string;
-  /** The device that raised them; null: several. */
+  /** The device that raised the marks; null: several did. */
   deviceId: string | null;
 }
 
-/** The same with the time of the last record that is in it: they were raised then or before. */
+/**
+ * The same with the time of the last record in it: the marks were raised at that time or earlier.
+ */
 export interface DatedMarks extends MemberMarks {
   /** Unix milliseconds. */
   at: number;
@@ -28,14 +30,14 @@ interface BadReceipt {
 export interface ReceiptBatch {
   members: DatedMarks[];
   bad: BadReceipt[];
-  /** Records of another type. */
+  /** Number of records of other types. */
   foreign: number;
-  /** Offset to go on from: behind the last record, or behind the last bad one that fits. */
+  /** Offset to go on from: after the last record, or after the last bad one that fits. */
   next: bigint;
 }
 
 /**
- * Reads records of `chat.receipts.v1` and merges them per member; ends behind the `maxBad`th bad
+ * Reads records of `chat.receipts.v1` and merges them per member. Ends after the `maxBad`th bad
  * one. Never throws.
  */
 export function readReceipts(records: readonly LogRecord[], maxBad = 20): ReceiptBatch {

@@ -2,7 +2,7 @@ import { RECORD_HEADERS } from './events';
 
 /** A record to append: one event in CloudEvents' Kafka binding, binary mode. */
 export interface OutRecord {
-  /** Decides the partition (conversation or user id). */
+  /** Determines the partition (conversation or user id). */
   key: string;
   /** `ce_type`. */
   type: string;
@@ -12,16 +12,16 @@ export interface OutRecord {
   time: string;
   /** JSON text of the event. */
   value: string | Buffer;
-  /** More headers, e.g. `traceparent`. */
+  /** Further headers, e.g. `traceparent`. */
   headers?: Record<string, string>;
 }
 
-/** A header's value as a Kafka client gives it. */
+/** A header's value as a Kafka client provides it. */
 type HeaderValue = Buffer | string | (Buffer | string)[] | undefined;
 /** Headers of a record by name. */
 type RawHeaders = Readonly<Record<string, HeaderValue>>;
 
-/** A fetched record as a Kafka client gives it. */
+/** A fetched record as a Kafka client provides it. */
 interface FetchedRecord {
   offset: string;
   /** Unix milliseconds. */
@@ -52,19 +52,21 @@ export interface LogRecord {
   /** It may not be the first append of its id. */
   again: boolean;
   /**
-   * Raw JSON; parsing is the reader's business. Empty for a record without value. A view of the whole
-   * fetched response: copy what is kept beyond the batch.
+   * Raw JSON, to be parsed by the reader. Empty for a record without a value. A view of the whole
+   * fetched response: copy whatever outlives the batch.
    */
   value: Buffer;
   /** All other headers, undecoded. */
   headers: RawHeaders | undefined;
 }
 
-/** Values that are the same in every record. */
+/** Values that are equal in all records. */
 export const SPEC_VERSION = '1.0';
 export const CONTENT_TYPE = 'application/json';
 
-/** Headers of a record as strings, for whoever produces outside the log writer (dead letters, tools). */
+/**
+ * Headers of a record as strings, for producers other than the log writer (dead letters, tools).
+ */
 export function encodeHeaders(
   record: Omit<OutRecord, 'key' | 'value'>,
   origin: { source: string; epoch: number; again?: boolean },
@@ -82,12 +84,15 @@ export function encodeHeaders(
   };
 }
 
-/** Value of the header that marks a record which may not be the first append of its id. */
+/** Value of the header that marks a record as possibly not the first append of its id. */
 export const AGAIN = '1';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Reads a fetched message. Never throws: what is missing is empty, so that poison reaches the handler. */
+/**
+ * Reads a fetched message. Never throws: what is missing becomes empty, so that a bad record
+ * reaches its handler.
+ */
 export function decodeRecord(topic: string, partition: number, message: FetchedRecord): LogRecord {
   const headers = message.headers ?? {};
   return {
@@ -107,7 +112,7 @@ export function decodeRecord(topic: string, partition: number, message: FetchedR
   };
 }
 
-/** Log epoch of a header's text; -1 when it is none. */
+/** Log epoch in a header's text; -1 when it is not one. */
 export function parseEpoch(value: string): number {
   return /^\d{1,9}$/.test(value) ? Number(value) : -1;
 }

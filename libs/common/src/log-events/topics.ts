@@ -1,4 +1,4 @@
-/** What a topic is made with. `config` holds Kafka topic settings as strings. */
+/** What a topic is created with. `config` holds Kafka topic settings as strings. */
 export interface TopicSpec {
   name: string;
   partitions: number;
@@ -15,7 +15,7 @@ export const TOPICS = {
   signals: 'chat.signals.v1',
 } as const;
 
-/** Consumer groups, by what they do; visible with Kafka's own tools. */
+/** Consumer groups, named by what they do, as Kafka's own tools show them. */
 export const GROUPS = {
   sessionRouting: 'session-routing',
   storageWriter: 'storage-writer',
@@ -29,7 +29,7 @@ export const GROUPS = {
 export type GroupId = (typeof GROUPS)[keyof typeof GROUPS];
 type TopicName = (typeof TOPICS)[keyof typeof TOPICS];
 
-/** What each group reads. */
+/** What each group consumes. */
 export const GROUP_TOPICS: Readonly<Record<GroupId, TopicName>> = {
   [GROUPS.sessionRouting]: TOPICS.messages,
   [GROUPS.storageWriter]: TOPICS.messages,
@@ -49,8 +49,8 @@ const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Every topic that the project creates. Partition counts are fixed at creation and checked at each
- * start: the key decides the partition, so a changed count would break the order of conversations.
+ * Every topic of the project. Partition counts are fixed at creation and checked at each start: the
+ * key determines the partition, so another count would break the order within conversations.
  */
 export function topicSpecs(options: {
   /** Partitions of the conversation log and of the user-keyed topics. */
@@ -75,7 +75,7 @@ export function topicSpecs(options: {
     config: { ...safe, 'retention.ms': String(retentionMs), 'retention.bytes': '-1', ...config },
   });
   const { partitions } = options;
-  // old records leave within an hour after their time: lifetimes of messages are counted on it
+  // old records leave within an hour of their time: the lifetimes of messages rely on it
   const hourly = { 'segment.ms': String(HOUR_MS) };
   return [
     // the broker's time: session's window of recent ids goes by it

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { assertKey, type ByteRange, type MediaDriver } from './media-driver';
 
-/** Characters of a key that name its two folders: 65 536 of them. */
+/** Characters of a key that name its two folders, of which there are 65 536. */
 const SHARD_CHARS = 2;
 
 /**
- * Objects as files below one folder, which all gateways and storage share. A file appears under its
- * name only when it is complete and on the disk (fsync, then rename).
+ * Objects as files below one folder, which storage and all gateways share. A file appears under its
+ * name only when it is complete and on disk (fsync, then rename).
  */
 export class FilesystemDriver implements MediaDriver {
   readonly scratchDir: string;
@@ -29,7 +29,7 @@ export class FilesystemDriver implements MediaDriver {
       if (codeOf(error) !== 'EXDEV') throw error;
       await this.putCopy(path, target);
     }
-    // The names of both folders lie in their parents.
+    // The entries of both folders are in their parent folders.
     for (const place of [folder, dirname(folder), this.root]) await sync(place);
   }
 
@@ -60,7 +60,7 @@ export class FilesystemDriver implements MediaDriver {
 
   close(): void {}
 
-  /** From another file system: by a copy beside the files in the making. */
+  /** From another file system: by a copy next to the unfinished files. */
   private async putCopy(path: string, target: string): Promise<void> {
     await this.check();
     const copy = join(this.scratchDir, randomUUID());

@@ -3,7 +3,7 @@ import { FilesystemDriver } from './filesystem-driver';
 import type { MediaDriver } from './media-driver';
 import { S3Driver } from './s3-driver';
 
-/** Where the bytes of uploads lie: the same place for all gateways and storage. */
+/** Where the bytes of uploads are stored: the same place for storage and all gateways. */
 export const mediaEnv = z.object({
   MEDIA_DIR: z.string().min(1).default('.data/media').meta({
     description:

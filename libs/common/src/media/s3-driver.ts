@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { assertKey, type ByteRange, type MediaDriver } from './media-driver';
 
-/** Bounds of a request, milliseconds: connecting, and silence meanwhile. */
+/** Bounds of a request, in milliseconds: connecting, and silence afterwards. */
 const CONNECT_MS = 2_000;
 const SILENCE_MS = 10_000;
 const SOCKETS = 128;
@@ -14,9 +14,9 @@ const SOCKETS = 128;
 export interface S3Options {
   bucket: string;
   region: string;
-  /** Address of a server other than Amazon's; buckets are then part of the path. */
+  /** Address of a server other than Amazon's. The bucket is then part of the path. */
   endpoint?: string;
-  /** Left out: the SDK's own chain (environment, profile, role of the machine). */
+  /** Absent: the SDK's own chain (environment, profile, role of the machine). */
   credentials?: { accessKeyId: string; secretAccessKey: string };
 }
 
@@ -26,8 +26,8 @@ interface Loaded {
 }
 
 /**
- * Objects in a bucket of S3 or of a server that speaks like it. An object appears when it was sent
- * completely. The SDK is loaded at the first use.
+ * Objects in a bucket of S3 or a compatible server. An object appears once it was sent completely.
+ * The SDK is loaded at first use.
  */
 export class S3Driver implements MediaDriver {
   readonly scratchDir = join(tmpdir(), 'tidings-media-incoming');
@@ -38,7 +38,7 @@ export class S3Driver implements MediaDriver {
   async put(key: string, path: string, type: string): Promise<void> {
     const { sdk, client } = await this.load();
     const { size } = await stat(path);
-    // An empty stream would be sent without its length.
+    // An empty stream would be sent without a length.
     const body = size === 0 ? '' : createReadStream(path);
     const object = { Body: body, ContentLength: size, ContentType: type };
     await client.send(new sdk.PutObjectCommand({ ...this.place(key), ...object }));

@@ -3,32 +3,35 @@ import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 
 const ANNOUNCE_MS = 1_000;
-/** So many announcements in a row without an answer: others take this node for gone soon. */
+/**
+ * After this many announcements in a row without an answer the others will soon take this node for
+ * gone.
+ */
 const MOST_UNANSWERED = 3;
-/** A clock that is further from Redis' is told of, milliseconds. */
+/** A clock that differs from Redis' by more than this is reported, in milliseconds. */
 const MAX_SKEW_MS = 1_000;
 
-/** What a node says of itself, without what its announcer knows. */
+/** What a node announces about itself, without what its announcer adds. */
 type Facts<E> = Omit<E, 'at' | 'state' | 'url'>;
 
 export interface AnnouncerOptions<E extends GatewayEntry | NodeEntry> {
   directory: Pick<Directory<E>, 'announce' | 'remove'>;
   nodeId: string;
-  /** The entry of this moment. */
+  /** The entry as of now. */
   facts: () => Facts<E>;
-  /** Whether this node is useful now. */
+  /** Whether this node is useful at the moment. */
   isReady: () => boolean;
   logger: Pick<Logger, 'warn' | 'info'>;
   metrics: Pick<Metrics, 'gauge'>;
 }
 
-/** Keeps this node in its list: an entry each second, until it is withdrawn. */
+/** Keeps this node in its list: one entry per second, until it is withdrawn. */
 export class Announcer<E extends GatewayEntry | NodeEntry> {
   private timer: NodeJS.Timeout | null = null;
   private draining = false;
   private withdrawn = false;
   private url = '';
-  /** Announcements since the last that Redis took. */
+  /** Announcements since the last one that Redis accepted. */
   private unanswered = 0;
   private underWay: Promise<void> | null = null;
   private skewMs = 0;
@@ -40,26 +43,29 @@ export class Announcer<E extends GatewayEntry | NodeEntry> {
     });
   }
 
-  /** Announces at once and from then on, with this address; without Redis it goes on trying. */
+  /** Announces this address at once and from then on; without Redis it keeps trying. */
   async start(url: string): Promise<void> {
     this.url = url;
     this.timer = setInterval(() => void this.announce(), ANNOUNCE_MS).unref();
     await this.announce();
   }
 
-  /** Why others may not know that this node lives; null: they do. */
+  /** Why the others may not know that this node is alive; null: they do. */
   problem(): string | null {
     return this.unanswered >= MOST_UNANSWERED ? 'announcements are not answered' : null;
   }
 
-  /** From now on the entry says that this node stops; the first one is written when it settles. */
+  /**
+   * From now on the entry says that this node is stopping. Resolves when the first such entry is
+   * written.
+   */
   async drain(): Promise<void> {
     this.draining = true;
     await this.underWay;
     if (this.timer) await this.announce();
   }
 
-  /** Takes the node out of the list. Never rejects: an old entry does not count. */
+  /** Removes the node from the list. Never rejects: an old entry does not count. */
   async withdraw(): Promise<void> {
     this.withdrawn = true;
     if (!this.timer) return;
@@ -91,7 +97,7 @@ export class Announcer<E extends GatewayEntry | NodeEntry> {
       this.unanswered = 0;
       this.judge(skewMs);
     } catch {
-      // counted, and told by problem()
+      // counted, and reported by problem()
     }
   }
 

@@ -2,7 +2,7 @@ import type { Refusal } from '../redis/directory';
 import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 
-/** Lets operators see announcements that do not count. */
+/** Shows operators which announcements do not count. */
 export class DirectoryReport {
   private readonly refusals;
 
@@ -17,7 +17,7 @@ export class DirectoryReport {
     );
   }
 
-  /** What a directory is given. */
+  /** What a directory is created with. */
   of(list: string): (nodeId: string, reason: Refusal) => void {
     return (node, reason) => {
       this.refusals.inc({ list, reason });

@@ -3,8 +3,9 @@ import { hostname, networkInterfaces } from 'node:os';
 const EVERYWHERE = new Set(['0.0.0.0', '[::]']);
 
 /**
- * Where other services call this one: what the setting says, else the listener's own address. One
- * that listens everywhere is called at this machine's first address that others can reach.
+ * The URL at which other services call this one: the setting, or else the listener's own address.
+ * One that listens on all addresses is called at this machine's first address that others can
+ * reach.
  */
 export function internalUrl(
   setting: string | undefined,

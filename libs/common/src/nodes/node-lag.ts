@@ -3,12 +3,12 @@ import type { GroupLag } from '../redis/directory';
 const LOOK_MS = 1_000;
 const WITHIN_MS = 800;
 
-/** What is asked of a consumer. */
+/** What is needed of a consumer. */
 interface Follower {
   lag(timeoutMs: number): Promise<GroupLag>;
 }
 
-/** How far the consumers of this node are behind, looked at each second. */
+/** The lag of this node's consumers, measured every second. */
 export class NodeLag {
   private readonly followers = new Map<string, Follower>();
   private readonly lags = new Map<string, GroupLag>();
@@ -27,7 +27,7 @@ export class NodeLag {
     if (this.timer) clearInterval(this.timer);
   }
 
-  /** By consumer group; one whose log did not answer is left out. */
+  /** By consumer group. Groups whose log did not answer are left out. */
   get current(): Record<string, GroupLag> {
     return Object.fromEntries(this.lags);
   }

@@ -1,12 +1,12 @@
 import type { Directory, NodeEntry } from '../redis/directory';
 
 const LOOK_MS = 1_000;
-/** What was listed longer ago says nothing any more, milliseconds. */
+/** A list older than this says nothing any more, in milliseconds. */
 const KNOWN_MS = 5_000;
 
 type Service = NodeEntry['service'];
 
-/** Knows the instances of session, presence and storage as they announce themselves. */
+/** Knows the instances of session, presence and storage, as they announce themselves. */
 export class NodeWatch {
   private entries: readonly NodeEntry[] = [];
   private listedAt = -Infinity;
@@ -29,8 +29,8 @@ export class NodeWatch {
   }
 
   /**
-   * The instances of a service. `known`: they are those of now; else Redis is away, and they are
-   * those of before.
+   * The instances of a service. `known`: they are current. Otherwise Redis is down, and they are
+   * the last known ones.
    */
   of(service: Service): { known: boolean; instances: readonly NodeEntry[] } {
     const known = this.clock() - this.listedAt <= KNOWN_MS;
@@ -44,7 +44,7 @@ export class NodeWatch {
       this.entries = await this.directory.list();
       this.listedAt = this.clock();
     } catch {
-      // Redis is away: whoever uses it for more than this says so
+      // Redis is down: whoever uses it for more than this says so
     } finally {
       this.looking = false;
     }

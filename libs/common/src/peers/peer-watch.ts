@@ -1,33 +1,44 @@
 import type { PeerLease } from '../redis/peer-directory';
 
-/** One look at another node. */
+/** One observation of another node. */
 export interface PeerSight {
   nodeId: string;
   /** The process whose members are in the groups. */
   bootId: string;
-  /** What the node says of itself; null: its lease has lapsed. */
+  /** What the node says about itself; null: its lease has expired. */
   lease: PeerLease | null;
-  /** Whether Redis has the connection that the lease names; true when there is none to ask for. */
+  /**
+   * Whether Redis has the connection that the lease names; true when there is none to ask about.
+   */
   linked: boolean;
 }
 
-/** A process that is gone, and by which sign. */
+/** A process that is gone, and the sign that showed it. */
 export interface Departure {
   nodeId: string;
   bootId: string;
-  /** `connection`: Redis has lost it, as it does at once when a process is killed; `lease`: it fell silent. */
+  /**
+   * `connection`: Redis lost it, as happens at once when a process is killed. `lease`: it fell
+   * silent.
+   */
   sign: 'connection' | 'lease';
 }
 
-/** How often in a row a sign must be seen. A node whose connection was only lost says within 0.1 s that it has a new one. */
+/**
+ * How often in a row a sign must be seen. A node that only lost its connection reports a new one
+ * within 0.1 s.
+ */
 const LOOKS = 2;
-/** After trouble of our own nobody is judged for this long, ms: the others may still be mending theirs. */
+/**
+ * After trouble of our own nobody is judged for this long, in milliseconds: the others may not have
+ * recovered yet.
+ */
 const SETTLE_MS = 2_000;
 
 /**
- * Judges by looks at the other nodes which of them are gone. A mistake costs a rebalance and nothing
- * else, but every instance would make it at the same time when Redis or this machine hangs: so nobody
- * is judged by whom the same trouble may have hit.
+ * Judges from observations of the other nodes which of them are gone. A mistake costs only a
+ * rebalance. But when Redis or this machine hangs, every instance would make it at the same time;
+ * so a node judges nobody while the same trouble may have hit itself.
  */
 export class PeerWatch {
   private readonly signs = new Map<string, { what: string; looks: number }>();
@@ -36,7 +47,7 @@ export class PeerWatch {
 
   constructor(private readonly options: { leaseMs: number }) {}
 
-  /** The own lease was renewed. Times are milliseconds of a monotonic clock. */
+  /** This node's lease was renewed. Times are milliseconds of a monotonic clock. */
   alive(now: number): void {
     const lapsed = this.aliveAt !== null && now - this.aliveAt > this.options.leaseMs;
     if (lapsed) this.disturbed(now);
@@ -44,14 +55,14 @@ export class PeerWatch {
     this.judgesFrom ??= now;
   }
 
-  /** The own connection to Redis was lost and is back. The first one is no trouble. */
+  /** This node's connection to Redis was lost and is back. The first connection is no trouble. */
   disturbed(now: number): void {
     if (this.aliveAt === null) return;
     this.judgesFrom = now + SETTLE_MS;
     this.signs.clear();
   }
 
-  /** Those who are gone by now. */
+  /** The processes that are gone by now. */
   look(sights: readonly PeerSight[], now: number): Departure[] {
     const { leaseMs } = this.options;
     const sound = this.aliveAt !== null && now - this.aliveAt <= leaseMs;
@@ -63,7 +74,7 @@ export class PeerWatch {
   }
 
   private judge({ nodeId, bootId, lease, linked }: PeerSight, longEnough: boolean): Departure[] {
-    // a successor: it lets its predecessor go by itself
+    // a successor: it makes its predecessor leave itself
     const succeeded = lease !== null && lease.bootId !== bootId;
     const sign = lease === null ? 'lease' : 'connection';
     if (succeeded || (lease !== null && linked) || (lease === null && !longEnough)) {

@@ -11,17 +11,21 @@ import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 import { PeerWatch, type Departure } from './peer-watch';
 
-/** How long a node counts as alive after it has last said so, and how often it says so, ms. */
+/**
+ * How long a node counts as alive after it has last said so, and how often it says so, in
+ * milliseconds.
+ */
 const LEASE_MS = 2_000;
 const RENEW_MS = 500;
-/** How often peers are looked at, and how often they are listed anew, ms. */
+/** How often peers are observed, and how often they are listed again, in milliseconds. */
 const LOOK_MS = 100;
 const LIST_MS = 1_000;
-/** How often the own members are noted again, well below their time to live, ms. */
+/** How often this node's members are noted again: well below their time to live; milliseconds. */
 const REFRESH_MS = 60_000;
 /**
- * How long a process that was let go is not let go again, ms. One that was only slow comes back: so a
- * busy machine costs a rebalance now and then, not one after the other.
+ * After its members were removed, a process is safe from that for this long, in milliseconds. One
+ * that was only slow comes back: so a busy machine costs a rebalance now and then, not one after
+ * another.
  */
 const AGAIN_MS = { connection: 60_000, lease: 300_000 } as const;
 
@@ -36,10 +40,10 @@ export interface PeersOptions {
 }
 
 /**
- * The instances of one service, which share its consumer groups. A killed one leaves its partitions
- * unread for a session timeout; here its successor, or whichever instance notices first that it is
- * gone, sends LeaveGroup for it (decision 0026). Needs Redis; without it nothing is noticed, and the
- * session timeout decides. Nothing here rejects.
+ * The instances of one service, which share its consumer groups. A killed instance leaves its
+ * partitions unread for a session timeout. Here its successor, or whichever instance first notices
+ * that it is gone, sends LeaveGroup for it (decision 0026). Needs Redis: without it nothing is
+ * noticed, and the session timeout decides. Nothing here rejects.
  */
 export class Peers {
   private readonly directory: PeerDirectory;
@@ -49,7 +53,7 @@ export class Peers {
   private readonly watch = new PeerWatch({ leaseMs: LEASE_MS });
   private readonly evictions;
   private clientId: string | null = null;
-  /** The other nodes' processes, as they were listed last. */
+  /** The processes of the other nodes, as last listed. */
   private peers = new Map<string, string>();
   private listedAt = -Infinity;
   private looking = false;
@@ -66,7 +70,7 @@ export class Peers {
     );
   }
 
-  /** Begins to say that this node lives, and to look at the others. */
+  /** Starts to announce that this node is alive, and to observe the others. */
   start(): void {
     const { redis } = this.options;
     redis.on('ready', () => void this.connected());
@@ -77,7 +81,7 @@ export class Peers {
     this.every(REFRESH_MS, () => this.refresh());
   }
 
-  /** Ends it; the consumers have left their groups by themselves. */
+  /** Ends that. The consumers leave their groups on their own. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.timers.forEach((timer) => clearInterval(timer));
@@ -92,8 +96,8 @@ export class Peers {
   }
 
   /**
-   * Lets go what the previous process of this node was in the groups; the first call does it. Answers
-   * with the members for which that failed.
+   * Makes the members of this node's previous process leave the groups; the first call does it.
+   * Resolves with the members for which that failed.
    */
   leavePredecessor(): Promise<GroupMemberId[]> {
     this.leaving ??= this.letGo(this.options.nodeId, (bootId) => bootId !== this.bootId).then(
@@ -103,7 +107,7 @@ export class Peers {
     return this.leaving;
   }
 
-  /** What a group's consumer keeps its member id with. */
+  /** Where a group's consumer stores its member id. */
   storeOf(groupId: string): MemberStore {
     return {
       load: async () => {
@@ -122,7 +126,7 @@ export class Peers {
     this.timers.push(setInterval(() => void this.quietly(work), ms).unref());
   }
 
-  /** Redis is away: whoever uses it for more than this says so. */
+  /** Redis is down: whoever uses it for more than this says so. */
   private async quietly(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -131,7 +135,10 @@ export class Peers {
     }
   }
 
-  /** A new connection: the others are to know it at once, or they would take the old one's end for ours. */
+  /**
+   * A new connection. The others must know it at once, or they would take the end of the old one
+   * for ours.
+   */
   private async connected(): Promise<void> {
     this.watch.disturbed(performance.now());
     await this.quietly(async () => {
@@ -208,7 +215,7 @@ export class Peers {
     );
   }
 
-  /** Sends LeaveGroup for a node's members, and forgets those that are out. */
+  /** Sends LeaveGroup for a node's members, and forgets those that have left. */
   private async letGo(
     nodeId: string,
     which: (bootId: string) => boolean,

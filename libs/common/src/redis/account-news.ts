@@ -4,15 +4,15 @@ import type { InboxEntry, InboxWriter } from './inbox';
 import { encodeInbox } from './inbox-codec';
 import type { Route, Routes } from './routes';
 
-/** Look-ups and appends that are under way at a time; more news are dropped. */
+/** The most look-ups and appends in progress; further news are dropped. */
 const MAX_OUT = 1_000;
 
 /**
  * Tells a user's connected devices, wherever they are, which parts of the account to fetch again.
- * Lossy: a device fetches what it shows whenever it has connected anew.
+ * Lossy: a device fetches what it shows after every new connection anyway.
  */
 export class AccountNews {
-  /** News that were dropped because too many were under way; a plain count. */
+  /** News that were dropped because too many were in progress; a plain count. */
   dropped = 0;
   private out = 0;
 
@@ -24,7 +24,7 @@ export class AccountNews {
     },
   ) {}
 
-  /** Tells all devices but `except`, in the background. Never throws. */
+  /** Tells all devices except `except`, in the background. Never throws. */
   tell(userId: string, changed: readonly AccountPart[], except?: string): void {
     if (this.out >= MAX_OUT) {
       this.dropped += 1;

@@ -1,19 +1,21 @@
 import { ReplyError } from 'ioredis';
 import { settled, type RedisClient } from './client';
 
-/** What became of a rewrite; `off`: this Redis has no such file; `refused`: we may not ask for it. */
+/**
+ * The outcome of a rewrite. `off`: this Redis has no such file. `refused`: we may not request one.
+ */
 export type RewriteOutcome = 'done' | 'off' | 'refused';
 
 const REFUSED = /^(?:NOPERM|ERR unknown command)/;
 
 /**
- * Has Redis write its append-only file anew, from what it holds now: what was deleted or trimmed before
- * this call is not in it. Redis does it in the background (`BGREWRITEAOF`). Throws `RedisUnavailable`,
- * also while an earlier rewrite runs: ask again.
+ * Makes Redis rewrite its append-only file from what it holds now: whatever was deleted or trimmed
+ * before this call is not in it. Redis does so in the background (`BGREWRITEAOF`). Throws
+ * `RedisUnavailable`, also while an earlier rewrite is running: try again.
  */
 export async function rewriteAppendOnlyFile(redis: RedisClient): Promise<RewriteOutcome> {
   try {
-    // Asked for it, Redis would make the file even where it is switched off.
+    // If asked, Redis would create the file even where it is switched off.
     const persistence = await settled(redis.info('persistence'));
     if (!/^aof_enabled:1/m.test(persistence)) return 'off';
     await settled(redis.bgrewriteaof());

@@ -4,14 +4,14 @@ import type { Route } from './route';
 import { decodeBoot, encodeBoot, type GatewayBoot } from './watchers';
 
 /**
- * The boots of gateways and the routes that name them, so that what a dead one leaves is found without
- * reading all users. A route counts as written when it is listed here, too: the list may name too many, never
- * too few. All methods throw `RedisUnavailable`.
+ * The boots of gateways and the routes that name them, so that what a dead boot leaves behind is
+ * found without reading all users. A route is written only after it is listed here: the list may
+ * have too many routes, never too few. All methods throw `RedisUnavailable`.
  */
 export class Boots {
   constructor(private readonly client: RedisClient) {}
 
-  /** Names a boot that holds its gateway's lease, or goes on naming it. */
+  /** Registers a boot that holds its gateway's lease, or renews that. */
   async register(boot: GatewayBoot): Promise<void> {
     await together([
       this.client.sadd(KEYS.boots(), encodeBoot(boot)),
@@ -20,7 +20,7 @@ export class Boots {
     ]);
   }
 
-  /** From now on its own gateway looks after what names this boot. */
+  /** From now on its own gateway takes care of the routes that name this boot. */
   async unregister(boot: GatewayBoot): Promise<void> {
     await settled(this.client.srem(KEYS.boots(), encodeBoot(boot)));
   }
@@ -36,7 +36,7 @@ export class Boots {
     await together([...byBoot(routes)].map(([key, members]) => this.client.sadd(key, ...members)));
   }
 
-  /** Forgets routes that are not there any more, or never were. */
+  /** Drops routes that no longer exist, or never did. */
   async forget(routes: readonly Route[]): Promise<void> {
     await together([...byBoot(routes)].map(([key, members]) => this.client.srem(key, ...members)));
   }
@@ -58,7 +58,7 @@ export class Boots {
     });
   }
 
-  /** Deletes what is left of a boot that nobody has: its inbox, its list of routes, its name. */
+  /** Deletes what is left of a boot that nobody holds: its inbox, its list of routes, its name. */
   async end(boot: GatewayBoot): Promise<void> {
     const { gatewayId, bootId } = boot;
     await settled(
@@ -72,7 +72,7 @@ export class Boots {
   }
 }
 
-/** Routes as their boots' sets hold them, by key. */
+/** Routes as they lie in their boots' sets, by key. */
 function byBoot(routes: readonly Route[]): Map<string, string[]> {
   const sets = new Map<string, string[]>();
   for (const route of routes) {

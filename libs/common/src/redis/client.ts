@@ -5,7 +5,7 @@ import { fullJitter } from '../runtime/waiting';
 /** A connection made by `createRedis`. */
 export type RedisClient = Redis;
 
-/** What this folder needs of a logger (pino fits). */
+/** The part of a logger that this folder needs (pino fits). */
 export interface RedisLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -33,10 +33,13 @@ export class RedisUnavailable extends Error {
   }
 }
 
-/** How often a connection is looked at, milliseconds. */
+/** How often a connection is checked, in milliseconds. */
 const WATCH_MS = 400;
 
-/** So often in a row it may owe answers without a byte having come, before it is cut: 1.2–1.6 s. */
+/**
+ * The number of checks in a row at which it may owe answers, with no byte received, before it is
+ * cut: 1.2–1.6 s.
+ */
 const SILENT_LOOKS = 3;
 
 /** The same for a blocking connection: above the longest block plus `SILENT_LOOKS`. */
@@ -45,29 +48,29 @@ const SILENT_LOOKS_BLOCKING = 9;
 const CONNECT_TIMEOUT_MS = 1_000;
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 
-/** How long a cut connection may take to close, before it is destroyed. */
+/** How long a cut connection may take to close before it is destroyed, in milliseconds. */
 const DISCONNECT_TIMEOUT_MS = 50;
 
 /**
- * Error replies that tell of the server's state, not of a wrong command. Redis 6 puts its reply to
- * a command inside a script behind a sentence of its own: `ERR Error running script …: -OOM …`.
+ * Error replies about the server's state, not about a wrong command. Redis 6 prefixes the reply to
+ * a command inside a script with a sentence of its own: `ERR Error running script …: -OOM …`.
  */
 const STATE_ERROR =
   /(?:^|\s-)(?:LOADING|BUSY|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|NOREPLICAS|UNBLOCKED)\s/;
 
-/** After a failover the old primary answers so: its address is to be looked up again. */
+/** After a failover the old primary answers this: its address has to be looked up again. */
 const READONLY = /(?:^|\s-)READONLY\s/;
 
-/** Pause before another attempt to connect, milliseconds. */
+/** Pause before another attempt to connect, in milliseconds. */
 export function reconnectDelay(attempt: number, random: number): number {
   return Math.ceil(fullJitter(BACKOFF, attempt, () => random));
 }
 
 /**
- * A Redis connection with bounded behaviour: no offline queue (commands fail at once while
- * disconnected), no re-sending (an unanswered command is rejected when its connection ends), and a
- * connection that owes answers for 1.6 s is cut: one timer per connection instead of one per
- * command. Every promise settles within two seconds. Connects by itself, with full jitter ≤ 1 s,
+ * A Redis connection with bounded behaviour. No offline queue: commands fail at once while
+ * disconnected. No re-sending: an unanswered command is rejected when its connection ends. A
+ * connection that owes answers for 1.6 s is cut, with one timer per connection instead of one per
+ * command. Every promise settles within two seconds. Connects on its own, with full jitter ≤ 1 s,
  * until `disconnect()`.
  */
 export function createRedis(url: string, options: RedisOptions): RedisClient {
@@ -93,8 +96,8 @@ export function createRedis(url: string, options: RedisOptions): RedisClient {
 }
 
 /**
- * ioredis with a watch over silence. Its own `socketTimeout` is not used: it fires before the replies
- * are read that came while this process was busy.
+ * ioredis with a watch for silence. Its own `socketTimeout` is not used: it fires before reading
+ * the replies that arrived while this process was busy.
  */
 class WatchedRedis extends Redis {
   private readonly watchTimer: NodeJS.Timeout;
@@ -107,12 +110,12 @@ class WatchedRedis extends Redis {
     private readonly silentLooks: number,
   ) {
     super(url, options);
-    // In the phase after the timers and after reading: what has arrived counts.
+    // In the phase after timers and reading: what has arrived counts.
     this.watchTimer = setInterval(() => setImmediate(() => this.look()), WATCH_MS).unref();
     this.on('end', () => clearInterval(this.watchTimer));
   }
 
-  /** ioredis forgets to end a connection that is waiting for its next attempt. */
+  /** ioredis does not end a connection that is waiting for its next attempt. */
   override disconnect(reconnect = false): void {
     const waiting = this.status === 'reconnecting';
     super.disconnect(reconnect);
@@ -121,7 +124,7 @@ class WatchedRedis extends Redis {
     this.emit('end');
   }
 
-  /** Commands of one turn of the event loop, of several callers too, leave in one write. */
+  /** Commands of one turn of the event loop, even of several callers, leave in one write. */
   override sendCommand(
     ...[command, stream]: Parameters<Redis['sendCommand']>
   ): ReturnType<Redis['sendCommand']> {
@@ -129,7 +132,7 @@ class WatchedRedis extends Redis {
     return super.sendCommand(command, stream);
   }
 
-  /** Until the turn's promises have run, the socket keeps what it is given. */
+  /** The socket holds back writes until the promises of this turn have run. */
   private gather(socket: Partial<Socket> | undefined): void {
     if (!socket?.cork || socket.writableCorked) return;
     socket.cork();
@@ -147,7 +150,7 @@ class WatchedRedis extends Redis {
   }
 }
 
-/** Logs the first failure of an outage and its end, not each attempt. */
+/** Logs the first failure of an outage and its end, not every attempt. */
 function logState(client: RedisClient, { name, log }: RedisOptions): void {
   let down = false;
   client.on('error', (error: Error) => {
@@ -164,7 +167,7 @@ function logState(client: RedisClient, { name, log }: RedisOptions): void {
   });
 }
 
-/** Waits until the connection is ready; throws `RedisUnavailable` after `withinMs`. */
+/** Waits until the connection is ready. Throws `RedisUnavailable` after `withinMs`. */
 export async function redisReady(client: RedisClient, withinMs: number): Promise<void> {
   if (client.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
@@ -186,7 +189,7 @@ export async function redisReady(client: RedisClient, withinMs: number): Promise
 }
 
 /**
- * The server's run id: it changes with every start of Redis and with a failover, so a changed one
+ * The server's run id. It changes with every start of Redis and with a failover, so a changed one
  * means that what was written before may be lost. Throws `RedisUnavailable`.
  */
 export async function redisRunId(client: RedisClient): Promise<string> {
@@ -196,7 +199,9 @@ export async function redisRunId(client: RedisClient): Promise<string> {
   return runId;
 }
 
-/** The outcome of a command, every failure that is not a wrong command as `RedisUnavailable`. */
+/**
+ * The outcome of a command; every failure other than a wrong command becomes `RedisUnavailable`.
+ */
 export async function settled<T>(outcome: Promise<T>): Promise<T> {
   try {
     return await outcome;
@@ -206,10 +211,10 @@ export async function settled<T>(outcome: Promise<T>): Promise<T> {
 }
 
 /**
- * The replies of commands that are asked in one turn, in order, when all have come; the first
+ * The replies to commands that are sent in one turn, in order, once all have arrived. The first
  * failure is thrown as `settled` would. They travel in one write, as in a pipeline of ioredis. Such
- * a pipeline defines an accessor on each of its objects, whereby V8 takes them for long-lived: all
- * that they refer to outlives the scavenges (decision 0018).
+ * a pipeline defines an accessor on each of its objects, so V8 takes them for long-lived:
+ * everything they refer to survives the scavenges (decision 0018).
  */
 export async function together<T>(commands: readonly Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(commands);

@@ -6,30 +6,30 @@ import { id, KEYS, PATTERNS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';
 
 /**
- * `joining`: it starts, or something that it needs is away; `ready`: useful; `draining`: it stops,
- * and is listed until it is gone.
+ * `joining`: it is starting, or something it needs is down. `ready`: useful. `draining`: it is
+ * stopping, and stays listed until it is gone.
  */
 const nodeState = z.enum(['joining', 'ready', 'draining']);
 export type NodeState = z.infer<typeof nodeState>;
 
-/** What every process says of itself, whatever its service. */
+/** What every process announces, whatever its service. */
 const common = {
   /** Its `NODE_ID`. */
   id: z.string().regex(new RegExp(`^(?:${PATTERNS.id})$`)),
-  /** Of this run of the process; a gateway's may change under way. */
+  /** Of this run of the process; that of a gateway may change while it runs. */
   bootId: z.string().max(64),
-  /** Where it is called: a gateway by clients, the others by services. */
+  /** The URL at which it is called: a gateway by clients, the others by services. */
   url: z.url().max(500),
   version: z.string().max(64),
   state: nodeState,
-  /** When it was announced: Unix milliseconds of Redis' clock. */
+  /** When it was announced, in Unix milliseconds of Redis' clock. */
   at: z.number(),
 };
 
-/** How far a node's consumer group is behind the log, in the partitions that the node reads. */
+/** The lag of a node's consumer group, in the partitions that the node reads. */
 const groupLag = z.object({
   records: z.number().int().nonnegative(),
-  /** Age of the oldest record that is not applied; null: not known yet. */
+  /** Age of the oldest unapplied record; null: unknown yet. */
   seconds: z.number().nonnegative().nullable(),
 });
 export type GroupLag = z.infer<typeof groupLag>;
@@ -38,26 +38,26 @@ const gatewayEntry = z.object({
   ...common,
   service: z.literal('gateway'),
   connections: z.number(),
-  /** Most connections; at or above it the gateway takes no new ones. */
+  /** The most connections; at this number or above the gateway takes no new ones. */
   capacity: z.number(),
-  /** How late its event loop is: 99th percentile of the last second. */
+  /** Event loop delay: the 99th percentile of the last second. */
   loopDelayMs: z.number().nonnegative(),
-  /** Connects per second that it lets in at the moment; 0: no limit. */
+  /** Connects per second that it admits at the moment; 0: no limit. */
   connectsPerSecond: z.number().nonnegative(),
 });
-/** A gateway as it announces itself. */
+/** A gateway, as it announces itself. */
 export type GatewayEntry = z.infer<typeof gatewayEntry>;
 
 const nodeEntry = z.object({
   ...common,
   service: z.enum(['session', 'presence', 'storage']),
-  /** By consumer group; one whose log does not answer is left out. */
+  /** By consumer group. Groups whose log does not answer are left out. */
   lag: z.record(z.string(), groupLag),
 });
-/** An instance of session, presence or storage as it announces itself. */
+/** An instance of session, presence or storage, as it announces itself. */
 export type NodeEntry = z.infer<typeof nodeEntry>;
 
-/** One list of announcements: its key, and what stands in it. */
+/** One list of announcements: its key, and what its entries contain. */
 export interface DirectoryList<E extends GatewayEntry | NodeEntry> {
   key: string;
   entry: z.ZodType<E>;
@@ -65,51 +65,52 @@ export interface DirectoryList<E extends GatewayEntry | NodeEntry> {
 export const GATEWAYS: DirectoryList<GatewayEntry> = { key: KEYS.directory(), entry: gatewayEntry };
 export const NODES: DirectoryList<NodeEntry> = { key: KEYS.nodes(), entry: nodeEntry };
 
-/** HMAC with the cluster secret over these parts, as text. */
+/** HMAC over these parts as text, with the cluster secret. */
 export type DirectoryMac = (parts: readonly string[]) => string;
 
 /**
- * Why an entry does not count. `forged`: it does not prove the cluster secret, is of another list or
- * shape; `stale`: its node has fallen silent; `replayed`: its node has said something newer.
+ * Why an entry does not count. `forged`: it does not prove the cluster secret, or belongs to
+ * another list or has another shape. `stale`: its node has fallen silent. `replayed`: its node has
+ * announced something newer.
  */
 export type Refusal = 'forged' | 'stale' | 'replayed';
 
 export interface DirectoryOptions {
   mac: DirectoryMac;
-  /** Told of an entry that does not count, once until its node is well again. */
+  /** Called for an entry that does not count, once until its node is well again. */
   refused?(this: void, nodeId: string, reason: Refusal): void;
-  /** Unix milliseconds of this machine. */
+  /** This machine's clock, Unix milliseconds. */
   wallClock?: () => number;
 }
 
-/** What an announcement tells of the clocks. */
+/** What an announcement reveals about the clocks. */
 export interface Announced {
   /** Redis' clock, Unix milliseconds. */
   at: number;
-  /** How far this machine's clock is ahead of it, at least; milliseconds. */
+  /** How far this machine's clock is ahead of it, at least, in milliseconds. */
   skewMs: number;
 }
 
-/** Older announcements are not live, milliseconds; nodes announce every second. */
+/** Older announcements are not live, in milliseconds. Nodes announce every second. */
 const MAX_AGE_MS = 5_000;
 
-/** A dead node's entry is taken out after this time. */
+/** A dead node's entry is removed after this time, in milliseconds. */
 const FORGET_MS = TTL.directory * 1000;
 
-/** Longest part of a field's name that is told. */
+/** How much of a field's name is reported, in characters. */
 const TOLD_NAME = 100;
 
 /**
  * A list of nodes, each of which announces itself every second. An entry proves the cluster secret:
- * an HMAC over the list's key and the whole entry (id, boot id, URL, time, load). Ages are told by
- * Redis' clock alone, so that no machine's own has to be right. Entries that are forged, stale or
- * older than what their node has said since are left out.
+ * an HMAC over the list's key and the whole entry (id, boot id, URL, time, load). Ages are measured
+ * by Redis' clock alone, so that no machine's own clock has to be right. Entries that are forged,
+ * stale or older than an earlier announcement of their node are left out.
  */
 export class Directory<E extends GatewayEntry | NodeEntry> {
   private readonly wallClock: () => number;
-  /** The last time that each node has announced. */
+  /** The latest time that each node has announced. */
   private readonly latest = new Map<string, number>();
-  /** Entries that were told, by field and reason. */
+  /** Entries that were reported, by field and reason. */
   private told = new Set<string>();
 
   constructor(
@@ -131,17 +132,17 @@ export class Directory<E extends GatewayEntry | NodeEntry> {
       this.client.hset(key, id(entry.id), value),
       this.client.expire(key, TTL.directory),
     ]);
-    // Redis told its time at some moment in between
+    // Redis read its clock at some moment in between
     const skewMs = after < at ? after - at : before > at ? before - at : 0;
     return { at, skewMs };
   }
 
-  /** Takes a node out at once. Throws `RedisUnavailable`. */
+  /** Removes a node at once. Throws `RedisUnavailable`. */
   async remove(nodeId: string): Promise<void> {
     await settled(this.client.hdel(this.which.key, id(nodeId)));
   }
 
-  /** The nodes that live, draining ones too. Throws `RedisUnavailable`. */
+  /** The nodes that are alive, including draining ones. Throws `RedisUnavailable`. */
   async list(): Promise<E[]> {
     const { key } = this.which;
     const [fields, time] = (await together<unknown>([
@@ -180,7 +181,7 @@ export class Directory<E extends GatewayEntry | NodeEntry> {
   private judge({ id: nodeId, at }: E, now: number): Refusal | null {
     if (Math.abs(now - at) > MAX_AGE_MS) return 'stale';
     const latest = this.latest.get(nodeId) ?? -Infinity;
-    // one in the future was told by a clock that was set back since
+    // one in the future comes from a clock that was set back since
     if (at < latest && latest <= now) return 'replayed';
     this.latest.set(nodeId, at);
     return null;
@@ -193,7 +194,7 @@ export class Directory<E extends GatewayEntry | NodeEntry> {
     this.told = new Set(refused.keys());
   }
 
-  /** What is older than this is stale in any case. */
+  /** Anything older than this is stale in any case. */
   private forget(now: number): void {
     for (const [nodeId, at] of this.latest) {
       if (now - at > MAX_AGE_MS) this.latest.delete(nodeId);

@@ -3,49 +3,52 @@ import { KEYS, TTL } from './keys';
 import { rightGuess } from './scripts/right-guess.script';
 import { takeGuess } from './scripts/take-guess.script';
 
-/** How often something may happen: `burst` times at once, then once in `everyMs`. */
+/** How often something may happen: `burst` times at once, then once every `everyMs`. */
 export interface GuessRate {
   burst: number;
   everyMs: number;
 }
 
-/** What the counts of an account go by. */
+/** The rates of an account. */
 export interface GuessRates {
-  /** Of a device, or of a network. */
+  /** For a device, or a network. */
   lane: GuessRate;
-  /** Of all together who have not logged in to the account before. */
+  /** For everybody together who has not logged in to the account before. */
   strangers: GuessRate;
-  /** How many networks of an account's last logins are no strangers. */
+  /** How many networks of an account's latest logins do not count as strangers. */
   knownNetworks: number;
 }
 
-/** Who tries a password. Ids as Redis keys take them. */
+/** Who tries a password. Ids in the form that Redis keys take. */
 export interface Attempt {
-  /** Stands for the account's name, whether there is such an account or not. */
+  /** Stands for the account's name, whether the account exists or not. */
   account: string;
   /** A device that was logged in to this very account before; null: none. */
   deviceId: string | null;
   /** Stands for the client's network. */
   network: string;
-  /** The same when one guess comes again, by another instance: it counts once. Null: it counts each time. */
+  /**
+   * Stays the same when another instance repeats a guess, which then counts once. Null: it counts
+   * each time.
+   */
   guessId: string | null;
 }
 
 /** A guess that was counted. */
 export interface TakenGuess extends Attempt {
-  /** It was counted among the strangers', too. Of one that came again only its id tells. */
+  /** It was also counted for the strangers. For a repeated guess only its id tells. */
   stranger: boolean;
 }
 
 /**
- * Counts of password guesses per account. A guess is taken before the password is looked at, so that
- * many at once are counted. Two implementations pass the same tests: this one, shared by all, and a
- * process' own for while Redis is away.
+ * Counts password guesses per account. A guess is counted before the password is checked, so that
+ * many at once all count. Two implementations pass the same tests: this one, shared by all, and one
+ * inside each process for when Redis is down.
  */
 export interface GuessStore {
-  /** Counts one, or tells how long to wait, in milliseconds. */
+  /** Counts a guess, or returns how long to wait, in milliseconds. */
   take(attempt: Attempt): Promise<{ taken: TakenGuess } | { waitMs: number }>;
-  /** The password was right: the lane is free, and the network no stranger any more. */
+  /** The password was right: the lane is empty again, and the network is no longer a stranger. */
   right(taken: TakenGuess): Promise<void>;
 }
 
@@ -86,7 +89,7 @@ function keysOf({ account, deviceId, network, guessId }: Attempt) {
   };
 }
 
-/** The name of the lane that an attempt is counted in. */
+/** The name of the lane in which an attempt is counted. */
 export function laneOf({ deviceId, network }: Pick<Attempt, 'deviceId' | 'network'>): string {
   return deviceId === null ? `n.${network}` : `d.${deviceId}`;
 }

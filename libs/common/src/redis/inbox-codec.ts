@@ -1,11 +1,14 @@
 import { id } from './keys';
 
 /**
- * One thing for a gateway to do. `changed`: forget what it knows of a conversation, whose change the
- * next push tells. `push`: write an encoded frame (JSON, so without a raw newline) to these of its
- * connections, but not from `untilMs` on (Unix milliseconds), when what it shows is over. `tells`: the same, where the
- * connection's user may see this user's presence; it has no end. `close`: end a connection with a close code. `presence`: tell this of a user to those who watch
- * them. `judge`: who may see a user, or whom the user may see, has changed.
+ * One thing for a gateway to do.
+ * - `changed`: forget what it knows about a conversation; the next push reports its change.
+ * - `push`: write an encoded frame (JSON, so without a raw newline) to these of its connections,
+ *   but not from `untilMs` on (Unix milliseconds), when what it shows has expired.
+ * - `tells`: the same, if the connection's user may see this user's presence; it never expires.
+ * - `close`: end a connection with a close code.
+ * - `presence`: send this about a user to those who watch them.
+ * - `judge`: who may see a user, or whom the user may see, has changed.
  */
 export type InboxItem =
   | { kind: 'changed'; conversationId: string }
@@ -19,11 +22,11 @@ export type InboxItem =
 export interface InboxVisitor {
   changed(conversationId: string): void;
   /**
-   * `frame` is a view into the payload: UTF-8 of one JSON frame, ready to be written. `untilMs`: when what it
-   * shows is over; null: never.
+   * `frame` is a view into the payload: UTF-8 of one JSON frame, ready to be written. `untilMs`:
+   * when what it shows expires; null: never.
    */
   push(connections: string[], frame: Buffer, untilMs: number | null): void;
-  /** As `push`, and the frame tells of the presence of the user `of`. */
+  /** Like `push`; the frame is about the presence of the user `of`. */
   tells(of: string, connections: string[], frame: Buffer): void;
   close(connectionId: string, code: number, reason?: string): void;
   /** `presence`: its JSON. */
@@ -42,13 +45,13 @@ export interface InboxVisitor {
  *   j <user>\n\n
  */
 const NEWLINE = 0x0a;
-/** Before an end among the connections; no id begins so. */
+/** Precedes an expiry among the connections; no id begins with it. */
 const UNTIL = '@';
 
 /**
- * The payload of one inbox entry; empty when there is nothing in it. `setAside` is told of an item that
- * cannot be encoded, which is left out. Without it throws `InvalidRedisId`, or `TypeError` for a frame
- * with a newline.
+ * The payload of one inbox entry; empty when it has no items. `setAside` receives an item that
+ * cannot be encoded, which is left out. Without it, throws `InvalidRedisId`, or `TypeError` for a
+ * frame with a newline.
  */
 export function encodeInbox<T extends InboxItem>(
   items: readonly T[],
@@ -98,7 +101,7 @@ function encodePush(item: { connections: readonly string[]; frame: string }, end
 
 /**
  * Visits the items of a payload in order, without parsing frames. Returns how many items were
- * skipped: of a kind that came later than this version, or broken.
+ * skipped: of a kind that is newer than this version, or broken.
  */
 export function decodeInbox(payload: string | Buffer, visitor: InboxVisitor): number {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
@@ -152,7 +155,7 @@ function listOf(connections: string): string[] {
   return connections === '' ? [] : connections.split(',');
 }
 
-/** NaN when it is none. */
+/** NaN when it is not a number. */
 function endOf(word: string): number {
   const digits = word.slice(UNTIL.length);
   return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : NaN;

@@ -12,13 +12,13 @@ export interface InboxEntry {
   payload: Buffer | string;
 }
 
-/** `gone`: no such inbox; `full`: not stored, and the reader will see a hole. */
+/** `gone`: there is no such inbox. `full`: not stored, and the reader will see a gap. */
 export type AppendResult = 'ok' | 'gone' | 'full';
 
-/** Most entries of an inbox; above it the oldest go, and the reader sees a hole. */
+/** The most entries in an inbox; beyond it the oldest are dropped, and the reader sees a gap. */
 const MAX_ENTRIES = 20_000;
 
-/** Most bytes of payload that wait in an inbox. */
+/** The most bytes of payload that wait in an inbox. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Appends to the gateways' inboxes. */
@@ -37,7 +37,7 @@ export class InboxWriter {
 
   /**
    * Appends in order, in one round trip; results are aligned. Throws `RedisUnavailable`: then it is
-   * unknown which entries are stored, and appending them again may double them (clients merge).
+   * unknown which entries are stored, and appending them again may duplicate them (clients merge).
    */
   async append(entries: readonly InboxEntry[]): Promise<AppendResult[]> {
     const calls = entries.map(({ gatewayId, bootId, payload }) => ({
@@ -51,27 +51,29 @@ export class InboxWriter {
 
 /** What the owner of an inbox does with what its reader finds. Only `onEntry` may throw. */
 export interface InboxHandlers {
-  /** One entry. `payload` may be kept. `n`: its number. What it throws sets this entry aside. */
+  /** One entry, number `n`. `payload` may be kept. If it throws, the entry is set aside. */
   onEntry(payload: Buffer, n: number): void;
-  /** Entry number `n` could not be read, or `onEntry` threw. Reading goes on behind it. */
+  /** Entry number `n` could not be read, or `onEntry` threw. Reading goes on after it. */
   onSetAside(error: unknown, n: number): void;
   /**
    * Entries are missing from number `expected` on. `got`: the number that came instead; null when
-   * it is unknown what is missing (Redis started anew, or the inbox is gone). Reading goes on.
+   * it is unknown what is missing (Redis was restarted, or the inbox is gone). Reading goes on.
    */
   onHole(expected: number, got: number | null): void;
-  /** Reading failed; it is tried again. Called once per outage. */
+  /** Reading failed and is retried. Called once per outage. */
   onError(error: unknown): void;
 }
 
 export interface InboxOptions {
   gatewayId: string;
   bootId: string;
-  /** Life of the inbox without `trim`, milliseconds. */
+  /** Time to live of the inbox without `trim`, in milliseconds. */
   ttlMs?: number;
-  /** How long one read waits for entries, milliseconds; below the blocking client's patience. */
+  /**
+   * How long one read waits for entries, in milliseconds; shorter than the blocking client's limit.
+   */
   blockMs?: number;
-  /** The inbox that this one replaces: what lies there is handed on first, until it is closed. */
+  /** The inbox that this one replaces. What is in there is handed on first, until it is closed. */
   behind?: Inbox;
 }
 
@@ -82,10 +84,10 @@ const RETRY = { baseMs: 50, maxMs: 500 };
 type StreamEntry = [id: Buffer, fields: [upTo: Buffer, payload: Buffer]];
 
 /**
- * A gateway's inbox: a Redis stream per gateway and boot id, appended by session (`InboxWriter`).
- * Entries are numbered without gaps; the reader requires the next number and reports any hole,
- * also one at the end of the stream and one made by a restart of Redis. It does not read anything
- * twice, survives reconnects, and ends only with `close`.
+ * A gateway's inbox: a Redis stream per gateway and boot id, to which session appends
+ * (`InboxWriter`). Entries are numbered without gaps. The reader requires the next number and
+ * reports any gap, also one at the end of the stream and one made by a restart of Redis. It reads
+ * nothing twice, survives reconnects, and ends only with `close`.
  */
 export class Inbox {
   private readonly keys: { streamKey: string; countersKey: string };
@@ -97,11 +99,11 @@ export class Inbox {
   private handlers: InboxHandlers | null = null;
   /** Null: there is none, or it is closed. */
   private behind: Inbox | null;
-  /** Number of the last entry handed on, or known to be missing. */
+  /** Number of the last entry that was handed on, or is known to be missing. */
   private last = 0;
   /** Bytes up to that entry, as the stream counts them. */
   private bytes = '0';
-  /** The counter as seen by an idle reader: above `last`, the entries between never came. */
+  /** The counter as an idle reader saw it: above `last` if the entries in between never came. */
   private announced = 0;
   private creating = false;
   private gone = false;
@@ -124,7 +126,7 @@ export class Inbox {
     this.behind = options.behind ?? null;
   }
 
-  /** Makes the inbox, empty; to be done before a route names it. Throws `RedisUnavailable`. */
+  /** Creates the inbox, empty. Do this before a route names it. Throws `RedisUnavailable`. */
   async create(): Promise<void> {
     this.creating = true;
     try {
@@ -140,7 +142,7 @@ export class Inbox {
     }
   }
 
-  /** Reads until `close`; never rejects. To be called once, after `create`. */
+  /** Reads until `close`. Never rejects. Call it once, after `create`. */
   read(handlers: InboxHandlers): Promise<void> {
     this.handlers = handlers;
     this.reading ??= this.loop(handlers);
@@ -148,8 +150,9 @@ export class Inbox {
   }
 
   /**
-   * Hands on all that lies in the inbox by now, over the connection that never waits: that of the
-   * reader may be broken. Does nothing before `read` and after `close`. Throws `RedisUnavailable`.
+   * Hands on everything that is in the inbox by now, over the connection that never blocks; the
+   * reader's own may be broken. Does nothing before `read` and after `close`. Throws
+   * `RedisUnavailable`.
    */
   async catchUp(): Promise<void> {
     const { handlers } = this;
@@ -165,15 +168,15 @@ export class Inbox {
   }
 
   /**
-   * Drops what was handed on, and keeps the inbox alive; once a second. False when the inbox is
-   * gone (the reader reports it, too). Throws `RedisUnavailable`.
+   * Drops what was handed on and keeps the inbox alive; called once a second. False when the inbox
+   * is gone (the reader reports that, too). Throws `RedisUnavailable`.
    */
   async trim(): Promise<boolean> {
     const handed = { firstKept: this.last + 1, bytes: this.bytes };
     return trimInbox(this.client, this.keys, handed, this.ttlMs);
   }
 
-  /** Ends the reader within one block; the stream stays until it expires. */
+  /** Ends the reader within one block. The stream stays until it expires. */
   async close(): Promise<void> {
     this.closed = true;
     this.wake?.();
@@ -228,8 +231,8 @@ export class Inbox {
   }
 
   /**
-   * A writer goes over to this inbox and never back. So when something is here, all that it wrote there
-   * before can be read there.
+   * A writer moves on to this inbox and never back. So once something is in here, everything it
+   * wrote to the old one can be read there.
    */
   private async behindFirst(): Promise<void> {
     if (this.behind?.closed) this.behind = null;
@@ -239,9 +242,9 @@ export class Inbox {
   private handOn([id, fields]: StreamEntry, handlers: InboxHandlers): void {
     const n = Number.parseInt(id.toString('latin1'), 10);
     const expected = this.last + 1;
-    // the reader and `catchUp` may both have asked for it
+    // the reader and `catchUp` may both have requested it
     if (n < expected) return;
-    // before anything can throw: what is wrong with an entry must not bring it back for ever
+    // before anything can throw: a faulty entry must not be read forever
     this.last = n;
     if (n !== expected) handlers.onHole(expected, n);
     try {
@@ -254,8 +257,8 @@ export class Inbox {
   }
 
   /**
-   * Nothing came for one block. An entry below the counter of *the last time* should have come
-   * since; a missing or lower counter tells of another inbox than the one that was read.
+   * Nothing came for one block. An entry below the counter of *the previous time* should have come
+   * since. A missing or lower counter belongs to another inbox than the one that was read.
    */
   private async checkIdle(handlers: InboxHandlers): Promise<void> {
     const expected = this.last + 1;
@@ -265,14 +268,14 @@ export class Inbox {
       return;
     }
     const counter = await this.counter(this.client);
-    // of the new inbox, which is not the one that was read
+    // of the new inbox, not the one that was read
     if (this.creating) return;
     const lost = counter === null ? !this.gone : counter < this.last;
     this.adopt(counter);
     if (lost) handlers.onHole(expected, null);
   }
 
-  /** After a lost connection: a Redis that started anew may have lost entries nobody has read. */
+  /** After a lost connection: a restarted Redis may have lost entries that nobody has read. */
   private async checkRunId(handlers: InboxHandlers): Promise<void> {
     const runId = await redisRunId(this.blocking);
     if (runId !== this.runId) {

@@ -11,15 +11,15 @@ export type ClaimResult = { claimed: true } | { claimed: false; holder: string |
 
 /**
  * A gateway's boot id is a lease on its gateway id: one boot at a time, and a boot that lost its
- * lease never gets it back after the reaper has marked it dead. All steps are scripts; all throw
+ * lease never gets it back once the reaper has marked it dead. Every step is a script, and throws
  * `RedisUnavailable`.
  */
 export class GatewayLease {
   constructor(private readonly client: RedisClient) {}
 
   /**
-   * Takes the gateway id for a boot id, or takes it again. `replaces`: the gateway's own boot id
-   * before (a new boot id after a loss), whose lease is taken over.
+   * Takes the gateway id for a boot id, or takes it again. `replaces`: the gateway's own previous
+   * boot id (it takes a new one after a loss), whose lease is taken over.
    */
   async claim(
     gatewayId: string,
@@ -37,7 +37,9 @@ export class GatewayLease {
     return { claimed: false, holder };
   }
 
-  /** Prolongs the lease; `lost` when it ran out, is another's, or the boot id was marked dead. */
+  /**
+   * Renews the lease. `lost`: it expired, belongs to another boot, or the boot id was marked dead.
+   */
   async renew(gatewayId: string, bootId: string, ttlMs: number): Promise<'renewed' | 'lost'> {
     const renewed = await renewLease(this.client, keysOf(gatewayId, bootId), {
       bootId,
@@ -52,7 +54,10 @@ export class GatewayLease {
     return releaseLease(this.client, KEYS.lease(gatewayId), bootId);
   }
 
-  /** Marks a boot id dead for good; false while it holds the lease. Only then its routes may go. */
+  /**
+   * Marks a boot id dead for good; false while it holds the lease. Only then may its routes be
+   * removed.
+   */
   async markDead(gatewayId: string, bootId: string): Promise<boolean> {
     return markBootDead(this.client, keysOf(gatewayId, bootId), {
       bootId,
@@ -65,7 +70,9 @@ export class GatewayLease {
     return together(gatewayIds.map((gatewayId) => this.client.get(KEYS.lease(gatewayId))));
   }
 
-  /** When these boots took or renewed their lease last, ms of Redis' clock, aligned; null: long ago. */
+  /**
+   * When these boots last took or renewed their lease, ms of Redis' clock, aligned; null: long ago.
+   */
   async lastAlive(boots: readonly GatewayBoot[]): Promise<(number | null)[]> {
     const found = await together(
       boots.map(({ gatewayId, bootId }) => this.client.get(KEYS.bootAlive(gatewayId, bootId))),

@@ -4,9 +4,9 @@ import { id, KEYS, TTL } from './keys';
 import { raiseLogin } from './scripts/raise-login.script';
 
 /**
- * Redis' copy of the devices' login generations; PostgreSQL has the truth and is written first.
+ * Redis' copy of the devices' login generations. PostgreSQL is authoritative and is written first.
  * A token, ticket or connection is valid while its generation *equals* the device's. Logging a
- * device out raises its generation, so a logged-out device is a generation that nobody has.
+ * device out raises its generation, so a logged-out device has a generation that nobody holds.
  */
 export class DeviceLogins {
   constructor(private readonly client: RedisClient) {}
@@ -27,9 +27,9 @@ export class DeviceLogins {
   }
 
   /**
-   * Raises a device's generation, never lowers it, and returns the one that is stored now. A copy
-   * read from storage is written with it, too. `end`: how the login before this generation ended.
-   * Throws `RedisUnavailable`.
+   * Raises a device's generation, never lowers it, and returns the one that is stored now. Also
+   * used to store a copy that was read from storage. `end`: how the login before this generation
+   * ended. Throws `RedisUnavailable`.
    */
   async raise(
     userId: string,
@@ -52,7 +52,10 @@ export class DeviceLogins {
     return generation !== null && (await this.endOf(userId, deviceId)) === null;
   }
 
-  /** How the login before the present generation ended; null: ask storage. Throws `RedisUnavailable`. */
+  /**
+   * How the login before the current generation ended; null: ask storage. Throws
+   * `RedisUnavailable`.
+   */
   async endOf(userId: string, deviceId: string): Promise<LoginEnd | null> {
     const [generation, end] = await settled(
       this.client.hmget(KEYS.logins(userId), id(deviceId), endField(deviceId)),
@@ -63,7 +66,7 @@ export class DeviceLogins {
   }
 }
 
-/** Of the same hash: a device id has no colon. */
+/** In the same hash: no device id has a colon. */
 function endField(deviceId: string): string {
   return `${id(deviceId)}:end`;
 }

@@ -4,7 +4,10 @@ import { together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 import { putMembers } from './scripts/put-members.script';
 
-/** Redis' copy of the conversations' routing data (members, kind, TTL), for admission at gateways. */
+/**
+ * Redis' copy of the conversations' routing data (members, kind, lifetime), for admission at
+ * gateways.
+ */
 export class MemberCache {
   constructor(private readonly client: RedisClient) {}
 
@@ -21,9 +24,9 @@ export class MemberCache {
   }
 
   /**
-   * Stores a conversation's routing data; false when a higher version is stored, or the same with
-   * a higher version of its blocks. Equal ones are overwritten (positions of its members may have
-   * been filled in). Throws `RedisUnavailable`.
+   * Stores a conversation's routing data. False when a higher version is stored, or the same
+   * version with a higher version of its blocks. Equal ones are overwritten (positions of its
+   * members may have been filled in). Throws `RedisUnavailable`.
    */
   async put(routing: ConversationRouting): Promise<boolean> {
     const { version, blocksVersion = 0 } = routing;
@@ -37,7 +40,7 @@ export class MemberCache {
   }
 }
 
-/** A copy of another shape (written by another release) is as good as none. */
+/** A copy with another shape (written by another release) counts as missing. */
 function decode(value: string | null): ConversationRouting | null {
   if (value === null) return null;
   const parsed = conversationRouting.safeParse(parsedJson(value.slice(value.indexOf(' ') + 1)));

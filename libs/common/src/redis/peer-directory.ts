@@ -4,13 +4,13 @@ import { id, KEYS, TTL } from './keys';
 import { forgetEntry } from './scripts/forget-entry.script';
 import { releaseLease } from './scripts/release-lease.script';
 
-/** What a node is in one consumer group: the process, and the member id that Kafka gave it. */
+/** A node in one consumer group: the process, and the member id that Kafka gave it. */
 export interface PeerMember {
   bootId: string;
   memberId: string;
 }
 
-/** A node that says it lives: its process, and the id of its connection to Redis. */
+/** A node that says it is alive: its process, and the id of its connection to Redis. */
 export interface PeerLease {
   bootId: string;
   clientId: string;
@@ -21,14 +21,14 @@ const MEMBER = /^(\S+) (\S+)$/;
 const CLIENT_ID = /^id=(\d+) /gm;
 
 /**
- * Which nodes are in which consumer group, and which of them live: so that a dead one's members can
- * be let go by whoever notices first, its successor or another node. All methods throw
+ * Which nodes are in which consumer group, and which of them are alive. So whoever first notices a
+ * dead node, its successor or another node, can make its members leave. All methods throw
  * `RedisUnavailable`.
  */
 export class PeerDirectory {
   constructor(private readonly client: RedisClient) {}
 
-  /** Notes a node's member of a group; to be repeated well within the key's time to live. */
+  /** Notes a node's member of a group; repeat it well within the key's time to live. */
   async join(groupId: string, nodeId: string, { bootId, memberId }: PeerMember): Promise<void> {
     const key = KEYS.groupMembers(groupId);
     await together<unknown>([
@@ -37,7 +37,7 @@ export class PeerDirectory {
     ]);
   }
 
-  /** Forgets a member unless the node has joined anew. */
+  /** Removes a member, unless the node has joined again. */
   async forget(groupId: string, nodeId: string, member: PeerMember): Promise<void> {
     const value = `${member.bootId} ${member.memberId}`;
     await forgetEntry(this.client, KEYS.groupMembers(groupId), nodeId, value);
@@ -58,7 +58,7 @@ export class PeerDirectory {
     });
   }
 
-  /** Says that a node lives, for so long. */
+  /** Says that a node is alive, for this long. */
   async renew(nodeId: string, { bootId, clientId }: PeerLease, ttlMs: number): Promise<void> {
     await settled(
       this.client.set(KEYS.nodeLease(nodeId), `${id(bootId)} ${clientId}`, 'PX', ttlMs),
@@ -70,7 +70,7 @@ export class PeerDirectory {
     await releaseLease(this.client, KEYS.nodeLease(nodeId), `${bootId} ${clientId}`);
   }
 
-  /** The leases of these nodes, aligned; null: it has lapsed. */
+  /** The leases of these nodes, aligned; null: expired. */
   async leases(nodeIds: readonly string[]): Promise<(PeerLease | null)[]> {
     const values = await together(nodeIds.map((nodeId) => this.client.get(KEYS.nodeLease(nodeId))));
     return values.map((value) => {
@@ -85,8 +85,8 @@ export class PeerDirectory {
   }
 
   /**
-   * Those of the connections that Redis still has: it loses the one of a killed process at once. Null
-   * when this server does not tell (before 6.2, or by its access rules).
+   * Which of these connections Redis still has; it loses that of a killed process at once. Null
+   * when this server does not say (before 6.2, or by its access rules).
    */
   async connected(clientIds: readonly string[]): Promise<Set<string> | null> {
     if (clientIds.length === 0) return new Set();
@@ -99,13 +99,13 @@ export class PeerDirectory {
     }
   }
 
-  /** Takes the right to let a process go: one node has it, and only once in so long. */
+  /** Takes the right to make a process leave: only one node gets it, and only once in this time. */
   async claimEviction(nodeId: string, bootId: string, ttlMs: number): Promise<boolean> {
     const key = KEYS.nodeEviction(nodeId, bootId);
     return (await settled(this.client.set(key, '1', 'PX', ttlMs, 'NX'))) === 'OK';
   }
 
-  /** Gives that right back: it could not be used. */
+  /** Gives that right back, as it could not be used. */
   async returnEviction(nodeId: string, bootId: string): Promise<void> {
     await settled(this.client.del(KEYS.nodeEviction(nodeId, bootId)));
   }

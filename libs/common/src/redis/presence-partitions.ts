@@ -7,15 +7,15 @@ import type { GatewayBoot } from './watchers';
 
 export type { IndexEntry } from './scripts/index-presence.script';
 
-/** Who keeps the presence of a partition's users, and since when what is stored is whole. */
+/** Who keeps the presence of a partition's users, and since when what is stored is complete. */
 export interface PartitionClaim {
-  /** The fence of the indexes: the last one to claim the partition has it. */
+  /** The fence of the indexes: the latest process to claim the partition has it. */
   term: string;
   /** Ms of Redis' clock; 0: always. */
   sinceMs: number;
 }
 
-/** Another process keeps this partition now. */
+/** Another process now keeps this partition. */
 class OtherKeeper extends Error {
   override readonly name = 'OtherKeeper';
 }
@@ -25,35 +25,37 @@ export class NoKeeper extends Error {
   override readonly name = 'NoKeeper';
 }
 
-/** A user whose clocks are to be kept; `score` is what is stored of them. */
+/** A user whose clocks are to be saved; `score` is what is saved of them. */
 export interface ClocksDue {
   userId: string;
   score: string;
 }
 
 /**
- * What the presence service has to find without asking for every user, per partition of its topic: who
- * is due when, who is connected to which boot of a gateway, whose clocks are not in the table yet, whose
- * last change not in the log. An
- * index may name too many, never too few: it is written before what it leads to. All methods throw
- * `RedisUnavailable`.
+ * What the presence service must find without asking about every user, per partition of its topic:
+ * who is due when, who is connected to which boot of a gateway, whose clocks are not in the table
+ * yet, and whose last change is not in the log. An index may have too many users, never too few: it
+ * is written before the state it leads to. All methods throw `RedisUnavailable`.
  */
 export class PresencePartitions {
   constructor(private readonly client: RedisClient) {}
 
-  /** Takes a partition. `isFirst`: nothing of its topic was ever applied, so nothing can be missing. */
+  /**
+   * Claims a partition. `isFirst`: nothing of its topic was ever applied, so nothing can be
+   * missing.
+   */
   claim(partition: number, isFirst: boolean): Promise<PartitionClaim> {
     const claim = { sinceMs: isFirst ? 0 : ('now' as const), doubtful: false };
     return claimPartition(this.client, KEYS.presenceKeeper(partition), claim);
   }
 
-  /** Takes a partition of which Redis may have lost something just now. */
+  /** Claims a partition of which Redis may have lost something just now. */
   claimDoubtful(partition: number): Promise<PartitionClaim> {
     const claim = { sinceMs: 'now' as const, doubtful: true };
     return claimPartition(this.client, KEYS.presenceKeeper(partition), claim);
   }
 
-  /** Since when the partitions are whole, aligned; null: nobody keeps it. */
+  /** Since when the partitions are complete, aligned; null: nobody keeps it. */
   async wholeSince(partitions: readonly number[]): Promise<(number | null)[]> {
     const found = await together(
       partitions.map((partition) => this.client.hget(KEYS.presenceKeeper(partition), 'since')),
@@ -76,13 +78,13 @@ export class PresencePartitions {
     if (outcome === 'nobody') throw new NoKeeper(`nobody keeps partition ${partition}`);
   }
 
-  /** Who is due by now, the longest first, at most `count`. */
+  /** The users who are due by now, the longest overdue first, at most `count`. */
   async due(partition: number, nowMs: number, count: number): Promise<string[]> {
     const key = KEYS.presenceDue(partition);
     return settled(this.client.zrangebyscore(key, '-inf', String(nowMs), 'LIMIT', 0, count));
   }
 
-  /** Whose last change may not be in the log, at most `count`. */
+  /** The users whose last change may not be in the log, at most `count`. */
   async untold(partition: number, count: number): Promise<string[]> {
     return settled(this.client.zrange(KEYS.presenceUntold(partition), 0, String(count - 1)));
   }
@@ -103,7 +105,7 @@ export class PresencePartitions {
       const [gatewayId, bootId] = member?.split('|') ?? [];
       if (gatewayId === undefined || bootId === undefined) break;
       boots.push({ gatewayId, bootId });
-      // behind all users of this boot: the separator's next character
+      // after all users of this boot: the separator's next character
       from = `[${gatewayId}|${bootId}}`;
     }
     return boots;
@@ -123,7 +125,10 @@ export class PresencePartitions {
     return found.map((member) => member.slice(begin.length));
   }
 
-  /** Whose clocks are not kept yet, the oldest first, at most `count`, without the first `skip`. */
+  /**
+   * The users whose clocks are not saved yet, the oldest first, at most `count`, without the first
+   * `skip`.
+   */
   async clocks(partition: number, skip: number, count: number): Promise<ClocksDue[]> {
     const key = KEYS.presenceClocks(partition);
     const last = String(skip + count - 1);
@@ -131,7 +136,7 @@ export class PresencePartitions {
     return pairs(found).map(([userId, score]) => ({ userId, score }));
   }
 
-  /** The clocks of these are kept; who was seen meanwhile stays. */
+  /** The clocks of these users are saved; those who were seen meanwhile stay. */
   async clocksKept(partition: number, kept: readonly ClocksDue[]): Promise<void> {
     await forgetClocks(
       this.client,

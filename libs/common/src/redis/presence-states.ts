@@ -6,7 +6,7 @@ import { putPresence } from './scripts/put-presence.script';
 export interface StoredPresence {
   /** Of this very state; '0': none is stored. */
   stamp: string;
-  /** As of when others were told what they were told last, µs; 0: never. */
+  /** The version of what others were last sent, µs; 0: never. */
   version: number;
   /** What the presence service keeps; null: nothing. */
   state: string | null;
@@ -15,24 +15,24 @@ export interface StoredPresence {
 /** States that were read together, and when. */
 export interface ReadPresence {
   stored: StoredPresence[];
-  /** Redis' clock before the reading, µs: what was stored by then is in it. */
+  /** Redis' clock before the read, µs: anything stored by then is included. */
   atUs: number;
 }
 
 export interface PresenceWrite {
   userId: string;
-  /** Of the state that this one comes behind. */
+  /** Stamp of the state that this one follows. */
   stamp: string;
   state: string;
-  /** Whether others are told something new. */
+  /** Whether others are sent something new. */
   tells: boolean;
   /** Whether the user may be forgotten some time after this. */
   mayEnd: boolean;
 }
 
 /**
- * Presence of users, written by the presence service alone. A state is stored only when nothing was
- * since the one was read that it comes behind. All methods throw `RedisUnavailable`.
+ * Presence of users, written only by the presence service. A state is stored only if nothing was
+ * stored since its predecessor was read. All methods throw `RedisUnavailable`.
  */
 export class PresenceStates {
   constructor(private readonly client: RedisClient) {}
@@ -56,7 +56,7 @@ export class PresenceStates {
     };
   }
 
-  /** Stores states; the version of what others are told, null: another state came before. */
+  /** Stores states. Returns the version of what others are sent; null: another state came first. */
   async write(writes: readonly PresenceWrite[]): Promise<(number | null)[]> {
     return putPresence(
       this.client,

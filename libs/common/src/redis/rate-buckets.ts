@@ -4,24 +4,24 @@ import { takeTokens, type Grant } from './scripts/take-tokens.script';
 
 export type { Grant } from './scripts/take-tokens.script';
 
-/** Whose bucket: a user's, or one of each device. */
+/** Whose bucket: a user's, or one per device. */
 export interface BucketOwner {
   userId: string;
   /** Null: it counts for all devices together. */
   deviceId: string | null;
 }
 
-/** How much is wanted of a bucket of this size. */
+/** How much is requested of a bucket of this size. */
 export interface TokenOrder {
   msPerToken: number;
   burst: number;
-  /** Below zero: so many are given back. */
+  /** Below zero: this many are given back. */
   wanted: number;
-  /** None at all rather than some. */
+  /** All or nothing. */
   all: boolean;
 }
 
-/** The token buckets of users and devices that all gateways share. */
+/** The token buckets of users and devices, shared by all gateways. */
 export class RateBuckets {
   constructor(private readonly client: RedisClient) {}
 

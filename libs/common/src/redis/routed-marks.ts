@@ -9,14 +9,14 @@ export interface RoutedMark {
   atMs: number;
 }
 
-/** Marks that are kept per partition, at least; about 25 bytes each. */
+/** How many marks are kept per partition, at least; about 25 bytes each. */
 const MAX_MARKS = 10_000;
 
-/** When the latest records were routed: by range, bounded, and gone with Redis. */
+/** When the latest records were routed: in ranges, bounded, and gone with Redis. */
 export class RoutedMarks {
   constructor(private readonly client: RedisClient) {}
 
-  /** Adds marks, of each partition in rising order. Throws `RedisUnavailable`. */
+  /** Adds marks, for each partition in ascending order. Throws `RedisUnavailable`. */
   async add(marks: ReadonlyMap<number, readonly RoutedMark[]>): Promise<void> {
     const calls = [...marks].map(([partition, own]) => ({
       keys: [KEYS.routed(partition)],
@@ -29,7 +29,7 @@ export class RoutedMarks {
     await addRouted(this.client, calls);
   }
 
-  /** When a record was routed, Unix ms; null: not known (any more). Throws `RedisUnavailable`. */
+  /** When a record was routed, Unix ms; null: unknown (any more). Throws `RedisUnavailable`. */
   async at(partition: number, position: bigint): Promise<number | null> {
     const start = `${position + 1n}-0`;
     const entries = await settled(

@@ -9,26 +9,26 @@ import { renewRoutes } from './scripts/renew-route.script';
 
 export type { Route } from './route';
 
-/** `replaced`: the route of another connection of this device that was overwritten. */
+/** `replaced`: the overwritten route of another connection of this device. */
 export type PutResult = { written: true; replaced: Route | null } | { written: false; newer: true };
 
 export interface RoutesOptions {
-  /** Life of a route without renewal, milliseconds. */
+  /** Time to live of a route without renewal, in milliseconds. */
   ttlMs?: number;
-  /** Life of a resume ticket after its route's end, milliseconds. */
+  /** Time to live of a resume ticket after the end of its route, in milliseconds. */
   resumeMs?: number;
-  /** Users per call of the lookup script; 1 on a Redis Cluster. */
+  /** Users per call of the look-up script; 1 on a Redis Cluster. */
   keysPerLookup?: number;
 }
 
-/** How many users one lookup call reads; a call holds Redis for some 0.2 ms. */
+/** How many users one look-up call reads; a call holds up Redis for some 0.2 ms. */
 const KEYS_PER_LOOKUP = 200;
 
 /**
- * The map user → device → gateway box. Writes are fenced by the connection generation; renewal and
+ * The map user → device → gateway. Writes are fenced by the connection generation; renewal and
  * removal touch only a route that is stored exactly so. A user's routes expire together: the route
- * of a device whose gateway died stays while another device renews, so a reader whose append meets
- * a missing inbox ("gone") takes that device as not connected and may `remove` the route.
+ * of a device whose gateway died stays while another device renews. So a reader whose append finds
+ * no inbox ("gone") treats that device as not connected and may `remove` the route.
  */
 export class Routes {
   private readonly ttlMs: number;
@@ -48,16 +48,16 @@ export class Routes {
 
   /**
    * Writes a route unless the device has a newer one: a higher generation, or the same generation
-   * of another connection (the first to come keeps it). The same connection (same generation,
-   * gateway and connection id) may write again, with a new boot id for example; then nothing counts
-   * as replaced.
+   * of another connection (the first one keeps it). The same connection (same generation, gateway
+   * and connection id) may write again, for example with a new boot id; then nothing counts as
+   * replaced.
    */
   async put(route: Route): Promise<PutResult> {
     const [result] = await this.putAll([route]);
     return result!;
   }
 
-  /** `put` for many routes in one round trip (re-announcing after a loss of Redis). */
+  /** `put` for many routes in one round trip (to announce them again after a loss of Redis). */
   async putAll(routes: readonly Route[]): Promise<PutResult[]> {
     const calls = routes.map((route) => ({
       routesKey: KEYS.routes(route.userId),
@@ -79,7 +79,7 @@ export class Routes {
   }
 
   /**
-   * Renews routes (and their devices' resume tickets) in one round trip; false where the stored
+   * Renews routes (and their devices' resume tickets) in one round trip. False where the stored
    * route is not exactly this one: its connection must be closed.
    */
   async renew(routes: readonly Route[]): Promise<boolean[]> {
@@ -89,7 +89,7 @@ export class Routes {
     });
   }
 
-  /** Deletes a route when exactly this one is stored; the resume ticket lives on for its time. */
+  /** Deletes a route if exactly this one is stored. The resume ticket lives on for its time. */
   async remove(route: Route): Promise<boolean> {
     const [removed] = await this.removeAll([route]);
     return removed!;
@@ -131,7 +131,7 @@ function stored(route: Route) {
   };
 }
 
-/** The stored form. Ids cannot hold the separator. Throws `InvalidRedisId`. */
+/** The stored form. Ids cannot contain the separator. Throws `InvalidRedisId`. */
 export function encodeRoute(route: Route): string {
   const { gatewayId, bootId, connectionId } = route;
   return `${id(gatewayId)}|${id(bootId)}|${id(connectionId)}|${generation(route.generation)}`;

@@ -5,7 +5,7 @@ import type { InboxWriter } from './inbox';
 import { encodeInbox } from './inbox-codec';
 import type { Routes } from './routes';
 
-/** What a socket is closed with when its session has ended so. */
+/** The close code of a socket, by how its session has ended. */
 export const END_CLOSES: Readonly<Record<LoginEnd, { code: number; reason: string }>> = {
   logged_out: { code: CLOSE_CODES.loggedOut, reason: 'logged out' },
   replaced: { code: CLOSE_CODES.replacedByLogin, reason: 'replaced by another login' },
@@ -13,8 +13,8 @@ export const END_CLOSES: Readonly<Record<LoginEnd, { code: number; reason: strin
 };
 
 /**
- * Closes the sockets of sessions that have ended, at whichever gateway they are. Lossy: a socket that
- * hears nothing is closed by its gateway's next renewal, with the same code.
+ * Closes the sockets of sessions that have ended, at whichever gateway they are. Lossy: a socket
+ * that is missed is closed by its gateway's next renewal, with the same code.
  */
 export class SocketEnds {
   constructor(
@@ -25,7 +25,10 @@ export class SocketEnds {
     },
   ) {}
 
-  /** Never rejects. Call it when Redis has the new generations: who comes back is refused then. */
+  /**
+   * Never rejects. Call it once Redis has the new generations: anybody who comes back is refused
+   * then.
+   */
   async close(userId: string, deviceIds: readonly string[], end: LoginEnd): Promise<void> {
     if (deviceIds.length === 0) return;
     const { routes, inboxes, logger } = this.parts;

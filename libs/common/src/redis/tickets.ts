@@ -9,11 +9,11 @@ import { putResume } from './scripts/put-resume.script';
 import { takeResume } from './scripts/take-resume.script';
 import { takeTicket } from './scripts/take-ticket.script';
 
-/** What a taken ticket allows, as it lies in Redis. */
+/** What a taken ticket allows, as it is stored in Redis. */
 const ticketGrant = z.object({
   userId: uuid,
   deviceId: uuid,
-  /** Generation of the device's login when it was issued: void when it has been raised since. */
+  /** Generation of the device's login when it was issued: void once that has been raised. */
   sessionGeneration: z.number().int(),
   /** Generation of the connection to be made, decimal µs. */
   connectionGeneration,
@@ -23,9 +23,11 @@ const ticketGrant = z.object({
 export type TicketGrant = z.infer<typeof ticketGrant>;
 
 export interface TicketsOptions {
-  /** Life of a directory ticket, milliseconds. */
+  /** Time to live of a directory ticket, in milliseconds. */
   ticketMs?: number;
-  /** Life of a resume ticket without renewal, milliseconds; `Routes.renew` prolongs it. */
+  /**
+   * Time to live of a resume ticket without renewal, in milliseconds; `Routes.renew` extends it.
+   */
   resumeMs?: number;
 }
 
@@ -33,10 +35,11 @@ const TICKET = /^d[A-Za-z0-9_-]{22}$/;
 const RESUME_TICKET = /^r[A-Za-z0-9_-]{64}$/;
 
 /**
- * One-time tickets; only hashes are stored. Two kinds, told apart by their first letter:
+ * One-time tickets, of which only hashes are stored. There are two kinds, told apart by their first
+ * letter:
  * - `d` + 128 random bits: a directory ticket, for the one or two gateways it names. Its key is the
- *   hash itself (a slot of its own), its generation comes from the user's slot in a step before: a
- *   crash between the two only skips a generation.
+ *   hash itself (in a slot of its own). Its generation comes from the user's slot in a step before:
+ *   a crash between the two only skips a generation.
  * - `r` + user id, device id and 128 random bits: a resume ticket, for any gateway, one per device.
  *   The ids in it say where it is stored, so that taking, replacing and revoking it touch one key.
  */
@@ -52,7 +55,7 @@ export class Tickets {
     this.resumeMs = options.resumeMs ?? (TTL.routes + TTL.resumeAfterRoute) * 1000;
   }
 
-  /** Whether a text from a client is a resume ticket (and not a directory ticket), by its shape. */
+  /** Whether a text from a client has the shape of a resume ticket (not a directory ticket). */
   static isResume(ticket: string): boolean {
     return RESUME_TICKET.test(ticket);
   }
@@ -85,7 +88,7 @@ export class Tickets {
 
   /**
    * Takes a directory ticket, once. `unknown`: never issued, taken or expired. `foreign`: for other
-   * gateways, for which it stays valid. Throws `RedisUnavailable`: then it may be taken or not.
+   * gateways, where it stays valid. Throws `RedisUnavailable`: then it may or may not be taken.
    */
   async take(ticket: string, gatewayId: string): Promise<TicketGrant | 'unknown' | 'foreign'> {
     if (!TICKET.test(ticket)) return 'unknown';
@@ -94,8 +97,8 @@ export class Tickets {
   }
 
   /**
-   * Issues the resume ticket of a connection and voids the device's one before.
-   * `connectionGeneration`: that of the connection; the ticket's is one more. To be called after the
+   * Issues the resume ticket of a connection and voids the device's previous one.
+   * `connectionGeneration`: that of the connection; the ticket's is one more. Call it after the
    * connection's route is written. Throws `RedisUnavailable`.
    */
   async issueResume(connection: Omit<TicketGrant, 'gatewayIds'>): Promise<string> {
@@ -133,7 +136,7 @@ export class Tickets {
   }
 }
 
-/** A grant of another shape (written by another release) is as good as none. */
+/** A grant with another shape (written by another release) counts as missing. */
 function grantOf(taken: string | null): TicketGrant | null {
   if (taken === null) return null;
   const parsed = ticketGrant.safeParse(parsedJson(taken));

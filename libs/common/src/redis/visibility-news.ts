@@ -4,15 +4,15 @@ import { encodeInbox } from './inbox-codec';
 import type { Routes } from './routes';
 import type { GatewayBoot, Watchers } from './watchers';
 
-/** Look-ups and appends that are under way at a time; more news are dropped. */
+/** The most look-ups and appends in progress; further news are dropped. */
 const MAX_OUT = 1_000;
 
 /**
- * Tells gateways to judge anew who may see whom: those whose sockets watch a user, and those that the
- * user is connected to. Lossy: gateways look again at all lists from time to time.
+ * Makes gateways judge again who may see whom: those with sockets that watch a user, and those that
+ * the user is connected to. Lossy: gateways re-check all lists from time to time.
  */
 export class VisibilityNews {
-  /** News that were dropped because too many were under way; a plain count. */
+  /** News that were dropped because too many were in progress; a plain count. */
   dropped = 0;
   private out = 0;
 
@@ -25,7 +25,7 @@ export class VisibilityNews {
     },
   ) {}
 
-  /** Privacy, contacts or blocks of a user have changed. In the background; never throws. */
+  /** Privacy, contacts or blocks of a user have changed. Works in the background; never throws. */
   changed(userId: string): void {
     if (this.out >= MAX_OUT) {
       this.dropped += 1;

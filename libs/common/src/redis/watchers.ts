@@ -2,26 +2,26 @@ import { together, type RedisClient } from './client';
 import { id, KEYS, TTL } from './keys';
 import { keepWatchers } from './scripts/keep-watchers.script';
 
-/** A boot of a gateway: where an inbox is. */
+/** A boot of a gateway: the place of an inbox. */
 export interface GatewayBoot {
   gatewayId: string;
   bootId: string;
 }
 
 /**
- * Which gateways have a socket that watches a user. Gateways renew what they have; a boot that is gone
- * is met when its inbox is, and taken out then. All methods throw `RedisUnavailable`.
+ * Which gateways have a socket that watches a user. Gateways renew their own entries. A dead boot
+ * is noticed when its inbox is missing, and removed then. All methods throw `RedisUnavailable`.
  */
 export class Watchers {
   constructor(private readonly client: RedisClient) {}
 
-  /** Registers a gateway with users, or renews it. One round trip. */
+  /** Registers a gateway for users, or renews that. One round trip. */
   async add(userIds: readonly string[], boot: GatewayBoot): Promise<void> {
     const keys = userIds.map((userId) => KEYS.watchers(userId));
     await keepWatchers(this.client, keys, encodeBoot(boot), TTL.watchers * 1000);
   }
 
-  /** Takes a gateway out. */
+  /** Removes a gateway. */
   async remove(userIds: readonly string[], boot: GatewayBoot): Promise<void> {
     const member = encodeBoot(boot);
     await together(userIds.map((userId) => this.client.srem(KEYS.watchers(userId), member)));
@@ -36,7 +36,7 @@ export class Watchers {
   }
 }
 
-/** A boot as it lies in sets. Throws `InvalidRedisId`. */
+/** A boot as it is stored in sets. Throws `InvalidRedisId`. */
 export function encodeBoot({ gatewayId, bootId }: GatewayBoot): string {
   return `${id(gatewayId)}|${id(bootId)}`;
 }

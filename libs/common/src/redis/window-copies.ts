@@ -1,7 +1,9 @@
 import { settled, together, type RedisClient } from './client';
 import { KEYS, TTL } from './keys';
 
-/** Segments that are kept per partition; at one per second half as many again as a window needs. */
+/**
+ * How many segments are kept per partition; at one per second half as many again as a window needs.
+ */
 const MAX_SEGMENTS = 180;
 
 /** Whose window: log epoch and partition. */
@@ -11,8 +13,8 @@ export interface WindowOf {
 }
 
 /**
- * Copies of what session remembers of each partition, in segments of about a second: a list of bytes,
- * oldest first, bounded, and gone with Redis. All methods throw `RedisUnavailable`.
+ * Copies of what session remembers of each partition, in segments of about a second: a list of byte
+ * strings, oldest first, bounded, and gone with Redis. All methods throw `RedisUnavailable`.
  */
 export class WindowCopies {
   constructor(private readonly client: RedisClient) {}
@@ -31,7 +33,7 @@ export class WindowCopies {
     );
   }
 
-  /** The segments of a partition, in the order of their coming. */
+  /** The segments of a partition, in the order they were added. */
   async read({ epoch, partition }: WindowOf): Promise<Buffer[]> {
     return settled(this.client.lrangeBuffer(KEYS.window(epoch, partition), 0, -1));
   }

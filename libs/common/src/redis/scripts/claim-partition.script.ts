@@ -24,7 +24,7 @@ return {term, since}
 `,
 );
 
-/** Takes a partition from whoever had it. */
+/** Claims a partition from whoever had it. */
 export async function claimPartition(
   client: RedisClient,
   keeperKey: string,

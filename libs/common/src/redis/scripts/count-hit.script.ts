@@ -20,13 +20,13 @@ return {hits, redis.call('PTTL', KEYS[1])}
 `,
 );
 
-/** Hits of a window, and what is left of it in milliseconds. */
+/** Hits in a window, and what is left of it in milliseconds. */
 export interface Hits {
   hits: number;
   leftMs: number;
 }
 
-/** Counts hits in a window that begins with the first one. */
+/** Counts hits in a window that starts with the first one. */
 export async function countHit(
   client: RedisClient,
   key: string,

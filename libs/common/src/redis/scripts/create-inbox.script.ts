@@ -18,7 +18,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 `,
 );
 
-/** Makes an empty inbox; what was under these keys is lost. */
+/** Creates an empty inbox. Whatever was under these keys is lost. */
 export async function createInbox(
   client: RedisClient,
   keys: { streamKey: string; countersKey: string },

@@ -17,7 +17,9 @@ return 1
 `,
 );
 
-/** Takes out whose clocks are kept, unless they have risen since. Scores as Redis wrote them. */
+/**
+ * Removes users whose clocks are saved, unless these have risen since. Scores as Redis wrote them.
+ */
 export async function forgetClocks(
   client: RedisClient,
   clocksKey: string,

@@ -28,7 +28,7 @@ return 1
 `,
 );
 
-/** One change of an index; `score` null: the member is taken out. */
+/** One change of an index. `score` null: the member is removed. */
 export interface IndexEntry {
   index: 'due' | 'boots' | 'clocks' | 'untold';
   member: string;
@@ -37,7 +37,7 @@ export interface IndexEntry {
 
 const KEY_OF = { due: 2, boots: 3, clocks: 4, untold: 5 } as const;
 
-/** Changes the indexes of a partition at once, for whoever keeps it. */
+/** Changes the indexes of a partition in one step, for the process that keeps it. */
 export async function indexPresence(
   client: RedisClient,
   keys: Record<'keeperKey' | 'dueKey' | 'bootsKey' | 'clocksKey' | 'untoldKey', string>,

@@ -14,7 +14,7 @@ return 1
 `,
 );
 
-/** Puts a gateway into the sets of its watched users, in one round trip. */
+/** Adds a gateway to the sets of its watched users, in one round trip. */
 export async function keepWatchers(
   client: RedisClient,
   watchersKeys: readonly string[],

@@ -23,7 +23,7 @@ return 1
 `,
 );
 
-/** Stores routing data unless a higher version is there. */
+/** Stores routing data unless a higher version is stored. */
 export async function putMembers(
   client: RedisClient,
   membersKey: string,

@@ -13,7 +13,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 `,
 );
 
-/** Stores a device's resume ticket in place of the one before. */
+/** Stores a device's resume ticket in place of the previous one. */
 export async function putResume(
   client: RedisClient,
   resumeKey: string,

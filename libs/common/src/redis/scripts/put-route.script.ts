@@ -37,7 +37,9 @@ export interface PutRouteCall {
   ttlMs: number;
 }
 
-/** Writes routes where no newer one is stored. `other`: the replaced route, or the one in the way. */
+/**
+ * Writes routes where no newer one is stored. `other`: the replaced route, or the one in the way.
+ */
 export async function putRoutes(
   client: RedisClient,
   calls: readonly PutRouteCall[],

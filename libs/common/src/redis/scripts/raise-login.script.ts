@@ -25,7 +25,7 @@ return highest
 `,
 );
 
-/** Raises a device's login generation; the result is the one stored now. */
+/** Raises a device's login generation. Returns the one that is stored now. */
 export async function raiseLogin(
   client: RedisClient,
   loginsKey: string,

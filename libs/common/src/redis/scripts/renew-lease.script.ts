@@ -19,7 +19,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `,
 );
 
-/** Prolongs a lease for its holder. */
+/** Renews a lease for its holder. */
 export async function renewLease(
   client: RedisClient,
   keys: { leaseKey: string; deadKey: string; aliveKey: string },

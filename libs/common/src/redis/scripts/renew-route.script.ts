@@ -25,7 +25,7 @@ export interface RenewRouteCall {
   route: string;
 }
 
-/** Renews routes that are stored exactly so, and with each its device's resume ticket. */
+/** Renews routes that are stored exactly so, each with its device's resume ticket. */
 export async function renewRoutes(
   client: RedisClient,
   calls: readonly RenewRouteCall[],

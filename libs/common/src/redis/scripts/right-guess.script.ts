@@ -37,7 +37,7 @@ return 1
 `,
 );
 
-/** A guess that was counted has been right. */
+/** A counted guess was right. */
 export async function rightGuess(
   client: RedisClient,
   keys: GuessKeys,

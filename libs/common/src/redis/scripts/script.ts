@@ -12,7 +12,7 @@ type Command = (
 ) => Promise<unknown>;
 
 /**
- * A Lua script that runs by its hash. ioredis sends the text with the first call of each
+ * A Lua script that runs by its hash. ioredis sends the text with the first call on each
  * connection, and again after `NOSCRIPT`.
  */
 export class Script {
@@ -22,12 +22,12 @@ export class Script {
     private readonly lua: string,
   ) {}
 
-  /** Runs it once. Throws `RedisUnavailable`; a Lua error as it is. */
+  /** Runs it once. Throws `RedisUnavailable`, or a Lua error as it is. */
   run(client: RedisClient, call: ScriptCall): Promise<unknown> {
     return settled(this.on(client)(call.keys.length, ...call.keys, ...call.args));
   }
 
-  /** Runs it once for each call, in order, in one round trip. Throws as `run`, for all of them. */
+  /** Runs it once per call, in order, in one round trip. Throws like `run`, for all of them. */
   runEach(client: RedisClient, calls: readonly ScriptCall[]): Promise<unknown[]> {
     const command = this.on(client);
     return together(calls.map(({ keys, args }) => command(keys.length, ...keys, ...args)));

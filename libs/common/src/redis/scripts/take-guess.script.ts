@@ -47,7 +47,7 @@ return {0, stranger and 1 or 0}
 `,
 );
 
-/** Keys of an account that a guess changes; `taken` of those with an id. */
+/** The keys of an account that a guess changes; `taken` for guesses with an id. */
 export interface GuessKeys {
   known: string;
   lane: string;
@@ -55,12 +55,12 @@ export interface GuessKeys {
   taken: string | null;
 }
 
-/** As both scripts take them. */
+/** In the form that both scripts take. */
 export function listOf({ known, lane, strangers, taken }: GuessKeys): string[] {
   return [known, lane, strangers, ...(taken === null ? [] : [taken])];
 }
 
-/** Counts a guess; `waitMs` above 0: it was one too many. */
+/** Counts a guess. `waitMs` above 0: it was one too many. */
 export async function takeGuess(
   client: RedisClient,
   keys: GuessKeys,

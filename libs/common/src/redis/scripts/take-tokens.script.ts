@@ -31,16 +31,16 @@ return {taken, string.format('%.3f', full - now), '0'}
 `,
 );
 
-/** What a bucket gave. */
+/** What a bucket granted. */
 export interface Grant {
   taken: number;
-  /** Until the bucket is full again, milliseconds. */
+  /** Until the bucket is full again, in milliseconds. */
   fullInMs: number;
-  /** Until what was wanted can be had, milliseconds; 0: it was taken. */
+  /** Until what was requested can be had, in milliseconds; 0: it was taken. */
   waitMs: number;
 }
 
-/** Takes tokens of a bucket, as many as there are or all of them. */
+/** Takes tokens from a bucket: as many as there are, or all or nothing. */
 export async function takeTokens(
   client: RedisClient,
   bucketKey: string,
