@@ -1,19 +1,19 @@
 import type { NodeState } from '../redis/directory';
 
-/** An instance of a service as far as callers go by it. */
+/** An instance of a service, as callers see it. */
 export interface Instance {
   url: string;
   state: NodeState;
 }
 
-/** What the list of nodes says of a service. */
+/** What the list of nodes says about a service. */
 export interface Listed {
-  /** False: Redis does not answer, and these are the instances of before. */
+  /** False: Redis does not answer, and these are the last known instances. */
   known: boolean;
   instances: readonly Instance[];
 }
 
-/** Whom a call may go to. */
+/** Where a call may go. */
 export interface Addresses {
   /** They take turns. */
   turns: string[];
@@ -22,9 +22,9 @@ export interface Addresses {
 }
 
 /**
- * The instances for a call: the ready ones; while there is none, those that are joining; while there
- * is none either, the addresses of the settings. One that drains is asked only when it is the last.
- * Without Redis the addresses of the settings and all that were there before.
+ * The instances for a call: the ready ones; if there are none, those that are joining; if there are
+ * none either, the addresses from the settings. A draining one is asked only if it is the last.
+ * Without Redis: the addresses from the settings and all last known instances.
  */
 export function addressesOf(settings: readonly string[], listed: Listed): Addresses {
   const { known, instances } = listed;

@@ -3,35 +3,38 @@ import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 
 /**
- * Why a call to another service failed. `unreachable`: no connection, or it ended; `silent`: no sign
- * of life in time, others were asked, too; `late`: no answer in time; `broken`: an answer that was
- * empty or cut; `refused`: the other side did not take the call; `error`: it answered with a status
- * of 500 or more.
+ * Why a call to another service failed.
+ * - `unreachable`: no connection, or it ended.
+ * - `silent`: no sign of life in time; others were asked, too.
+ * - `late`: no answer in time.
+ * - `broken`: an answer that was empty or cut off.
+ * - `refused`: the other side did not accept the call.
+ * - `error`: an answer with a status of 500 or more.
  */
 export type CallFailure = 'unreachable' | 'silent' | 'late' | 'broken' | 'refused' | 'error';
 
-/** A call that fails since its last success, as the health answer shows it. */
+/** A call that has been failing since its last success, as the health answer shows it. */
 export interface FailingCall {
   service: string;
   /** Host and port of the instance. */
   node: string;
   call: string;
-  /** Of the first failure since the last success, and of the last one. ISO 8601. */
+  /** Times of the first failure since the last success, and of the latest one. ISO 8601. */
   since: string;
   last: string;
   failures: number;
   cause: string;
 }
 
-/** What a client of one service tells of its calls. */
+/** What a client of one service reports about its calls. */
 export interface CallReport {
   answered(node: string, call: string): void;
   failed(node: string, call: string, failure: CallFailure, cause: string): void;
 }
 
-/** A failure that nothing came after is forgotten, in milliseconds. */
+/** A failure that is followed by nothing is forgotten after this time, in milliseconds. */
 const FORGET_MS = 10 * 60_000;
-/** Longest cause that is kept, in characters. */
+/** The longest cause that is kept, in characters. */
 const CAUSE_LENGTH = 200;
 
 interface Failing {
@@ -45,8 +48,9 @@ interface Failing {
 }
 
 /**
- * Which calls to other services fail: a line in the log when a call begins to fail and when it works
- * again, a metric for every failure, and a list for the health answer. Bounded by instances × calls.
+ * Which calls to other services fail: a line in the log when a call starts to fail and when it
+ * works again, a metric for every failure, and a list for the health answer. Bounded by instances ×
+ * calls.
  */
 export class CallWatch {
   private readonly failing = new Map<string, Failing>();
@@ -64,7 +68,7 @@ export class CallWatch {
     );
   }
 
-  /** Takes the reports of the calls to one service. */
+  /** Receives the reports about the calls to one service. */
   of(service: string): CallReport {
     return {
       answered: (node, call) => this.answered(service, node, call),
@@ -75,7 +79,7 @@ export class CallWatch {
     };
   }
 
-  /** Calls that fail at the moment, those that fail longest first. */
+  /** The calls that are failing at the moment, the longest failing first. */
   list(): FailingCall[] {
     const now = this.now();
     for (const [key, { last }] of this.failing) {

@@ -33,20 +33,20 @@ import { storedTrace } from '@tidings/protocol/trace';
 /**
  * The internal calls between services: `POST /internal/<name>` with cluster credentials, one JSON
  * body each way. Most calls may be repeated on another instance without harm, however late: callers
- * ask the next one, too, when an instance shows no sign of life within 300 ms.
+ * also ask the next instance when one shows no sign of life within 300 ms.
  */
 export interface RpcMethod<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   input: I;
   output: O;
   /**
-   * The field of the output that is a list of byte strings, each in pieces: they travel beside the
-   * JSON, as they are.
+   * The output field that is a list of byte strings, each in pieces. They travel next to the JSON,
+   * unencoded.
    */
   bytes?: string;
   /**
-   * What it sets, a later call may set back: a copy that a hung instance carries out when it wakes
-   * would undo that. It is asked of one instance at a time, and not carried out for a caller that has
-   * gone.
+   * A later call may reverse what this one sets; a copy that a hung instance carries out when it
+   * wakes up would undo that. So only one instance at a time is asked, and the call is not carried
+   * out for a caller that has gone.
    */
   ordered?: true;
 }
@@ -65,42 +65,44 @@ const page = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), cursor: z.string().optional() });
 const empty = z.object({});
 
-/** Next offset per partition of `chat.messages.v1`; null: unknown at the moment. Decimal strings. */
+/**
+ * Next offset per partition of `chat.messages.v1`, as decimal strings; null: unknown at the moment.
+ */
 const barrier = z.array(z.string().nullable());
 export type Barrier = z.infer<typeof barrier>;
 
-/** One member's interval of positions (from, until]; `until` null: still a member. */
+/** One member's interval of positions (from, until]. `until` null: still a member. */
 const interval = z.object({ userId: uuid, from: position, until: position.nullable() });
 export type Interval = z.infer<typeof interval>;
 
-/** What routing and admission need of a conversation. */
+/** What routing and admission need to know about a conversation. */
 export const conversationRouting = z.object({
   conversationId,
   kind: conversationKind,
   version: z.number().int(),
   members: z.array(interval),
   /**
-   * Some changes of members have no position yet: who is being removed is left out of `members`
-   * already, who is being added is not in it yet.
+   * Some changes of members have no position yet: a member being removed is already missing from
+   * `members`, one being added is not in it yet.
    */
   pending: z.boolean().optional(),
   messageTtlSeconds: z.number().int().optional(),
-  /** Direct only: who of the members may not send, because the other one blocks them. */
+  /** Direct only: the members who may not send, because the other one blocks them. */
   blocked: z.array(uuid).optional(),
-  /** Rises whenever `blocked` may have changed; orders data of the same `version`. */
+  /** Rises whenever `blocked` may have changed; orders data with the same `version`. */
   blocksVersion: z.number().int().optional(),
-  /** Position of the last entry that storage has applied below `below` (or at all); "0": none. */
+  /** Position of the last entry that storage has applied (with `below`: below it); "0": none. */
   lastPosition: position,
 });
 export type ConversationRouting = z.infer<typeof conversationRouting>;
 
-/** The login of one device: a token is valid while its generation equals the device's. */
+/** The login of one device. A token is valid while its generation equals the device's. */
 const deviceLogin = z.object({ userId: uuid, deviceId: uuid, generation: z.number() });
 export type DeviceLogin = z.infer<typeof deviceLogin>;
 
-/** Network address of the client, for the log of security events. */
+/** The client's network address, for the security log. */
 const address = z.string().max(200).optional();
-/** The same for one guess of a password, whichever instances are asked; left out: it counts each time. */
+/** Identifies one guess of a password, whichever instances are asked. Absent: every call counts. */
 const guessId = uuid.optional();
 
 /** `sequence` counts the refreshes of a device's login; access tokens carry it. */
@@ -113,14 +115,14 @@ export type LoginEnd = z.infer<typeof loginEnd>;
 
 /**
  * Who acts as an operator: a user, who must be one, or (null) whoever holds the cluster's secret.
- * `origin`: an address, or what names the command and its machine.
+ * `origin`: an address, or the name of the command and its machine.
  */
 const by = z.object({ actor: uuid.nullable(), origin: z.string().max(200) });
 export type ActsBy = z.infer<typeof by>;
 /** Whom it is about. */
 const whom = z.union([z.object({ userId: uuid }), z.object({ username: z.string().max(256) })]);
 export type Whom = z.infer<typeof whom>;
-/** The account afterwards, and whether the act has changed anything. */
+/** The account after the act, and whether the act has changed anything. */
 const acted = z.object({ user: adminUser, changed: z.boolean() });
 
 const firstAppend = z.object({
@@ -128,42 +130,46 @@ const firstAppend = z.object({
   senderId: uuid,
   contentHash: contentHash.nullable(),
   sentAt: z.string(),
-  /** The end of its life, which may be over; null: it has none. */
+  /** When it expires, which may be in the past; null: never. */
   expiresAt: z.string().nullable(),
 });
 export type FirstAppend = z.infer<typeof firstAppend>;
 
-/** A message before a change, the user who wants it, and what is known of the change's id. */
+/** A message before a change, the user who requests it, and what is known about the change's id. */
 const changeTarget = z.object({
   /**
-   * Null: it does not exist, has expired or is not visible to the user. When only the `change` is
-   * the user's, as of somebody who has left: what stays the same for good, as if it were deleted.
+   * Null: it does not exist, has expired or is not visible to the user. If only the `change` is the
+   * user's, who has left: the parts that never change, as if it were deleted.
    */
   message: message.nullable(),
   /** Whether the user sees the message now. */
   visible: z.boolean(),
-  /** Null: no member, or there is no such conversation. */
+  /** Null: not a member, or there is no such conversation. */
   role: z.enum(['owner', 'admin', 'member']).nullable(),
-  /** The first change under this id; `hash` null: its message is deleted since. */
+  /** The first change with this id. `hash` null: its message was deleted since. */
   change: z
     .object({ position, messageId: uuid, userId: uuid, hash: contentHash.nullable() })
     .nullable(),
-  /** Of the entry that the change's answer names (the change, or the deletion): the one before it. */
+  /**
+   * For the entry that the change's answer names (the change, or the deletion): the preceding one.
+   */
   previous: position.nullable(),
-  /** Storage has applied up to `next`. */
+  /** Storage has applied everything up to `next`. */
   applied: z.boolean(),
 });
 export type ChangeTarget = z.infer<typeof changeTarget>;
 
-/** What session pushes of one member's marks. */
+/** What session pushes about one member's marks. */
 const receiptView = z.object({
-  /** The other present members and whether each may see `read`; empty: too many to be told. */
+  /** The other present members, and whether each may see `read`. Empty: too many to tell. */
   others: z.array(z.object({ userId: uuid, seesRead: z.boolean() })),
   delivered: position,
   read: position,
-  /** `delivered` as it was stored: tells those who may not see `read` whether there is news. */
+  /**
+   * `delivered` as it was stored. It says whether there is news for those who may not see `read`.
+   */
   deliveredBefore: position,
-  /** Messages of others in (`read`, `upTo`]; left out when `read` was not asked about. */
+  /** Messages of others in (`read`, `upTo`]; absent when `read` was not asked about. */
   unread: z.number().int().optional(),
   upTo: position.optional(),
 });
@@ -171,7 +177,7 @@ export type ReceiptView = z.infer<typeof receiptView>;
 
 const mediaKind = z.enum(['image', 'file']);
 
-/** What is known of an upload. `width` and `height` (pixels as shown) belong to images. */
+/** What is known about an upload. `width` and `height` (pixels as shown) are for images. */
 const mediaFacts = z.object({
   kind: mediaKind,
   type: z.string().max(127),
@@ -181,19 +187,22 @@ const mediaFacts = z.object({
 });
 export type MediaFacts = z.infer<typeof mediaFacts>;
 
-/** An upload that somebody may read; `etag` tells its bytes from others. */
+/** An upload that the user may read. `etag` identifies its bytes. */
 const mediaRecord = mediaFacts.extend({ mediaId: uuid, etag: z.string() });
 export type MediaRecord = z.infer<typeof mediaRecord>;
 
-/** `expiresAt`: when the last message that shows it to the reader ends; left out: none of these does. */
+/**
+ * `expiresAt`: when the last message that shows it to the reader expires; absent: one of them never
+ * does.
+ */
 const readableMedia = mediaRecord.extend({ expiresAt: z.string().optional() });
 export type ReadableMedia = z.infer<typeof readableMedia>;
 
 /** Calls that storage answers. */
 export const STORAGE_RPC = {
-  /** `userId` is made by the caller: a repeated call finds its own account and succeeds. */
+  /** The caller chooses `userId`, so a repeated call finds its own account and succeeds. */
   'accounts.register': rpc(registerBody.extend({ userId: uuid, address }), user),
-  /** A late copy would end the tokens that the device was given, or find it logged in already. */
+  /** A late copy would end the tokens that the device was given, or find it already logged in. */
   'accounts.login': ordered(
     z.object({
       username: z.string(),
@@ -204,11 +213,14 @@ export const STORAGE_RPC = {
     }),
     login,
   ),
-  /** Behind the first use of the new pair a late copy looks like the re-use of a stolen token, which ends the login. */
+  /**
+   * After the first use of the new pair, a late copy looks like the re-use of a stolen token, which
+   * ends the login.
+   */
   'accounts.refresh': ordered(z.object({ refreshToken: z.string(), address }), grant),
   /**
-   * A token of this refresh was used for the first time: the refresh token before it ends, and its
-   * re-use revokes the family from now on.
+   * A token of this refresh was used for the first time: the previous refresh token ends, and
+   * re-using it revokes the family from now on.
    */
   'accounts.confirm': rpc(
     z.object({ userId: uuid, deviceId: uuid, sequence: z.number().int() }),
@@ -217,9 +229,12 @@ export const STORAGE_RPC = {
   'accounts.logout': ordered(z.object({ userId: uuid, deviceId: uuid }), empty),
   /** Generation of a device's login; `not_found` when it is logged out or unknown. */
   'accounts.session': rpc(z.object({ userId: uuid, deviceId: uuid }), deviceLogin),
-  /** Why a device has no login any more; `logged_out` when nobody knows. */
+  /** Why a device no longer has a login; `logged_out` when that is unknown. */
   'accounts.ended': rpc(z.object({ userId: uuid, deviceId: uuid }), z.object({ reason: loginEnd })),
-  /** Devices that gave a sign of life lately, so many milliseconds ago; of those logged in it is kept. */
+  /**
+   * Devices that gave a sign of life recently, this many milliseconds ago. Stored for those that
+   * are logged in.
+   */
   'accounts.alive': rpc(
     z.object({
       items: z
@@ -228,15 +243,15 @@ export const STORAGE_RPC = {
     }),
     empty,
   ),
-  /** Which of these users may not do anything now. */
+  /** The users among these who are disabled. */
   'accounts.disabled': rpc(
     z.object({ userIds: z.array(uuid).max(1000) }),
     z.object({ items: z.array(uuid) }),
   ),
   'accounts.me': rpc(z.object({ userId: uuid }), me),
   /**
-   * Changes the password and ends all devices but the calling one; those that this call ended are
-   * answered. A repetition, whose `next` is the password already, succeeds.
+   * Changes the password and ends the logins of all devices except the calling one. Returns the
+   * logins that this call ended. A repetition, whose `next` is the password already, succeeds.
    */
   'accounts.password': ordered(
     deviceLogin.extend({ current: z.string(), next: z.string(), address, guessId }),
@@ -250,14 +265,20 @@ export const STORAGE_RPC = {
       failedLogins: failedLogins.optional(),
     }),
   ),
-  /** Logs a device of the user out; its login as it is now. `by`: the device that asks. */
+  /**
+   * Logs out one of the user's devices. Returns its login as it is now. `by`: the requesting
+   * device.
+   */
   'devices.remove': ordered(
     z.object({ userId: uuid, deviceId: uuid, by: uuid, address }),
     deviceLogin,
   ),
   'accounts.patch': ordered(patchMeBody.extend({ userId: uuid }), me),
   'users.get': rpc(z.object({ ids: z.array(uuid) }), z.object({ items: z.array(user) })),
-  /** `listing`: a query that is too short, or none, finds everybody; else it is `invalid_request`. */
+  /**
+   * `listing`: a query that is too short, or absent, finds everybody; otherwise it is
+   * `invalid_request`.
+   */
   'users.search': rpc(
     z.object({
       userId: uuid,
@@ -268,22 +289,28 @@ export const STORAGE_RPC = {
     }),
     page(user),
   ),
-  /** Who has this e-mail address and lets others find them by it; nobody else, whatever the reason. */
+  /**
+   * The user who has this e-mail address, if they can be found by it. Otherwise nobody, whatever
+   * the reason.
+   */
   'users.byEmail': rpc(z.object({ email: z.string() }), z.object({ items: z.array(user) })),
   'contacts.list': rpc(z.object({ userId: uuid, cursor, limit }), page(contact)),
   'contacts.incoming': rpc(z.object({ userId: uuid, cursor, limit }), page(user)),
-  /** `added`: it was not there before. `unseen`: a block forbids to tell the contact of it. */
+  /** `added`: it was not there before. `unseen`: a block forbids telling the contact about it. */
   'contacts.put': ordered(
     z.object({ userId: uuid, contactId: uuid }),
     contact.extend({ added: z.boolean(), unseen: z.boolean() }),
   ),
-  /** `mutual`: the other one still has the user. `unseen`: as above. */
+  /** `mutual`: the other one still has the user as a contact. `unseen`: as above. */
   'contacts.delete': ordered(
     z.object({ userId: uuid, contactId: uuid }),
     z.object({ removed: z.boolean(), mutual: z.boolean(), unseen: z.boolean() }),
   ),
   'blocks.list': rpc(z.object({ userId: uuid, cursor, limit }), page(block)),
-  /** Answered when the gateways' copy in Redis says so, else `unavailable`; so is `blocks.delete`. */
+  /**
+   * Answered once the gateways' copy in Redis says so, otherwise `unavailable`. The same for
+   * `blocks.delete`.
+   */
   'blocks.put': ordered(
     z.object({ userId: uuid, blockedId: uuid }),
     z.object({ block, added: z.boolean() }),
@@ -293,28 +320,29 @@ export const STORAGE_RPC = {
     z.object({ removed: z.boolean() }),
   ),
   /**
-   * Whose presence the viewer may see, by `lastSeen` and blocks, in no order. Oneself is among them;
-   * unknown users are not.
+   * Whose presence the viewer may see, by `lastSeen` and blocks, in no order. Includes the viewer;
+   * unknown users are left out.
    */
   'presence.visible': rpc(
     z.object({ viewerId: uuid, userIds: z.array(uuid).max(500) }),
     z.object({ items: z.array(uuid) }),
   ),
   /**
-   * The direct conversation of two users, made when absent (`blocked` when the other one blocks the
-   * user, `not_allowed` when they admit contacts alone); answered once its creation is in the log, within 2 s, else `unavailable`.
+   * The direct conversation of two users; created when there is none. `blocked`: the other one
+   * blocks the user. `not_allowed`: they admit only contacts. Answered once its creation is in the
+   * log, within 2 s, otherwise `unavailable`.
    */
   'conversations.direct': rpc(
     z.object({ userId: uuid, otherId: uuid }),
     z.object({ created: z.boolean(), conversation, routing: conversationRouting }),
   ),
-  /** A group, made once per creator and `requestId`. Answered as `conversations.direct`. */
+  /** A group, created once per creator and `requestId`. Answered like `conversations.direct`. */
   'conversations.group': rpc(
     groupBody.omit({ kind: true }).extend({ userId: uuid }),
     z.object({ created: z.boolean(), conversation }),
   ),
   /**
-   * Changes of a conversation by one of its members; answered once they are in the log, else
+   * Changes of a conversation by one of its members. Answered once they are in the log, otherwise
    * `unavailable`. Repeating one changes nothing.
    */
   'conversations.change': ordered(
@@ -340,7 +368,7 @@ export const STORAGE_RPC = {
   'conversations.get': rpc(z.object({ userId: uuid, conversationId }), conversation),
   /**
    * Routing data; unknown conversations are left out. `below` (session): `lastPosition` is the last
-   * entry under this position; `applied` tells up to which offset storage has applied each
+   * entry below this position; `applied` says up to which offset storage has applied each
    * partition, in the same snapshot.
    */
   'conversations.routing': rpc(
@@ -349,12 +377,14 @@ export const STORAGE_RPC = {
     }),
     z.object({ items: z.array(conversationRouting), applied: z.array(z.string()) }),
   ),
-  /** Watermarks of the present members, by user id, as far as the asking member may see. */
+  /**
+   * Watermarks of the present members, by user id, as far as the requesting member may see them.
+   */
   'receipts.list': rpc(z.object({ userId: uuid, conversationId, cursor, limit }), page(receipt)),
   /**
-   * For session: members' marks raised to what their records say, and who is to be told. Null for
-   * one who is no present member. A `read` is kept before it is answered, so that whoever connects behind
-   * its push finds it in their sync. `at`: Unix milliseconds of the record.
+   * For session: members' marks, raised to what their records say, and who is to be told. Null for
+   * a user who is not a present member. A `read` is stored before it is answered, so that anybody
+   * who connects after its push finds it in their sync. `at`: Unix milliseconds of the record.
    */
   'receipts.view': rpc(
     z.object({
@@ -371,15 +401,15 @@ export const STORAGE_RPC = {
       before: position.optional(),
       after: position.optional(),
       limit,
-      /** Newest page: wait for this read barrier first; answered `delayed` when it is not reached. */
+      /** Newest page: wait for this read barrier first; answered `delayed` if it is not reached. */
       barrier: barrier.optional(),
     }),
     z.object({ items: z.array(message), more: z.boolean(), delayed: z.boolean().optional() }),
   ),
   /**
    * First appends of message ids; null for an unknown one. With `after`, waits (≤ `waitMs`) until
-   * that offset of the conversation's partition is applied; `applied: false` when it was not, then
-   * a null says nothing.
+   * that offset of the conversation's partition is applied. `applied: false`: it was not, and a
+   * null says nothing.
    */
   'messages.first': rpc(
     z.object({
@@ -391,9 +421,9 @@ export const STORAGE_RPC = {
     z.object({ items: z.array(z.object({ applied: z.boolean(), first: firstAppend.nullable() })) }),
   ),
   /**
-   * What a change of a message needs to know. Whoever is no member is told of their own changes, and
-   * nothing else. `next`: wait (≤ `waitMs`) until every offset below it is applied in the
-   * conversation's partition.
+   * What a change of a message needs to know. Users who are not members learn only about their own
+   * changes. `next`: wait (≤ `waitMs`) until every offset below it is applied in the conversation's
+   * partition.
    */
   'messages.get': rpc(
     z.object({
@@ -407,8 +437,8 @@ export const STORAGE_RPC = {
     changeTarget,
   ),
   /**
-   * The way of a message of the user's own; null for any other (`no_such_conversation` for
-   * outsiders). `next`: as in `messages.get`; without `applied` a null says nothing.
+   * The path of one of the user's own messages; null for any other (`no_such_conversation` for
+   * outsiders). `next`: as in `messages.get`. Without `applied` a null says nothing.
    */
   'messages.trace': rpc(
     z.object({
@@ -423,26 +453,28 @@ export const STORAGE_RPC = {
     z.object({ trace: storedTrace.nullable(), applied: z.boolean() }),
   ),
   /**
-   * Notes an upload before its bytes are kept, so that none are ever left without an owner. It is
-   * removed after a day in which no message came to use it.
+   * Notes an upload before its bytes are stored, so that there are never bytes without an owner. It
+   * is removed after a day in which no message has used it.
    */
   'media.create': rpc(mediaRecord.extend({ conversationId, ownerId: uuid }), empty),
   /**
-   * A medium that the user may read now: a member, who uploaded it or sees a message that shows it;
-   * `media_not_found` otherwise. With `barrier`, after that much of the log has been applied (or 2 s).
+   * A medium that the user may read now: a member who uploaded it, or who sees a message that shows
+   * it; otherwise `media_not_found`. With `barrier`, after that much of the log has been applied
+   * (or 2 s).
    */
   'media.get': rpc(
     z.object({ userId: uuid, mediaId: uuid, barrier: barrier.optional() }),
     readableMedia,
   ),
-  /** The facts for a message that is about to show an upload of its sender; keeps it for a day. */
+  /** The facts for a message that will show an upload of its sender. Keeps the upload for a day. */
   'media.use': rpc(
     z.object({ userId: uuid, conversationId, mediaId: uuid, kind: mediaKind }),
     mediaFacts,
   ),
   /**
-   * The answer of one `sync`, already cut into frames' bodies (the last has `since`): each the JSON text
-   * of a `SyncedBody`, which is handed on as it is. A first answer has hundreds of messages.
+   * The answer to one `sync`, already cut into the bodies of its frames (the last one has `since`).
+   * Each is the JSON text of a `SyncedBody`, which is handed on unchanged. A first answer has
+   * hundreds of messages.
    */
   sync: {
     ...rpc(
@@ -451,13 +483,15 @@ export const STORAGE_RPC = {
     ),
     bytes: 'bodies',
   },
-  /** Who leads which service. */
+  /** The leader of each service. */
   'admin.cluster': rpc(z.object({ by }), cluster.pick({ leaders: true })),
-  /** Who has a role, by name. All calls of operators: `forbidden` for everybody else. */
+  /** The users with a role, by name. For all calls of operators: `forbidden` for everybody else. */
   'admin.roles': rpc(z.object({ by, cursor, limit }), page(adminUser)),
-  /** Gives a role, or takes it; the last operator stays (`not_allowed`). */
+  /** Grants or revokes a role. The last operator remains (`not_allowed`). */
   'admin.role': ordered(z.object({ by, whom, role, granted: z.boolean() }), acted),
-  /** Ends all logins, for good until it is enabled; the last operator stays (`not_allowed`). */
+  /**
+   * Ends all logins until the account is enabled again. The last operator remains (`not_allowed`).
+   */
   'admin.disable': ordered(disableBody.extend({ by, whom }), acted),
   'admin.enable': ordered(z.object({ by, whom }), acted),
   'admin.end': ordered(endBody.extend({ by, whom }), acted),

@@ -2,13 +2,13 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReplayWindow } from './replay-window';
 
 /**
- * Header of internal calls: `<caller>.<receiver>.<number>.<unix ms>.<mac>`. The mac covers all of
- * it, the path and the body, so that a captured call is worth nothing at another receiver, at
- * another time, or a second time.
+ * Header of internal calls: `<caller>.<receiver>.<number>.<unix ms>.<mac>`. The MAC covers all of
+ * it, the path and the body, so that a captured call is worthless at another receiver, at another
+ * time, or a second time.
  */
 export const CLUSTER_HEADER = 'x-tidings-cluster';
 
-/** Header of a refusal: the name by which the refusing process wants to be called. */
+/** Header of a refusal: the name that the refusing process wants to be called by. */
 export const RECEIVER_HEADER = 'x-tidings-receiver';
 
 /** How far apart the clocks of two nodes may be, in milliseconds. */
@@ -19,7 +19,7 @@ export function clusterMac(secret: string, parts: readonly string[]): string {
   return createHmac('sha256', secret).update(parts.join('\n')).digest('base64url');
 }
 
-/** Constant-time comparison of two macs. */
+/** Compares two MACs in constant time. */
 export function sameMac(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
@@ -27,18 +27,18 @@ export function sameMac(a: string, b: string): boolean {
 }
 
 /**
- * The name of one end of internal calls: of this process and this run, so that what was sent to an
- * earlier run is not taken by the next one.
+ * The name of one end of internal calls: for this process and this run, so that a later run does
+ * not accept what was sent to an earlier one.
  */
 export function callName(nodeId: string): string {
   return `${nodeId}-${randomBytes(6).toString('hex')}`;
 }
 
-/** What a call is signed as. */
+/** What is signed in a call. */
 export interface SignedCall {
   /** Name of the calling end, by {@link callName}. */
   caller: string;
-  /** Name of the called end, as it said; empty: not known yet. */
+  /** Name of the called end, as it gave it; empty: unknown yet. */
   receiver: string;
   /** Rises with every call of the caller. */
   number: number;
@@ -55,12 +55,12 @@ export function signCall(secret: string, call: SignedCall): string {
 }
 
 /**
- * Why a call is refused. `receiver`: it is genuine and meant for another process, or its caller does
- * not know this one yet. `repeated`: it has been here before.
+ * Why a call is refused. `receiver`: it is genuine but meant for another process, or its caller
+ * does not know this one yet. `repeated`: it was here before.
  */
 export type CallRefusal = 'malformed' | 'mac' | 'time' | 'receiver' | 'repeated';
 
-/** Judges the proofs of calls to one receiver, and remembers which it has seen. */
+/** Judges the proofs of calls to one receiver, and remembers those it has seen. */
 export class CallJudge {
   private readonly seen = new ReplayWindow(MAX_SKEW_MS);
 

@@ -6,7 +6,7 @@ import { pause } from '../runtime/waiting';
 
 const PAUSE_MS = 300;
 
-/** The log as every service agrees on it; fixed while services run. */
+/** The log, as every service agrees on it. Fixed while services run. */
 export interface LogState {
   epoch: number;
   /** Position of offset 0, per partition. */
@@ -14,8 +14,8 @@ export interface LogState {
 }
 
 /**
- * The state of the log as storage has it; waits until storage answers. Rejects when storage refuses,
- * when it knows another number of partitions, and with the signal's reason when that is aborted.
+ * The state of the log, as storage has it. Waits until storage answers. Rejects when storage
+ * refuses or knows another number of partitions, and with the signal's reason when that is aborted.
  */
 export async function logStateOf(
   storage: Pick<RpcClient<typeof STORAGE_RPC>, 'call'>,

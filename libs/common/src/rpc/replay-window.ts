@@ -1,6 +1,6 @@
-/** Numbers behind a caller's highest that may still come, for each caller: 1 KiB of bits. */
+/** How many numbers below a caller's highest may still arrive, for each caller: 1 KiB of bits. */
 const WINDOW = 8_192;
-/** Callers that are remembered at the same time. */
+/** How many callers are remembered at the same time. */
 const CALLERS = 1_024;
 
 interface Caller {
@@ -11,18 +11,18 @@ interface Caller {
 }
 
 /**
- * Tells numbers that have come before (the anti-replay window of RFC 4303, 3.4.3, kept as in
- * RFC 6479): per caller a bit for each of the last numbers; older ones are refused. Its memory is
- * bounded by the number of callers. One that was silent for the time in which its calls would be
- * taken is forgotten: those are refused for their age.
+ * Detects numbers that were used before (the anti-replay window of RFC 4303, 3.4.3, kept as in RFC
+ * 6479): per caller one bit for each of the latest numbers; older ones are refused. Its memory is
+ * bounded by the number of callers. A caller that was silent for as long as its calls would be
+ * accepted is forgotten: those are refused for their age.
  */
 export class ReplayWindow {
   private readonly callers = new Map<string, Caller>();
 
-  /** `forgetMs`: how old, or how far ahead, a call may be. Milliseconds. */
+  /** `forgetMs`: how old a call may be, or how far ahead, in milliseconds. */
   constructor(private readonly forgetMs: number) {}
 
-  /** True for a number that this caller has not used before; it is used from now on. */
+  /** True for a number that this caller has not used before; from now on it is used. */
   take(name: string, number: number, nowMs: number): boolean {
     const caller = this.callers.get(name) ?? this.added(name, number, nowMs);
     if (!caller) return false;
@@ -61,7 +61,7 @@ export class ReplayWindow {
 
   private forget(nowMs: number): void {
     for (const [name, { lastAt }] of this.callers) {
-      // twice: what its clock, ahead of ours, dated ahead is too old only then
+      // twice: calls dated ahead by a fast clock are too old only then
       if (nowMs - lastAt > 2 * this.forgetMs) this.callers.delete(name);
     }
   }

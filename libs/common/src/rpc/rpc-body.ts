@@ -1,15 +1,17 @@
 import type { FieldError } from '@tidings/protocol/errors';
 
-/** A byte string, in the pieces in which it came. */
+/** A byte string, in the pieces in which it arrived. */
 export type Pieces = Uint8Array[];
 
-/** The outcome of a call. `bytes` of a call names the field of `ok` that is a list of byte strings. */
+/**
+ * The outcome of a call. A call's `bytes` names the field of `ok` that is a list of byte strings.
+ */
 export interface RpcAnswer {
   ok?: unknown;
   error?: { code: string; detail: string; errors?: FieldError[]; retryAfterMs?: number };
 }
 
-/** What stands in the first line when byte strings follow it: their field and lengths. */
+/** The contents of the first line when byte strings follow it: their field and lengths. */
 interface BytesNote {
   field: string;
   lengths: number[];
@@ -18,9 +20,10 @@ interface BytesNote {
 const LINE_FEED = 10;
 
 /**
- * The body of an answer, in pieces: its JSON; and when a field of `ok` is a list of byte strings, a
- * line feed and those, as they are. Text inside JSON inside JSON would be escaped, parsed and encoded
- * once more on each side, and a copy of a quarter of a megabyte is garbage outside the heap.
+ * The body of an answer, in pieces: its JSON; and, if a field of `ok` is a list of byte strings, a
+ * line feed and those strings, unencoded. Text inside JSON inside JSON would be escaped, parsed and
+ * encoded once more on each side, and a copy of a quarter of a megabyte is garbage outside the
+ * heap.
  */
 export function encodeAnswer(answer: RpcAnswer, field: string | undefined): Pieces {
   if (field === undefined || answer.ok === undefined) return [Buffer.from(JSON.stringify(answer))];
@@ -33,7 +36,7 @@ export function encodeAnswer(answer: RpcAnswer, field: string | undefined): Piec
 /**
  * Reads such a body. Its byte strings lie in the given memory, which is not copied.
  *
- * @throws Error when it is empty or not whole
+ * @throws Error when it is empty or incomplete
  */
 export function decodeAnswer(body: readonly Buffer[]): RpcAnswer {
   const last = body.findIndex((piece) => piece.includes(LINE_FEED));
@@ -46,7 +49,7 @@ export function decodeAnswer(body: readonly Buffer[]): RpcAnswer {
   return { ok: { ...head.ok, [head.bytes.field]: parts } };
 }
 
-/** What JSON says, where it is an answer at all: with an outcome. */
+/** The outcome in a JSON text, if it is an answer at all. */
 function answerOf(value: unknown): RpcAnswer {
   const answer = value as RpcAnswer | null;
   if (typeof answer === 'object' && answer !== null) {

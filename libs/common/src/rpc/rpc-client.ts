@@ -7,42 +7,42 @@ import { callName, CLUSTER_HEADER, RECEIVER_HEADER, signCall } from './credentia
 import { decodeAnswer, type RpcAnswer } from './rpc-body';
 import { RPC_PREFIX } from './rpc-server';
 
-/** A node that has given no sign of life within this time is joined by another one, in ms. */
+/** If a node gives no sign of life within this time, another one is asked as well; milliseconds. */
 const SIGN_OF_LIFE_MS = 300;
-/** How long such a node is skipped, in ms. */
+/** How long such a node is skipped, in milliseconds. */
 const SKIP_MS = 5_000;
-/** How long a node that refuses connections is skipped, in ms. */
+/** How long a node that refuses connections is skipped, in milliseconds. */
 const REFUSED_SKIP_MS = 1_000;
 /**
- * A connection that is idle for so long is closed, in ms; earlier where the server names a shorter
- * time (its hint counts only when there is a limit of our own).
+ * A connection that is idle for this long is closed, in milliseconds; earlier if the server names a
+ * shorter time (its hint only counts if we have a limit of our own).
  */
 const KEEP_IDLE_MS = 60_000;
 /**
- * How often one call may learn that an address belongs to another process than it was signed for:
- * after a restart once, behind a balancer more often.
+ * How often one call may learn that an address belongs to another process than the one it was
+ * signed for: once after a restart, more often behind a load balancer.
  */
 const RENAMES = 4;
-/** Largest answer that is read, in bytes. */
+/** The largest answer that is read, in bytes. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
 
-/** What is kept of a refusal's body, in characters. */
+/** How much of a refusal's body is kept, in characters. */
 const REFUSAL_LENGTH = 150;
 
 interface Node {
   url: URL;
   skippedUntil: number;
-  /** The name that calls to it are signed for; empty until it has said it. */
+  /** The name that calls to it are signed for; empty until it has given one. */
   receiver: string;
 }
 
 /** How a client calls the instances of a service. */
 export interface RpcClientOptions {
-  /** The first addresses, and those for when nobody lists the instances. */
+  /** The first addresses, which are also used while nobody lists the instances. */
   urls: string[];
-  /** The instances as they announce themselves; left out: only `urls`. */
+  /** The instances, as they announce themselves. Absent: only `urls`. */
   listed?: (this: void) => Listed;
-  /** Of the calling instance. */
+  /** Name of the calling instance. */
   nodeId: string;
   secret: string;
   /** Told of every answer and every failure. */
@@ -50,8 +50,8 @@ export interface RpcClientOptions {
 }
 
 /**
- * No instance gave a whole answer: the outcome of the call is unknown. It may have been carried out,
- * so this is never a refusal.
+ * No instance gave a complete answer: the outcome of the call is unknown. It may have been carried
+ * out, so this is never a refusal.
  */
 export class RpcUnreachable extends TidingsError {
   constructor(cause: unknown) {
@@ -60,12 +60,13 @@ export class RpcUnreachable extends TidingsError {
 }
 
 /**
- * Calls another service's internal interface. Instances take turns ({@link addressesOf} says which); one that shows no sign of life
- * within 300 ms is skipped for 5 s, and the call is asked of the next one too: the first answer
- * counts (a hedged request). A call that is `ordered` waits for the one instance instead.
+ * Calls another service's internal interface. Instances take turns ({@link addressesOf} says
+ * which). One that shows no sign of life within 300 ms is skipped for 5 s, and the next one is
+ * asked as well: the first answer counts (a hedged request). A call that is `ordered` waits for its
+ * one instance instead.
  */
 export class RpcClient<T extends RpcTable> {
-  /** By address; those that are listed no more are forgotten. */
+  /** By address; addresses that are no longer listed are dropped. */
   private readonly nodes = new Map<string, Node>();
   private readonly agent = new Agent({
     keepAlive: true,
@@ -85,8 +86,8 @@ export class RpcClient<T extends RpcTable> {
   }
 
   /**
-   * One call. Throws {@link TidingsError} with the callee's code, `unavailable` when no instance
-   * answers within `timeoutMs` in all.
+   * One call. Throws {@link TidingsError} with the callee's code, or `unavailable` when no instance
+   * answers within `timeoutMs` in total.
    */
   async call<K extends keyof T & string>(
     name: K,
@@ -98,14 +99,14 @@ export class RpcClient<T extends RpcTable> {
     return this.table[name]!.output.parse(answer) as RpcOutput<T, K>;
   }
 
-  /** Ends the kept connections. */
+  /** Closes the kept connections. */
   close(): void {
     this.agent.destroy();
   }
 
   /**
-   * Healthy nodes first, in turn; skipped ones last, so that a call always tries something; then those
-   * that are only asked when none of these answers.
+   * First the healthy nodes, in turn; then skipped ones, so that a call always tries something;
+   * then those that are asked only when none of these answers.
    */
   private order(): Node[] {
     const { urls, listed } = this.options;
@@ -132,7 +133,10 @@ export class RpcClient<T extends RpcTable> {
     for (const url of this.nodes.keys()) if (!urls.includes(url)) this.nodes.delete(url);
   }
 
-  /** The first answer of the nodes, which are asked one after another while none is alive. */
+  /**
+   * The first answer of the nodes, which are asked one after another while none shows a sign of
+   * life.
+   */
   private firstAnswer(name: string, body: string, timeoutMs: number): Promise<unknown> {
     const waiting = this.order();
     const asked = new Map<ClientRequest, Node>();
@@ -243,7 +247,7 @@ export class RpcClient<T extends RpcTable> {
       // another call may have learned it meanwhile
       if (node.receiver === receiver) node.receiver = named;
       response.resume();
-      // once its connection is free: behind a balancer the same one leads to the same process
+      // once its connection is free: behind a load balancer the same one leads to the same process
       response.once('end', () => setImmediate(on.renamed));
       response.once('error', (error) => on.failed(error, 'unreachable'));
     });
@@ -253,17 +257,19 @@ export class RpcClient<T extends RpcTable> {
   }
 }
 
-/** Whether a connection ended under a call. */
+/** Whether a connection ended during a call. */
 function isReset(error: Error): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** What can happen to a posted call; `failed` says nothing about its outcome. */
+/**
+ * The possible outcomes of a posted call; `failed` says nothing about whether it was carried out.
+ */
 interface PostEvents {
   silent(): void;
   failed(error: Error, failure: CallFailure): void;
-  /** It is for another process than the call was signed for; its name is known now. */
+  /** It is for another process than the call was signed for, whose name is known now. */
   renamed(): void;
   answered(answer: RpcAnswer): void;
 }
@@ -289,7 +295,7 @@ function readAnswer(response: IncomingMessage, on: PostEvents): void {
   response.on('end', () => {
     const { statusCode } = response;
     if (statusCode !== 200) {
-      // Not an answer of the call: its error is none that the caller's own caller should be told.
+      // Not an answer to the call: its error must not reach the caller's own caller.
       const text = Buffer.concat(chunks).toString('utf8').slice(0, REFUSAL_LENGTH);
       return on.failed(new Error(`status ${statusCode}: ${text}`), 'refused');
     }

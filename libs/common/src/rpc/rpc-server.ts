@@ -15,11 +15,11 @@ import type { Logger } from '../runtime/logger';
 import type { Metrics } from '../runtime/metrics';
 import { encodeAnswer, lengthOf, type Pieces } from './rpc-body';
 
-/** One handler per call of a table. A handler throws {@link TidingsError} for its known errors. */
+/** One handler per call of a table. A handler throws {@link TidingsError} for expected errors. */
 export type RpcHandlers<T extends RpcTable> = {
   [K in keyof T]: (input: RpcOutputOf<T, K>) => Promise<RpcInputOf<T, K>>;
 };
-// Inside the server a call's input is already parsed, and its output not yet serialised.
+// Inside the server a call's input is already parsed, and its output not yet serialized.
 type RpcOutputOf<T extends RpcTable, K extends keyof T> = import('zod').output<T[K]['input']>;
 type RpcInputOf<T extends RpcTable, K extends keyof T> = import('zod').input<T[K]['output']>;
 
@@ -28,10 +28,13 @@ export const RPC_PREFIX = '/internal/';
 
 /** Largest body of an internal call, in bytes. */
 const BODY_LIMIT = 2 * 1024 * 1024;
-/** An answer that takes longer is announced, in milliseconds: well before a caller asks another node. */
+/**
+ * A slower answer is announced after this time, in milliseconds: well before a caller asks another
+ * node.
+ */
 const SIGN_OF_LIFE_AFTER_MS = 50;
 
-/** A refusal is logged once in this time for each reason, in milliseconds; the metric has them all. */
+/** Per reason one refusal is logged in this time, in milliseconds; the metric counts them all. */
 const REFUSALS_EVERY_MS = 10_000;
 
 /** `left`: its caller had gone before it could be carried out. */
@@ -47,7 +50,7 @@ interface Mounted<T extends RpcTable> {
   metrics: Metrics;
 }
 
-/** Answers one request; false: it is no call. */
+/** Answers one request; false: it is not a call. */
 type AnswerCall = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** What the calls of one listener share. */
@@ -60,10 +63,11 @@ interface Answering<T extends RpcTable> extends Mounted<T> {
 
 /**
  * Answers the calls of a table on an HTTP server. A slow answer is announced by `102 Processing`
- * (RFC 2518, 10.1), a sign of life: a caller can tell a slow answer from a hung process. Every answer
- * has its length, so that a caller can tell a whole one from a cut one. The outcome is in the body:
- * `{ok}` or `{error: {code, detail, …}}`; with another status than 200 the call was not taken at all.
- * A call for another receiver is refused with the name of this one: the caller signs it anew.
+ * (RFC 2518, 10.1), a sign of life: a caller can tell a slow answer from a hung process. Every
+ * answer has its length, so that a caller can tell a complete one from one that was cut off. The
+ * outcome is in the body: `{ok}` or `{error: {code, detail, …}}`; with a status other than 200 the
+ * call was not accepted at all. A call for another receiver is refused with the name of this one:
+ * the caller signs it again.
  */
 export function answerCalls<T extends RpcTable>(options: Mounted<T>): AnswerCall {
   const answering = { ...options, ...watched(options), judge: judgeOf(options) };
@@ -91,7 +95,7 @@ function judgeOf({ secret, nodeId }: { secret: string; nodeId: string }): CallJu
   return new CallJudge(secret, callName(nodeId));
 }
 
-/** Lets operators see what was refused and what failed. */
+/** Shows operators what was refused and what failed. */
 function watched(options: { logger: Logger; metrics: Metrics }) {
   const { logger, metrics } = options;
   const taken = metrics.counter('internal_calls_total', 'Internal calls that were carried out');
@@ -127,7 +131,7 @@ function watched(options: { logger: Logger; metrics: Metrics }) {
   };
 }
 
-/** Tells the whole body, null when it is too large, and nothing when the caller has gone. */
+/** Passes on the whole body, null when it is too large, and nothing when the caller has gone. */
 function readBody(request: IncomingMessage, done: (body: string | null) => void): void {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -150,7 +154,7 @@ async function answer<T extends RpcTable>(
   const refusal = judge.refusal(String(proof), { path, body, nowMs: Date.now() });
   if (refusal !== null) {
     answering.refused(request, path, refusal);
-    // only to whom has the secret
+    // only to callers that have the secret
     if (refusal === 'receiver') response.setHeader(RECEIVER_HEADER, judge.receiver);
     refuse(response, 401, { code: 'unauthorized', detail: `Bad credentials: ${refusal}` });
     return;
@@ -171,7 +175,7 @@ async function answer<T extends RpcTable>(
   send(response, 200, pieces);
 }
 
-/** Sends all pieces in one write, under their length: no part of it depends on Node's chunking. */
+/** Sends all pieces in one write, with their length: no part of it depends on Node's chunking. */
 function send(response: ServerResponse, status: number, pieces: Pieces): void {
   response.writeHead(status, {
     'content-type': 'application/json',

@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * The network that an address stands for: an IPv6 customer has a /64 of addresses (RFC 6177), so its
- * first 64 bits; an IPv4 address itself, also inside IPv6. What is no address is a network of its own.
+ * The network that an address stands for. For IPv6 its first 64 bits, as a customer has a /64 of
+ * addresses (RFC 6177). For IPv4 the address itself, also inside IPv6. Anything that is not an
+ * address is a network of its own.
  */
 export function clientNetwork(address: string | undefined): string {
   if (address === undefined) return 'unknown';

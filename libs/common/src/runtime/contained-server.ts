@@ -5,13 +5,13 @@ import type { Defects } from './defects';
 import { problemOf } from './problem.filter';
 
 /**
- * The outermost guard of an HTTP server (decision 0021). Whatever a request makes its listener throw,
- * at once, by a promise, or later in a listener of the request or its answer, costs that request: it is
- * answered 500, or cut off when its answer has begun. Call it when the server listens: a server that
- * cannot begin still fails its start.
+ * The outermost guard of an HTTP server (decision 0021). Whatever a request makes its listener
+ * throw (at once, in a promise, or later in a listener of the request or its response) affects only
+ * that request: it is answered 500, or cut off if its answer has begun. Call it once the server
+ * listens: a server that cannot listen still fails its start.
  */
 export function containServer(server: Server, defects: Defects): void {
-  // a connection that could not be accepted, e.g. for want of file descriptors
+  // a connection that could not be accepted, e.g. for lack of file descriptors
   server.on('error', (error) => defects.note('listener', error));
   const inner = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
@@ -45,7 +45,7 @@ function callListener(
   }
 }
 
-/** Takes what an emitter's listeners throw: else it would be thrown into the socket's reader. */
+/** Catches what an emitter's listeners throw: otherwise it would reach the reader of the socket. */
 function contain(emitter: EventEmitter, fail: (error: unknown) => void): void {
   const emit = emitter.emit.bind(emitter) as (...args: unknown[]) => boolean;
   emitter.emit = (...args: unknown[]): boolean => {
@@ -72,7 +72,7 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
   }
 }
 
-/** The id that the gateway gives each request; empty elsewhere. */
+/** The id that the gateway gives each request; empty in other services. */
 function requestIdOf(request: IncomingMessage & { id?: unknown }): string {
   return typeof request.id === 'string' ? request.id : '';
 }

@@ -2,7 +2,7 @@ import type { Logger } from './logger';
 
 const EVERY_MS = 1_000;
 
-/** Asks a database every second whether it answers: for readiness, and to log an outage once. */
+/** Asks a database every second whether it answers: for readiness, and to log each outage once. */
 export class DatabaseWatch {
   private state: 'unknown' | 'up' | 'down' = 'unknown';
   private timer: NodeJS.Timeout | undefined;
@@ -13,7 +13,7 @@ export class DatabaseWatch {
     private readonly logger: Logger,
   ) {}
 
-  /** Looks once, then every second. Never rejects. */
+  /** Asks once, then every second. Never rejects. */
   async start(): Promise<void> {
     await this.look();
     if (this.stopped) return;
@@ -26,7 +26,7 @@ export class DatabaseWatch {
     clearTimeout(this.timer);
   }
 
-  /** Why the database is no use at the moment; null: it is. */
+  /** Why the database cannot be used at the moment; null: it can. */
   problem(): string | null {
     return this.state === 'up' ? null : 'does not answer';
   }

@@ -3,27 +3,30 @@ import type { Metrics } from './metrics';
 import { countRepeats } from './repeats';
 
 /**
- * What was being handled: a client's `frame` or another event of its socket, the `upgrade` to a socket,
- * an HTTP `request`, a record for the log or its `answer`, an `entry` of the inbox, a `record` of the log;
- * `listener`: a connection that could not be accepted.
+ * What was being handled: a client's `frame` or another event of its socket, the `upgrade` to a
+ * socket, an HTTP `request`, a record for the log or its `answer`, an `entry` of the inbox, a
+ * `record` of the log. `listener`: a connection that could not be accepted.
  */
 export type DefectPlace =
   'frame' | 'upgrade' | 'request' | 'answer' | 'entry' | 'record' | 'listener';
 
-/** Where a record is in the log. */
+/** The place of a record in the log. */
 interface RecordPlace {
   topic: string;
   partition: number;
   offset: bigint;
 }
 
-/** Records whose defect is remembered: a batch that waits for something is handled again and again. */
+/**
+ * How many records with a defect are remembered: a batch that waits for something is handled
+ * repeatedly.
+ */
 const REMEMBERED_RECORDS = 1_000;
 
 /**
- * Notes what threw while one input was handled. No rule foresees that: it is a defect of ours which an
- * input has found, so that one input is set aside and everything else goes on (decision 0021). Each is
- * counted; the same one is logged once in a while, with the number of those left out.
+ * Notes what was thrown while one input was handled. No rule foresees that: the input has found a
+ * defect of ours. So this one input is set aside and everything else goes on (decision 0021). Every
+ * defect is counted; the same one is logged once in a while, with the number of omitted ones.
  */
 export class Defects {
   private readonly counter;
@@ -53,7 +56,7 @@ export class Defects {
     this.note('record', error, { topic, partition, offset: String(offset) });
   }
 
-  /** Counts and perhaps logs one. `about`: ids, no contents. Never throws. */
+  /** Counts one and perhaps logs it. `about`: ids, no contents. Never throws. */
   note(place: DefectPlace, error: unknown, about: Record<string, unknown> = {}): void {
     this.counter.inc({ place });
     const repeated = this.repeats(`${place} ${originOf(error)}`);
@@ -63,7 +66,7 @@ export class Defects {
   }
 }
 
-/** Where an error was thrown. Not its message, which may hold what a client sent. */
+/** Where an error was thrown. Not its message, which may contain what a client sent. */
 function originOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const frame = /^ {4}at .{1,300}/m.exec(error.stack ?? '')?.[0] ?? '';

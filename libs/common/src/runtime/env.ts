@@ -138,7 +138,7 @@ export const jwtEnv = z.object({
   }),
 });
 
-/** A service was started with settings that it cannot use; a sentence for each, which names it. */
+/** A service was started with unusable settings: a sentence for each, which names it. */
 export class EnvironmentError extends Error {
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
@@ -149,8 +149,8 @@ export class EnvironmentError extends Error {
 type Source = Record<string, string | undefined>;
 
 /**
- * Reads the environment once into a typed object. An empty value is an unset one. A password that is
- * given beside its URL is put into it. Throws {@link EnvironmentError}.
+ * Reads the environment once into a typed object. An empty value counts as unset. A password that
+ * is given next to its URL is put into it. Throws {@link EnvironmentError}.
  */
 export function loadEnv<S extends z.ZodObject>(
   schema: S,
@@ -173,17 +173,17 @@ export function loadEnv<S extends z.ZodObject>(
   return withPasswords(parsed.data, settings) as z.output<S>;
 }
 
-/** Exit code of a process whose settings cannot be used (`EX_CONFIG` of BSD's sysexits). */
+/** Exit code of a process with unusable settings (`EX_CONFIG` of BSD's sysexits). */
 export const EX_CONFIG = 78;
 
 /**
- * The settings of this process. When they cannot be used, says why on stderr, a sentence for each, and
- * ends the process.
+ * The settings of this process. If they are unusable, says why on stderr, one sentence for each,
+ * and exits.
  */
 export function loadEnvOrExit<S extends z.ZodObject>(schema: S): z.output<S> {
   try {
     const env = loadEnv(schema);
-    // What libraries do differently in production, they decide by this variable.
+    // This variable decides what libraries do differently in production.
     if (typeof env['NODE_ENV'] === 'string') process.env['NODE_ENV'] = env['NODE_ENV'];
     return env;
   } catch (error) {
@@ -193,7 +193,7 @@ export function loadEnvOrExit<S extends z.ZodObject>(schema: S): z.output<S> {
   }
 }
 
-/** Whoever forgets NODE_ENV on a machine that others can reach has not said that this is a test. */
+/** Without NODE_ENV, on a machine that others can reach, nobody has said that this is a test. */
 function isPublic(given: Source, settings: ReadonlyMap<string, SettingFacts>): boolean {
   const { NODE_ENV: mode, HOST: host } = given;
   return mode === undefined && settings.has('HOST') && host !== undefined && !isLoopback(host);

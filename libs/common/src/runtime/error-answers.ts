@@ -10,8 +10,8 @@ export interface Answered {
 }
 
 /**
- * Notes answers that blame the server (a status of 500 or more), whatever they were given over. What a
- * client sends is in neither the count nor the line.
+ * Notes answers that blame the server (a status of 500 or more), over HTTP and sockets alike. What
+ * a client sends appears neither in the metric nor in the log line.
  */
 export class ErrorAnswers {
   private readonly failures;
@@ -30,7 +30,7 @@ export class ErrorAnswers {
     this.repeats = countRepeats(now);
   }
 
-  /** One count and one line. `about`: ids, no contents. */
+  /** Counts one and logs it. `about`: ids, no contents. */
   note(what: Answered, error: TidingsError, cause: unknown, about: object = {}): void {
     if (error.status < 500) return;
     const labels = { ...what, code: error.code };
@@ -39,7 +39,10 @@ export class ErrorAnswers {
     this.logger[level]({ err: cause, ...about, ...labels }, 'request failed');
   }
 
-  /** The same for an upgrade or a frame: these come by thousands, so the same is logged once in a while. */
+  /**
+   * The same for an upgrade or a frame. These come by the thousand, so equal ones are logged once
+   * in a while.
+   */
   noteOften(what: Answered, error: TidingsError): void {
     if (error.status < 500) return;
     const labels = { ...what, code: error.code };

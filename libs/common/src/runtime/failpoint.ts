@@ -1,8 +1,9 @@
 import { pause } from './waiting';
 
 /**
- * Named points of the code where a test makes something happen: `TEST_FAILPOINT` is a list
- * `name:action,…` with the actions `sleepN` (milliseconds), `exit` and `throw`. Never in production.
+ * Named points in the code at which a test makes something happen. `TEST_FAILPOINT` is a list
+ * `name:action,…` with the actions `sleepN` (milliseconds), `exit` and `throw`. Never in
+ * production.
  */
 const ACTIONS: ReadonlyMap<string, string> = new Map(
   process.env['NODE_ENV'] === 'production'
@@ -13,7 +14,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map(
         .map((entry) => entry.split(':') as [string, string]),
 );
 
-/** Whether any failpoint is set: lets hot paths skip the call. */
+/** Whether any failpoint is set; lets hot paths skip the call. */
 export const FAILPOINTS_SET = ACTIONS.size > 0;
 
 /** Runs the action of a failpoint, if a test has set one. Throws only for the action `throw`. */

@@ -1,10 +1,10 @@
-/** Whose work it is: lines are kept per network, and within it per account. */
+/** Whose work it is: there is a queue per network, and within it one per account. */
 export interface Flow {
   network: string;
   account: string;
 }
 
-/** How many may wait: in all, of one network, of one network and account. */
+/** How many may wait: in total, of one network, of one network and account. */
 export interface QueueLimits {
   total: number;
   perNetwork: number;
@@ -17,10 +17,10 @@ interface NetworkLine<T> {
 }
 
 /**
- * A bounded queue that takes turns: networks one after the other, within a network its accounts, each
- * in the order of coming (deficit round robin with equal costs: Shreedhar and Varghese, 1995). When it
- * is full, the longest line loses its last (McKenney, "Stochastic fairness queueing", 1990), so that
- * nobody can fill it for others.
+ * A bounded queue that takes turns: between networks, and within a network between its accounts,
+ * each in order of arrival (deficit round robin with equal costs: Shreedhar and Varghese, 1995).
+ * When it is full, the longest queue loses its last item (McKenney, "Stochastic fairness queueing",
+ * 1990), so that nobody can fill it for others.
  */
 export class FairQueue<T> {
   /** In the order of their turns: a `Map` keeps the order of insertion. */
@@ -33,7 +33,10 @@ export class FairQueue<T> {
     return this.waiting;
   }
 
-  /** Queues an item; the one that is refused for it: itself, or the last of a longer line. */
+  /**
+   * Queues an item. Returns the item that is refused for it, if any: itself, or the last of a
+   * longer queue.
+   */
   push({ network, account }: Flow, item: T): T | null {
     const line = this.networks.get(network) ?? { accounts: new Map<string, T[]>(), size: 0 };
     const items = line.accounts.get(account) ?? [];
@@ -57,7 +60,7 @@ export class FairQueue<T> {
     return refused;
   }
 
-  /** The item whose turn it is; undefined: none waits. */
+  /** The item whose turn it is; undefined: none is waiting. */
   shift(): T | undefined {
     const [network, line] = this.networks.entries().next().value ?? [];
     if (network === undefined || !line) return undefined;

@@ -4,10 +4,13 @@ import { FairQueue, type Flow, type QueueLimits } from './fair-queue';
 const RETRY_AFTER_MS = 2_000;
 
 export interface FairTurnsOptions {
-  /** Pieces of work that run at a time. */
+  /** How many pieces of work run at a time. */
   concurrency: number;
   limits: QueueLimits;
-  /** Whoever waited this long has given up: when its turn comes its work is not begun, in milliseconds. */
+  /**
+   * After this wait the caller has given up: the work is not started when its turn comes;
+   * milliseconds.
+   */
   waitLimitMs: number;
   /** `detail` of the `busy` that refuses; for people. */
   detail: string;
@@ -19,7 +22,10 @@ interface Job {
   refuse: (error: Error) => void;
 }
 
-/** Runs work of which only so much may be under way, in turns that are fair: see {@link FairQueue}. */
+/**
+ * Runs work of which only a limited number may be in progress, in fair turns: see {@link
+ * FairQueue}.
+ */
 export class FairTurns {
   /** Work that was refused as `busy`; a plain count. */
   refused = 0;
@@ -39,7 +45,7 @@ export class FairTurns {
     return this.waiting.size;
   }
 
-  /** Runs the work when its turn comes. Throws `busy`, and what the work throws. */
+  /** Runs the work when its turn comes. Throws `busy`, or what the work throws. */
   take<T>(flow: Flow, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const run = (): void => {

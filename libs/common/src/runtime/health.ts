@@ -7,17 +7,19 @@ import type { Metrics } from './metrics';
 /** Why a service is not ready, by name of the part; null: it is. */
 export type ReadyCheck = () => string | null;
 
-/** Readiness of a process: ready only when useful, not ready from the first moment of a stop. */
+/**
+ * Readiness of a process: ready only when useful, and not ready from the first moment of a stop.
+ */
 export class Readiness {
   private readonly checks = new Map<string, ReadyCheck>();
   private started = false;
 
-  /** Adds a part that must be well; `check` is cheap and synchronous. */
+  /** Adds a part that must be well. `check` is cheap and synchronous. */
   add(part: string, check: ReadyCheck): void {
     this.checks.set(part, check);
   }
 
-  /** Set by the start order when everything runs, and taken back first when stopping. */
+  /** Set when the start is complete, and the first thing to be unset in a stop. */
   set(started: boolean): void {
     this.started = started;
   }
@@ -34,7 +36,7 @@ export class Readiness {
   }
 }
 
-/** What is told of a process. */
+/** What is reported about a process. */
 export interface HealthParts {
   readiness: Readiness;
   metrics: Metrics;
@@ -42,9 +44,9 @@ export interface HealthParts {
 }
 
 /**
- * Answers `/health/live`, `/health/ready` and `/metrics`; false: it is another request. Calls to other
- * services that fail are told in the answer of `/health/ready` and make nothing not ready: most of
- * what a service does goes on without them.
+ * Answers `/health/live`, `/health/ready` and `/metrics`; false: it is another request. Failing
+ * calls to other services are listed in the answer of `/health/ready` but do not affect readiness:
+ * most of what a service does goes on without them.
  */
 export function answerHealth(
   request: IncomingMessage,
@@ -60,7 +62,7 @@ export function answerHealth(
       response.writeHead(status, { 'content-type': type, 'content-length': length });
       response.end(text);
     },
-    // whoever guards the server tells of it
+    // the guard of the server reports it
     (error: unknown) => response.destroy(error as Error),
   );
   return true;

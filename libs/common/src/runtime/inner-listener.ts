@@ -6,14 +6,14 @@ import type { Defects } from './defects';
 import { answerHealth, type HealthParts } from './health';
 import { problemOf } from './problem.filter';
 
-/** Answers some requests; false: this one is not for it. */
+/** Answers some requests; false: this one is not among them. */
 export type Answering = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** The listener that the services and their operators use, not clients: health, metrics, internal calls. */
+/** The listener for services and operators, not for clients: health, metrics, internal calls. */
 export class InnerListener {
   private constructor(private readonly server: Server) {}
 
-  /** Listens; port 0: any. Rejects when the address cannot be had. */
+  /** Listens; port 0: any. Rejects when the address is not available. */
   static async open(
     { host, port }: { host: string; port: number },
     parts: { health: HealthParts; defects: Defects; calls?: Answering },
@@ -36,13 +36,13 @@ export class InnerListener {
     return new InnerListener(server);
   }
 
-  /** Where it listens, `http://host:port`. */
+  /** Its address, `http://host:port`. */
   get url(): string {
     const { address, family, port } = this.server.address() as AddressInfo;
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Takes no new connection, and ends when the last request is answered. */
+  /** Accepts no new connections, and ends once the last request is answered. */
   close(): Promise<void> {
     return new Promise((resolve) => this.server.close(() => resolve()));
   }

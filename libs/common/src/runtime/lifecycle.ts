@@ -2,7 +2,9 @@ import type { Logger } from './logger';
 import type { StartTimeline } from './start-timeline';
 import { within } from './waiting';
 
-/** One part of a service, in start order. `stop` runs in reverse order and is bounded in time. */
+/**
+ * One part of a service, in start order. The parts' `stop` runs in reverse order, bounded in time.
+ */
 export interface Step {
   name: string;
   start?: () => Promise<void> | void;
@@ -23,7 +25,9 @@ export class Lifecycle {
     private readonly timeline?: Pick<StartTimeline, 'done'>,
   ) {}
 
-  /** Runs each step's `start`. When one fails, those before it are stopped and the error thrown. */
+  /**
+   * Runs each step's `start`. If one fails, those before it are stopped and its error is thrown.
+   */
   async start(steps: readonly Step[]): Promise<void> {
     for (const step of steps) {
       if (this.stopping) return;
@@ -39,7 +43,7 @@ export class Lifecycle {
     }
   }
 
-  /** Stops what runs, last first. Calling it again waits for the same stop. */
+  /** Stops what is running, last first. Calling it again waits for the same stop. */
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;

@@ -1,28 +1,29 @@
 import { stdSerializers } from 'pino';
 
-/** Longest text of a field, and of a stack, in characters. */
+/** The longest text of a field, and of a stack, in characters. */
 const MAX_CHARS = 500;
 const MAX_STACK_CHARS = 4_000;
-/** Fields of an object, items of a list, and levels of both. */
+/** The most fields of an object, items of a list, and levels of nesting. */
 const MAX_FIELDS = 50;
 const MAX_ITEMS = 20;
 const MAX_LEVELS = 5;
 
 /**
- * Control and format characters (bidirectional ones among them), line and paragraph separators, lone
- * surrogates: what could move a terminal's cursor, or make a line read as something else.
+ * Control and format characters (including bidirectional ones), line and paragraph separators, lone
+ * surrogates: anything that could move a terminal's cursor, or make a line read as something else.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const UNSAFE_IN_STACK = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** A text for a log line: bounded, and every unsafe character shown as `\u{…}`. */
+/** A text for a log line: bounded, and with every unsafe character shown as `\u{…}`. */
 export function safeText(text: string): string {
   return cleaned(text, MAX_CHARS, UNSAFE);
 }
 
 /**
- * What a log line is made of, safe to print whoever wrote it: texts as {@link safeText}, also those of
- * errors; lists, objects and depth bounded. Gives copies, so that redaction touches no value of ours.
+ * The content of a log line, safe to print whoever wrote it: texts as in {@link safeText}, also
+ * those of errors; lists, objects and depth bounded. Returns copies, so that redaction changes no
+ * value of ours.
  */
 export function safeFields(value: unknown, levels = MAX_LEVELS): unknown {
   if (typeof value === 'string') return safeText(value);

@@ -4,7 +4,7 @@ import { safeFields, safeText } from './log-safety';
 
 export type { Logger } from 'pino';
 
-/** Names of fields that never reach a log line, wherever they are. */
+/** Names of fields that never reach a log line, wherever they occur. */
 const SECRET_FIELDS = [
   'password',
   'accessToken',
@@ -22,18 +22,18 @@ interface LoggerIdentity {
   level: string;
 }
 
-/** The process's logger: one JSON line per event on stdout, without message bodies or secrets. */
+/** The process' logger: one JSON line per event on stdout, without message bodies or secrets. */
 export function createLogger(identity: LoggerIdentity): Logger {
   return pino(loggerOptions(identity));
 }
 
-/** How it writes; whatever a line is about, the line is bounded and harmless to a terminal. */
+/** Its settings. Whatever a line is about, it is bounded and harmless to a terminal. */
 export function loggerOptions(options: LoggerIdentity): LoggerOptions {
   return {
     level: options.level,
     base: { service: options.service, node: options.nodeId },
     timestamp: pino.stdTimeFunctions.isoTime,
-    // made by the hook below already
+    // the hook below has already made it
     serializers: { err: (error: unknown) => error },
     formatters: { level: (label) => ({ level: label }) },
     redact: {
@@ -41,7 +41,7 @@ export function loggerOptions(options: LoggerIdentity): LoggerOptions {
       censor: '[redacted]',
     },
     hooks: {
-      // the one place that every line passes, before anything is made text
+      // the one place that every line passes before it becomes text
       logMethod(args, method) {
         const [first, ...rest] = args as unknown[];
         const fields = first instanceof Error ? { err: first } : first;
@@ -54,7 +54,7 @@ export function loggerOptions(options: LoggerIdentity): LoggerOptions {
   };
 }
 
-/** Nest's own messages through the same logger. */
+/** Passes Nest's own messages through the same logger. */
 export function nestLogger(logger: Logger): LoggerService {
   const line =
     (level: 'info' | 'error' | 'warn' | 'debug' | 'trace') =>

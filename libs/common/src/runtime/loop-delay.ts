@@ -1,16 +1,16 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How often the loop is looked at; what it measures has this much in it. Milliseconds. */
+/** How often the loop is sampled, in milliseconds; its measurements include this much. */
 const RESOLUTION_MS = 10;
 const WINDOW_MS = 1_000;
 const NS_PER_MS = 1e6;
 
-/** How late this process' event loop is: whoever waits for it waits that much longer. */
+/** Event loop delay of this process: anything that waits for the loop waits this much longer. */
 export class LoopDelay {
   private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private timer: NodeJS.Timeout | null = null;
 
-  /** The 99th percentile of the last second, milliseconds. */
+  /** The 99th percentile of the last second, in milliseconds. */
   p99Ms = 0;
 
   start(): void {

@@ -4,8 +4,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
 /**
- * One registry per process. Children of labelled metrics are bound once by their owners and counted
- * per batch, so that metrics cost nothing per message.
+ * One registry per process. The owners of labelled metrics bind the children once and count per
+ * batch, so that metrics cost nothing per message.
  */
 export class Metrics {
   readonly registry = new Registry();

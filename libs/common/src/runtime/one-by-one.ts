@@ -1,4 +1,4 @@
-/** The items could not be put into a statement: our own code threw over one of them. */
+/** The items could not be put into a statement: our own code threw for one of them. */
 export class UnusableItem extends Error {
   constructor(cause: unknown) {
     super('an item could not be put into a statement', { cause });
@@ -7,8 +7,8 @@ export class UnusableItem extends Error {
 }
 
 /**
- * Makes the values of a statement, without waiting for anything: what it throws comes each time, and is
- * thrown on as {@link UnusableItem}.
+ * Makes the values of a statement, without awaiting anything. Whatever it throws, it would throw
+ * every time; it is rethrown as {@link UnusableItem}.
  */
 export function valuesOf<T>(make: () => T): T {
   try {
@@ -22,8 +22,8 @@ export function valuesOf<T>(make: () => T): T {
 const VALUE_CLASSES = ['22', '23', '54'];
 
 /**
- * Whether the items themselves are at fault, so that no repetition helps: our own code threw over them,
- * or PostgreSQL refused their values. Everything else may pass: it is waited for.
+ * Whether the items themselves are at fault, so that no repetition helps: our own code threw for
+ * them, or PostgreSQL refused their values. Any other failure may pass, and is waited for.
  */
 export function blamesItems(error: unknown): boolean {
   if (error instanceof UnusableItem) return true;
@@ -34,8 +34,9 @@ export function blamesItems(error: unknown): boolean {
 }
 
 /**
- * Applies items together; when they are blamed, halves them down to those at fault, which `setAside`
- * takes. Throws whatever may pass, then some items are applied already: applying has to be idempotent.
+ * Applies items together. If they are at fault, halves them down to the faulty ones, which
+ * `setAside` receives. Throws any failure that may pass; some items are applied by then, so
+ * applying has to be idempotent.
  */
 export async function applyOneByOne<T>(
   items: readonly T[],

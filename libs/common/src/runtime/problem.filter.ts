@@ -30,7 +30,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** By the route's pattern: nothing that a client sends. */
+/** Named by the route's pattern, with nothing that a client sends. */
 function callOf(request: Request): Answered {
   const { route } = request as { route?: { path?: unknown } };
   if (typeof route?.path !== 'string') return { method: 'other', route: 'none' };
@@ -67,7 +67,7 @@ export function problemOf(error: TidingsError, requestId: string): Problem {
   };
 }
 
-/** Any thrown value as one of our errors; unknown ones become `internal` and say nothing. */
+/** Any thrown value as one of our errors. Unknown ones become `internal` and reveal nothing. */
 export function toTidingsError(thrown: unknown): TidingsError {
   if (thrown instanceof TidingsError) return thrown;
   const status = statusOf(thrown);

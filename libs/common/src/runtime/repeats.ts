@@ -1,9 +1,11 @@
-/** The same is said once per this time, with the number of those left out, milliseconds. */
+/** Equal lines are logged once per this time, with the number of omitted ones, in milliseconds. */
 const REPEAT_MS = 10_000;
-/** Distinct things that are remembered. */
+/** How many distinct lines are remembered. */
 const REMEMBERED = 200;
 
-/** Counts what repeats: gives how many were left out since the last time, null: this one is, too. */
+/**
+ * Counts what repeats. Returns how many were omitted since the last time; null: omit this one, too.
+ */
 export function countRepeats(now: () => number): (what: string) => number | null {
   const seen = new Map<string, { until: number; left: number }>();
   return (what) => {

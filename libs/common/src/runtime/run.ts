@@ -4,13 +4,16 @@ import type { Logger } from './logger';
 import type { Readiness } from './health';
 import type { StartTimeline } from './start-timeline';
 
-/** How long a whole stop may take, beside `drainMs`, before the process ends anyway, in milliseconds. */
+/**
+ * How long a whole stop may take, besides `drainMs`, before the process exits anyway, in
+ * milliseconds.
+ */
 const STOP_LIMIT_MS = 20_000;
 
 /**
  * Runs a service: starts its steps in order, reports ready, and stops them in reverse on SIGTERM,
  * SIGINT, the end of the parent process, or a fatal error (exit code 1). An unhandled rejection is
- * a defect: it is logged and ends the process, which is then started anew by whoever runs it.
+ * a defect: it is logged and ends the process, which its supervisor restarts.
  */
 export async function runService(options: {
   logger: Logger;

@@ -13,13 +13,13 @@ export type SecurityEvent =
   | 'device_removed'
   | 'ticket_refused';
 
-/** Whom it concerns, as far as known. Nothing secret belongs here. */
+/** Whom it concerns, as far as known. Must contain nothing secret. */
 export interface SecuritySubject {
   userId?: string;
   deviceId?: string;
   /** The client's network address. */
   address?: string;
-  /** The device that asked for it. */
+  /** The device that requested it. */
   by?: string;
 }
 
@@ -28,8 +28,8 @@ const BURST = 100;
 const PER_SECOND = 20;
 
 /**
- * Events that tell of an attack or of its end, one structured line `security` each. An attacker
- * must not fill the disk: lines above a rate are counted, and the next line tells how many.
+ * Events that show an attack or its end, one structured line `security` each. An attacker must not
+ * fill the disk: lines above a rate are counted, and the next line says how many.
  */
 export class SecurityLog {
   private tokens = BURST;

@@ -9,13 +9,13 @@ import type { ServiceOptions } from './service';
 import { StartTimeline } from './start-timeline';
 
 /**
- * The `main` of a service that reads the log: settings, log, metrics and readiness, then the steps of
- * what `make` gives. Ends the process when the settings are wrong.
+ * The `main` of a service that reads the log: settings, logger, metrics and readiness, then the
+ * steps that `make` returns. Exits when the settings are wrong.
  */
 export function serve<Schema extends typeof commonEnv>(service: {
   name: string;
   env: Schema;
-  /** The steps after which the start is over, whichever comes last. */
+  /** The steps that complete the start, whichever comes last. */
   startedAfter: readonly string[];
   make(options: ServiceOptions<z.output<Schema>>): { steps(): Step[] };
 }): void {

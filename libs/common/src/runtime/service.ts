@@ -21,7 +21,7 @@ import type { Metrics } from './metrics';
 import type { StartTimeline } from './start-timeline';
 import { VERSION } from './version';
 
-/** How long a start waits for Redis, milliseconds. */
+/** How long a start waits for Redis, in milliseconds. */
 const REDIS_WITHIN_MS = 30_000;
 
 type ServiceEnv = z.output<typeof commonEnv> &
@@ -29,25 +29,25 @@ type ServiceEnv = z.output<typeof commonEnv> &
   z.output<typeof internalUrlEnv> &
   z.output<typeof redisEnv>;
 
-/** What a service's process is made of; given by `runtime/serve`, or by a test. */
+/** What a service's process consists of; provided by `runtime/serve`, or by a test. */
 export interface ServiceOptions<Env> {
   env: Env;
   logger: Logger;
   metrics: Metrics;
   readiness: Readiness;
-  /** Told of the steps of the start. */
+  /** Told about the steps of the start. */
   timeline?: Pick<StartTimeline, 'done'>;
-  /** The process cannot go on and should end. */
+  /** The process cannot go on and should exit. */
   onFatal(error: Error): void;
 }
 
-/** What a service reads of the log. */
+/** What a service reads from the log. */
 export interface ServiceReads {
-  /** By this name it is listed. */
+  /** The name under which it is listed. */
   service: NodeEntry['service'];
   /** Its consumer groups, the most urgent first. */
   groups: readonly string[];
-  /** Topics that have to be there, each with its dead letters. */
+  /** Topics that must exist, each with its dead letters. */
   topics: readonly string[];
 }
 
@@ -57,13 +57,13 @@ type ConsumerOptions = Omit<
   'kafka' | 'memberStore' | 'gapFound' | 'onError' | 'onFatal'
 > & {
   gapFound?: LogConsumerOptions['gapFound'];
-  /** What is said when records are missing, and when something is tried again. */
+  /** What is logged when records are missing, and when something is retried. */
   says?: { gap?: string; trouble?: string };
 };
 
 /**
  * What every process has that consumes the log: its connections to Kafka and Redis, its place among
- * the other instances of the service, and its consumers. Nothing is connected by making it.
+ * the other instances of the service, and its consumers. Creating it connects nothing.
  */
 export class Service {
   readonly kafka: KafkaClient;
@@ -114,29 +114,35 @@ export class Service {
     return this.ending.signal;
   }
 
-  /** Why Redis is no use at the moment; null: it is. */
+  /** Why Redis cannot be used at the moment; null: it can. */
   redisProblem(): string | null {
     return this.redis.status === 'ready' ? null : this.redis.status;
   }
 
-  /** Takes its place among the instances. The predecessor is let go as soon as Redis knows of it. */
+  /**
+   * Takes its place among the instances. Its predecessor is made to leave as soon as Redis knows
+   * it.
+   */
   joinPeers(): void {
     this.peers.start();
     this.nodes.start();
   }
 
-  /** Lists this node from now on, as joining until it is useful. `listenerUrl`: where it listens. */
+  /**
+   * Lists this node from now on, as joining until it is useful. `listenerUrl`: its listener's
+   * address.
+   */
   async announce(listenerUrl: string): Promise<void> {
     this.lag.start();
     await this.announcer.start(internalUrl(this.options.env.INTERNAL_URL, listenerUrl));
   }
 
-  /** The others are told that this node stops: calls go to them from now on. */
+  /** Tells the others that this node is stopping: from now on calls go to them. */
   async drain(): Promise<void> {
     await this.announcer.drain();
   }
 
-  /** Takes this node out of the list, and ends the connection to Redis. */
+  /** Removes this node from the list, and closes the connection to Redis. */
   async leaveRedis(): Promise<void> {
     this.lag.stop();
     this.nodes.stop();
@@ -153,7 +159,7 @@ export class Service {
     void this.peers.leavePredecessor().then(() => timeline?.done('predecessor left'));
   }
 
-  /** Waits for the topics, and for as long as no broker answers. @throws TopicMismatchError */
+  /** Waits for the topics, also for as long as no broker answers. @throws TopicMismatchError */
   checkTopics(): Promise<void> {
     const isRead = (name: string): boolean =>
       this.reads.topics.some((topic) => name.startsWith(topic));
@@ -161,7 +167,7 @@ export class Service {
     return checkTopics(this.kafka, specs, { waitUntil: this.ending.signal });
   }
 
-  /** A member of one of the service's groups; it joins when it starts. */
+  /** A member of one of the service's groups. It joins when it starts. */
   consumer({ says = {}, ...options }: ConsumerOptions): LogConsumerStrategy {
     const { logger, onFatal } = this.options;
     const level = options.onGap === 'skip' ? 'warn' : 'error';
@@ -181,12 +187,12 @@ export class Service {
     return consumer;
   }
 
-  /** Lets go whoever waits for brokers, or for another service. */
+  /** Releases everything that waits for brokers, or for another service. */
   stopWaiting(): void {
     this.ending.abort();
   }
 
-  /** Gives up its place among the instances; the consumers have left their groups by themselves. */
+  /** Gives up its place among the instances; the consumers have left their groups on their own. */
   leavePeers(): Promise<void> {
     return this.peers.stop();
   }

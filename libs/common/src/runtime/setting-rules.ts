@@ -1,18 +1,18 @@
 import type { SettingFacts } from './setting';
 
-/** A setting that stops the start, in words that follow its name. */
+/** A setting that prevents the start, in words that follow its name. */
 export interface Problem {
   name: string;
   what: string;
 }
 
-/** Least length of a key of our own, in bytes. */
+/** The shortest key of our own, in bytes. */
 const KEY_BYTES = 32;
 /** A key with fewer different characters was not drawn at random. */
 const KEY_CHARACTERS = 8;
 /** Parts of the values that pages and examples show. */
 const EXAMPLES = ['changeme', 'change-me', 'please-change', 'secret', 'example', 'development'];
-/** Passwords that images and tutorials begin with; also an own name as the password. */
+/** Passwords that images and tutorials start with; also a user's own name as the password. */
 const DEFAULT_PASSWORDS = [
   'development-only',
   'postgres',
@@ -35,7 +35,7 @@ const DEFAULT_PASSWORDS = [
 type Settings = ReadonlyMap<string, SettingFacts>;
 type Values = Readonly<Record<string, unknown>>;
 
-/** What is wrong between settings that are right each by itself, wherever they are used. */
+/** What is wrong between settings that are right individually, wherever they are used. */
 export function problemsTogether(values: Values, settings: Settings): Problem[] {
   const problems: Problem[] = [];
   for (const [name, { goesWith, atMost, passwordOf }] of settings) {
@@ -54,7 +54,7 @@ export function problemsTogether(values: Values, settings: Settings): Problem[] 
   return problems;
 }
 
-/** What is too dangerous for production: examples, defaults, equal secrets, what is for tests only. */
+/** What is too dangerous for production: examples, defaults, equal secrets, test-only settings. */
 export function problemsInProduction(values: Values, settings: Settings): Problem[] {
   const problems: Problem[] = [];
   for (const [name, facts] of settings) {
@@ -90,7 +90,7 @@ function passwordProblem(value: unknown, { secret }: SettingFacts): string | nul
     : 'is a default password: set one of your own';
 }
 
-/** Who learns one of two equal secrets has both. */
+/** Anybody who learns one of two equal secrets has both. */
 function equalSecrets(values: Values, settings: Settings): Problem[] {
   const names = new Map<string, string[]>();
   for (const [name, { secret }] of settings) {
@@ -127,7 +127,7 @@ export function withPassword(url: string, password: string): string {
   return whole.href;
 }
 
-/** Whether only this machine can reach a listener there. */
+/** Whether only this machine can reach a listener on this host. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,28 +1,28 @@
 import type { z } from 'zod';
 
 /**
- * What a schema's `.meta()` says of a setting; `docs/SETTINGS.md`, `.env.example` and the rules below
- * come from it. It is attached last: `.optional()` and `.default()` make a schema that has none.
+ * What a schema's `.meta()` says about a setting. `docs/SETTINGS.md`, `.env.example` and the rules
+ * below are made from it. It comes last: `.optional()` and `.default()` make a schema without one.
  */
 export interface SettingFacts {
   /** What it does, in a sentence or two. */
   description: string;
-  /** Of a number: `seconds`, `bytes`, … */
+  /** The unit of a number: `seconds`, `bytes`, … */
   unit?: string;
-  /** What counts when it is unset, where that is not a value of the schema. */
+  /** What applies when it is unset, if that is not a value of the schema. */
   unset?: string;
   /**
-   * Nobody outside may learn it. `key`: a random value of our own; `password`: one that another
-   * server checks; `address`: a URL that may have a password in it.
+   * Nobody outside may learn it. `key`: a random value of our own. `password`: one that another
+   * server checks. `address`: a URL that may contain a password.
    */
   secret?: 'key' | 'password' | 'address';
-  /** Production does not start without it; why. */
+  /** Why production does not start without it. */
   neededInProduction?: string;
   /** Production does not start with it. */
   testsOnly?: boolean;
   /** Must be set where this one is. */
   goesWith?: string;
-  /** A number may be at most what this setting says. */
+  /** The setting that limits this number. */
   atMost?: string;
   /** The URL that this password belongs to. */
   passwordOf?: string;

@@ -2,16 +2,16 @@ import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 
 /**
- * What a start spends its time with: when each step was done, counted from the beginning of the
- * process, so that loading the program is part of it. Shown as the metric `start_step_seconds` and,
- * when the start is over, as one log line in milliseconds.
+ * Where the time of a start goes: when each step was done, counted from the beginning of the
+ * process, so that loading the program is included. Shown as the metric `start_step_seconds` and,
+ * when the start is complete, as one log line in milliseconds.
  */
 export class StartTimeline {
   private readonly steps = new Map<string, number>();
   private readonly gauge;
   private told = false;
 
-  /** `last`: the steps after which the start is over, whichever comes last. */
+  /** `last`: the steps that complete the start, whichever comes last. */
   constructor(
     metrics: Metrics,
     private readonly logger: Logger,
@@ -24,7 +24,7 @@ export class StartTimeline {
     );
   }
 
-  /** A step is done. Only the first time counts: a later rebalance is no part of the start. */
+  /** A step is done. Only the first time counts: a later rebalance is not part of the start. */
   done(step: string): void {
     if (this.told || this.steps.has(step)) return;
     const ms = Math.round(performance.now());

@@ -1,2 +1,2 @@
-/** The release that runs, as package.json has it (a test compares): told to other nodes. */
+/** The running release, as in package.json (a test compares). Other nodes are told. */
 export const VERSION = '0.1.0';

@@ -1,4 +1,4 @@
-/** `pause(ms)`: settles after this time; with `{ signal }` it rejects when that is aborted. */
+/** `pause(ms)`: resolves after this time. With `{ signal }` it rejects when that is aborted. */
 export { setTimeout as pause } from 'node:timers/promises';
 
 /** Bounds of a backoff, milliseconds. */
@@ -7,7 +7,10 @@ export interface Backoff {
   maxMs: number;
 }
 
-/** The longest wait behind a number of failures (0, 1, …): `baseMs`, doubled with each, up to `maxMs`. */
+/**
+ * The longest wait after a number of failures (0, 1, …): `baseMs`, doubled with each, up to
+ * `maxMs`.
+ */
 export function backoffCeiling({ baseMs, maxMs }: Backoff, failures: number): number {
   return Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
 }

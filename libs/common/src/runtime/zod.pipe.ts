@@ -3,7 +3,9 @@ import type { z } from 'zod';
 import { TidingsError } from '@tidings/protocol/errors';
 import { fieldErrors, fieldErrorText } from '@tidings/protocol/field-errors';
 
-/** Parses a body or query with a schema; what does not fit becomes `invalid_request` by field. */
+/**
+ * Parses a body or query with a schema. Whatever does not fit becomes `invalid_request`, by field.
+ */
 export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
   constructor(private readonly schema: S) {}
 
