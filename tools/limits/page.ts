@@ -16,7 +16,7 @@ import { WINDOW_MS, YIELD_AFTER_MS } from '../../apps/gateway/src/media/receive-
 import { MAX_WAITING as MARKS_WAITING } from '../../apps/gateway/src/receipts/receipt-log';
 import { MAX_FRAGMENTS } from '../../apps/gateway/src/socket/socket-server';
 import { MAX_BUFFERED_BYTES, ROOM_WITHIN_MS } from '../../apps/gateway/src/socket/write-queue';
-import { JOINED_MS } from '../../apps/gateway/src/presence/device-signs';
+import { JOINED_MS } from '../../apps/gateway/src/socket/device-signs';
 import { MAX_PAIRS } from '../../apps/gateway/src/presence/watches';
 import { MAX_SYNCS } from '../../apps/gateway/src/sync/sync.handler';
 import { MAX_READS } from '../../apps/gateway/src/trace/trace.service';

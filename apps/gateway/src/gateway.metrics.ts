@@ -6,7 +6,7 @@ import type { InboxDelivery } from './deliver/inbox-delivery';
 import type { AccountNews } from '@tidings/common/redis/account-news';
 import type { VisibilityNews } from '@tidings/common/redis/visibility-news';
 import { PresenceFrameMetrics } from './presence/presence.metrics';
-import type { PresenceEvents } from './presence/presence-events';
+import type { PresenceEvents } from './socket/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
 import type { MediaParts } from './media/media.parts';
 import type { SendCounts } from './send/send-counts';

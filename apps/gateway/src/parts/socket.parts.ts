@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { ErrorCode } from '@tidings/protocol/errors';
 import { InboxDelivery } from '../deliver/inbox-delivery';
-import { PresenceEvents } from '../presence/presence-events';
+import { PresenceEvents } from '../socket/presence-events';
 import type { Watches } from '../presence/watches';
 import type { DirectoryParts } from './directory.parts';
 import type { GatewayContext } from '../gateway.context';

@@ -1,8 +1,8 @@
 import type { ActivityFrame, StateFrame } from '@tidings/protocol/presence';
 import type { Connection } from '../socket/connection';
 import type { ActivityFrames } from '../socket/frame-router';
-import { DeviceSigns } from './device-signs';
-import type { PresenceEvents } from './presence-events';
+import { DeviceSigns } from '../socket/device-signs';
+import type { PresenceEvents } from '../socket/presence-events';
 import type { PresenceFrameMetrics } from './presence.metrics';
 
 /** How often what was joined is looked at, milliseconds. */

@@ -4,7 +4,7 @@ import type { Logger } from '@tidings/common/runtime/logger';
 import type { PresenceClient, StorageClient } from '../service-clients';
 import type { WriteQueue } from '../socket/write-queue';
 import { ActivityHandler } from './activity.handler';
-import type { PresenceEvents } from './presence-events';
+import type { PresenceEvents } from '../socket/presence-events';
 import type { PresenceFrameMetrics } from './presence.metrics';
 import { PresenceSight } from './presence-sight';
 import { SeenPresence } from './seen-presence';

@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import type { Routes } from '@tidings/common/redis/routes';
-import type { CloseReason, PresenceEvents } from '../presence/presence-events';
+import type { CloseReason, PresenceEvents } from './presence-events';
 import type { Connection } from './connection';
 import type { ConnectionTable } from './connection-table';
 

@@ -7,7 +7,7 @@ import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { LoginGate } from '../auth/login-gate';
 import type { BootKeeper } from '../directory/boot-keeper';
-import type { PresenceEvents } from '../presence/presence-events';
+import type { PresenceEvents } from './presence-events';
 import type { RouteCloser } from './route-closer';
 import type { Connection } from './connection';
 import type { ConnectionCloser } from './connection-closer';

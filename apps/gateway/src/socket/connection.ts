@@ -4,7 +4,7 @@ import type { Route } from '@tidings/common/redis/routes';
 import type { StickyRefusals } from './sticky-refusals';
 import type { Rate } from '../rates/token-bucket';
 import { TokenBucket } from '../rates/token-bucket';
-import type { DeviceSigns } from '../presence/device-signs';
+import type { DeviceSigns } from './device-signs';
 import type { TypingState } from './typing-state';
 import type { InboundFrame } from './inbound-frame';
 

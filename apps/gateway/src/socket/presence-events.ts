@@ -1,8 +1,8 @@
 import { EVENT_TYPES, type ConnectionClosed } from '@tidings/common/log-events/events';
 import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
-import type { Connection } from '../socket/connection';
-import { isoTime } from '../socket/iso-time';
+import type { Connection } from './connection';
+import { isoTime } from './iso-time';
 
 export type CloseReason = ConnectionClosed['reason'];
 
