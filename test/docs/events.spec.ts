@@ -26,6 +26,14 @@ describe('docs/EVENTS.md', () => {
     expect(dead.filter((name) => !possible.has(name))).toEqual([]);
   });
 
+  it('names the file where each consumer group reads', () => {
+    for (const { group, file } of listedGroups()) {
+      const name = Object.keys(GROUPS).find((key) => GROUPS[key as keyof typeof GROUPS] === group)!;
+      const text = readFileSync(join(__dirname, '../..', file), 'utf8');
+      expect({ file, reads: text.includes(`GROUPS.${name}`) }).toEqual({ file, reads: true });
+    }
+  });
+
   it('says of every event what happened', () => {
     const sections = page.split('\n### ').slice(1);
     expect(sections).toHaveLength(Object.keys(EVENT_TYPES).length);

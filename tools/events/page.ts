@@ -14,32 +14,32 @@ const USES: Record<Topic, { key: string; writer: string; groups: Record<string, 
     key: 'conversation id',
     writer: 'gateway (messages), storage (conversations)',
     groups: {
-      [GROUPS.sessionRouting]: 'apps/session/src/routing',
-      [GROUPS.storageWriter]: 'apps/storage/src/log',
+      [GROUPS.sessionRouting]: 'apps/session/src/routing/messages.consumer.ts',
+      [GROUPS.storageWriter]: 'apps/storage/src/messages/messages.consumer.ts',
     },
   },
   [TOPICS.receipts]: {
     key: 'conversation id',
     writer: 'gateway',
     groups: {
-      [GROUPS.sessionReceipts]: 'apps/session/src/receipts',
-      [GROUPS.storageReceipts]: 'apps/storage/src/receipts',
+      [GROUPS.sessionReceipts]: 'apps/session/src/receipts/receipts.consumer.ts',
+      [GROUPS.storageReceipts]: 'apps/storage/src/receipts/receipts.consumer.ts',
     },
   },
   [TOPICS.presence]: {
     key: 'user id',
-    writer: 'gateway',
-    groups: { [GROUPS.presenceTracker]: 'apps/presence/src' },
+    writer: 'gateway, presence (connections of dead gateways)',
+    groups: { [GROUPS.presenceTracker]: 'apps/presence/src/connections.consumer.ts' },
   },
   [TOPICS.presenceChanges]: {
     key: 'user id',
     writer: 'presence',
-    groups: { [GROUPS.sessionPresence]: 'apps/session/src/presence' },
+    groups: { [GROUPS.sessionPresence]: 'apps/session/src/presence/presence.consumer.ts' },
   },
   [TOPICS.signals]: {
     key: 'conversation id',
     writer: 'gateway',
-    groups: { [GROUPS.sessionSignals]: 'apps/session/src/typing' },
+    groups: { [GROUPS.sessionSignals]: 'apps/session/src/typing/typing.consumer.ts' },
   },
 };
 
@@ -69,10 +69,10 @@ export function eventsPage(): string {
   return [HEAD, topicsSection(), headersSection(), ...topicSections()].join('\n');
 }
 
-/** Every consumer group of the page, with its topic. */
-export function listedGroups(): { topic: string; group: string }[] {
+/** Every consumer group of the page, with its topic and the file of its consumer. */
+export function listedGroups(): { topic: string; group: string; file: string }[] {
   return Object.entries(USES).flatMap(([topic, { groups }]) =>
-    Object.keys(groups).map((group) => ({ topic, group })),
+    Object.entries(groups).map(([group, file]) => ({ topic, group, file })),
   );
 }
 
@@ -81,9 +81,9 @@ const specs = topicSpecs({ partitions: 0, replication: 0, minInsyncReplicas: 0 }
 function topicsSection(): string {
   const rows = Object.entries(USES).flatMap(([topic, { key, writer, groups }]) => {
     const kept = keptFor(topic);
-    return Object.entries(groups).map(([group, folder]) => {
+    return Object.entries(groups).map(([group, file]) => {
       const dead = specs.some(({ name }) => name === deadLetterTopic(topic, group));
-      return `| \`${topic}\` | ${key} | ${kept} | ${writer} | \`${group}\` | \`${folder}\` | ${dead ? 'yes' : 'no'} |`;
+      return `| \`${topic}\` | ${key} | ${kept} | ${writer} | \`${group}\` | \`${file}\` | ${dead ? 'yes' : 'no'} |`;
     });
   });
   return [
