@@ -93,7 +93,7 @@ const NOW = Date.parse('2026-11-23T07:00:00Z');
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
 /** The largest number of thirteen digits to the base of 36. */
-const MOST_DIGITS = 36n ** 13n - 1n;
+const MAX_DIGITS = 36n ** 13n - 1n;
 
 let cases = 0;
 
@@ -437,11 +437,11 @@ describe('what clients hand back', () => {
     encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n] }),
     encodeSince(sha256, ID, { epoch: 1, next: [1n, 2n], continuation: rest }),
     // as many digits as are read: more than the database counts to
-    encodeSince(sha256, ID, { epoch: 1, next: [MOST_DIGITS, 2n] }),
+    encodeSince(sha256, ID, { epoch: 1, next: [MAX_DIGITS, 2n] }),
     encodeSince(sha256, ID, {
       epoch: 1,
       next: [1n, 2n],
-      continuation: { ...rest, carried: [{ prefix: 'abcdefgh', have: MOST_DIGITS }] },
+      continuation: { ...rest, carried: [{ prefix: 'abcdefgh', have: MAX_DIGITS }] },
     }),
   ];
 

@@ -65,7 +65,7 @@ export const STABLE_MS = 60_000;
  * After its gateways were too busy for a ticket this often, the directory is asked: it may know
  * others.
  */
-const MOST_ROUNDS = 2;
+const MAX_ROUNDS = 2;
 /**
  * Longest wait for the next attempt while servers answer, if only to refuse: they say themselves when it is too
  * soon. The longer one is for when nobody answers.
@@ -295,7 +295,7 @@ export class Connection {
       return;
     }
     ticket.rounds += 1;
-    if (ticket.rounds >= MOST_ROUNDS) this.ticket = null;
+    if (ticket.rounds >= MAX_ROUNDS) this.ticket = null;
     this.gateways.retry(this.busy);
     this.busy = [];
     this.failed(why, retryAfterMs);

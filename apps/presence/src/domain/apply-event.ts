@@ -23,7 +23,7 @@ export type DatedEvent = PresenceEvent & {
 };
 
 /** Devices that have left of which the last connection is remembered. */
-const MOST_ENDED = 20;
+const MAX_ENDED = 20;
 /** Two times of one act, one of them told later, may differ by this, milliseconds. */
 const SAME_ACT_MS = 2_000;
 
@@ -152,7 +152,7 @@ function end(state: UserState, deviceId: string, generation: string): void {
   delete state.ended[deviceId];
   state.ended[deviceId] = before !== undefined && isNewer(before, generation) ? before : generation;
   const [oldest] = Object.keys(state.ended);
-  if (Object.keys(state.ended).length > MOST_ENDED) delete state.ended[oldest!];
+  if (Object.keys(state.ended).length > MAX_ENDED) delete state.ended[oldest!];
 }
 
 function seen(state: UserState, at: number): void {

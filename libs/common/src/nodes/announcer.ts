@@ -7,7 +7,7 @@ const ANNOUNCE_MS = 1_000;
  * After this many announcements in a row without an answer the others will soon take this node for
  * gone.
  */
-const MOST_UNANSWERED = 3;
+const MAX_UNANSWERED = 3;
 /** A clock that differs from Redis' by more than this is reported, in milliseconds. */
 const MAX_SKEW_MS = 1_000;
 
@@ -52,7 +52,7 @@ export class Announcer<E extends GatewayEntry | NodeEntry> {
 
   /** Why the others may not know that this node is alive; null: they do. */
   problem(): string | null {
-    return this.unanswered >= MOST_UNANSWERED ? 'announcements are not answered' : null;
+    return this.unanswered >= MAX_UNANSWERED ? 'announcements are not answered' : null;
   }
 
   /**
