@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import type { Message, TidingsClient } from '@tidings/sdk';
 import { nodeClient } from '@tidings/sdk/node';
@@ -54,7 +55,7 @@ export class Actor {
   async leave(gatewayId: string | null): Promise<boolean> {
     const end = performance.now() + MOVE_MS;
     for (let first = true; this.client.gatewayId === gatewayId && performance.now() < end;) {
-      if (!first) await new Promise((resolve) => setTimeout(resolve, MOVE_PAUSE_MS));
+      if (!first) await pause(MOVE_PAUSE_MS);
       first = false;
       this.client.reconnect();
       await within(this.client.whenSynced(), CONNECT_MS, `${this.name} could not connect again`);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Message } from '@tidings/sdk';
 import { LINE_MS, within, type Actor } from './actor';
 import type { Line, Role } from './play';
@@ -43,7 +44,7 @@ export async function perform(play: Performance): Promise<Course> {
       course.longestSilenceMs = silence;
       course.silentLine = number;
     }
-    if (play.paceMs > 0) await new Promise((resolve) => setTimeout(resolve, play.paceMs));
+    if (play.paceMs > 0) await pause(play.paceMs);
   }
   await Promise.all(Object.values(play.actors).map((actor) => finish(actor, course.typed)));
   course.tookMs = performance.now() - began;

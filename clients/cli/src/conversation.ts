@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { StopReason, TidingsClient } from '@tidings/sdk';
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
 import { Attention } from './attention';
@@ -234,8 +235,4 @@ async function endLogin(screen: Screen, client: TidingsClient, profile: Profile)
   await client.stop();
   profile.forget();
   screen.farewell('You are logged out; nothing of you is kept on this machine.');
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
