@@ -1,36 +1,27 @@
-import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DirectoryReport } from '@tidings/common/nodes/directory-report';
 import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
-import { containServer } from '@tidings/common/runtime/contained-server';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf } from '@tidings/common/rpc/log-state';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import { type HealthParts, type Readiness } from '@tidings/common/runtime/health';
-import { InnerListener } from '@tidings/common/runtime/inner-listener';
+import type { Readiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { LoopDelay } from '@tidings/common/runtime/loop-delay';
-import { nestLogger, type Logger } from '@tidings/common/runtime/logger';
+import type { Logger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
-import { SecurityLog } from '@tidings/common/runtime/security-log';
 import { StartTimeline } from '@tidings/common/runtime/start-timeline';
-import { AdminCalls } from './admin.module';
 import { createBackends, type Backends } from './backends';
 import { type Gateway, makeGateway } from './gateway';
 import type { GatewayEnv } from './gateway.env';
 import { GatewayMetrics } from './gateway.metrics';
-import { GatewayModule, providersOf } from './gateway.module';
-import { BoundedExpressAdapter, configureHttp, listen, serverOf } from './http/http-listener';
-import { RequestCount } from './http/request-count';
 import { LogPositions } from './send/log-positions';
 import { SendCounts } from './send/send-counts';
+import { countedOf } from './parts/counted.parts';
 import { openSpool, type Spool } from './parts/holding.parts';
+import { HttpParts } from './parts/http.parts';
+import { FLUSH_MS, startWriters, stopWriters } from './parts/writers.parts';
 import { drainWithinMs } from './socket/drain';
-import { SOCKET_PATH } from '@tidings/protocol/http';
 
-/** How long records may still be appended when stopping, milliseconds. */
-const FLUSH_MS = 3_000;
 /** How long held messages may go on to the log before the sockets are closed, milliseconds. */
 const HELD_WITHIN_MS = 5_000;
 
@@ -47,14 +38,10 @@ export class StartSteps {
   private readonly backends: Backends;
   private spool!: Spool;
   private gateway!: Gateway;
-  private app!: NestExpressApplication;
-  private admin: InnerListener | null = null;
   private readonly directories: DirectoryReport;
   private readonly loopDelay = new LoopDelay();
-  /** Null: not yet, or there is no admin listener. */
-  private adminCalls: AdminCalls | null = null;
   private readonly stopping = new AbortController();
-  private readonly nest;
+  private readonly http: HttpParts;
 
   constructor(
     private readonly env: GatewayEnv,
@@ -73,7 +60,9 @@ export class StartSteps {
     this.calls = new CallWatch(this.registry, logger);
     this.directories = new DirectoryReport(this.registry, logger);
     this.backends = createBackends(env, logger, this.calls, this.directories);
-    this.nest = { logger: nestLogger(logger), bodyParser: false } as const;
+    const { defects, answers, metrics } = this;
+    const health = { readiness, metrics: this.registry, calls: this.calls };
+    this.http = new HttpParts({ env, logger, health, defects, answers, metrics });
   }
 
   /** Connections to everything else: made when used, ended last. */
@@ -99,19 +88,8 @@ export class StartSteps {
   get adminListener(): Step {
     return {
       name: 'admin listener',
-      start: async () => {
-        if (this.env.ADMIN_PORT === undefined) return;
-        const at = { host: this.env.HOST, port: this.env.ADMIN_PORT };
-        this.admin = await InnerListener.open(at, {
-          health: this.health,
-          defects: this.defects,
-          calls: (request, response) => this.adminCalls?.answer(request, response) ?? false,
-        });
-      },
-      stop: async () => {
-        await this.admin?.close();
-        await this.adminCalls?.close();
-      },
+      start: () => this.http.openForOperators(),
+      stop: () => this.http.closeForOperators(),
     };
   }
 
@@ -154,25 +132,14 @@ export class StartSteps {
           loopDelay: this.loopDelay,
           fatal,
         });
-        const { logs, typing, sends } = this.gateway;
-        const { messages, presence, receipts, watermarks } = logs;
-        const started = [messages, presence, receipts, watermarks, typing];
-        await Promise.all(started.map((one) => one.start()));
-        sends.holding.start();
+        await startWriters(this.gateway);
         this.loopDelay.start();
         this.readiness.add('directory', () => this.gateway.announcer.problem());
       },
       stop: async () => {
         this.stopping.abort();
         this.loopDelay.stop();
-        if (!this.gateway) return;
-        const { logs, typing, receipts, trace, sends } = this.gateway;
-        logs.watermarks.stop();
-        receipts.log.stop();
-        trace.close();
-        const side = [logs.presence, logs.receipts, typing];
-        await Promise.all(side.map((one) => one.stop({ flushMs: FLUSH_MS })));
-        await sends.holding.stop({ flushMs: FLUSH_MS });
+        if (this.gateway) await stopWriters(this.gateway);
       },
     };
   }
@@ -180,22 +147,7 @@ export class StartSteps {
   get reporting(): Step {
     return {
       name: 'metrics',
-      start: () => {
-        const { sockets, auth, directory, logs, sends } = this.gateway;
-        const { table, delivery, presence } = sockets;
-        this.metrics.start({
-          table,
-          delivery,
-          presence,
-          news: directory.news,
-          visibility: directory.visibility,
-          hashCalls: auth.hashCalls,
-          sends: this.counts,
-          queued: (): number => logs.messages.queued(),
-          spool: { store: this.spool.store, holding: sends.holding },
-          media: sends.media,
-        });
-      },
+      start: () => this.metrics.start(countedOf(this.gateway, this.spool)),
       stop: () => this.metrics.stop(),
     };
   }
@@ -229,40 +181,11 @@ export class StartSteps {
     return {
       name: 'listener',
       start: async () => {
-        const { env, gateway } = this;
-        const { addresses, connections, server } = gateway.upgrades;
-        await gateway.sends.media.start();
-        const given = providersOf(gateway);
-        const security = new SecurityLog(this.logger);
-        const { answers } = this;
-        if (this.admin) {
-          const options = { logger: this.logger, security, answers };
-          this.adminCalls = await AdminCalls.make(given, env, options);
-        }
-        const module = GatewayModule.over(given, env);
-        const adapter = new BoundedExpressAdapter();
-        const app = await NestFactory.create<NestExpressApplication>(module, adapter, this.nest);
-        this.app = app;
-        configureHttp(app, {
-          allowedOrigins: env.ALLOWED_ORIGINS,
-          addresses,
-          connections,
-          outsiders: security,
-          count: app.get(RequestCount),
-          health: this.admin ? null : this.health,
-          answers,
-          bounded: (reason) => this.metrics.bounded.inc({ reason }),
-        });
-        server.attach(serverOf(app));
-        connections.bound(serverOf(app));
-        await listen(app, env.PORT, env.HOST);
-        containServer(serverOf(app), this.defects);
+        await this.gateway.sends.media.start();
+        await this.http.openForClients(this.gateway);
       },
       stop: async () => {
-        if (!this.app) return;
-        serverOf(this.app).closeAllConnections();
-        await this.app.close();
-        this.gateway.sends.media.stop();
+        if (await this.http.closeForClients()) this.gateway.sends.media.stop();
       },
     };
   }
@@ -297,19 +220,8 @@ export class StartSteps {
   get directory(): Step {
     return {
       name: 'directory',
-      start: () => this.gateway.announcer.start(this.env.PUBLIC_URL ?? this.ownUrl()),
+      start: () => this.gateway.announcer.start(this.env.PUBLIC_URL ?? this.http.url),
       stop: () => this.gateway?.announcer.drain(),
     };
-  }
-
-  private get health(): HealthParts {
-    const { readiness, registry: metrics, calls } = this;
-    return { readiness, metrics, calls };
-  }
-
-  private ownUrl(): string {
-    const address = serverOf(this.app).address();
-    const port = typeof address === 'object' && address ? address.port : this.env.PORT;
-    return `ws://${this.env.HOST}:${port}${SOCKET_PATH}`;
   }
 }

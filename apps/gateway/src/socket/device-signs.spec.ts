@@ -1,5 +1,5 @@
 import { fakeConnection } from '../testing/fake-connection';
-import { ActivityHandler } from './activity.handler';
+import { ActivityHandler } from '../presence/activity.handler';
 import { DeviceSigns, JOINED_MS } from './device-signs';
 
 describe('DeviceSigns', () => {
