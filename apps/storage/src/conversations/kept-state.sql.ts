@@ -31,38 +31,36 @@ export function keptUnread(m: string, c: string): string {
   return `CASE WHEN ${readUpTo(m)} >= ${c}.last_position THEN 0 ELSE ${m}.unread END`;
 }
 
-/**
- * Aligned arrays: $1 conversations, $2 last positions that were counted at, $3 digests, $4 their
- * oldest positions, $5 since when and $6 until when they hold. Rows that are locked, or have moved on,
- * are left out: this never waits for anybody, and what is left out is counted again.
- */
-export const KEEP_DIGESTS = {
-  name: 'keep-digests',
-  text: `WITH w AS (SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::timestamptz[],
-        $6::timestamptz[]) AS w (id, position, digest, oldest, since, expiry)),
-    free AS (SELECT c.id FROM conversations c JOIN w ON w.id = c.id
-      WHERE c.last_position = w.position
-        AND (c.digest_position IS DISTINCT FROM w.position OR c.digest <> w.digest)
-      FOR NO KEY UPDATE OF c SKIP LOCKED)
+const DIGESTS = `WITH w AS (SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::int8[],
+        $5::timestamptz[], $6::timestamptz[]) AS w (id, position, digest, oldest, since, expiry)),
+      free AS (SELECT c.id FROM conversations c JOIN w ON w.id = c.id
+        WHERE c.last_position = w.position
+          AND (c.digest_position IS DISTINCT FROM w.position OR c.digest <> w.digest)
+        FOR NO KEY UPDATE OF c SKIP LOCKED)
     UPDATE conversations c SET digest = w.digest, digest_position = w.position,
-        digest_from = w.oldest,
-        digest_since = w.since, digest_until = w.expiry
-      FROM w JOIN free ON free.id = w.id WHERE c.id = w.id AND c.last_position = w.position`,
-};
+        digest_from = w.oldest, digest_since = w.since, digest_until = w.expiry
+      FROM w JOIN free ON free.id = w.id WHERE c.id = w.id AND c.last_position = w.position`;
 
-/**
- * Aligned arrays: $1 conversations, $2 users, $3 last positions that were counted at, $4 the marks
- * above which was counted, $5 unread, $6 their first expiries. Never waits either.
- */
-export const KEEP_UNREAD = {
-  name: 'keep-unread',
-  text: `WITH w AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::int8[], $4::int8[], $5::int[], $6::timestamptz[])
-        AS w (id, user_id, position, above, unread, expiry)),
-    free AS (SELECT m.conversation_id, m.user_id FROM members m
-      JOIN w ON w.id = m.conversation_id AND w.user_id = m.user_id
-      WHERE ${readUpTo('m')} = w.above FOR NO KEY UPDATE OF m SKIP LOCKED)
+const UNREAD = `WITH w AS (SELECT * FROM unnest($7::text[], $8::uuid[], $9::int8[], $10::int8[],
+        $11::int[], $12::timestamptz[]) AS w (id, user_id, position, above, unread, expiry)),
+      free AS (SELECT m.conversation_id, m.user_id FROM members m
+        JOIN w ON w.id = m.conversation_id AND w.user_id = m.user_id
+        WHERE ${readUpTo('m')} = w.above FOR NO KEY UPDATE OF m SKIP LOCKED)
     UPDATE members m SET unread = w.unread, unread_position = w.position,
         unread_after = w.above, unread_until = w.expiry
       FROM w JOIN free ON free.conversation_id = w.id AND free.user_id = w.user_id
-      WHERE m.conversation_id = w.id AND m.user_id = w.user_id AND ${readUpTo('m')} = w.above`,
+      WHERE m.conversation_id = w.id AND m.user_id = w.user_id AND ${readUpTo('m')} = w.above`;
+
+/**
+ * Aligned arrays of digests: $1 conversations, $2 last positions that were counted at, $3 digests, $4
+ * their oldest positions, $5 since when and $6 until when they hold; and of what is unread: $7
+ * conversations, $8 users, $9 last positions that were counted at, $10 the marks above which was
+ * counted, $11 unread, $12 their first expiries. Rows that are locked, or have moved on, are left out, and
+ * the end of its transaction does not wait for the disk: this never waits for anybody, and what is
+ * left out is counted again.
+ */
+export const KEEP = {
+  name: 'keep-counted',
+  text: `WITH digests AS (${DIGESTS}), unread AS (${UNREAD})
+    SELECT set_config('synchronous_commit', 'off', true)`,
 };

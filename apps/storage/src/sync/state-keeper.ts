@@ -1,6 +1,6 @@
 import type { Logger } from '@tidings/common/runtime/logger';
-import { KEEP_DIGESTS, KEEP_UNREAD } from '../conversations/kept-state.sql';
-import type { Database, Sql } from '../database/database';
+import { KEEP } from '../conversations/kept-state.sql';
+import type { Sql } from '../database/database';
 
 /** What a sync counted in one conversation, for one user. Positions are decimal strings. */
 export interface Counted {
@@ -21,8 +21,8 @@ const STATEMENT_MAX = 500;
 
 /**
  * Keeps what syncs counted beside conversations and members, behind their answers: the next sync of
- * a quiet conversation reads no message. One write at a time, which waits for no lock and no disk:
- * what is lost is counted again.
+ * a quiet conversation reads no message. One write at a time, of one statement for all syncs that were
+ * answered during the last one, which waits for no lock and no disk: what is lost is counted again.
  */
 export class StateKeeper {
   private waiting = new Map<string, Counted>();
@@ -30,7 +30,7 @@ export class StateKeeper {
   private stopped = false;
 
   constructor(
-    private readonly database: Pick<Database, 'transaction'>,
+    private readonly database: Sql,
     private readonly logger: Pick<Logger, 'debug'>,
     private readonly dropped: () => void = () => undefined,
   ) {}
@@ -74,40 +74,26 @@ export class StateKeeper {
     this.writing = null;
   }
 
-  private write(counted: readonly Counted[]): Promise<void> {
-    return this.database.transaction('', async (sql) => {
-      await sql.rows({ text: 'SET LOCAL synchronous_commit = off' });
-      await keepDigests(sql, counted);
-      await keepUnread(sql, counted);
-    });
+  private async write(counted: readonly Counted[]): Promise<void> {
+    const digests = [
+      ...new Map(
+        counted.flatMap((c) => (c.digest ? [[c.conversationId, { ...c, ...c.digest }]] : [])),
+      ).values(),
+    ];
+    const unread = counted.flatMap((c) => (c.unread ? [{ ...c, ...c.unread }] : []));
+    await this.database.rows(KEEP, [
+      digests.map((c) => c.conversationId),
+      digests.map((c) => c.position),
+      digests.map((c) => c.value),
+      digests.map((c) => c.from),
+      digests.map((c) => c.since),
+      digests.map((c) => c.until),
+      unread.map((c) => c.conversationId),
+      unread.map((c) => c.userId),
+      unread.map((c) => c.position),
+      unread.map((c) => c.after),
+      unread.map((c) => c.count),
+      unread.map((c) => c.until),
+    ]);
   }
-}
-
-async function keepDigests(sql: Sql, counted: readonly Counted[]): Promise<void> {
-  const once = new Map(
-    counted.flatMap((c) => (c.digest ? [[c.conversationId, { ...c, ...c.digest }]] : [])),
-  );
-  if (once.size === 0) return;
-  const list = [...once.values()];
-  await sql.rows(KEEP_DIGESTS, [
-    list.map((c) => c.conversationId),
-    list.map((c) => c.position),
-    list.map((c) => c.value),
-    list.map((c) => c.from),
-    list.map((c) => c.since),
-    list.map((c) => c.until),
-  ]);
-}
-
-async function keepUnread(sql: Sql, counted: readonly Counted[]): Promise<void> {
-  const list = counted.flatMap((c) => (c.unread ? [{ ...c, ...c.unread }] : []));
-  if (list.length === 0) return;
-  await sql.rows(KEEP_UNREAD, [
-    list.map((c) => c.conversationId),
-    list.map((c) => c.userId),
-    list.map((c) => c.position),
-    list.map((c) => c.after),
-    list.map((c) => c.count),
-    list.map((c) => c.until),
-  ]);
 }
