@@ -51,7 +51,12 @@ export class Progress {
     this.own.delete(partition);
   }
 
-  /** `next` of a partition was committed, or read in a snapshot. */
+  /** Whether this instance applies the partition, so that waiting for it asks nobody. */
+  applies(partition: number): boolean {
+    return this.own.has(partition);
+  }
+
+  /** `next` of a partition was committed, or read from the database. */
   advance(partition: number, next: bigint): void {
     if (next <= this.applied[partition]!) return;
     this.applied[partition] = next;

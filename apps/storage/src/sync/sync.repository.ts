@@ -3,6 +3,7 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { Database, type Sql } from '../database/database';
 import type { Candidate, Measured, Membership, Planned, SyncTask } from '../domain/sync-plan';
 import { newestLimit } from '../domain/sync-plan';
+import type { LogState } from '../log/log-state';
 import type { Digested } from '../domain/state-digest';
 import type { MessageText } from '../domain/sync-bodies';
 import {
@@ -13,7 +14,6 @@ import {
   MESSAGES_NEWEST,
   SEPARATOR,
   UNLISTED_MAX,
-  USER_PARTITIONS,
 } from './sync.sql';
 
 /** What the answer tells of a conversation beside its messages. */
@@ -74,6 +74,14 @@ interface MessageRow {
   text: string;
 }
 
+/** Of the first row of memberships; null in the others. */
+interface KnownRow {
+  /** Next offset to apply per partition, joined. */
+  applied: string | null;
+  /** Joined; null: there is none. */
+  partitions: string | null;
+}
+
 interface MembershipRow {
   conversation_id: string;
   partition: number;
@@ -98,9 +106,13 @@ export interface Memberships {
   kept: ReadonlyMap<string, Kept>;
   /** Those not listed are all there. */
   complete: boolean;
+  /** Next offset to apply, per partition. */
+  applied: readonly bigint[];
+  /** Partitions of all conversations that the user has not left, also those not in the log yet. */
+  partitions: ReadonlySet<number>;
 }
 
-/** The statements of one sync; all but the first run in its snapshot. */
+/** The statements of one sync, at most three; they run in its snapshot. */
 @Injectable()
 export class SyncRepository {
   constructor(private readonly database: Database) {}
@@ -110,30 +122,20 @@ export class SyncRepository {
     return this.database.snapshot(work);
   }
 
-  /** Partitions of the user's conversations. */
-  async partitions(userId: string, sql: Sql = this.database): Promise<number[]> {
-    const rows = await sql.rows<{ partition: number }>(USER_PARTITIONS, [userId]);
-    return rows.map((row) => row.partition);
-  }
-
-  /** The conversations that a task is about, in the order of serving. */
+  /** The conversations that a task is about, in the order of serving, and what the log says. */
   async memberships(
     sql: Sql,
     { userId, task, asOf }: { userId: string; task: SyncTask; asOf: Date },
-    positionOf: (partition: number, offset: bigint) => bigint,
+    log: LogState,
   ): Promise<Memberships> {
-    const listed = [userId, [...task.named.keys()], [...task.owed.keys()], asOf];
+    const listed = [userId, [...task.named.keys()], [...task.owed.keys()], asOf, log.topic];
     if (task.mode === 'new') {
       const most = task.after === null ? 0 : LIMITS.syncFirstConversations;
-      return toMemberships(await sql.rows<MembershipRow>(MEMBERSHIPS_NEWEST, [...listed, most]));
+      return toMemberships(await sql.rows(MEMBERSHIPS_NEWEST, [...listed, most]));
     }
-    const bounds = task.next?.map((next, partition) => positionOf(partition, next)) ?? [];
+    const bounds = task.next?.map((next, partition) => log.position(partition, next)) ?? [];
     const values = [...listed, bounds, task.after];
-    const rows = await sql.rows<MembershipRow>(MEMBERSHIPS_SINCE, values);
-    const unlisted = rows.filter((row) => !row.listed);
-    if (unlisted.length <= UNLISTED_MAX) return toMemberships(rows);
-    const beyond = unlisted.at(-1);
-    return { ...toMemberships(rows.filter((row) => row !== beyond)), complete: false };
+    return toMemberships(await sql.rows(MEMBERSHIPS_SINCE, values), UNLISTED_MAX);
   }
 
   /** Counts and digests, aligned with the candidates. */
@@ -251,12 +253,27 @@ function toMeasures(row: MeasureRow, { receipts }: Kept): Measures {
   };
 }
 
-function toMemberships(rows: readonly MembershipRow[]): Memberships {
+/** `most`: so many that are not listed; one more tells only that there are others. */
+function toMemberships(
+  all: readonly (KnownRow & (MembershipRow | { conversation_id: null }))[],
+  most = Infinity,
+): Memberships {
+  const { applied, partitions } = all[0]!;
+  const found = all.filter((row): row is KnownRow & MembershipRow => row.conversation_id !== null);
+  const unlisted = found.filter((row) => !row.listed);
+  const beyond = unlisted.length > most ? unlisted.at(-1) : undefined;
+  const rows = found.filter((row) => row !== beyond);
   const kept = new Map<string, Kept>();
   for (const { conversation_id, digest, compares, unread, receipts } of rows) {
     if (receipts !== null) kept.set(conversation_id, { digest, compares, unread, receipts });
   }
-  return { memberships: rows.map(toMembership), kept, complete: true };
+  return {
+    memberships: rows.map(toMembership),
+    kept,
+    complete: !beyond,
+    applied: (applied ?? '').split(' ').map(BigInt),
+    partitions: new Set(partitions?.split(' ').map(Number)),
+  };
 }
 
 function toMembership(row: MembershipRow): Membership {

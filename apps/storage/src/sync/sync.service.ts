@@ -24,14 +24,24 @@ import {
   syncTask,
   type SyncTask,
 } from '../domain/sync-plan';
-import { LogState, readApplied } from '../log/log-state';
-import { Progress } from '../log/progress';
+import { LogState } from '../log/log-state';
+import { Progress, type ProgressTarget } from '../log/progress';
 import { sha256 } from '../messages/message.mapper';
 import { type Counted, StateKeeper } from './state-keeper';
-import { type Measures, type ServedMessages, SyncRepository } from './sync.repository';
+import {
+  type Measures,
+  type Memberships,
+  type ServedMessages,
+  SyncRepository,
+} from './sync.repository';
 
 /** How long a sync waits for its read barrier, in milliseconds. */
 const BARRIER_WITHIN_MS = 2_000;
+/**
+ * How long it waits before its first look for what this instance itself is about to apply, in
+ * milliseconds: that costs no statement, a look in vain does.
+ */
+const OWN_WITHIN_MS = 50;
 /** How far a client's estimate of the server's time may be off, in milliseconds. */
 const AS_OF_LIMIT_MS = 5 * 60_000;
 
@@ -50,15 +60,18 @@ interface Sync {
   asOf: Date;
 }
 
+/** What a snapshot lacks of the read barrier. */
+interface Lack {
+  lacks: ProgressTarget[];
+}
+
 /**
- * Answers `sync` (docs/PROTOCOL.md) from one snapshot, taken once the read barrier is applied in the
- * partitions of the user's conversations.
+ * Answers `sync` (docs/PROTOCOL.md) from one snapshot that has applied the read barrier in the
+ * partitions of the user's conversations: at most three statements. Which partitions these are the
+ * snapshot says itself; one that lacks something is given up, and another one taken when it is applied.
  */
 @Injectable()
 export class SyncService {
-  private readonly positionOf = (partition: number, offset: bigint): bigint =>
-    this.log.position(partition, offset);
-
   constructor(
     private readonly repository: SyncRepository,
     private readonly progress: Progress,
@@ -79,14 +92,16 @@ export class SyncService {
     const task = syncTask(request, since);
     const sync = { userId, task, barrier, asOf: comparingTime(request.asOf, Date.now()) };
     const deadline = performance.now() + BARRIER_WITHIN_MS;
-    for (;;) {
-      await this.waitForBarrier(sync, deadline);
-      const last = performance.now() >= deadline;
+    await this.waitForOwn(sync);
+    for (let last = false; ;) {
       const answer = await this.repository.snapshot((sql) => this.read(sql, sync, last));
-      if (!answer) continue;
-      const { bodies, delayed, counted } = answer;
-      this.keeper.keep(counted);
-      return { bodies, delayed };
+      if (!('lacks' in answer)) {
+        const { bodies, delayed, counted } = answer;
+        this.keeper.keep(counted);
+        return { bodies, delayed };
+      }
+      const reached = await this.progress.wait(answer.lacks, deadline - performance.now());
+      last = !reached || performance.now() >= deadline;
     }
   }
 
@@ -95,59 +110,48 @@ export class SyncService {
     return decodeSince(sha256, text, { userId, epoch, partitions });
   }
 
-  private async waitForBarrier(sync: Sync, deadline: number): Promise<void> {
-    const { barrier, task } = sync;
+  /** Waits a little for what this instance itself applies, whether the user is in it or not. */
+  private async waitForOwn({ barrier, task }: Sync): Promise<void> {
     if (!barrier || task.barrierTaken) return;
-    const targets = barrier.flatMap((next, partition) =>
-      next === null ? [] : [{ partition, next: BigInt(next) }],
-    );
-    if (targets.every((target) => this.progress.reached(target))) return;
-    const partitions = new Set(await this.partitions(sync));
-    const own = targets.filter((target) => partitions.has(target.partition));
-    await this.progress.wait(own, deadline - performance.now());
+    const own = targetsOf(barrier).filter(({ partition }) => this.progress.applies(partition));
+    await this.progress.wait(own, OWN_WITHIN_MS);
   }
 
   /**
-   * Whether a snapshot lacks something of the barrier in a partition that the answer depends on, and
-   * whether there is one whose barrier nobody could tell.
+   * What a snapshot lacks of the barrier in the partitions that the answer depends on, and whether
+   * there is one whose barrier nobody could tell.
    */
-  private async judge(
-    sql: Sql,
-    sync: Sync,
-    applied: readonly bigint[],
-  ): Promise<{ behind: boolean; unknown: boolean }> {
-    const { barrier, task } = sync;
-    if (task.barrierTaken) return { behind: false, unknown: false };
-    if (!barrier) return { behind: false, unknown: true };
-    const open = applied.flatMap((done, p) =>
-      barrier[p] == null || done < BigInt(barrier[p]) ? [p] : [],
+  private judge(
+    { barrier, task }: Sync,
+    { applied, partitions }: Pick<Memberships, 'applied' | 'partitions'>,
+  ): Lack & { unknown: boolean } {
+    if (task.barrierTaken) return { lacks: [], unknown: false };
+    if (!barrier) return { lacks: [], unknown: true };
+    const lacks = targetsOf(barrier).filter(
+      ({ partition, next }) => partitions.has(partition) && applied[partition]! < next,
     );
-    if (open.length === 0) return { behind: false, unknown: false };
-    const partitions = new Set(await this.partitions(sync, sql));
-    const mine = open.filter((p) => partitions.has(p));
-    return {
-      behind: mine.some((p) => barrier[p] != null),
-      unknown: mine.some((p) => barrier[p] == null),
-    };
+    return { lacks, unknown: [...partitions].some((p) => barrier[p] == null) };
   }
 
   /** Which partitions an answer depends on: all of the user's, or those of what is listed only. */
-  private async partitions({ userId, task }: Sync, sql?: Sql): Promise<number[]> {
-    if (task.mode !== 'listed') return this.repository.partitions(userId, sql);
-    return [...new Set([...task.named.keys()].map((id) => this.log.partitionOf(id)))];
+  private partitionsOf(task: SyncTask, found: Memberships): ReadonlySet<number> {
+    if (task.mode !== 'listed') return found.partitions;
+    const owed = found.memberships.map((m) => m.partition);
+    return new Set([...owed, ...[...task.named.keys()].map((id) => this.log.partitionOf(id))]);
   }
 
-  /** Reads the answer; null when the snapshot is older than the barrier and there is time left. */
-  private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | null> {
+  /** Reads the answer, unless the snapshot is older than the barrier and there is time left. */
+  private async read(sql: Sql, sync: Sync, last: boolean): Promise<Answer | Lack> {
     const { task, userId } = sync;
-    const [applied, { memberships, kept, complete }] = await Promise.all([
-      readApplied(sql, this.log.topic),
-      this.repository.memberships(sql, sync, this.positionOf),
-    ]);
-    const { behind, unknown } = await this.judge(sql, sync, applied);
-    if (behind && !last) return null;
-    const delayed = behind || unknown;
-    const { candidates, gone } = chooseConversations(task, memberships, this.positionOf);
+    const found = await this.repository.memberships(sql, sync, this.log);
+    const { memberships, kept, complete, applied } = found;
+    const partitions = this.partitionsOf(task, found);
+    const { lacks, unknown } = this.judge(sync, { applied, partitions });
+    if (lacks.length > 0 && !last) return { lacks };
+    const delayed = lacks.length > 0 || unknown;
+    const { candidates, gone } = chooseConversations(task, memberships, (p, offset) =>
+      this.log.position(p, offset),
+    );
     const measures = await this.repository.measure(sql, sync, candidates, kept);
     const measured = new Map(candidates.map((c, i) => [c, measures[i]!]));
     const plan = candidates.map((c) =>
@@ -166,31 +170,13 @@ export class SyncService {
     const halves = cut.served.slice(0, length).flatMap((p, i) => halfOf(p, read[i]!));
     const others = { ids: unlistedIds(memberships, task), complete };
     const rest = continuationOf(task, left, others, halves);
-    const movedOn = rest === null && (await this.movedOn(sql, sync));
+    const movedOn = rest === null && movedOnBehind(sync, partitions);
     const end = this.end(sync, { applied, delayed, rest, movedOn });
     return {
       bodies: packBodies([...ended, ...fitted.slice(0, length)], end),
       delayed,
       counted: countedOf(userId, cut.served, drafts, measured),
     };
-  }
-
-  /**
-   * Whether the log went on behind the target of an answer in several parts, or may have. The parts
-   * end where the first one began; what came later was pushed to this device only if it stayed
-   * connected. So the last part does not say `complete`: one more sync tells.
-   */
-  private async movedOn(sql: Sql, sync: Sync): Promise<boolean> {
-    const { task, barrier } = sync;
-    const { target, mode } = task;
-    if (target === null || mode === 'listed') return false;
-    const later = target.flatMap((done, p) => {
-      const next = barrier?.[p] ?? null;
-      return next === null || BigInt(next) > done ? [p] : [];
-    });
-    if (later.length === 0) return false;
-    const partitions = new Set(await this.partitions(sync, sql));
-    return later.some((p) => partitions.has(p));
   }
 
   private position(partition: number, applied: readonly bigint[]): bigint {
@@ -201,7 +187,7 @@ export class SyncService {
   private end(
     { userId, task }: Sync,
     part: {
-      applied: bigint[];
+      applied: readonly bigint[];
       delayed: boolean;
       rest: ReturnType<typeof continuationOf>;
       movedOn: boolean;
@@ -224,6 +210,27 @@ export class SyncService {
       ...(delayed && { delayed }),
     };
   }
+}
+
+/** What has to be applied for a barrier, as far as it is known. */
+function targetsOf(barrier: Barrier): ProgressTarget[] {
+  return barrier.flatMap((next, partition) =>
+    next === null ? [] : [{ partition, next: BigInt(next) }],
+  );
+}
+
+/**
+ * Whether the log went on behind the target of an answer in several parts, or may have. The parts
+ * end where the first one began; what came later was pushed to this device only if it stayed
+ * connected. So the last part does not say `complete`: one more sync tells.
+ */
+function movedOnBehind({ task, barrier }: Sync, partitions: ReadonlySet<number>): boolean {
+  const { target, mode } = task;
+  if (target === null || mode === 'listed') return false;
+  return [...partitions].some((p) => {
+    const next = barrier?.[p] ?? null;
+    return next === null || BigInt(next) > target[p]!;
+  });
 }
 
 /** The client's estimate of server time, within five minutes of it. */

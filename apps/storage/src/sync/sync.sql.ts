@@ -12,22 +12,18 @@ import { PARTS } from '../domain/sync-bodies';
 import { CHANGED_MAX } from '../domain/sync-plan';
 import { messageBytes, messageJson } from '../messages/message.mapper';
 
-/** $1 user: the partitions of the user's conversations. */
-export const USER_PARTITIONS = {
-  name: 'sync-partitions',
-  text: `SELECT DISTINCT c.partition FROM members m JOIN conversations c ON c.id = m.conversation_id
-    WHERE m.user_id = $1 AND m.until_position IS NULL`,
-};
-
 const LISTED = `(m.conversation_id = ANY ($2) OR left(m.conversation_id, ${PREFIX_CHARS}) = ANY ($3))`;
 
-/** The user's conversations ($1) that are in the log, with all that is told of those that are chosen. */
+/** The user's conversations ($1), with all that is told of those that are chosen. */
 const MINE = `SELECT m.conversation_id, c.id, c.partition, m.user_id, m.from_position,
     m.until_position, m.pending, m.joined_position, c.created_position, c.last_position, c.last_at,
     m.delivered, m.read, m.unread, m.unread_position, m.unread_after, m.unread_until,
     c.digest, c.digest_position, c.digest_from, c.digest_since, c.digest_until, ${LISTED} AS listed
   FROM members m JOIN conversations c ON c.id = m.conversation_id
-  WHERE m.user_id = $1 AND c.created_position IS NOT NULL`;
+  WHERE m.user_id = $1`;
+
+/** Of {@link MINE}: what is not in the log yet is not told of. */
+const LOGGED = 'created_position IS NOT NULL';
 
 /**
  * Of a row of {@link MINE}: the membership; and for members what is kept (null: not kept), whether
@@ -41,41 +37,55 @@ const CHOSEN = `u.conversation_id, u.partition, u.from_position, u.until_positio
   CASE WHEN ${keepsUnread('u', 'u')} THEN ${keptUnread('u', 'u')} END AS unread,
   CASE WHEN ${isMember('u')} THEN ${receiptsJson('u', 'u', '$1')} END AS receipts`;
 
-/** Those of {@link MINE} that are listed, and others of them, in an order. */
-const chosen = (others: string, order: string): string => `WITH mine AS (${MINE})
-  SELECT ${CHOSEN} FROM ((SELECT * FROM mine WHERE listed) UNION ALL (${others})) u ORDER BY ${order}`;
+/**
+ * Those of {@link MINE} that are listed, and others of them, in an order. The first row, which is there
+ * even without any, has what the read barrier is judged by, too: the next offset to apply in each
+ * partition of the log ($5), and the partitions of all conversations that the user has not left. One
+ * statement, because each is an exchange of its own when thousands connect at once.
+ */
+const chosen = (others: string, order: string): string => `WITH mine AS (${MINE}),
+    known AS (SELECT
+      (SELECT string_agg(next::text, ' ' ORDER BY partition) FROM log_progress WHERE topic = $5)
+        AS applied,
+      (SELECT string_agg(DISTINCT partition::text, ' ') FROM mine WHERE until_position IS NULL)
+        AS partitions),
+    chosen AS (SELECT row_number() OVER (ORDER BY ${order}) AS place, ${CHOSEN}
+      FROM ((SELECT * FROM mine WHERE listed AND ${LOGGED}) UNION ALL (${others})) u)
+  SELECT CASE WHEN u.place > 1 THEN NULL ELSE k.applied END AS applied,
+      CASE WHEN u.place > 1 THEN NULL ELSE k.partitions END AS partitions, u.*
+    FROM known k LEFT JOIN chosen u ON true ORDER BY u.place`;
 
 /** Rows that {@link MEMBERSHIPS_SINCE} returns beside the listed ones; one more tells of others. */
 export const UNLISTED_MAX = 300;
 
 /**
- * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 a position per partition, $6 id: those
- * listed, and those behind the id with an entry at or above their partition's position (null: none),
+ * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 the log, $6 a position per partition, $7 id:
+ * those listed, and those behind the id with an entry at or above their partition's position (null: none),
  * in order of their ids. Names no message: a statement over the partitions of `messages` costs a lot
  * before it reads its first row.
  */
 export const MEMBERSHIPS_SINCE = {
   name: 'sync-memberships-since',
   text: chosen(
-    `SELECT * FROM mine WHERE NOT listed AND $6::text IS NOT NULL
-        AND conversation_id > $6::text COLLATE "C"
-        AND last_position >= ($5::int8[])[partition + 1]
-        AND (until_position IS NULL OR until_position >= ($5::int8[])[partition + 1])
+    `SELECT * FROM mine WHERE NOT listed AND ${LOGGED} AND $7::text IS NOT NULL
+        AND conversation_id > $7::text COLLATE "C"
+        AND last_position >= ($6::int8[])[partition + 1]
+        AND (until_position IS NULL OR until_position >= ($6::int8[])[partition + 1])
       ORDER BY conversation_id LIMIT ${UNLISTED_MAX + 1}`,
     'u.conversation_id',
   ),
 };
 
 /**
- * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 how many: those listed, and the newest,
- * newest first.
+ * $1 user, $2 ids, $3 prefixes, $4 time for comparing, $5 the log, $6 how many: those listed, and the
+ * newest, newest first.
  */
 export const MEMBERSHIPS_NEWEST = {
   name: 'sync-memberships-newest',
   text: chosen(
-    `SELECT * FROM mine WHERE NOT listed AND from_position IS NOT NULL AND until_position IS NULL
-        AND NOT pending
-      ORDER BY last_at DESC, conversation_id DESC LIMIT $5`,
+    `SELECT * FROM mine WHERE NOT listed AND ${LOGGED} AND from_position IS NOT NULL
+        AND until_position IS NULL AND NOT pending
+      ORDER BY last_at DESC, conversation_id DESC LIMIT $6`,
     'u.last_at DESC, u.conversation_id DESC',
   ),
 };
