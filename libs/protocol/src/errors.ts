@@ -43,6 +43,15 @@ export const ERRORS = {
 /** A name in the table {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/**
+ * Why an upgrade is refused as `busy`. `full` and `draining`: the gateway takes nobody for now, another
+ * one does. `pace`: too many connect at this moment. `address`: this address has too many open.
+ */
+const BUSY_REASONS = ['full', 'draining', 'pace', 'address'] as const;
+
+/** One of {@link BUSY_REASONS}. */
+export type BusyReason = (typeof BUSY_REASONS)[number];
+
 /** One invalid field of a request: a dotted path, and a reason for people. */
 export interface FieldError {
   path: string;
@@ -58,6 +67,8 @@ export interface ErrorExtras {
   retryAfterMs?: number;
   /** HTTP status, where another one is more precise than the code's own. */
   status?: number;
+  /** Of a refused upgrade. */
+  reason?: BusyReason;
   cause?: unknown;
 }
 
@@ -66,6 +77,7 @@ export class TidingsError extends Error {
   readonly code: ErrorCode;
   readonly errors?: FieldError[];
   readonly retryAfterMs?: number;
+  readonly reason?: BusyReason;
   /** HTTP status, normally that of the code. */
   readonly status: number;
 
@@ -75,6 +87,7 @@ export class TidingsError extends Error {
     this.code = code;
     this.errors = extras.errors;
     this.retryAfterMs = extras.retryAfterMs;
+    this.reason = extras.reason;
     this.status = extras.status ?? ERRORS[code].status;
   }
 
@@ -82,6 +95,11 @@ export class TidingsError extends Error {
   get retryable(): boolean {
     return ERRORS[this.code].retryable;
   }
+}
+
+/** Tells whether a value is one of {@link BUSY_REASONS}. */
+export function isBusyReason(value: unknown): value is BusyReason {
+  return BUSY_REASONS.includes(value as BusyReason);
 }
 
 /** Whether a string is one of our codes. */

@@ -99,7 +99,7 @@ function free(counts: Map<string, number>, network: string): void {
 
 function refusal(): TidingsError {
   const detail = 'Too many connections from this address';
-  return new TidingsError('busy', { detail, retryAfterMs: RETRY_AFTER_MS });
+  return new TidingsError('busy', { detail, reason: 'address', retryAfterMs: RETRY_AFTER_MS });
 }
 
 function refuse(socket: Socket): void {

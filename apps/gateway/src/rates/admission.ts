@@ -50,7 +50,7 @@ export class Admission {
     }
     refused?.();
     this.line = Math.min(this.line + 1, this.longestLine() + burst);
-    throw new TidingsError('busy', { retryAfterMs: this.waitMs() });
+    throw new TidingsError('busy', { reason: 'pace', retryAfterMs: this.waitMs() });
   }
 
   /** Whoever was let in had no right to be: his place is for another. */

@@ -88,13 +88,22 @@ function statusOf(
   url: string,
   protocols: string[],
   headers: Record<string, string> = {},
-): Promise<{ status: number; retryAfter?: string; protocol?: string }> {
+): Promise<{ status: number; retryAfter?: string; reason?: string; protocol?: string }> {
   return new Promise((resolve) => {
     const socket = new WebSocket(url, protocols, { headers, perMessageDeflate: true });
     socket.on('unexpected-response', (request, response) => {
       const retryAfter = response.headers['retry-after'];
-      resolve({ status: response.statusCode ?? 0, ...(retryAfter && { retryAfter }) });
-      request.destroy();
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => (body += text));
+      response.on('end', () => {
+        const { reason } = JSON.parse(body) as { reason?: string };
+        resolve({
+          status: response.statusCode ?? 0,
+          ...(retryAfter && { retryAfter }),
+          ...(reason && { reason }),
+        });
+        request.destroy();
+      });
     });
     socket.on('open', () => {
       expect(socket.extensions).toBe('');
@@ -185,16 +194,31 @@ describe('the upgrade', () => {
     for (const { server } of [ticket, judged]) await serverClosed(server);
   });
 
+  it('says which bound it is that has no place', async () => {
+    const busy = (): never => {
+      throw new TidingsError('busy', { reason: 'address', retryAfterMs: 2_000 });
+    };
+    const { server, url } = await setUp({
+      connections: { takeFor: () => undefined, takeSocket: busy },
+    });
+    expect(await statusOf(url, PROTOCOLS)).toMatchObject({ status: 503, reason: 'address' });
+    await serverClosed(server);
+  });
+
   it('asks nobody about a ticket, which stays good, while it lets nobody in', async () => {
     const { server, taken, refusals, url } = await setUp({
       admission: {
         admit: () => {
-          throw new TidingsError('busy', { retryAfterMs: 7_300 });
+          throw new TidingsError('busy', { reason: 'pace', retryAfterMs: 7_300 });
         },
         giveBack: () => undefined,
       },
     });
-    expect(await statusOf(url, PROTOCOLS)).toEqual({ status: 503, retryAfter: '8' });
+    expect(await statusOf(url, PROTOCOLS)).toEqual({
+      status: 503,
+      retryAfter: '8',
+      reason: 'pace',
+    });
     expect([taken, refusals]).toEqual([[], ['busy']]);
     await serverClosed(server);
   });
@@ -217,13 +241,20 @@ describe('the upgrade', () => {
     await serverClosed(server);
   });
 
-  it('answers 503 and when to come back while full or draining', async () => {
+  it('answers 503, which of them it is and when to come back while full or draining', async () => {
     const socket = await opened(fixture.url);
-    expect(await statusOf(fixture.url, PROTOCOLS)).toEqual({ status: 503, retryAfter: '2' });
+    expect(await statusOf(fixture.url, PROTOCOLS)).toEqual({
+      status: 503,
+      retryAfter: '2',
+      reason: 'full',
+    });
     socket.terminate();
     const draining = await setUp();
     draining.sockets.drain();
-    expect((await statusOf(draining.url, PROTOCOLS)).status).toBe(503);
+    expect(await statusOf(draining.url, PROTOCOLS)).toMatchObject({
+      status: 503,
+      reason: 'draining',
+    });
     // an operator sees them
     expect([fixture.refusals.at(-1), draining.refusals]).toEqual(['busy', ['busy']]);
     await serverClosed(draining.server);

@@ -102,7 +102,7 @@ export class SocketServer {
     socket.on('error', ignore);
     const refusal = this.judge(request);
     const { ticket } = readOffer(request.headers['sec-websocket-protocol']);
-    if (refusal !== null) return this.refuse(socket, new TidingsError(refusal));
+    if (refusal !== null) return this.refuse(socket, refusal);
     const owner =
       ticket === null
         ? await this.withoutTicket(request)
@@ -113,7 +113,7 @@ export class SocketServer {
 
   private refuse(socket: Socket, error: TidingsError): void {
     this.parts.refused?.(error);
-    refuseUpgrade(socket, error.code, error.retryAfterMs);
+    refuseUpgrade(socket, error);
   }
 
   /** The refusal of an upgrade without a ticket, or with something that is none. */
@@ -149,19 +149,20 @@ export class SocketServer {
   }
 
   /** What is wrong with an upgrade, before its ticket is looked at; null: nothing. */
-  private judge(request: IncomingMessage): ErrorCode | null {
+  private judge(request: IncomingMessage): TidingsError | null {
     const { url, headers } = request;
-    if ((url ?? '').split('?', 1)[0] !== SOCKET_PATH) return 'not_found';
+    if ((url ?? '').split('?', 1)[0] !== SOCKET_PATH) return new TidingsError('not_found');
     if (!isAllowedOrigin(headers.origin, headers.host, this.parts.allowedOrigins)) {
-      return 'forbidden';
+      return new TidingsError('forbidden');
     }
     const offer = readOffer(headers['sec-websocket-protocol']);
     // refused behind this, and counted
     if (offer.ticket === null) return null;
-    if (!offer.version) return 'invalid_request';
+    if (!offer.version) return new TidingsError('invalid_request');
+    if (this.draining) return new TidingsError('busy', { reason: 'draining' });
     const full = this.parts.table.size + this.upgrading >= this.parts.maxConnections;
-    if (this.draining || full) return 'busy';
-    return this.parts.isListed() ? null : 'unavailable';
+    if (full) return new TidingsError('busy', { reason: 'full' });
+    return this.parts.isListed() ? null : new TidingsError('unavailable');
   }
 
   private accept(request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): void {
@@ -219,7 +220,7 @@ function sharedListeners(parts: SocketServerParts): (client: ClientSocket) => vo
 function ignore(): void {}
 
 /** Answers an upgrade with an HTTP error and ends the socket. */
-function refuseUpgrade(socket: Socket, code: ErrorCode, retryAfterMs?: number): void {
+function refuseUpgrade(socket: Socket, { code, reason, retryAfterMs }: TidingsError): void {
   const { status, title, retryable } = ERRORS[code];
   const body = JSON.stringify({
     type: `urn:tidings:error:${code}`,
@@ -227,6 +228,7 @@ function refuseUpgrade(socket: Socket, code: ErrorCode, retryAfterMs?: number): 
     status,
     code,
     retryable,
+    reason,
   });
   const lines = [
     `HTTP/1.1 ${status} ${title}`,
