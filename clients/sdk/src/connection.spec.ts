@@ -4,7 +4,13 @@ import type { ConnectionsAnswer } from '@tidings/protocol/http';
 import { FakeClock, settle } from '../testing/fake-clock';
 import { FakeTransport } from '../testing/fake-transport';
 import { welcome } from '../testing/factories';
-import { ANSWERED_MAX_MS, ATTEMPT_MS, Connection, STABLE_MS } from './connection';
+import {
+  ANSWERED_MAX_MS,
+  ATTEMPT_MS,
+  Connection,
+  REDIRECT_WITHIN_MS,
+  STABLE_MS,
+} from './connection';
 import { NetworkError } from './errors';
 
 const GATEWAYS = ['g1', 'g2', 'g3'];
@@ -331,6 +337,102 @@ describe('connection', () => {
     expect(bench.opened()[3]).toBe('ws://g2/ tidings.v1.json ticket.ticket-2');
     expect(bench.asked[1]).toEqual(['g1']);
   });
+
+  const nobody = (reason: 'full' | 'draining') => ({ ...busy(2), reason });
+  /** A directory that knows only these gateways, whatever is to be avoided. */
+  const only = (bench: Bench, ...ids: string[]): void => {
+    const usual = bench.directory;
+    bench.directory = async (avoid) => {
+      const wanted = ids.filter((id) => !avoid.includes(id));
+      return {
+        ...(await usual([])),
+        gateways: (wanted.length > 0 ? wanted : ids).slice(0, 1).map(address),
+      };
+    };
+  };
+
+  it.each(['full', 'draining'] as const)(
+    'asks the directory for another gateway at once when the only one it knows is %s',
+    async (reason) => {
+      const bench = new Bench(true, () => 0.99);
+      only(bench, 'g1', 'g2');
+      await bench.start();
+      bench.transport.last.refuse(nobody(reason));
+      await settle();
+      expect(bench.asked).toEqual([[]]);
+      await bench.clock.pass(REDIRECT_WITHIN_MS[0], 10);
+      expect(bench.asked).toEqual([[], ['g1']]);
+      expect(bench.opened()[1]).toBe('ws://g2/ tidings.v1.json ticket.ticket-2');
+      bench.transport.last.receive(welcome('g2'));
+      expect(bench.log).toEqual(['failed', 'online g2']);
+    },
+  );
+
+  it('waits for the only gateway there is, as long as it says, with a ticket for it', async () => {
+    const bench = new Bench();
+    only(bench, 'g1');
+    await bench.start();
+    for (let round = 1; round < 4; round++) {
+      bench.transport.last.refuse(nobody('full'));
+      await bench.clock.pass(1_900, 50);
+      expect(bench.asked).toHaveLength(round + 1);
+      expect(bench.transport.sockets).toHaveLength(round);
+      await bench.clock.pass(2_000, 50);
+      expect(bench.opened()[round]).toBe(`ws://g1/ tidings.v1.json ticket.ticket-${round + 1}`);
+    }
+  });
+
+  it('asks for another one three times, later each time, then waits as it is told', async () => {
+    const bench = new Bench(true, () => 0.99);
+    const ids = Array.from({ length: 9 }, (_, n) => `g${n}`);
+    only(bench, ...ids);
+    await bench.start();
+    for (const within of REDIRECT_WITHIN_MS) {
+      const asked = bench.asked.length;
+      bench.transport.last.refuse(nobody('full'));
+      await bench.clock.pass(within * 0.9, 10);
+      expect(bench.asked).toHaveLength(asked);
+      await bench.clock.pass(within * 0.1, 10);
+      expect(bench.asked).toHaveLength(asked + 1);
+    }
+    expect(bench.transport.last.url).toBe('ws://g3/');
+    bench.transport.last.refuse(nobody('full'));
+    await bench.clock.pass(1_900, 50);
+    expect(bench.asked).toHaveLength(4);
+    expect(bench.transport.sockets).toHaveLength(4);
+  });
+
+  it.each<[string, Error, number]>([
+    ['is busy, too', new TidingsError('busy', { retryAfterMs: 3_000 }), 3_000],
+    ['cannot be reached', new NetworkError('down'), 2_000],
+  ])('keeps its ticket when the directory %s', async (_what, error, ms) => {
+    const bench = new Bench(true, () => 0.01);
+    await bench.online();
+    bench.transport.last.end(1006);
+    await bench.clock.pass(50);
+    bench.directory = () => Promise.reject(error);
+    bench.transport.last.refuse(nobody('draining'));
+    await bench.clock.pass(ms - 100, 50);
+    expect(bench.transport.sockets).toHaveLength(2);
+    expect(bench.asked).toHaveLength(2);
+    await bench.clock.pass(200, 50);
+    expect(bench.opened()[2]).toContain('ticket.resume-g1');
+  });
+
+  it.each(['pace', 'address', undefined] as const)(
+    'waits as told when a busy gateway says %s',
+    async (reason) => {
+      const bench = new Bench();
+      only(bench, 'g1', 'g2');
+      await bench.start();
+      bench.transport.last.refuse({ ...busy(2), reason });
+      await bench.clock.pass(1_900, 50);
+      expect(bench.asked).toHaveLength(1);
+      expect(bench.transport.sockets).toHaveLength(1);
+      await bench.clock.pass(200, 50);
+      expect(bench.opened()[1]).toBe('ws://g1/ tidings.v1.json ticket.ticket-1');
+    },
+  );
 
   it('does not keep a ticket beyond its time', async () => {
     const bench = new Bench();

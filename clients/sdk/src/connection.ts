@@ -54,6 +54,14 @@ interface Ticket {
   rounds: number;
 }
 
+/** Another gateway is to be asked for, because one that takes nobody has refused a ticket. */
+interface Redirect {
+  /** That ticket: good at its gateways later, when no other is found. */
+  kept: Ticket;
+  /** When that is by the clock of this client. */
+  from: number;
+}
+
 /** What a connection waits for; one timer each. */
 type Timer = 'attempt' | 'retry' | 'stable' | 'watch' | 'leave';
 
@@ -66,6 +74,11 @@ export const STABLE_MS = 60_000;
  * others.
  */
 const MAX_ROUNDS = 2;
+/**
+ * Within so long the directory is asked for another gateway when one is full or stops, the first time, the second and
+ * the third, milliseconds: soon, and not by a crowd at once. Then it is waited for as told.
+ */
+export const REDIRECT_WITHIN_MS = [250, 500, 1_000] as const;
 /**
  * Longest wait for the next attempt while servers answer, if only to refuse: they say themselves when it is too
  * soon. The longer one is for when nobody answers.
@@ -90,6 +103,9 @@ export class Connection {
   private ticket: Ticket | null = null;
   /** Gateways that were too busy for it. */
   private busy: string[] = [];
+  private redirect: Redirect | null = null;
+  /** How often another gateway was asked for since the last `welcome`, or the last wait. */
+  private redirects = 0;
   private readonly gateways = new GatewayList();
   private bounds: BackoffBounds = {
     baseMs: TIMINGS.backoffBaseMs,
@@ -151,6 +167,7 @@ export class Connection {
   private attempt(): void {
     const { ticket } = this;
     this.ticket = null;
+    if (this.redirect) return void this.ask();
     const valid = ticket !== null && this.deps.clock.now() < ticket.until;
     const gateway = valid ? this.gateways.anyForTicket(ticket.gateways) : null;
     if (valid && gateway) return this.open(gateway, ticket);
@@ -176,8 +193,21 @@ export class Connection {
     const primary = answer.gateways[0];
     const until = this.deps.clock.now() + answer.expiresInSeconds * 1000;
     const { ticket: text, gateways } = answer;
-    if (primary) this.open(primary, { text, gateways, until, rounds: 0 });
-    else this.failed('the directory named no gateway');
+    const ticket = { text, gateways, until, rounds: 0 };
+    const { redirect } = this;
+    this.redirect = null;
+    if (!primary) this.failed('the directory named no gateway');
+    else if (redirect && !this.gateways.forTicket(gateways)) this.wait(ticket, redirect.from);
+    else this.open(primary, ticket);
+  }
+
+  /** There is no gateway but those that take nobody for now: comes back to them when they said. */
+  private wait(ticket: Ticket, from: number): void {
+    this.ticket = ticket;
+    this.redirects = 0;
+    this.gateways.retry(this.busy);
+    this.busy = [];
+    this.failed('every gateway is full or stops', Math.max(0, from - this.deps.clock.now()));
   }
 
   private refused(error: unknown): void {
@@ -185,6 +215,12 @@ export class Connection {
     this.gateways.forgive();
     this.answered = error instanceof TidingsError;
     const wait = (error as { retryAfterMs?: number }).retryAfterMs ?? 0;
+    const { redirect } = this;
+    this.redirect = null;
+    if (redirect) {
+      this.wait(redirect.kept, Math.max(redirect.from, this.deps.clock.now() + wait));
+      return;
+    }
     this.failed(error instanceof Error ? error.message : String(error), wait);
   }
 
@@ -241,6 +277,7 @@ export class Connection {
     const text = welcome.resumeTicket;
     this.ticket = { text, gateways: null, until: Infinity, rounds: 0 };
     this.busy = [];
+    this.redirects = 0;
     this.heartbeatMs = welcome.heartbeatSeconds * 1000;
     this.gateways.arrived(gateway);
     this.cancelTimers();
@@ -281,9 +318,11 @@ export class Connection {
 
   /**
    * A gateway did not take the ticket, because it is full, stops, or lets nobody in at the moment: the
-   * ticket is good elsewhere, soon; and here, when all others are busy, too.
+   * ticket is good elsewhere, soon; and here, when all others are busy, too. When no other is known and
+   * this one takes nobody, the directory is asked for one at once.
    */
-  private tooBusy(gateway: GatewayAddress, ticket: Ticket, { retryAfterMs }: SocketRefusal): void {
+  private tooBusy(gateway: GatewayAddress, ticket: Ticket, refusal: SocketRefusal): void {
+    const { retryAfterMs = 0 } = refusal;
     this.socket = null;
     this.ticket = ticket;
     this.busy.push(gateway.id);
@@ -294,6 +333,15 @@ export class Connection {
       this.handlers.failed(why);
       return;
     }
+    const within = takesNobody(refusal) ? REDIRECT_WITHIN_MS[this.redirects] : undefined;
+    if (within !== undefined) {
+      this.redirects += 1;
+      this.redirect = { kept: ticket, from: this.deps.clock.now() + retryAfterMs };
+      this.retry(this.deps.random() * within);
+      this.handlers.failed(why);
+      return;
+    }
+    this.redirects = 0;
     ticket.rounds += 1;
     if (ticket.rounds >= MAX_ROUNDS) this.ticket = null;
     this.gateways.retry(this.busy);
@@ -346,6 +394,11 @@ export class Connection {
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
   }
+}
+
+/** Whether a gateway lets nobody in for now, whoever comes: another one is better than to wait. */
+function takesNobody({ reason }: SocketRefusal): boolean {
+  return reason === 'full' || reason === 'draining';
 }
 
 function closeReason(code: number): string {

@@ -1,4 +1,5 @@
 import { WebSocketServer, type WebSocket as ServerSocket } from 'ws';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DIGEST_VECTORS } from '@tidings/protocol/digest';
 import { FakeClock } from '../testing/fake-clock';
@@ -158,6 +159,38 @@ describe.each([
     });
     expect(code).toBe(1006);
   });
+});
+
+it.each([
+  [
+    '{"code":"busy","reason":"draining"}',
+    { code: 'busy', retryAfterMs: 2_000, reason: 'draining' },
+  ],
+  ['{"code":"busy","reason":"of a later server"}', { code: 'busy', retryAfterMs: 2_000 }],
+  ['{"code":"busy","reason":{"full":1}}', { code: 'busy', retryAfterMs: 2_000 }],
+  ['{"code":"of a later server"}', undefined],
+  ['null', undefined],
+  ['<html>', undefined],
+])('ws tells what a server answers instead of a socket: %s', async (body, expected) => {
+  const server = createServer();
+  server.on('upgrade', (_request, socket) => {
+    const lines = ['HTTP/1.1 503 Busy', 'Retry-After: 2', `Content-Length: ${body.length}`];
+    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  try {
+    const told = await new Promise((resolve) => {
+      wsTransport().open(url, ['p'], {
+        frame: () => undefined,
+        alive: () => undefined,
+        closed: (_code, _reason, refusal) => resolve(refusal),
+      });
+    });
+    expect(told).toEqual(expected);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 it('a browser transport needs a WebSocket', () => {

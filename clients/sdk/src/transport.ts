@@ -1,8 +1,10 @@
-import type { ErrorCode } from '@tidings/protocol/errors';
+import type { BusyReason, ErrorCode } from '@tidings/protocol/errors';
 
 /** Why a server did not open a socket, if the transport can see that. */
 export interface SocketRefusal {
   code: ErrorCode;
+  /** Of `busy`; absent: of an older server, or one that this client does not know. */
+  reason?: BusyReason;
   /** When another attempt there makes sense, in milliseconds from now. */
   retryAfterMs?: number;
 }

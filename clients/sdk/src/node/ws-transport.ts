@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isErrorCode } from '@tidings/protocol/errors';
+import { isBusyReason, isErrorCode } from '@tidings/protocol/errors';
 import { parsedJson } from '@tidings/protocol/json';
 import { WebSocket } from 'ws';
 import { LIMITS } from '@tidings/protocol/limits';
@@ -64,11 +64,15 @@ function readRefusal(
   const chunks: Buffer[] = [];
   let size = 0;
   const end = (): void => {
-    const problem = parsedJson(Buffer.concat(chunks).toString('utf8')) as { code?: unknown } | null;
-    const code = problem?.code;
+    const problem = parsedJson(Buffer.concat(chunks).toString('utf8')) as {
+      code?: unknown;
+      reason?: unknown;
+    } | null;
+    const { code, reason } = problem ?? {};
     const seconds = Number(response.headers['retry-after'] ?? NaN);
     const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined;
-    done(isErrorCode(code) ? { code, retryAfterMs } : undefined);
+    const known = isBusyReason(reason) ? { reason } : {};
+    done(isErrorCode(code) ? { code, retryAfterMs, ...known } : undefined);
   };
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;
