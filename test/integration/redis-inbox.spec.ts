@@ -128,6 +128,21 @@ describe('inbox', () => {
     expect(reader.holes).toEqual([]);
   });
 
+  it('knows how many entries wait to be read, as of the last trim', async () => {
+    const reader = await open();
+    await append(reader, count(30));
+    expect(reader.inbox.waiting).toBe(0);
+    await reader.inbox.trim();
+    expect(reader.inbox.waiting).toBe(30);
+    reader.read();
+    await eventually(() => expect(reader.entries).toHaveLength(30));
+    await reader.inbox.trim();
+    expect(reader.inbox.waiting).toBe(0);
+    await client.del(KEYS.inboxCounters(GATEWAY, reader.bootId));
+    await reader.inbox.trim();
+    expect(reader.inbox.waiting).toBe(0);
+  });
+
   it('is bounded in bytes: a full one loses what comes, and its reader sees the hole', async () => {
     const reader = await open();
     const small = new InboxWriter(client, { maxBytes: 1_000 });

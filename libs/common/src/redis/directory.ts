@@ -44,6 +44,8 @@ const gatewayEntry = z.object({
   loopDelayMs: z.number().nonnegative(),
   /** Connects per second that it admits at the moment; 0: no limit. */
   connectsPerSecond: z.number().nonnegative(),
+  /** What it sheds, and whether it refuses messages, too; left out by gateways before it. */
+  shedding: z.object({ lanes: z.array(z.string().max(32)).max(16), text: z.boolean() }).optional(),
 });
 /** A gateway, as it announces itself. */
 export type GatewayEntry = z.infer<typeof gatewayEntry>;

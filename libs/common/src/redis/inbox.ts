@@ -105,6 +105,7 @@ export class Inbox {
   private bytes = '0';
   /** The counter as an idle reader saw it: above `last` if the entries in between never came. */
   private announced = 0;
+  private left = 0;
   private creating = false;
   private gone = false;
   /** The connection was lost since the run id was last compared. */
@@ -173,7 +174,14 @@ export class Inbox {
    */
   async trim(): Promise<boolean> {
     const handed = { firstKept: this.last + 1, bytes: this.bytes };
-    return trimInbox(this.client, this.keys, handed, this.ttlMs);
+    const written = await trimInbox(this.client, this.keys, handed, this.ttlMs);
+    this.left = Math.max(0, (written ?? 0) - this.last);
+    return written !== null;
+  }
+
+  /** Entries that were waiting to be read when it was trimmed last. */
+  get waiting(): number {
+    return this.left;
   }
 
   /** Ends the reader within one block. The stream stays until it expires. */
