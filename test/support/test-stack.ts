@@ -15,6 +15,10 @@ export const LIMITS_OFF = {
   AUTH_RATE_PER_MINUTE: '0',
   ADDRESS_CONNECTIONS: '0',
   CONNECT_RATE_PER_SECOND: '0',
+  SHED_LOOP_DELAY_MS: '0',
+  SHED_QUEUED_RECORDS: '0',
+  SHED_INBOX_ENTRIES: '0',
+  SHED_LAG_SECONDS: '0',
 };
 
 /** `POSTGRES_FSYNC=on`: commits reach the disk, as they do outside of tests. */

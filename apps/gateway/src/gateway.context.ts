@@ -7,6 +7,7 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 import type { Backends } from './backends';
 import type { GatewayEnv } from './gateway.env';
 import type { GatewayMetrics } from './gateway.metrics';
+import type { Lanes } from './lanes/lanes';
 import type { LogPositions } from './send/log-positions';
 import type { SendCounts } from './send/send-counts';
 import type { Spool } from './parts/holding.parts';
@@ -28,6 +29,8 @@ export interface GatewayContext {
   problems: () => Record<string, string>;
   registry: Metrics;
   loopDelay: LoopDelay;
+  /** What this gateway does less of while it has too much to do. */
+  lanes: Lanes;
   /** Ends the process: it must not go on. */
   fatal(this: void, reason: string): void;
   gatewayId: string;

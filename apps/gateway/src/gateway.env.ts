@@ -164,6 +164,24 @@ export const gatewayEnv = z.object({
   CONNECT_BURST: z.coerce.number().int().min(1).default(200).meta({
     description: 'Connects that it takes at once, beyond `CONNECT_RATE_PER_SECOND`.',
   }),
+  SHED_LOOP_DELAY_MS: z.coerce.number().min(0).default(150).meta({
+    description:
+      'Event-loop delay (99th percentile of a second) above which typing is shed; twice as much: presence, too; four times: receipts; eight times: messages are answered `busy`. 0: it does not count.',
+    unit: 'milliseconds',
+  }),
+  SHED_QUEUED_RECORDS: z.coerce.number().int().min(0).default(1_000).meta({
+    description:
+      'The same for messages of this gateway that wait for the log. 0: they do not count.',
+  }),
+  SHED_INBOX_ENTRIES: z.coerce.number().int().min(0).default(2_000).meta({
+    description:
+      'The same for entries that wait in the inbox of this gateway; no message is refused for them. 0: they do not count.',
+  }),
+  SHED_LAG_SECONDS: z.coerce.number().min(0).default(15).meta({
+    description:
+      'The same for the oldest record that a consumer group has not applied; no message is refused for it. 0: it does not count.',
+    unit: 'seconds',
+  }),
   BACKOFF_BASE_MS: z.coerce.number().int().min(1).default(TIMINGS.backoffBaseMs).meta({
     description:
       'Clients try again within this time behind a first failure, then within twice as much.',

@@ -5,6 +5,7 @@ import type { HashCalls } from './auth/hash-calls';
 import type { InboxDelivery } from './deliver/inbox-delivery';
 import type { AccountNews } from '@tidings/common/redis/account-news';
 import type { VisibilityNews } from '@tidings/common/redis/visibility-news';
+import { LaneMetrics } from './lanes/lane.metrics';
 import { PresenceFrameMetrics } from './presence/presence.metrics';
 import type { PresenceEvents } from './socket/presence-events';
 import { ReceiptMetrics } from './receipts/receipt.metrics';
@@ -41,6 +42,7 @@ export class GatewayMetrics {
   readonly receipts: ReceiptMetrics;
   readonly typing: TypingMetrics;
   readonly presence: PresenceFrameMetrics;
+  readonly lanes: LaneMetrics;
   readonly uploads;
   readonly presenceKeptBack;
   readonly bounded;
@@ -59,6 +61,7 @@ export class GatewayMetrics {
     this.receipts = new ReceiptMetrics(metrics);
     this.typing = new TypingMetrics(metrics);
     this.presence = new PresenceFrameMetrics(metrics);
+    this.lanes = new LaneMetrics(metrics);
     this.uploads = metrics.counter('media_uploads_total', 'Uploads: ok, or the refusal', [
       'outcome',
     ]);

@@ -12,6 +12,7 @@ import { RefusalPace } from './http/refusal-pace';
 import { SharedAddresses } from './rates/shared-addresses';
 import { PresenceParts } from './presence/presence.parts';
 import { makeAdmission, makeAddressWindows, makeRates } from './parts/rates.parts';
+import { makeLanes } from './parts/lanes.parts';
 import { makeReceipts } from './parts/receipts.parts';
 import { makeLogs } from './parts/log.parts';
 import { makeSends, type SendParts } from './parts/send.parts';
@@ -25,14 +26,16 @@ import { TypingParts } from './typing/typing.parts';
 export type Gateway = ReturnType<typeof makeGateway>;
 
 /** What is given; the rest of the context is made here. */
-export type GatewayOptions = Omit<GatewayContext, 'gatewayId' | 'clock' | 'wallClock'>;
+export type GatewayOptions = Omit<GatewayContext, 'gatewayId' | 'clock' | 'wallClock' | 'lanes'>;
 
 /** Puts a gateway together, theme by theme; nothing is started. */
 export function makeGateway(options: GatewayOptions) {
   const { env, backends, positions, metrics, counts, logger } = options;
   const clock = (): number => performance.now();
   const wallClock = (): number => Date.now() + env.TEST_CLOCK_OFFSET_MS;
-  const context: GatewayContext = { ...options, clock, wallClock, gatewayId: env.NODE_ID };
+  const made = { ...options, clock, wallClock, gatewayId: env.NODE_ID };
+  const lanes = makeLanes(made, () => ({ logs, boot, sockets }));
+  const context: GatewayContext = { ...made, lanes };
   const { kafka, redis, storage } = backends;
   const partitions = env.KAFKA_PARTITIONS;
 
@@ -63,6 +66,8 @@ export function makeGateway(options: GatewayOptions) {
     events: sockets.presence,
     writes,
     metrics: metrics.presence,
+    lanes,
+    laneMetrics: metrics.lanes,
     logger,
     clock,
   });
@@ -110,6 +115,7 @@ export function makeGateway(options: GatewayOptions) {
     backends,
     counts,
     shared,
+    lanes,
     rates,
     admission,
     windows,

@@ -157,8 +157,9 @@ export class StartSteps {
     return {
       name: 'boot',
       start: async () => {
-        const { boot, sockets, rates, presence, signs } = this.gateway;
+        const { boot, sockets, rates, presence, signs, lanes } = this.gateway;
         await boot.boot.start();
+        lanes.start();
         signs?.start();
         boot.routeKeeper.start();
         presence.start();
@@ -166,7 +167,8 @@ export class StartSteps {
         rates.start();
       },
       stop: async () => {
-        const { boot, sockets, rates, presence, signs } = this.gateway;
+        const { boot, sockets, rates, presence, signs, lanes } = this.gateway;
+        lanes.stop();
         rates.stop();
         presence.stop();
         signs?.stop();

@@ -235,6 +235,18 @@ describe('a chat on the screen', () => {
     expect(watched()).toEqual([[PEER], []]);
   });
 
+  it('says in a line each what the server does less of, and that it is back to normal', async () => {
+    open();
+    await bench.begin(message(1, { sentAt: inMs(0) }));
+    await bench.chat.open({ user: BOB });
+    const said = () => bench.window.join(' ').replaceAll(/ +/g, ' ');
+    bench.transport.last.receive({ type: 'shed', lanes: ['typing'] });
+    await soon(() => expect(said()).toMatch(/text 1 the server is very busy: nobody is shown/));
+    bench.transport.last.receive({ type: 'shed', lanes: [] });
+    await soon(() => expect(said()).toMatch(/as ever the server is back to normal$/));
+    expect(said().match(/the server/g)).toHaveLength(2);
+  });
+
   it('says how many of a group are here', async () => {
     const members = [member(ME), member(PEER), member(CAT)];
     open({ kind: 'group', title: 'Friends', memberCount: 3, members });

@@ -11,6 +11,7 @@ import { presenceText } from './message-lines';
 import { PipeDisplay } from './pipe-display';
 import type { Door } from './rooms';
 import { isTerminal } from './screen';
+import { shedLine } from './shed-line';
 import { isAway } from './server-away';
 import { Transcript } from './transcript';
 
@@ -78,6 +79,7 @@ export class Chat {
       this.firstMessages = FIRST_MESSAGES;
     }
     client.on('conversation', (event) => this.conversationChanged(event));
+    client.on('shed', ({ lanes }) => this.status(shedLine(lanes)));
     client.on('synced', ({ inStep }) => {
       if (inStep) void this.caughtUp();
     });

@@ -52,6 +52,11 @@ export interface ClientEvents {
   typing: TypingNews;
   /** New presence of a watched user; see TidingsClient.watch. */
   presence: Presence;
+  /**
+   * The gateway does less because of load, or all is normal again (none): `typing` is dropped, `presence` and
+   * `receipts` come later, joined. Messages are never among them.
+   */
+  shed: { lanes: readonly string[] };
   /** The number of unread messages of a conversation has changed. */
   unread: { conversationId: string; unread: number };
   /** A sync was answered. `complete`: everything up to now is held. */

@@ -272,6 +272,36 @@ describe('client', () => {
     ]);
   });
 
+  it('tells what its gateway sheds, and of the next one what differs', async () => {
+    const told: string[] = [];
+    bench.client.on('shed', ({ lanes }) => told.push(lanes.join(' ')));
+    const shed = (...lanes: string[]) => bench.socket.receive({ type: 'shed', lanes });
+    await bench.online();
+    shed('typing');
+    shed('typing', 'presence');
+    shed('typing', 'presence');
+    bench.socket.receive({ type: 'shed', lanes: 'all' });
+    expect(told).toEqual(['typing', 'typing presence']);
+    expect(bench.client.shedding).toEqual(['typing', 'presence']);
+    const next = async (gateway: string) => {
+      bench.socket.end();
+      await bench.clock.pass(1_000);
+      bench.socket.receive(welcome(gateway));
+    };
+    // one that sheds the same says so right behind its welcome
+    await next('g2');
+    shed('typing', 'presence');
+    bench.answer();
+    expect(told).toHaveLength(2);
+    // of one that does not, whatever comes first tells that all is normal
+    await next('g1');
+    expect(bench.client.shedding).toEqual(['typing', 'presence']);
+    bench.answer();
+    bench.answer();
+    expect(told.slice(2)).toEqual(['']);
+    expect(bench.client.shedding).toEqual([]);
+  });
+
   it('tells that the user is there by what they do, not beside what they send', async () => {
     await bench.online(undefined, ['presence', 'typing']);
     bench.clock.advance(JOINED_MS);

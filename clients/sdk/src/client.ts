@@ -155,6 +155,11 @@ export class TidingsClient extends ConversationClient {
     return this.live?.presence.of(userId);
   }
 
+  /** What the gateway does less of because of load, as the last `shed` event said; none: all is normal. */
+  get shedding(): readonly string[] {
+    return this.live?.shedding.lanes ?? [];
+  }
+
   /**
    * The user did something. Call it as often as that happens; it is coalesced. Browser pages and
    * sent frames need no call.

@@ -70,6 +70,7 @@ const CHECKS: Record<IncomingFrame['type'], (raw: Raw) => boolean> = {
     f['conversations'].every(isSyncedConversation),
   resync: (f) => typeof f['withinMs'] === 'number',
   account: (f) => Array.isArray(f['changed']),
+  shed: (f) => Array.isArray(f['lanes']) && f['lanes'].every(isText),
   goodbye: (f) => Array.isArray(f['gateways']),
   pong: (f) => hasTexts(f, 'serverTime'),
   error: (f) => hasTexts(f, 'code') && typeof f['retryable'] === 'boolean',

@@ -23,6 +23,7 @@ import type { ChangeRecord } from './outbox-store';
 import { bareMessage, Replica } from './replica';
 import { contentOf, type Recipient, type Sendable, type Written } from './sendable';
 import { Sending } from './sending';
+import { Shedding } from './shedding';
 import { SyncRunner } from './sync-runner';
 import { Typing } from './typing';
 import { Waiters } from './waiters';
@@ -45,6 +46,7 @@ export class Live {
   readonly presence: WatchedPresence;
   readonly activity: Activity;
   readonly lifetimes: Lifetimes;
+  readonly shedding: Shedding;
   private readonly sending: Sending;
   private readonly expiry: Expiry;
   private readonly sync: SyncRunner;
@@ -82,6 +84,7 @@ export class Live {
       refused: (detail) => deps.emit('problem', { kind: 'server_error', detail }),
     });
     this.typing = new Typing({ ...deps, send: (frame) => this.say(frame) });
+    this.shedding = new Shedding(deps.emit);
     this.sync = this.makeSync();
     this.changes = new Changes({
       clock,
@@ -321,6 +324,7 @@ export class Live {
 
   private welcomed(welcome: WelcomeFrame): void {
     this.online = true;
+    this.shedding.connected();
     this.heardTime(welcome.serverTime);
     this.deps.emit('state', { state: 'online', gatewayId: welcome.gatewayId });
     this.replica.connected();
@@ -352,6 +356,7 @@ export class Live {
   }
 
   private take(frame: IncomingFrame): void {
+    if (frame.type !== 'shed') this.shedding.heardOther();
     switch (frame.type) {
       case 'message':
         this.typing.ended(frame.conversationId, frame.senderId);
@@ -384,6 +389,8 @@ export class Live {
         return this.heardTime(frame.serverTime);
       case 'presence':
         return this.presence.take(frame);
+      case 'shed':
+        return this.shedding.take(frame);
       case 'welcome':
       case 'goodbye':
         return;

@@ -66,6 +66,15 @@ export const cluster = z.object({
   ),
   /** The lag of each consumer group, as its members report it. */
   lag: z.record(z.string(), lag),
+  /** Gateways that shed something, see {@link LANES}; none while Redis is away. */
+  shedding: z.array(
+    z.object({
+      gateway: z.string(),
+      lanes: z.array(z.string()),
+      /** Messages are answered `busy`, too. */
+      text: z.boolean(),
+    }),
+  ),
 });
 export type Cluster = z.infer<typeof cluster>;
 

@@ -5,6 +5,7 @@ import { fieldErrors, fieldErrorText } from './field-errors';
 import { extrasProblem, extrasShape } from './extras';
 import { receipt } from './http';
 import { conversationId, uuid } from './ids';
+import { shedFrame } from './lanes';
 import { LIMITS } from './limits';
 import { position } from './positions';
 import { activityFrame, presencePushFrame, stateFrame, watchFrame } from './presence';
@@ -169,7 +170,7 @@ const pendingFrame = z.object({
  * reader's own other devices `unread` counts the messages of others in (`read`, `upTo`]; both are
  * absent when storage cannot tell.
  */
-const receiptFrame = z.object({
+export const receiptFrame = z.object({
   type: z.literal('receipt'),
   conversationId,
   userId: uuid,
@@ -257,6 +258,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   syncedFrame,
   resyncFrame,
   accountFrame,
+  shedFrame,
   goodbyeFrame,
   pongFrame,
   errorFrame,
@@ -271,6 +273,7 @@ export const FEATURES: readonly string[] = [
   'typing',
   'trace',
   'presence',
+  'shed',
 ];
 
 /** A refused frame, with what its answer should echo. */

@@ -1,5 +1,8 @@
 import { encodeInbox, type InboxItem } from '@tidings/common/redis/inbox-codec';
+import type { Lane } from '@tidings/protocol/lanes';
+import { JOINED_OVER_MS } from '../lanes/joined-receipts';
 import { ConnectionTable } from '../socket/connection-table';
+import { textFrame } from '../socket/text-frame';
 import { WriteQueue } from '../socket/write-queue';
 import { fakeConnection } from '../testing/fake-connection';
 import { InboxDelivery } from './inbox-delivery';
@@ -18,6 +21,8 @@ function setUp(ids: string[]) {
   const failures: unknown[] = [];
   const asked: string[][] = [];
   const told: unknown[] = [];
+  const shed = new Set<Lane>();
+  const counted: unknown[] = [];
   const delivery = new InboxDelivery({
     table,
     writes: new WriteQueue({ overflow: jest.fn() }),
@@ -30,8 +35,13 @@ function setUp(ids: string[]) {
     conversationChanged: (id) => changes.push([id, fakes[0]!.frames.length]),
     wallClock: () => NOW_MS,
     watches: { changed: (one) => told.push(one), judgeAgain: (userId) => told.push(userId) },
+    lanes: { sheds: (lane) => shed.has(lane) },
+    metrics: {
+      withheld: (lane, pushes) => counted.push(['withheld', lane, pushes]),
+      joined: (lane, pushes) => counted.push(['joined', lane, pushes]),
+    },
   });
-  return { delivery, fakes, closes, changes, failures, asked, told };
+  return { delivery, fakes, closes, changes, failures, asked, told, shed, counted };
 }
 
 describe('InboxDelivery', () => {
@@ -88,6 +98,54 @@ describe('InboxDelivery', () => {
     expect(failures).toEqual([['b', defect]]);
     expect(fakes[0]!.frames).toEqual(['{"n":1}']);
     expect(fakes[2]!.frames).toEqual(['{"n":1}', '{"n":2}']);
+  });
+
+  describe('while lanes are shed', () => {
+    beforeEach(() => jest.useFakeTimers());
+    afterEach(() => jest.useRealTimers());
+    const USER = '01890a5d-ac96-774b-bcce-b302099a8001';
+    const typing = '{"type":"typing","conversationId":"c","active":true}';
+    const message = '{"type":"message","conversationId":"c"}';
+    const receipt = (delivered: string) =>
+      JSON.stringify({ type: 'receipt', conversationId: 'c', userId: USER, delivered, read: '0' });
+    const push = (connections: string[], frame: string): Buffer =>
+      Buffer.from(encodeInbox([{ kind: 'push', connections, frame }]));
+
+    it('hands out nobody’s typing, and messages as ever', () => {
+      const { delivery, fakes, shed, counted } = setUp(['a', 'b']);
+      delivery.take(push(['a', 'b'], typing));
+      shed.add('typing');
+      for (const frame of [typing, message, receipt('1')]) delivery.take(push(['a', 'b'], frame));
+      for (const { frames } of fakes) expect(frames).toEqual([typing, message, receipt('1')]);
+      expect(counted).toEqual([['withheld', 'typing', 2]]);
+    });
+
+    it('hands out receipts joined, the last mark too, and at once when they are normal again', () => {
+      const { delivery, fakes, shed, counted } = setUp(['a']);
+      for (const lane of ['typing', 'presence', 'receipts'] as const) shed.add(lane);
+      for (const mark of ['1', '3', '2']) delivery.take(push(['a', 'gone'], receipt(mark)));
+      delivery.take(push(['a'], message));
+      const { frames } = fakes[0]!;
+      expect(frames).toEqual([message]);
+      jest.advanceTimersByTime(JOINED_OVER_MS);
+      expect(frames.slice(1)).toEqual([receipt('3')]);
+      expect(counted).toEqual(new Array(3).fill(['joined', 'receipts', 2]));
+      expect(delivery.missed).toBe(3);
+      delivery.take(push(['a'], receipt('4')));
+      delivery.lanesChanged(textFrame('{"type":"shed"}'));
+      expect(frames.slice(2)).toEqual(['{"type":"shed"}']);
+      shed.clear();
+      delivery.lanesChanged(textFrame('{}'));
+      expect(frames.slice(3)).toEqual(['{}', receipt('4')]);
+    });
+
+    it('tells all sockets of it, but those that wait for their welcome', () => {
+      const { delivery, fakes } = setUp(['a', 'b', 'c']);
+      fakes[1]!.connection.welcomed = false;
+      delivery.lanesChanged(textFrame('{"type":"shed"}'));
+      expect(fakes.map(({ frames }) => frames.length)).toEqual([1, 0, 1]);
+      expect(fakes[1]!.connection.held).toBeNull();
+    });
   });
 
   it('closes connections, and skips items that it does not know', () => {

@@ -1,6 +1,10 @@
 import { decodeInbox, type InboxVisitor } from '@tidings/common/redis/inbox-codec';
 import { presence } from '@tidings/protocol/http';
 import { parsedJson } from '@tidings/protocol/json';
+import { JoinedReceipts } from '../lanes/joined-receipts';
+import type { LaneMetrics } from '../lanes/lane.metrics';
+import type { Lanes } from '../lanes/lanes';
+import { laneOf, readReceipt } from '../lanes/lossy-frame';
 import type { Watches } from '../presence/watches';
 import type { Connection } from '../socket/connection';
 import type { ConnectionTable } from '../socket/connection-table';
@@ -21,11 +25,14 @@ export interface InboxDeliveryParts {
   wallClock: () => number;
   /** Who of this gateway's sockets watches whom. */
   watches: Pick<Watches, 'changed' | 'judgeAgain'>;
+  lanes: Pick<Lanes, 'sheds'>;
+  metrics: Pick<LaneMetrics, 'withheld' | 'joined'>;
 }
 
 /**
  * Carries out what session and others put into this gateway's inbox: writes encoded frames to local
- * sockets, closes connections. Connections that are gone are skipped.
+ * sockets, closes connections. Connections that are gone are skipped. While lanes are shed it hands out
+ * nobody's typing, and receipts joined.
  */
 export class InboxDelivery implements InboxVisitor {
   /** Frames written to sockets, and those for connections that are gone; plain counts. */
@@ -35,7 +42,20 @@ export class InboxDelivery implements InboxVisitor {
   /** Frames that waited in the inbox until what they show was over. */
   expired = 0;
 
+  private readonly receipts = new JoinedReceipts({
+    write: (connection, bytes) => this.write(connection, bytes),
+  });
+
   constructor(private readonly parts: InboxDeliveryParts) {}
+
+  /** Other lanes are shed than before: tells all clients by this encoded frame, and what waited leaves. */
+  lanesChanged(frame: Buffer): void {
+    for (const connection of this.parts.table.all()) {
+      // who has no `welcome` yet is told behind it
+      if (connection.welcomed) this.write(connection, frame);
+    }
+    if (!this.parts.lanes.sheds('receipts')) this.receipts.flush();
+  }
 
   /** Carries out one entry. */
   take(payload: Buffer): void {
@@ -54,6 +74,8 @@ export class InboxDelivery implements InboxVisitor {
       this.expired += connections.length;
       return;
     }
+    // the first lane is shed whenever any is
+    if (this.parts.lanes.sheds('typing') && this.isShed(connections, frame)) return;
     const bytes = textFrame(frame);
     for (const id of connections) {
       const connection = this.parts.table.get(id);
@@ -68,16 +90,37 @@ export class InboxDelivery implements InboxVisitor {
   /** Written as soon as it is known that the viewer may see it, so maybe behind what came after it. */
   tells(of: string, connections: string[], frame: Buffer): void {
     const bytes = textFrame(frame);
-    for (const id of connections) {
-      const connection = this.parts.table.get(id);
-      if (connection === undefined) {
-        this.missed += 1;
-        continue;
-      }
+    for (const connection of this.found(connections)) {
       void this.parts.mayShow(connection.userId, of).then((may) => {
         if (may && !connection.ended) this.write(connection, bytes);
       });
     }
+  }
+
+  /** Whether a push was dropped, or waits for others. */
+  private isShed(ids: readonly string[], frame: Buffer): boolean {
+    const { lanes, metrics } = this.parts;
+    const lane = laneOf(frame);
+    if (lane === null || !lanes.sheds(lane)) return false;
+    if (lane === 'typing') {
+      metrics.withheld(lane, ids.length);
+      return true;
+    }
+    const receipt = readReceipt(frame);
+    if (!receipt) return false;
+    this.receipts.take(this.found(ids), receipt);
+    metrics.joined(lane, ids.length);
+    return true;
+  }
+
+  private found(ids: readonly string[]): Connection[] {
+    const found: Connection[] = [];
+    for (const id of ids) {
+      const connection = this.parts.table.get(id);
+      if (connection) found.push(connection);
+      else this.missed += 1;
+    }
+    return found;
   }
 
   /** One socket's trouble must not cost the others their frame. */

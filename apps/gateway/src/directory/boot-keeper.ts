@@ -74,6 +74,11 @@ export class BootKeeper {
     return this.rebooting;
   }
 
+  /** Entries of the inbox that waited to be read, as of the last second. */
+  get inboxEntries(): number {
+    return this.boot?.inbox.waiting ?? 0;
+  }
+
   /** Whether a boot id is or was this process's. */
   isOwn(bootId: string): boolean {
     return this.ids.has(bootId);

@@ -45,6 +45,21 @@ function setUp(list: GatewayEntry[] | Error) {
 }
 
 describe('DirectoryService', () => {
+  it('tells which gateways shed something; without Redis of none', async () => {
+    const text = { lanes: [], text: true };
+    const { service } = setUp([
+      entry('g1', { shedding: { lanes: ['typing'], text: false } }),
+      entry('g2', { shedding: { lanes: [], text: false } }),
+      entry('g3'),
+      entry('g4', { shedding: text }),
+    ]);
+    expect(await service.shedding()).toEqual([
+      { gateway: 'g1', lanes: ['typing'], text: false },
+      { gateway: 'g4', ...text },
+    ]);
+    expect(await setUp(new RedisUnavailable('away')).service.shedding()).toEqual([]);
+  });
+
   it('names a primary and a backup, with a ticket for just these', async () => {
     const { connect, issued } = setUp([entry('g1', { connections: 5 }), entry('g2')]);
     expect(await connect()).toEqual({

@@ -1,3 +1,4 @@
+import type { Cluster } from '@tidings/protocol/admin';
 import { TidingsError } from '@tidings/protocol/errors';
 import type { ConnectionsAnswer, ConnectionsBody, GatewayAddress } from '@tidings/protocol/http';
 import { RedisUnavailable } from '@tidings/common/redis/client';
@@ -69,6 +70,15 @@ export class DirectoryService {
       gateways: choose(open, [], random).map(toAddress),
       connectsPerSecond: rates.reduce((sum, rate) => sum + rate, 0),
     };
+  }
+
+  /** The gateways that shed something; none when Redis is away. */
+  async shedding(): Promise<Cluster['shedding']> {
+    const live = await this.parts.directory.list().catch(() => []);
+    return live.flatMap(({ id, shedding }) => {
+      if (!shedding || (shedding.lanes.length === 0 && !shedding.text)) return [];
+      return [{ gateway: id, ...shedding }];
+    });
   }
 
   private async choose(avoid: readonly string[]): Promise<GatewayAddress[]> {

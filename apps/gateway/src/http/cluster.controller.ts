@@ -3,6 +3,7 @@ import type { Cluster } from '@tidings/protocol/admin';
 import { NodeWatch } from '@tidings/common/nodes/node-watch';
 import type { GroupLag, NodeEntry } from '@tidings/common/redis/directory';
 import { Caller, type Principal } from '../auth/principal';
+import { DirectoryService } from '../directory/directory.service';
 import { StorageClient } from '../service-clients';
 
 const SERVICES = ['session', 'presence', 'storage'] as const;
@@ -13,6 +14,7 @@ export class ClusterController {
   constructor(
     private readonly storage: StorageClient,
     private readonly nodes: NodeWatch,
+    private readonly directory: DirectoryService,
   ) {}
 
   @Get()
@@ -32,6 +34,7 @@ export class ClusterController {
         state,
       })),
       lag: lagOf(entries),
+      shedding: await this.directory.shedding(),
     };
   }
 }

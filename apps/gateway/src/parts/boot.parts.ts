@@ -64,7 +64,7 @@ export function makeBoot(
 
 /** Says that the gateway is there. */
 export function makeAnnouncer(
-  { gatewayId, env, logger, registry, problems, loopDelay }: GatewayContext,
+  { gatewayId, env, logger, registry, problems, loopDelay, lanes }: GatewayContext,
   { listing }: DirectoryParts,
   { table }: SocketParts,
   { boot }: BootParts,
@@ -83,6 +83,7 @@ export function makeAnnouncer(
       capacity: env.MAX_CONNECTIONS,
       loopDelayMs: loopDelay.p99Ms,
       connectsPerSecond: admission.rate,
+      shedding: lanes.shedding,
     }),
     logger,
     metrics: registry,

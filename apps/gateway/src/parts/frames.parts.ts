@@ -30,7 +30,7 @@ interface FrameNeeds {
 
 /** Who handles which frame of a client: a new frame's handler is made here. */
 export function makeFrames(context: GatewayContext, needs: FrameNeeds): FrameRouter {
-  const { backends, counts, metrics, clock, wallClock } = context;
+  const { backends, counts, metrics, lanes, clock, wallClock } = context;
   const { rates, logs, sends, sockets, receipts, typing, presence, syncs, delayed } = needs;
   const { storage } = backends;
   const { barrier, messages: writer } = logs;
@@ -61,6 +61,7 @@ export function makeFrames(context: GatewayContext, needs: FrameNeeds): FrameRou
     watches: presence.watches,
     syncs: new SyncHandler(syncs, delayed, writes),
     rates,
+    lanes,
     writes,
     close,
     failed,

@@ -9,7 +9,7 @@ export type ReceiptParts = ReturnType<typeof makeReceipts>;
 
 /** The way of watermarks into their log. */
 export function makeReceipts(
-  { positions, metrics, clock, wallClock }: GatewayContext,
+  { positions, metrics, lanes, clock, wallClock }: GatewayContext,
   { receipts: writer, barrier }: LogParts,
   { membership }: SendParts,
 ) {
@@ -17,6 +17,6 @@ export function makeReceipts(
   const ends = new LogEnds({ barrier, positions, partitionOf, clock });
   return {
     judge: new ReceiptJudge(membership, ends),
-    log: new ReceiptLog({ writer, metrics: metrics.receipts, clock, wallClock }),
+    log: new ReceiptLog({ writer, metrics: metrics.receipts, lanes, clock, wallClock }),
   };
 }

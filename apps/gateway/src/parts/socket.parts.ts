@@ -29,7 +29,7 @@ export function makeSockets(
   { membership }: SendParts,
   watches: () => Watches,
 ) {
-  const { gatewayId, metrics, wallClock, env, clock, defects, answers, backends } = context;
+  const { gatewayId, metrics, wallClock, env, clock, defects, answers, backends, lanes } = context;
   const table = new ConnectionTable();
   const presence = new PresenceEvents({ gatewayId, writer: logs.presence, clock, wallClock });
   const closer = new ConnectionCloser({ gatewayId, table, routes, presence });
@@ -73,6 +73,8 @@ export function makeSockets(
       changed: (presence) => watches().changed(presence),
       judgeAgain: (userId) => watches().judgeAgain(userId),
     },
+    lanes,
+    metrics: metrics.lanes,
   });
   const heartbeat = new Heartbeat(env.HEARTBEAT_SECONDS * 1000, clock, {
     close: (connection, code) => close(connection, code, 'no sign of life'),

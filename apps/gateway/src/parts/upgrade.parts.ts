@@ -48,7 +48,7 @@ interface UpgradeNeeds {
 
 /** Lets clients in: addresses and their bounds, tickets, and what opens a connection. */
 export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
-  const { env, logger, gatewayId, clock, wallClock, metrics, defects, answers } = context;
+  const { env, logger, gatewayId, clock, wallClock, metrics, defects, answers, lanes } = context;
   const { auth, directory, boot, sockets, router, typing, rates, shared, admission } = needs;
   const wrongTickets = new WrongTickets(env.HTTP_RATE_PER_MINUTE, needs.windows, shared);
   const { watches } = needs.presence;
@@ -66,6 +66,7 @@ export function makeUpgrades(context: GatewayContext, needs: UpgradeNeeds) {
     router,
     closer,
     presence,
+    lanes,
     logger,
     rates: ratesInForce(env),
     wallClock,

@@ -1,4 +1,5 @@
 import type { ActivityFrame, StateFrame } from '@tidings/protocol/presence';
+import type { Lanes } from '../lanes/lanes';
 import type { Connection } from '../socket/connection';
 import type { ActivityFrames } from '../socket/frame-router';
 import { DeviceSigns } from '../socket/device-signs';
@@ -11,6 +12,7 @@ const STEP_MS = 500;
 export interface ActivityHandlerParts {
   events: Pick<PresenceEvents, 'active'>;
   metrics: Pick<PresenceFrameMetrics, 'passedOver'>;
+  lanes: Pick<Lanes, 'sheds'>;
   /** Monotonic milliseconds. */
   clock: () => number;
 }
@@ -73,7 +75,7 @@ export class ActivityHandler implements ActivityFrames {
 
   private tell(connection: Connection, now: number): void {
     const signs = signsOf(connection);
-    const sign = signs.take(now);
+    const sign = signs.take(now, this.parts.lanes.sheds('presence'));
     if (sign) this.parts.events.active(connection, sign.kind);
     if (signs.waits) this.waiting.add(connection);
     else this.waiting.delete(connection);

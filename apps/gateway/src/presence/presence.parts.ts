@@ -3,6 +3,8 @@ import { Watchers } from '@tidings/common/redis/watchers';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { PresenceClient, StorageClient } from '../service-clients';
 import type { WriteQueue } from '../socket/write-queue';
+import type { LaneMetrics } from '../lanes/lane.metrics';
+import type { Lanes } from '../lanes/lanes';
 import { ActivityHandler } from './activity.handler';
 import type { PresenceEvents } from '../socket/presence-events';
 import type { PresenceFrameMetrics } from './presence.metrics';
@@ -20,6 +22,8 @@ export interface PresencePartsOptions {
   events: PresenceEvents;
   writes: WriteQueue;
   metrics: PresenceFrameMetrics;
+  lanes: Lanes;
+  laneMetrics: LaneMetrics;
   logger: Logger;
   clock: () => number;
 }
@@ -33,13 +37,24 @@ export class PresenceParts {
 
   constructor(options: PresencePartsOptions) {
     const { gatewayId, bootId, redis, logger, events, metrics, writes, clock } = options;
-    this.activity = new ActivityHandler({ events, metrics, clock });
+    const { lanes, laneMetrics } = options;
+    this.activity = new ActivityHandler({ events, metrics, lanes, clock });
     this.seen = new SeenPresence(options.presence, new PresenceSight(options.storage));
     const watchers = new Watchers(redis);
     this.users = new WatchedUsers({ gatewayId, bootId, watchers, logger });
     const { seen, users } = this;
     const { random } = Math;
-    this.watches = new Watches({ seen, users, writes, metrics, logger, clock, random });
+    this.watches = new Watches({
+      seen,
+      users,
+      writes,
+      metrics,
+      lanes,
+      laneMetrics,
+      logger,
+      clock,
+      random,
+    });
   }
 
   start(): void {

@@ -7,7 +7,15 @@ import { Watches } from './watches';
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function setUp(maxPairs?: number) {
-  const world = { version: 100, away: false, hidden: new Set<string>(), asked: [] as string[][] };
+  const world = {
+    version: 100,
+    away: false,
+    hidden: new Set<string>(),
+    asked: [] as string[][],
+    now: 0,
+    shed: false,
+  };
+  const joined = jest.fn();
   const statuses = new Map<string, Presence['status']>();
   const registered: string[] = [];
   const presenceOf = (userId: string, version: number): Presence => {
@@ -39,7 +47,9 @@ function setUp(maxPairs?: number) {
       writes: new WriteQueue({ overflow: jest.fn() }),
       metrics: { passedOver: jest.fn(), pushed: jest.fn(), lookFailed: jest.fn() },
       logger: createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' }),
-      clock: () => 0,
+      lanes: { sheds: () => world.shed },
+      laneMetrics: { joined },
+      clock: () => world.now,
       random: () => 0,
     },
     maxPairs,
@@ -66,7 +76,7 @@ function setUp(maxPairs?: number) {
     held = on;
     for (const go of gates.splice(0)) go();
   };
-  return { world, watches, registered, viewer, changes, statuses, hold };
+  return { world, watches, registered, viewer, changes, statuses, hold, joined };
 }
 
 describe('Watches', () => {
@@ -89,6 +99,70 @@ describe('Watches', () => {
       version: 1,
     });
     expect(ann.said()).toHaveLength(4);
+  });
+
+  describe('while presence is shed', () => {
+    it('tells of a user once in 10 s, the latest, and what is left when it is given back', async () => {
+      const { world, watches, viewer, changes, joined } = setUp();
+      const ann = viewer('ann');
+      await ann.watch('x', 'y');
+      world.shed = true;
+      changes('x', 'online');
+      changes('x', 'away');
+      changes('x', 'offline');
+      changes('x', 'online');
+      changes('x', 'away');
+      changes('y', 'online');
+      const first = ['x offline', 'y offline', 'x online', 'y online'];
+      expect(ann.said()).toEqual(first);
+      expect(joined).toHaveBeenCalledTimes(4);
+      world.now = 9_999;
+      watches.tellSome();
+      expect(ann.said()).toEqual(first);
+      world.now = 10_000;
+      watches.tellSome();
+      expect(ann.said()).toEqual([...first, 'x away']);
+      changes('x', 'online');
+      changes('y', 'away');
+      expect(ann.said().slice(5)).toEqual(['y away']);
+      world.shed = false;
+      watches.tellSome();
+      expect(ann.said().slice(6)).toEqual(['x online']);
+      watches.tellSome();
+      changes('x', 'away');
+      expect(ann.said().slice(7)).toEqual(['x away']);
+    });
+
+    it('looks at no list again by itself, until it is given back', async () => {
+      jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+      const { world, watches, viewer } = setUp();
+      await viewer('ann').watch('x');
+      watches.start();
+      world.shed = true;
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(world.asked).toEqual([['x']]);
+      world.shed = false;
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(world.asked).toEqual([['x'], ['x']]);
+      watches.stop();
+      jest.useRealTimers();
+    });
+
+    it('answers a list at once, with what was not told yet, and forgets whom nobody watches', async () => {
+      const { world, watches, viewer, changes } = setUp();
+      const [ann, bob] = [viewer('ann'), viewer('bob')];
+      await ann.watch('x');
+      world.shed = true;
+      changes('x', 'online');
+      changes('x', 'away');
+      await bob.watch('x');
+      expect(bob.said()).toEqual(['x away']);
+      await ann.watch();
+      await bob.watch();
+      world.now = 20_000;
+      watches.tellSome();
+      expect(ann.said()).toEqual(['x offline', 'x online']);
+    });
   });
 
   it('replaces the list, registers whom somebody watches, and ends with the socket', async () => {

@@ -2,6 +2,8 @@ import { TidingsError } from '@tidings/protocol/errors';
 import type { Presence } from '@tidings/protocol/http';
 import type { WatchFrame } from '@tidings/protocol/presence';
 import type { Logger } from '@tidings/common/runtime/logger';
+import type { LaneMetrics } from '../lanes/lane.metrics';
+import type { Lanes } from '../lanes/lanes';
 import type { Connection } from '../socket/connection';
 import type { WatchFrames } from '../socket/frame-router';
 import { textFrame } from '../socket/text-frame';
@@ -21,12 +23,18 @@ const RETRY_MS = 500;
 /** Every list is looked at again within this time: what got lost on the way is made up for. */
 const LOOK_AGAIN_MS = 300_000;
 const STEP_MS = 1_000;
+/** While presence is shed a user's changes are told once in this time, the latest of them; milliseconds. */
+const SHED_EVERY_MS = 10_000;
+/** Users whose latest change is told in one step when the lane is given back: not all at once. */
+const STEP_USERS = 2_000;
 
 export interface WatchesParts {
   seen: Pick<SeenPresence, 'get'>;
   users: Pick<WatchedUsers, 'add' | 'registered' | 'remove'>;
   writes: WriteQueue;
   metrics: Pick<PresenceFrameMetrics, 'passedOver' | 'pushed' | 'lookFailed'>;
+  lanes: Pick<Lanes, 'sheds'>;
+  laneMetrics: Pick<LaneMetrics, 'joined'>;
   logger: Pick<Logger, 'debug'>;
   /** Monotonic milliseconds. */
   clock: () => number;
@@ -37,6 +45,8 @@ export interface WatchesParts {
 interface Watchers {
   sockets: Map<Connection, WatchList>;
   latest: Presence | null;
+  /** When a change was told last, monotonic milliseconds. */
+  toldAt: number;
 }
 
 /**
@@ -50,6 +60,8 @@ export class Watches implements WatchFrames {
   /** The sockets with a list, by whose they are. */
   private readonly byViewer = new Map<string, Set<Connection>>();
   private readonly queue = new Set<Connection>();
+  /** Users whose latest change has not been told: presence is shed, or was. */
+  private readonly untold = new Set<string>();
   private running = 0;
   private pairs = 0;
   private retry: NodeJS.Timeout | null = null;
@@ -64,7 +76,11 @@ export class Watches implements WatchFrames {
   ) {}
 
   start(): void {
-    this.timer = setInterval(() => this.lookAgainAtSome(), STEP_MS).unref();
+    this.timer = setInterval(() => {
+      this.tellSome();
+      // nobody has asked for these, and each would tell the latest at once
+      if (!this.parts.lanes.sheds('presence')) this.lookAgainAtSome();
+    }, STEP_MS).unref();
   }
 
   stop(): void {
@@ -122,6 +138,33 @@ export class Watches implements WatchFrames {
     const { latest } = watchers;
     if (latest && latest.version >= presence.version) return;
     watchers.latest = presence;
+    const { lanes, laneMetrics } = this.parts;
+    if (lanes.sheds('presence') && !this.isDue(watchers)) {
+      this.untold.add(presence.userId);
+      laneMetrics.joined('presence');
+    } else this.tell(watchers, presence);
+  }
+
+  /** Tells what is due of the changes that were put off; once a second. */
+  tellSome(): void {
+    let left = STEP_USERS;
+    const shed = this.parts.lanes.sheds('presence');
+    for (const userId of this.untold) {
+      const watchers = this.byUser.get(userId);
+      if (watchers?.latest && shed && !this.isDue(watchers)) continue;
+      if (watchers?.latest) this.tell(watchers, watchers.latest);
+      else this.untold.delete(userId);
+      if (--left === 0) return;
+    }
+  }
+
+  private isDue({ toldAt }: Watchers): boolean {
+    return this.parts.clock() - toldAt >= SHED_EVERY_MS;
+  }
+
+  private tell(watchers: Watchers, presence: Presence): void {
+    this.untold.delete(presence.userId);
+    watchers.toldAt = this.parts.clock();
     let frame: Buffer | null = null;
     for (const [connection, list] of watchers.sockets) {
       if (!list.users.get(presence.userId)?.changed(presence)) continue;
@@ -169,7 +212,7 @@ export class Watches implements WatchFrames {
   private watchersOf(userId: string): Watchers {
     const known = this.byUser.get(userId);
     if (known) return known;
-    const watchers: Watchers = { sockets: new Map(), latest: null };
+    const watchers: Watchers = { sockets: new Map(), latest: null, toldAt: -Infinity };
     this.byUser.set(userId, watchers);
     this.parts.users.add(userId);
     return watchers;
@@ -180,6 +223,7 @@ export class Watches implements WatchFrames {
     watchers?.sockets.delete(connection);
     if (watchers?.sockets.size !== 0) return;
     this.byUser.delete(userId);
+    this.untold.delete(userId);
     this.parts.users.remove(userId);
   }
 

@@ -1,3 +1,4 @@
+import { JOINED_OVER_MS } from '../lanes/joined-receipts';
 import { Metrics } from '@tidings/common/runtime/metrics';
 import { FakeWriter } from '../testing/fake-writer';
 import { ReceiptMetrics } from './receipt.metrics';
@@ -16,13 +17,16 @@ describe('ReceiptLog', () => {
   let writer: FakeWriter;
   let metrics: Metrics;
   let log: ReceiptLog;
+  let shed: boolean;
 
   const start = (most?: number): void => {
     writer = new FakeWriter();
     metrics = new Metrics({ service: 'gateway', node: 'g' });
     const receipts = new ReceiptMetrics(metrics);
     const clock = (): number => Date.now();
-    log = new ReceiptLog({ writer, metrics: receipts, clock, wallClock: clock }, most);
+    shed = false;
+    const lanes = { sheds: () => shed };
+    log = new ReceiptLog({ writer, metrics: receipts, lanes, clock, wallClock: clock }, most);
   };
   const values = () => writer.appends.map((a) => JSON.parse(String(a.record.value)) as object);
   const dropped = async (why: string): Promise<number | undefined> => {
@@ -83,6 +87,62 @@ describe('ReceiptLog', () => {
       expect.objectContaining({ delivered: '30', deviceId: 'e' }),
     ]);
     expect(await dropped('full')).toBeUndefined();
+  });
+
+  describe('while receipts are shed', () => {
+    beforeEach(() => {
+      shed = true;
+    });
+
+    it('appends of each device and conversation one record in 5 s, with the maximum', async () => {
+      for (let i = 1; i <= 40; i++) {
+        expect(log.take(marks({ delivered: String(i) }))).toBe(true);
+        expect(log.take(marks({ delivered: String(i), deviceId: 'e' }))).toBe(true);
+        jest.advanceTimersByTime(100);
+      }
+      expect(values()).toEqual([]);
+      jest.advanceTimersByTime(JOINED_OVER_MS - 4_000 + 100);
+      expect(values()).toEqual([
+        expect.objectContaining({ delivered: '40', deviceId: 'd' }),
+        expect.objectContaining({ delivered: '40', deviceId: 'e' }),
+      ]);
+      // the next one waits as long, though its device had its record a moment ago
+      log.take(marks({ delivered: '41' }));
+      jest.advanceTimersByTime(JOINED_OVER_MS - 100);
+      expect(values()).toHaveLength(2);
+      jest.advanceTimersByTime(200);
+      expect(values()).toHaveLength(3);
+      jest.advanceTimersByTime(1_000);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('lets all go at once when it is normal again', () => {
+      log.take(marks({ read: '1' }));
+      jest.advanceTimersByTime(1_000);
+      expect(values()).toEqual([]);
+      shed = false;
+      jest.advanceTimersByTime(50);
+      expect(values()).toHaveLength(1);
+    });
+
+    it('drops nothing for want of room: what waits leaves early', async () => {
+      start(2);
+      shed = true;
+      for (const conversationId of ['x', 'y', 'z']) {
+        expect(log.take(marks({ read: '1', conversationId }))).toBe(true);
+      }
+      expect(values()).toHaveLength(2);
+      expect(log.waiting).toBe(1);
+      expect(await dropped('full')).toBeUndefined();
+    });
+
+    it('joins what comes over HTTP, too, and says that it is on its way', async () => {
+      expect(await log.append(marks({ read: '4' }), 1_000)).toBe(false);
+      expect(values()).toEqual([]);
+      log.stop();
+      expect(values()).toEqual([expect.objectContaining({ read: '4' })]);
+      expect(await log.append(marks({ read: '5' }), 1_000)).toBeNull();
+    });
   });
 
   it('drops and counts what has no room', async () => {

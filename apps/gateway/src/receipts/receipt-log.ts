@@ -2,6 +2,8 @@ import { EVENT_TYPES, type ReceiptMarked } from '@tidings/common/log-events/even
 import type { Marks } from '@tidings/protocol/receipt-marks';
 import type { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { uuidv7 } from 'uuidv7';
+import { JOINED_OVER_MS } from '../lanes/joined-receipts';
+import type { Lanes } from '../lanes/lanes';
 import { type DeviceMarks, PendingMarks } from './pending-marks';
 import { isoTime } from '../socket/iso-time';
 import type { ReceiptMetrics } from './receipt.metrics';
@@ -16,6 +18,7 @@ export const MAX_WAITING = 20_000;
 export interface ReceiptLogParts {
   writer: Pick<LogWriter, 'append'>;
   metrics: ReceiptMetrics;
+  lanes: Pick<Lanes, 'sheds'>;
   /** Monotonic milliseconds. */
   clock: () => number;
   /** Unix milliseconds. */
@@ -24,12 +27,15 @@ export interface ReceiptLogParts {
 
 /**
  * Appends watermarks to the receipt log, coalesced. What the log does not take now is merged with
- * what comes later, so that its latest state gets there. No timer runs while nothing waits.
+ * what comes later, so that its latest state gets there. No timer runs while nothing waits. While
+ * receipts are shed all of it waits for {@link JOINED_OVER_MS}, or until there is no room for more.
  */
 export class ReceiptLog {
   private readonly pending: PendingMarks;
   private timer: NodeJS.Timeout | null = null;
   private batches = 0;
+  /** Since when something waits, monotonic milliseconds; null: what is there has had its wait. */
+  private since: number | null = null;
   private stopped = false;
 
   constructor(
@@ -42,7 +48,7 @@ export class ReceiptLog {
   /** Takes judged marks; false: they are dropped. */
   take(marks: Omit<DeviceMarks, 'at'>): boolean {
     if (isNothing(marks)) return true;
-    const taken = !this.stopped && this.pending.add({ ...marks, at: this.parts.clock() });
+    const taken = !this.stopped && this.add({ ...marks, at: this.parts.clock() });
     if (!taken) this.parts.metrics.lost(this.stopped ? 'stopped' : 'full');
     else this.timer ??= setTimeout(() => this.tick(), BATCH_MS);
     return taken;
@@ -50,10 +56,11 @@ export class ReceiptLog {
 
   /**
    * Appends marks at once. True: they are in the log; false: they are on their way, merged with
-   * others if need be. Null: they are dropped.
+   * others if need be, as they always are while receipts are shed. Null: they are dropped.
    */
   append(marks: Omit<DeviceMarks, 'at'>, withinMs: number): Promise<boolean | null> {
     if (isNothing(marks)) return Promise.resolve(true);
+    if (this.joins) return Promise.resolve(this.take(marks) ? false : null);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), withinMs);
       const settle = (done: boolean | null): void => {
@@ -79,13 +86,33 @@ export class ReceiptLog {
     return this.pending.size;
   }
 
+  private get joins(): boolean {
+    return this.parts.lanes.sheds('receipts');
+  }
+
+  private add(marks: DeviceMarks): boolean {
+    this.since ??= marks.at;
+    if (this.pending.add(marks)) return true;
+    if (!this.joins) return false;
+    this.leave(this.pending.takeAll());
+    return this.pending.add(marks);
+  }
+
   private tick(): void {
-    this.batches = (this.batches + 1) % WINDOW_BATCHES;
-    const leaving = this.batches === 0 ? this.pending.takeAll() : this.pending.takeFirst();
+    const waits = this.joins && this.since !== null;
+    if (!waits || this.parts.clock() - this.since! >= JOINED_OVER_MS) {
+      this.batches = (this.batches + 1) % WINDOW_BATCHES;
+      const all = this.batches === 0 || this.joins;
+      this.leave(all ? this.pending.takeAll() : this.pending.takeFirst());
+    }
+    this.timer = this.pending.idle ? null : setTimeout(() => this.tick(), BATCH_MS);
+  }
+
+  private leave(leaving: readonly DeviceMarks[]): void {
+    this.since = null;
     for (const marks of leaving) {
       if (!this.put(marks) && !this.pending.add(marks)) this.parts.metrics.lost('full');
     }
-    this.timer = this.pending.idle ? null : setTimeout(() => this.tick(), BATCH_MS);
   }
 
   /** Appends one record; false: the writer's queue is full. */

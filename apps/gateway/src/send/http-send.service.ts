@@ -3,6 +3,7 @@ import { contentProblem, PROBLEM_DETAILS } from '@tidings/protocol/content';
 import { TidingsError } from '@tidings/protocol/errors';
 import { extrasProblem } from '@tidings/protocol/extras';
 import { MediaParts } from '../media/media.parts';
+import { Lanes } from '../lanes/lanes';
 import { FirstAppends } from './first-appends';
 import { Membership, type SendTerms } from '../members/membership';
 import {
@@ -35,6 +36,7 @@ export class HttpSendService {
     private readonly firsts: FirstAppends,
     private readonly counts: SendCounts,
     private readonly media: MediaParts,
+    private readonly lanes: Lanes,
   ) {}
 
   /**
@@ -44,6 +46,8 @@ export class HttpSendService {
    */
   async send(message: Omit<AdmittedMessage, 'contentHash'>): Promise<SentBody | HeldBody> {
     try {
+      const refusal = this.lanes.textRefusal();
+      if (refusal) throw refusal;
       const sent = await this.judged({ ...message, contentHash: checkedHash(message) });
       if ('position' in sent) this.counts.accepted += 1;
       return sent;

@@ -4,9 +4,10 @@ import { createLogger } from '@tidings/common/runtime/logger';
 import { fakeConnection } from '../testing/fake-connection';
 import { ConnectionOpener, type ConnectionOpenerParts } from './connection-opener';
 import { ConnectionTable } from './connection-table';
+import { textFrame } from './text-frame';
 import { WriteQueue } from './write-queue';
 
-function setUp(login: 'valid' | 'unauthorized' | 'unavailable') {
+function setUp(login: 'valid' | 'unauthorized' | 'unavailable', greeting: Buffer | null = null) {
   const fake = fakeConnection({ id: 'c1' });
   const done: string[] = [];
   const note = (what: string): void => void done.push(what);
@@ -35,6 +36,7 @@ function setUp(login: 'valid' | 'unauthorized' | 'unavailable') {
     closer: { close: (_connection: unknown, code: number) => note(`closed ${code}`) },
     presence: { opened: () => note('opened') },
     logger: createLogger({ service: 'gateway', nodeId: 'g1', level: 'silent' }),
+    lanes: { greeting },
     rates: RATES,
     wallClock: () => 0,
   };
@@ -48,6 +50,17 @@ describe('ConnectionOpener', () => {
     await open();
     expect(done).toEqual(['route', 'login', 'opened', 'released']);
     expect(JSON.parse(frames[0]!)).toMatchObject({ type: 'welcome', resumeTicket: 'r-ticket' });
+  });
+
+  it('says what is shed right behind the welcome, before what was pushed meanwhile', async () => {
+    const { open, connection, frames } = setUp('valid', textFrame('{"type":"shed"}'));
+    connection.held = [textFrame('{"type":"message"}')];
+    await open();
+    expect(frames.map((text) => (JSON.parse(text) as { type: string }).type)).toEqual([
+      'welcome',
+      'shed',
+      'message',
+    ]);
   });
 
   it.each([

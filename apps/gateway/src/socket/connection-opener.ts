@@ -7,6 +7,7 @@ import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { LoginGate } from '../auth/login-gate';
 import type { BootKeeper } from '../directory/boot-keeper';
+import type { Lanes } from '../lanes/lanes';
 import type { PresenceEvents } from './presence-events';
 import type { RouteCloser } from './route-closer';
 import type { Connection } from './connection';
@@ -32,6 +33,7 @@ export interface ConnectionOpenerParts {
   router: FrameRouter;
   closer: ConnectionCloser;
   presence: PresenceEvents;
+  lanes: Pick<Lanes, 'greeting'>;
   logger: Logger;
   rates: Rates;
   wallClock: () => number;
@@ -56,7 +58,7 @@ export class ConnectionOpener {
       }
       const resumeTicket = await this.admit(connection);
       if (connection.ended) return;
-      writes.welcome(connection, this.welcome(connection, resumeTicket));
+      writes.welcome(connection, this.welcome(connection, resumeTicket), this.parts.lanes.greeting);
       presence.opened(connection);
       router.release(connection);
     } catch (error) {

@@ -40,10 +40,11 @@ describe('DeviceSigns', () => {
 
 describe('ActivityHandler', () => {
   function setUp() {
-    const world = { now: 0 };
+    const world = { now: 0, shed: false };
     const told: string[] = [];
     const over: string[] = [];
     const handler = new ActivityHandler({
+      lanes: { sheds: () => world.shed },
       events: {
         active: ({ id, signs }, kind) => void told.push(`${id} ${kind} ${signs?.mode ?? ''}`),
       },
@@ -69,6 +70,25 @@ describe('ActivityHandler', () => {
     world.now = 5_000;
     handler.step();
     expect(told).toHaveLength(2);
+  });
+
+  it('tells less often while presence is shed, and the last word when it is given back', () => {
+    const { world, told, handler, connection } = setUp();
+    world.shed = true;
+    const goes = (mode: 'front' | 'background', now: number): void => {
+      world.now = now;
+      handler.handle(connection, { type: 'state', mode });
+      handler.step();
+    };
+    goes('background', 0);
+    for (const [i, mode] of (['front', 'background', 'front', 'background'] as const).entries()) {
+      goes(mode, 2_000 * (i + 1));
+    }
+    // who comes back has done something: that has a time of its own
+    expect(told).toEqual(['c app background', 'c user front']);
+    world.shed = false;
+    handler.step();
+    expect(told.slice(2)).toEqual(['c user background']);
   });
 
   it('joins what an app and its user do', () => {

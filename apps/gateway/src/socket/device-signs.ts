@@ -4,6 +4,8 @@ import type { DeviceMode } from '@tidings/protocol/presence';
 export const JOINED_MS = 30_000;
 /** Where the app is, is told once in this time, milliseconds. */
 const MODE_MS = 1_000;
+/** The same while presence is shed. */
+const SHED_MODE_MS = 10_000;
 
 /** What is to be told of a device now. */
 export interface Sign {
@@ -43,11 +45,11 @@ export class DeviceSigns {
     return { kind: 'app' };
   }
 
-  /** What is to be told by now, taken for told. */
-  take(now: number): Sign | null {
+  /** What is to be told by now, taken for told. `shed`: presence is shed, so less often. */
+  take(now: number, shed = false): Sign | null {
     const modeIsNews = this.mode !== this.toldMode;
     const activeIsNews = this.activeAt !== this.toldActiveAt;
-    const modeIsDue = modeIsNews && now - this.modeToldAt >= MODE_MS;
+    const modeIsDue = modeIsNews && now - this.modeToldAt >= (shed ? SHED_MODE_MS : MODE_MS);
     if (!modeIsDue && !(activeIsNews && now - this.userToldAt >= JOINED_MS)) return null;
     if (modeIsNews) this.modeToldAt = now;
     this.toldMode = this.mode;

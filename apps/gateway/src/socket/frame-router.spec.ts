@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '@tidings/protocol/close-codes';
-import type { TidingsError } from '@tidings/protocol/errors';
+import { TidingsError } from '@tidings/protocol/errors';
 import type { SendFrame } from '@tidings/protocol/frames';
 import { fakeConnection } from '../testing/fake-connection';
 import type { Connection } from './connection';
@@ -28,6 +28,7 @@ function setUp(
   /** What rates were asked, and what they answer: 0 at first. */
   const taken: string[] = [];
   const waits: (number | Promise<number>)[] = [];
+  const refusal = { error: null as TidingsError | null };
   const limited = (_connection: Connection, frame: { type: string }, error: TidingsError): void => {
     handled.push(`limited ${frame.type} ${error.retryAfterMs}`);
   };
@@ -72,6 +73,7 @@ function setUp(
         return waits.shift() ?? 0;
       },
     },
+    lanes: { textRefusal: () => refusal.error },
     writes: new WriteQueue({ overflow: jest.fn() }),
     close: (connection: Connection, code: number) => {
       connection.ended = true;
@@ -103,6 +105,7 @@ function setUp(
     stuck,
     taken,
     waits,
+    refusal,
     failures,
   };
 }
@@ -124,6 +127,24 @@ describe('FrameRouter', () => {
     await settle();
     send('now 1');
     expect(handled).toEqual(['now 1']);
+  });
+
+  it('refuses what goes into the log when nothing else helps, without its rate, and all else not', async () => {
+    const { router, connection, send, receive, handled, taken, stuck, refusal } = setUp();
+    router.release(connection);
+    await settle();
+    refusal.error = new TidingsError('busy', { retryAfterMs: 1_500 });
+    stuck.add('stuck');
+    send('stuck');
+    send('now 1');
+    const changed = { changeId: ID, messageId: ID, conversationId: 'c' };
+    receive({ type: 'delete', ...changed });
+    receive({ type: 'read', conversationId: 'c', position: '5' });
+    expect(handled).toEqual(['limited now 1 1500', 'limited delete 1500', 'read 5']);
+    expect(taken).toEqual(['receipt']);
+    refusal.error = null;
+    send('now 2');
+    expect(handled.at(-1)).toBe('now 2');
   });
 
   it.each(['received', 'read'])('hands a %s frame on', async (type) => {

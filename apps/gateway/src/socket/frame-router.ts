@@ -9,6 +9,7 @@ import {
 import { FRAME_RATES, type UserRateName } from '@tidings/protocol/limits';
 import type { ActivityFrame, StateFrame, WatchFrame } from '@tidings/protocol/presence';
 import type { TypingFrame } from '@tidings/protocol/typing';
+import type { Lanes } from '../lanes/lanes';
 import { rateLimited, type UserRates } from '../rates/user-rates';
 import type { Connection } from './connection';
 import type { InboundFrame, PreparedSend, SyncFrame } from './inbound-frame';
@@ -82,6 +83,7 @@ export interface FrameRouterParts {
   watches: WatchFrames;
   syncs: SyncFrames;
   rates: Pick<UserRates, 'take'>;
+  lanes: Pick<Lanes, 'textRefusal'>;
   writes: WriteQueue;
   close(connection: Connection, code: number, reason: string): void;
   /** Handling a frame of this connection threw, or rejected: notes it and closes the connection. */
@@ -177,9 +179,12 @@ export class FrameRouter {
     const rate = rateOf(inbound);
     if (rate === null) return this.act(connection, inbound);
     if (this.isSettled(connection, inbound)) return;
+    const refusal = isText(inbound) ? this.parts.lanes.textRefusal() : null;
+    if (refusal) return this.refuse(connection, inbound, refusal);
     const waitMs = this.parts.rates.take(connection, rate);
     if (typeof waitMs !== 'number') return this.actLater(connection, inbound, waitMs);
-    return waitMs === 0 ? this.act(connection, inbound) : this.limited(connection, inbound, waitMs);
+    if (waitMs === 0) return this.act(connection, inbound);
+    this.refuse(connection, inbound, rateLimited(waitMs));
   }
 
   /** Whether nothing is to be done for a frame, so that it counts for no rate either. */
@@ -196,12 +201,11 @@ export class FrameRouter {
     const waitMs = await waiting;
     if (connection.ended) return;
     if (waitMs === 0) await this.act(connection, inbound);
-    else this.limited(connection, inbound, waitMs);
+    else this.refuse(connection, inbound, rateLimited(waitMs));
   }
 
-  private limited(connection: Connection, inbound: InboundFrame, waitMs: number): void {
+  private refuse(connection: Connection, inbound: InboundFrame, error: TidingsError): void {
     const { sends, changes, receipts, typing, activity, watches, syncs } = this.parts;
-    const error = rateLimited(waitMs);
     switch (inbound.type) {
       case 'send':
         return sends.limited(connection, inbound.send.frame, error);
@@ -294,6 +298,11 @@ function rateOf(inbound: InboundFrame): UserRateName | null {
     case 'sync':
       return FRAME_RATES[inbound.frame.type];
   }
+}
+
+/** What goes into the log of messages. */
+function isText({ type }: InboundFrame): boolean {
+  return type === 'send' || type === 'change';
 }
 
 /** What an app does not send by itself. */

@@ -82,10 +82,11 @@ export class WriteQueue {
     }
   }
 
-  /** Writes `welcome` and what was pushed before it. */
-  welcome(connection: Connection, frame: string): void {
+  /** Writes `welcome`, right behind it this encoded frame, and what was pushed before it. */
+  welcome(connection: Connection, frame: string, next: Buffer | null = null): void {
     this.send(connection, frame);
     connection.welcomed = true;
+    if (next) this.write(connection, next);
     const held = connection.held ?? [];
     connection.held = null;
     for (const one of held) this.write(connection, one);

@@ -24,6 +24,7 @@ import { BoundedExpressAdapter, configureHttp, listen } from '../http/http-liste
 import { OpenCallsGuard } from '../http/open-calls.guard';
 import { RequestCount } from '../http/request-count';
 import { RefusalPace } from '../http/refusal-pace';
+import { Lanes } from '../lanes/lanes';
 import { MediaParts } from '../media/media.parts';
 import { Membership } from '../members/membership';
 import { SharedAddresses } from '../rates/shared-addresses';
@@ -158,7 +159,14 @@ export async function startFakeGateway(
     [LoginGate, gate],
     [AccountNews, { tell: (...news: unknown[]) => void told.push(news) }],
     [HashCalls, new HashCalls()],
-    [DirectoryService, { connect: () => Promise.resolve({ ticket: 'd', gateways: [] }) }],
+    [
+      DirectoryService,
+      {
+        connect: () => Promise.resolve({ ticket: 'd', gateways: [] }),
+        shedding: () => Promise.resolve([]),
+      },
+    ],
+    [Lanes, { textRefusal: () => null }],
     [DevicePresence, { online: () => Promise.resolve(new Set([DEVICE_ID])) }],
     [ReadBarrier, { take: () => Promise.resolve(['1', null]) }],
     [SendCounts, new SendCounts(metrics)],

@@ -16,7 +16,7 @@ class Waiting extends FakeWriter {
 }
 
 function setUp(most?: number) {
-  const world = { now: 0, known: true, refusal: null as string | null };
+  const world = { now: 0, known: true, refusal: null as string | null, shed: false };
   const asked: (() => void)[] = [];
   const membership = {
     maySend: () => world.known,
@@ -32,7 +32,9 @@ function setUp(most?: number) {
   const metrics = new TypingMetrics(registry);
   const writer = new Waiting();
   const log = new TypingLog({ writer, metrics, wallClock: () => 0 });
-  const handler = new TypingHandler({ membership, log, metrics, clock: () => world.now }, most);
+  const lanes = { sheds: () => world.shed };
+  const parts = { membership, log, metrics, lanes, clock: () => world.now };
+  const handler = new TypingHandler(parts, most);
   const fake = fakeConnection();
   const typing = (active: boolean, conversationId = 'c', connection = fake.connection): void =>
     void handler.handle(connection, { type: 'typing', conversationId, active });
@@ -123,6 +125,31 @@ describe('TypingHandler', () => {
     handler.closed(connection);
     expect([told(), frames]).toEqual([['c true'], []]);
     expect(await dropped()).toEqual({ rate: 2 });
+  });
+
+  it('drops all while typing is shed, asks nobody for it, and begins anew behind it', async () => {
+    const { world, asked, handler, connection, typing, told, dropped, frames } = setUp();
+    typing(true, 'began before');
+    Object.assign(world, { shed: true, known: false });
+    typing(true);
+    typing(false);
+    handler.closed(connection);
+    expect([told(), frames, asked]).toEqual([['began before true'], [], []]);
+    expect(await dropped()).toEqual({ shed: 3 });
+    Object.assign(world, { shed: false, known: true, now: REPEAT_MS });
+    typing(true);
+    expect(told()).toEqual(['began before true', 'c true']);
+  });
+
+  it('does not tell what was asked about before it was shed', async () => {
+    const { world, asked, typing, told, dropped } = setUp();
+    world.known = false;
+    typing(true);
+    world.shed = true;
+    asked[0]!();
+    await settle();
+    expect(told()).toEqual([]);
+    expect(await dropped()).toEqual({ shed: 1 });
   });
 
   it('bounds how many are asked for at a time', async () => {

@@ -1,11 +1,12 @@
 import type { TypingFrame } from '@tidings/protocol/typing';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
+import type { Lanes } from '../lanes/lanes';
 import { TypingState } from '../socket/typing-state';
 import type { Membership } from '../members/membership';
 import type { Connection } from '../socket/connection';
 import type { TypingFrames } from '../socket/frame-router';
 import type { TypingLog } from './typing-log';
-import type { TypingMetrics } from './typing.metrics';
+import type { TypingDrop, TypingMetrics } from './typing.metrics';
 
 /** Frames that may wait for membership, over all sockets; more are dropped. */
 const MAX_ASKING = 500;
@@ -14,6 +15,7 @@ export interface TypingHandlerParts {
   membership: Pick<Membership, 'maySend' | 'requireSender'>;
   log: Pick<TypingLog, 'append'>;
   metrics: TypingMetrics;
+  lanes: Pick<Lanes, 'sheds'>;
   /** Monotonic milliseconds. */
   clock: () => number;
 }
@@ -37,13 +39,14 @@ export class TypingHandler implements TypingFrames {
   }
 
   /** Drops what came too soon. */
-  limited(connection: Connection, { conversationId, active }: TypingFrame): void {
-    if (!active) connection.typing?.ends(conversationId, this.parts.clock());
-    this.parts.metrics.lost('rate');
+  limited(connection: Connection, frame: TypingFrame): void {
+    this.drop(connection, frame, 'rate');
   }
 
   /** Takes one frame. */
-  handle(connection: Connection, { conversationId, active }: TypingFrame): Promise<void> | void {
+  handle(connection: Connection, frame: TypingFrame): Promise<void> | void {
+    if (this.parts.lanes.sheds('typing')) return this.drop(connection, frame, 'shed');
+    const { conversationId, active } = frame;
     const now = this.parts.clock();
     const state = (connection.typing ??= new TypingState());
     if (active) return this.begin(connection, state, conversationId, now);
@@ -55,6 +58,15 @@ export class TypingHandler implements TypingFrames {
     const conversations = connection.typing?.endAll(this.parts.clock()) ?? [];
     connection.typing = null;
     for (const conversationId of conversations) this.tell(connection, conversationId, false);
+  }
+
+  private drop(
+    connection: Connection,
+    { conversationId, active }: TypingFrame,
+    why: TypingDrop,
+  ): void {
+    if (!active) connection.typing?.ends(conversationId, this.parts.clock());
+    this.parts.metrics.lost(why);
   }
 
   private begin(
@@ -98,6 +110,8 @@ export class TypingHandler implements TypingFrames {
   }
 
   private tell({ userId }: Connection, conversationId: string, active: boolean): void {
-    this.parts.log.append({ conversationId, userId, active });
+    const { lanes, metrics, log } = this.parts;
+    if (lanes.sheds('typing')) metrics.lost('shed');
+    else log.append({ conversationId, userId, active });
   }
 }

@@ -3,10 +3,10 @@ import type { Metrics } from '@tidings/common/runtime/metrics';
 /**
  * Why something about typing went no further. `rate`: more than a connection may say; `refused`: no
  * member, or blocked; `busy`: too many members are being asked for; `unavailable`: nobody could tell;
- * `full`, `stalled`: the log takes nothing now.
+ * `full`, `stalled`: the log takes nothing now; `shed`: this gateway has too much to do.
  */
 export type TypingDrop =
-  'rate' | 'refused' | 'busy' | 'unavailable' | 'full' | 'stalled' | 'stopped';
+  'rate' | 'refused' | 'busy' | 'unavailable' | 'full' | 'stalled' | 'stopped' | 'shed';
 
 /** The gateway's figures of typing, the lane that is dropped first. */
 export class TypingMetrics {

@@ -14,7 +14,7 @@ export class TypingParts {
   private readonly writer: LogWriter;
 
   constructor(context: GatewayContext, membership: Membership) {
-    const { env, backends, positions, gatewayId, defects, clock, wallClock } = context;
+    const { env, backends, positions, gatewayId, defects, clock, wallClock, lanes } = context;
     const metrics = context.metrics.typing;
     this.writer = new LogWriter({
       kafka: backends.kafka,
@@ -27,7 +27,7 @@ export class TypingParts {
       onStalled: (partition) => log.stalled(partition),
     });
     const log: TypingLog = new TypingLog({ metrics, wallClock, writer: this.writer });
-    this.handler = new TypingHandler({ membership, log, metrics, clock });
+    this.handler = new TypingHandler({ membership, log, metrics, clock, lanes });
   }
 
   start(): Promise<void> {
