@@ -200,6 +200,28 @@ describe('load tool', () => {
   );
 
   it(
+    'changes presence, shows it to every watcher, and tells what it does to the messages',
+    async () => {
+      const args = '--users 60 --watched 5 --changes 3 --reconnects 1 --rate 10 --seconds 6';
+      const { runs, output } = await measured<RunReport>('presence', args);
+      const { result, churn } = runs[0]!;
+      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+      const { sights, errors, seen, compared, runChanges } = result.presence!;
+      expect({ errors, lost: sights.lost, compared }).toEqual({
+        errors: [],
+        lost: 0,
+        compared: 300,
+      });
+      // some who watch may be away themselves
+      expect(seen.state.count).toBeGreaterThan(2 * runChanges);
+      expect(seen.state.count).toBeLessThanOrEqual(5 * runChanges);
+      expect(churn!.serverCores.churn).toBeGreaterThan(0);
+      expect(output).toMatch(/messages' p99 without → with changes: .*delivered .*× \d/);
+    },
+    RUN_MS,
+  );
+
+  it(
     'ends with a sentence when nobody gets in or there is nothing to measure',
     async () => {
       const nobody = await load('--gateways', 'http://127.0.0.1:9', '--users', '2', '--rate', '1');

@@ -22,7 +22,9 @@ const messages = {
     undeliveredAtEnd: 0,
     ledger: { acknowledged: 50, repaired: 0 },
     receipts: null,
+    presence: null,
   },
+  churn: null,
   cpuUsPerMessage: { 'gateway-1': 30, gone: null },
   memoryBytes: { 'gateway-1': 2 ** 21 },
   unstoredAtEnd: 1,
@@ -71,6 +73,33 @@ describe('a report is condensed', () => {
     expect(run).toMatchObject({ variant: 'connect, equal digests', cpuUs: { storage: 1 } });
     expect(Object.keys(run!.latencyMs)).toEqual(['ticket', 'upgraded', 'synced']);
     expect(run!.counts).toEqual({ scheduled: 9, 'answered right': 9, 'rows of messages read': 0 });
+  });
+
+  it('of changes of presence, with the CPU of a change', () => {
+    const presence = {
+      seen: { state: latency, close: latency, connect: latency },
+      messages: {
+        calm: { sent: latency, delivered: latency },
+        churn: { sent: latency, delivered: { ...latency, p99: 6 } },
+      },
+      runChanges: 30,
+      sights: { seen: 600, excused: 1, lost: 0 },
+      compared: 80,
+    };
+    const churn = {
+      cpuUsPerChange: { 'gateway-1': 700, gone: null },
+      serverCores: { calm: 0.2, churn: 0.4 },
+      generatorShare: 0.1,
+    };
+    const run = { ...messages, result: { ...messages.result, presence }, churn };
+    expect(condense({ runs: [run as unknown as RunReport] })).toMatchObject([
+      {
+        variant: 'product',
+        latencyMs: { delivered: latency, 'state → seen': latency, 'delivered, churn': { p99: 6 } },
+        counts: { 'changes measured': 30, 'times seen': 600, lost: 0, 'last words compared': 80 },
+        cpuUs: { 'gateway-1': 700 },
+      },
+    ]);
   });
 
   it('of idle connections', () => {

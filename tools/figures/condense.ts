@@ -1,3 +1,5 @@
+import type { ChurnCost } from '../load/churn-cost';
+import type { PresenceResult } from '../load/generator/protocol';
 import type { IdleReport } from '../load/idle';
 import type { RunReport } from '../load/measure';
 import type { SyncReport } from '../load/syncs';
@@ -27,11 +29,12 @@ function messageRun(run: RunReport): FigureRun {
   const { ledger, receipts } = result;
   const latencyMs: Record<string, Latency> = { ...result.latency };
   if (receipts) latencyMs['read → shown'] = receipts.seen;
+  const churn = run.churn && result.presence ? churnOf(run.churn, result.presence) : null;
   return {
     ...outcomeOf(run),
     variant: receipts ? 'everybody reads' : subject,
     seed,
-    latencyMs,
+    latencyMs: { ...latencyMs, ...churn?.latencyMs },
     counts: {
       sockets: connect.open,
       scheduled: result.scheduled,
@@ -42,13 +45,40 @@ function messageRun(run: RunReport): FigureRun {
       'sent again': result.resent,
       held: result.held,
       'repaired by history': ledger.repaired,
+      ...churn?.counts,
     },
-    cpuUs: known(run.cpuUsPerMessage),
+    cpuUs: known(churn?.cpuUs ?? run.cpuUsPerMessage),
     memoryMiB: inMib(run.memoryBytes),
     bytesPerConnection: {},
     stepsMs: {},
     generator: { share: run.generatorShare, lagP99Ms: result.scheduleLag.p99 },
     foreignCores: run.foreignCores,
+  };
+}
+
+/** What changes of presence add to a run: its CPU is that of a change then. */
+function churnOf(
+  { cpuUsPerChange: cpuUs, serverCores }: ChurnCost,
+  presence: PresenceResult,
+): Pick<FigureRun, 'latencyMs' | 'counts' | 'cpuUs'> {
+  const { seen, messages, sights } = presence;
+  return {
+    latencyMs: {
+      'state → seen': seen.state,
+      'close → seen': seen.close,
+      'connect → seen': seen.connect,
+      'delivered, calm': messages.calm.delivered,
+      'delivered, churn': messages.churn.delivered,
+    },
+    counts: {
+      'changes measured': presence.runChanges,
+      'times seen': sights.seen,
+      lost: sights.lost,
+      'last words compared': presence.compared,
+      'cores without changes': serverCores.calm,
+      'cores with changes': serverCores.churn,
+    },
+    cpuUs,
   };
 }
 

@@ -1,4 +1,4 @@
-import { GENERATOR } from '../load/measure';
+import { GENERATOR } from '../load/usage';
 import type { FigureRun } from './figure-file';
 
 /** A row of a figure's table. */
@@ -46,6 +46,18 @@ const latency =
   (name: string, quantile: 'p50' | 'p90' | 'p99') =>
   (run: FigureRun): number | undefined =>
     run.latencyMs[name]?.[quantile];
+
+const counted =
+  (name: string) =>
+  (run: FigureRun): number | undefined =>
+    run.counts[name];
+
+/** What changes of presence do to the messages' p99. */
+function churnRatio(run: FigureRun): number | undefined {
+  const calm = latency('delivered, calm', 'p99')(run);
+  const churn = latency('delivered, churn', 'p99')(run);
+  return calm === undefined || churn === undefined ? undefined : churn / calm;
+}
 
 /** CPU of everything but the generator. */
 function serversUs({ cpuUs }: FigureRun): number | undefined {
@@ -177,6 +189,27 @@ export const FIGURES: readonly Figure[] = [
       { title: 'schedule → answer p99 ms', of: latency('synced', 'p99'), goal: 100 },
       { title: 'schedule → closed p99 ms', of: latency('closed', 'p99') },
       { title: 'CPU of all servers, µs per sync', of: serversUs },
+    ],
+    sources: PRODUCT,
+  },
+  {
+    name: 'presence',
+    title:
+      '2 000 users who watch 20 each; 200 changes, 10 closes and connects, 200 messages per second',
+    load: '--workload presence --warmup 30 --seconds 120',
+    runs: 'by the load tool',
+    variants: { product: 'product' },
+    rows: [
+      { title: 'state → seen p50 ms', of: latency('state → seen', 'p50') },
+      { title: 'state → seen p99 ms', of: latency('state → seen', 'p99'), goal: 500 },
+      { title: 'close → seen p99 ms', of: latency('close → seen', 'p99') },
+      { title: 'connect → seen p99 ms', of: latency('connect → seen', 'p99') },
+      { title: 'send → delivered p99 ms, no changes', of: latency('delivered, calm', 'p99') },
+      { title: 'send → delivered p99 ms, changes', of: latency('delivered, churn', 'p99') },
+      { title: 'changes : no changes', of: churnRatio, goal: 1.5 },
+      { title: 'cores of all servers, no changes', of: counted('cores without changes') },
+      { title: 'cores of all servers, changes', of: counted('cores with changes') },
+      { title: 'CPU of all servers, µs per change', of: serversUs },
     ],
     sources: PRODUCT,
   },

@@ -8,7 +8,14 @@ function parse(...argv: string[]): ReturnType<typeof parseLoadArgs> {
 describe('parseLoadArgs', () => {
   it('has defaults', () => {
     expect(parse()).toEqual({
-      workload: { name: 'pairs', groupSize: 2, online: 2, conversations: 50, history: 12 },
+      workload: {
+        name: 'pairs',
+        groupSize: 2,
+        online: 2,
+        conversations: 50,
+        history: 12,
+        churn: null,
+      },
       rate: 1000,
       seconds: 30,
       warmupSeconds: 30,
@@ -67,6 +74,18 @@ describe('parseLoadArgs', () => {
     ['--workload receipts', { rate: 2000, workload: { name: 'receipts', groupSize: 2 } }],
     ['--workload connects', { rate: 50, users: 200, workload: { conversations: 50 } }],
     ['--workload sync-http --users 8 --conversations 4 --history 3', { rate: 20, users: 8 }],
+    [
+      '--workload presence',
+      {
+        rate: 200,
+        users: 2000,
+        workload: { groupSize: 2, churn: { watched: 20, changes: 200, reconnects: 10 } },
+      },
+    ],
+    [
+      '--workload presence --users 20 --watched 5 --changes 2 --reconnects 0',
+      { workload: { churn: { watched: 5, changes: 2, reconnects: 0 } } },
+    ],
   ])('reads %s', (argv, expected) => {
     expect(parse(...argv.split(' '))).toMatchObject(expected);
   });
@@ -83,6 +102,14 @@ describe('parseLoadArgs', () => {
     [['--workload', 'groups', '--deliveries', '100', '--rate', '5'], /one of them/],
     [['--workload', 'connects', '--users', '50'], /--conversations/],
     [['--workload', 'connects', '--users', '60', '--conversations', '3'], /--conversations/],
+    [['--changes', '5'], /--changes goes with/],
+    [['--workload', 'presence', '--watched', '501'], /--watched: a whole number/],
+    [
+      '--workload presence --users 20 --watched 20 --changes 1 --reconnects 0'.split(' '),
+      /--watched: less than --users/,
+    ],
+    [['--workload', 'presence', '--users', '900'], /880 are needed beside 90/],
+    [['--workload', 'presence', '--seconds', '220'], /together at most 240/],
     [['--rate', '0'], /--rate/],
     [['--rate', '1.5'], /--rate/],
     [['--rate', ''], /--rate/],

@@ -8,6 +8,7 @@ import {
   type Workload,
   WORKLOAD_FLAGS,
   WORKLOAD_USAGE,
+  churnRefusal,
   parseWorkload,
   workloadName,
 } from './workload';
@@ -142,6 +143,11 @@ export function parseLoadArgs(
   const connects = name === 'connects' || name === 'sync-http';
   if (connects && (workload.conversations % 2 !== 0 || workload.conversations >= options.users)) {
     refuse('--conversations: an even number below that of the users is expected');
+  }
+  if (workload.churn) {
+    const { users, seconds, warmupSeconds } = options;
+    const refusal = churnRefusal(workload.churn, { users, seconds: seconds + warmupSeconds });
+    if (refusal !== null) refuse(refusal);
   }
   const messages = options.rate * (options.seconds + options.warmupSeconds);
   if (messages * workload.online > MAX_DELIVERIES) {

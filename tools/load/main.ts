@@ -4,6 +4,7 @@ import { StackError } from '../stack/paths';
 import { logInForReal, removeAccounts } from './accounts';
 import { type LoadOptions, type Subject, USAGE, parseLoadArgs } from './args';
 import { openBaseline } from './baseline/pipeline';
+import { churnLines, churnSummaryText } from './churn-report';
 import { environment } from './environment';
 import { idleText, measureIdle } from './idle';
 import { type RunReport, measure } from './measure';
@@ -21,7 +22,7 @@ import { syncHeadText, syncSummaryText, syncText } from './sync-report';
 import { SyncMeasurement, type SyncReport } from './syncs';
 import { type Target, openTarget } from './target';
 import type { Verdict } from './verdict';
-import { READ_WITHIN_SECONDS, type WorkloadName } from './workload';
+import { READ_WITHIN_SECONDS, type WorkloadName, talkersOf } from './workload';
 
 /** `npm run load`: drives the stack, measures, checks every message and reports. */
 
@@ -131,11 +132,12 @@ class Load {
         );
         const report = await this.once(target, subject, { seed, readWithinMs });
         runs.push(report);
-        say(runText(report, `${title} ${round}/${options.runs}`));
+        say(runText(report, `${title} ${round}/${options.runs}`, churnLines(report)));
         this.write({ ...about, runs });
       }
     }
     say(name === 'receipts' ? receiptsRatioText(runs) : summaryText(runs));
+    if (name === 'presence') say(churnSummaryText(runs));
     return EXIT[worst(runs.map(({ verdict }) => verdict))];
   }
 
@@ -190,8 +192,9 @@ class Load {
   /** The product's users are made once. */
   private async product(target: Target): Promise<Pipeline> {
     const { users, workload } = this.options;
-    const { groupSize, online } = workload;
-    const conversations = groupSize === 2 ? 'pairs' : { groupSize, online };
+    const { groupSize, online, churn } = workload;
+    const pairs = { pairs: (churn ? talkersOf(users) : users) / 2 };
+    const conversations = groupSize === 2 ? pairs : { groupSize, online };
     this.users ??= await openProduct(target, { users, conversations }, this.abort.signal);
     return this.users;
   }

@@ -1,17 +1,14 @@
 import type { LoadOptions, Subject } from './args';
-import { monotonicMs } from './clock';
 import { GeneratorHandle } from './generator-handle';
 import type { ConnectResult, GeneratorResult, Phase } from './generator/protocol';
 import type { Pipeline } from './pipeline';
-import { cpuTimes, machineCpuTime, memory } from './processes';
+import { type ChurnCost, churnCost } from './churn-cost';
 import { StoreWatch } from './store-watch';
+import { type Costs, GENERATOR, type Reading, type Usage, readUsage, usage } from './usage';
 import { type Verdict, judge } from './verdict';
 
-/** Name of the generator in the accounts. */
-export const GENERATOR = 'generator';
-
 /** Everything known about one run. */
-export interface RunReport {
+export interface RunReport extends Costs {
   subject: Subject;
   seed: number;
   /** messages that reached a device of another member, per second of the run phase */
@@ -19,25 +16,13 @@ export interface RunReport {
   verdict: Verdict;
   connect: ConnectResult;
   result: GeneratorResult;
-  /** CPU µs per message sent in the run phase, by process; NaN (null in JSON): it ended meanwhile */
-  cpuUsPerMessage: Record<string, number>;
-  /** share of one core that the generator used in the run phase */
-  generatorShare: number;
-  /** cores that programs which have nothing to do with the run used meanwhile: above some tenths the figures are not worth much */
-  foreignCores: number;
   /** bytes at the end of the run phase, by process */
   memoryBytes: Record<string, number>;
   /** records that the store had not applied at the end of the load, and ms until it had */
   unstoredAtEnd: number;
   storedAfterMs: number | null;
-}
-
-/** Counters of processes at one moment. */
-export interface Usage {
-  atMs: number;
-  cpuUs: Record<string, number>;
-  machineUs: number;
-  memoryBytes: Record<string, number>;
+  /** null: nobody watched */
+  churn: ChurnCost | null;
 }
 
 const CONNECT_CONCURRENCY = 32;
@@ -49,9 +34,10 @@ export async function measure(
   run: { seed: number; readWithinMs: number | null; abort: AbortSignal },
 ): Promise<RunReport> {
   run.abort.throwIfAborted();
-  const readings: Partial<Record<Phase, Usage>> = {};
+  const readings: Reading[] = [];
   const generator = new GeneratorHandle((phase) => {
-    readings[phase] = readUsage([...pipeline.processes, { name: GENERATOR, pid: generator.pid }]);
+    const processes = [...pipeline.processes, { name: GENERATOR, pid: generator.pid }];
+    readings.push({ phase, usage: readUsage(processes) });
   }, options.pin);
   const onAbort = (): void => void generator.stop();
   run.abort.addEventListener('abort', onAbort);
@@ -76,6 +62,7 @@ export async function measure(
       textBytes: options.textBytes,
       conversations,
       readWithinMs: run.readWithinMs,
+      churn: options.workload.churn,
       partitions: watch.partitions,
       historyUrls: pipeline.historyUrls,
     });
@@ -86,57 +73,29 @@ export async function measure(
       messagesSql: pipeline.store.messagesSql,
       samples: watch.seen(),
     });
-    const { run: before, end: after } = readings;
+    const reading = (wanted: Phase): Usage | undefined =>
+      readings.find(({ phase }) => phase === wanted)?.usage;
+    const [before, after] = [reading('run'), reading('end')];
     if (!before || !after) throw new Error('the generator told no phases');
     const used = usage(before, after, result.runSent);
+    const churn = result.presence && churnCost(readings, result.presence.runChanges);
+    const share = Math.max(used.generatorShare, churn?.generatorShare ?? 0);
     return {
       subject: pipeline.subject,
       seed: run.seed,
       deliveriesPerSecond: result.latency.delivered.count / options.seconds,
-      verdict: judge(result, used.generatorShare),
+      verdict: judge(result, share),
       connect,
       result,
       ...used,
       memoryBytes: after.memoryBytes,
       unstoredAtEnd: watch.behind(highest, endMs),
       storedAfterMs,
+      churn,
     };
   } finally {
     run.abort.removeEventListener('abort', onAbort);
     await watch.stop();
     await generator.stop();
   }
-}
-
-/** Reads the counters of processes, now. */
-export function readUsage(processes: readonly { name: string; pid: number }[]): Usage {
-  return {
-    atMs: monotonicMs(),
-    cpuUs: cpuTimes(processes),
-    machineUs: machineCpuTime(),
-    memoryBytes: memory(processes),
-  };
-}
-
-/** What was used between two readings, per message (or whatever was counted). */
-export function usage(
-  before: Usage,
-  after: Usage,
-  messages: number,
-): Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare' | 'foreignCores'> {
-  const cpuUsPerMessage: Record<string, number> = {};
-  const wallUs = (after.atMs - before.atMs) * 1000;
-  let foreignUs = after.machineUs - before.machineUs;
-  for (const [name, cpuUs] of Object.entries(after.cpuUs)) {
-    const usedUs = cpuUs - (before.cpuUs[name] ?? 0);
-    foreignUs -= Math.max(0, usedUs);
-    // a process that ended took its account with it
-    cpuUsPerMessage[name] = usedUs < 0 ? Number.NaN : usedUs / Math.max(1, messages);
-  }
-  const generatorUs = (after.cpuUs[GENERATOR] ?? 0) - (before.cpuUs[GENERATOR] ?? 0);
-  return {
-    cpuUsPerMessage,
-    generatorShare: generatorUs / wallUs,
-    foreignCores: Math.max(0, foreignUs) / wallUs,
-  };
 }

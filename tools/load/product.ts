@@ -25,8 +25,8 @@ const MESSAGES_SQL = `SELECT m.conversation_id, m.message_id, m.position
 export interface Population {
   /** users that are connected */
   users: number;
-  /** null: they have no conversations of the load */
-  conversations: 'pairs' | { groupSize: number; online: number } | null;
+  /** `pairs`: of the users that come first; null: they have no conversations of the load */
+  conversations: { pairs: number } | { groupSize: number; online: number } | null;
 }
 
 /** Users with tokens, their conversations and the way in, on a stack that runs. */
@@ -35,7 +35,7 @@ export async function openProduct(
   { users: online, conversations }: Population,
   abort: AbortSignal,
 ): Promise<Pipeline> {
-  const groups = typeof conversations === 'object' ? conversations : null;
+  const groups = conversations && 'groupSize' in conversations ? conversations : null;
   const count = groups ? (online / groups.online) * groups.groupSize : online;
   const all = devicesOf(target, await seedUsers(target, count, abort));
   // of each group those who are connected stand first
@@ -52,8 +52,8 @@ export async function openProduct(
     devices,
     conversations: groups
       ? await makeGroups(target, all, groups)
-      : conversations === 'pairs'
-        ? await makePairs(target, devices)
+      : conversations && 'pairs' in conversations
+        ? await makePairs(target, devices.slice(0, 2 * conversations.pairs))
         : [],
     store: {
       databaseUrl: target.databaseUrl,

@@ -2,7 +2,9 @@ import type { LoadOptions, Subject } from './args';
 import { type Environment, environmentLine } from './environment';
 import type { LatencySummary } from './generator/latency';
 import type { ReceiptsResult } from './generator/protocol';
-import { GENERATOR, type RunReport } from './measure';
+import type { RunReport } from './measure';
+import { type Costs, GENERATOR } from './usage';
+import { type ChurnRates, talkersOf } from './workload';
 
 const MIB = 2 ** 20;
 const QUANTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
@@ -47,10 +49,18 @@ export function headLines({ label, target, environment }: ReportHead, what: stri
 }
 
 function populationText({ users, workload }: LoadOptions): string {
-  const { groupSize, online } = workload;
+  const { groupSize, online, churn } = workload;
+  if (churn) return `${users} users, ${talkersOf(users)} of them in pairs${churnText(churn)}`;
   if (groupSize === 2) return `${users} users in ${users / 2} pairs`;
   const connected = online === groupSize ? '' : `, ${online} of each connected`;
   return `${users} users connected in ${users / online} groups of ${groupSize}${connected}`;
+}
+
+function churnText({ watched, changes, reconnects }: ChurnRates): string {
+  return (
+    `, each of whom watches ${watched}; in turns nothing, and ${changes} changes and ` +
+    `${reconnects} closes and connects per second`
+  );
 }
 
 /** First lines of the report on idle connections. */
@@ -58,8 +68,8 @@ export function idleHeadText({ label, target, environment }: ReportHead): string
   return [...(label ? [label] : []), `${target}; ${environmentLine(environment)}`, ''].join('\n');
 }
 
-/** One run: latencies, counts, costs, verdict. */
-export function runText(run: RunReport, title: string): string {
+/** One run: latencies, counts, costs, verdict; `more` are lines of its workload. */
+export function runText(run: RunReport, title: string, more: readonly string[] = []): string {
   const { result, verdict } = run;
   return [
     `── ${title}: ${verdict.outcome}`,
@@ -69,6 +79,7 @@ export function runText(run: RunReport, title: string): string {
     ...(result.receipts ? [latencyLine('read → shown', result.receipts.seen)] : []),
     latencyLine('(generator lag)', result.scheduleLag),
     countsText(run),
+    ...more,
     costText(run),
     '',
   ].join('\n');
@@ -108,7 +119,7 @@ function countsText(run: RunReport): string {
 
 /** CPU per message (or whatever is counted), memory, the generator's share. */
 export function costText(
-  run: Pick<RunReport, 'cpuUsPerMessage' | 'generatorShare' | 'foreignCores'> & {
+  run: Costs & {
     memoryBytes: Record<string, number> | null;
   },
   unit = 'message',
@@ -134,7 +145,7 @@ function micros(us: number | undefined): string {
 }
 
 /** CPU µs per message of everything but the generator, as far as it is known. */
-function serversUs(run: Pick<RunReport, 'cpuUsPerMessage'>): number {
+function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number {
   return Object.entries(run.cpuUsPerMessage)
     .filter(([name, us]) => name !== GENERATOR && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);

@@ -4,7 +4,7 @@ import { expectedStates } from './expected-states';
 import { GeneratorHandle } from './generator-handle';
 import type { ConnectsPlan, ConnectsResult, SyncKind } from './generator/connects-protocol';
 import type { DevicePlan, Phase } from './generator/protocol';
-import { GENERATOR, type Usage, readUsage, usage } from './measure';
+import { GENERATOR, type Usage, readUsage, usage } from './usage';
 import { PresenceProbe, presenceChanges } from './presence-probe';
 import { findEntrance, devicesOf } from './product';
 import { messageRowsRead } from './rows-read';

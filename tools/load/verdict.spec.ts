@@ -30,6 +30,7 @@ function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
       errors: [],
     },
     receipts: null,
+    presence: null,
     ...change,
   };
 }
@@ -38,6 +39,27 @@ function receipts(
   change: Partial<NonNullable<GeneratorResult['receipts']>>,
 ): Partial<GeneratorResult> {
   return { receipts: { reads: 10, seen: quiet, unseen: 0, invented: 0, ...change } };
+}
+
+function presence(
+  change: Partial<NonNullable<GeneratorResult['presence']>>,
+): Partial<GeneratorResult> {
+  const messages = { sent: quiet, delivered: quiet };
+  return {
+    presence: {
+      seen: { state: quiet, close: quiet, connect: quiet },
+      messages: { calm: messages, churn: messages },
+      scheduled: 100,
+      runScheduled: 100,
+      runDone: 100,
+      runChanges: 90,
+      scheduleLag: quiet,
+      sights: { seen: 2000, excused: 3, lost: 0 },
+      compared: 400,
+      errors: [],
+      ...change,
+    },
+  };
 }
 
 function ledger(change: Partial<GeneratorResult['ledger']>): Partial<GeneratorResult> {
@@ -51,6 +73,7 @@ describe('judge', () => {
     ['refusals that were taken later', { refused: { busy: 3 } }, 0.3],
     ['raw duplicates', ledger({ duplicates: 4 }), 0.3],
     ['receipts that were shown', receipts({}), 0.3],
+    ['changes of presence that were seen', presence({ runDone: 99 }), 0.3],
   ])('passes %s', (_, change, share) => {
     expect(judge(result(change), share).outcome).toBe('PASSED');
   });
@@ -62,6 +85,13 @@ describe('judge', () => {
     ['a limited run', { refused: { rate_limited: 5 } }, 0.3, /limits refused 5 sends/],
     ['nothing scheduled', { runScheduled: 0, runSent: 0 }, 0.3, /0\.0 %/],
     ['no figure at all', {}, Number.NaN, /NaN/],
+    [
+      'changes that came late',
+      presence({ scheduleLag: { ...quiet, p99: 11 } }),
+      0.3,
+      /of changes: the generator was late/,
+    ],
+    ['changes that were passed over', presence({ runDone: 98 }), 0.3, /of changes: only 98\.0 %/],
   ])('voids %s', (_, change, share, reason) => {
     const verdict = judge(result(change), share);
     expect(verdict.outcome).toBe('VOID');
@@ -88,6 +118,18 @@ describe('judge', () => {
     ['nothing acknowledged', ledger({ acknowledged: 0 }), /nothing was acknowledged/],
     ['readers who did not read', receipts({ reads: 0 }), /nobody read/],
     ['reads that were not shown', receipts({ unseen: 2 }), /2 last reads were never shown/],
+    [
+      'a change that was never seen',
+      presence({ errors: [{ type: 'lost', count: 1, examples: ['user 1 never saw 2 (state)'] }] }),
+      /presence lost × 1: user 1 never saw 2/,
+    ],
+    ['presence that does not change', presence({ runChanges: 0 }), /nobody changed/],
+    [
+      'blind watchers',
+      presence({ sights: { seen: 0, excused: 9, lost: 0 } }),
+      /no watcher saw a change/,
+    ],
+    ['last words that nobody checked', presence({ compared: 0 }), /no last word was compared/],
     ['receipts of nothing', receipts({ invented: 1 }), /1 receipts show what nobody read/],
   ])('fails %s, void or not', (_, change, reason) => {
     for (const share of [0.3, 0.9]) {

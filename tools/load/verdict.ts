@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tidings/protocol/errors';
-import type { GeneratorResult, ReceiptsResult } from './generator/protocol';
+import type { GeneratorResult, PresenceResult, ReceiptsResult } from './generator/protocol';
 
 /** PASSED: measured and correct. VOID: the generator was the bottleneck, nothing is known. */
 export interface Verdict {
@@ -37,6 +37,7 @@ function voidsOf(run: GeneratorResult, share: number): string[] {
   }
   const { runSent: sent, runScheduled: scheduled, scheduleLag } = run;
   reasons.push(...generatorVoids({ sent, scheduled, lagP99Ms: scheduleLag.p99 }, share));
+  if (run.presence) reasons.push(...churnVoids(run.presence));
   return reasons;
 }
 
@@ -65,6 +66,11 @@ export function generatorVoids(
   return reasons;
 }
 
+function churnVoids({ runDone, runScheduled, scheduleLag }: PresenceResult): string[] {
+  const changes = { sent: runDone, scheduled: runScheduled, lagP99Ms: scheduleLag.p99 };
+  return generatorVoids(changes, 0).map((reason) => `of changes: ${reason}`);
+}
+
 function failuresOf(run: GeneratorResult): string[] {
   const reasons = run.ledger.errors.map(
     ({ type, count, examples }) => `${type} × ${count}: ${examples.join('; ')}`,
@@ -82,6 +88,18 @@ function failuresOf(run: GeneratorResult): string[] {
   }
   if (run.ledger.acknowledged === 0) reasons.push('nothing was acknowledged');
   if (run.receipts) reasons.push(...receiptFailures(run.receipts));
+  if (run.presence) reasons.push(...presenceFailures(run.presence));
+  return reasons;
+}
+
+function presenceFailures({ errors, runChanges, sights, compared }: PresenceResult): string[] {
+  const reasons = errors.map(
+    ({ type, count, examples }) =>
+      `presence ${type} × ${count}: ${examples.slice(0, 3).join('; ')}`,
+  );
+  if (runChanges === 0) reasons.push('nobody changed while it was measured');
+  if (sights.seen === 0) reasons.push('no watcher saw a change');
+  if (compared === 0) reasons.push('no last word was compared');
   return reasons;
 }
 

@@ -19,6 +19,8 @@ class DeviceSocket implements SocketOwner {
   socket: RawSocket | null = null;
   /** told the text of the first frame, or null when the socket has ended before it */
   greeted: ((welcome: string | null) => void) | null = null;
+  /** closed from our side: what still comes is nobody's */
+  left = false;
 
   constructor(
     private readonly index: number,
@@ -29,13 +31,13 @@ class DeviceSocket implements SocketOwner {
     if (this.greeted) {
       this.greeted(bytes.toString('utf8', start, end));
       this.greeted = null;
-    } else this.table.listener?.onFrame(this.index, bytes, start, end);
+    } else if (!this.left) this.table.listener?.onFrame(this.index, bytes, start, end);
   }
 
   onClosed(code: number, reason: string): void {
     this.greeted?.(null);
     this.greeted = null;
-    this.table.onClosed(this.index, code, reason);
+    this.table.onClosed(this.index, code, reason, this.left);
   }
 }
 
@@ -49,14 +51,16 @@ export class Connections {
   private misplaced = 0;
   private open = 0;
   private closing = false;
+  private entrance: ConnectPlan['entrance'] | null = null;
 
   /** Opens sockets for further devices. Rejects when one of them gets none. */
   async connect(plan: ConnectPlan): Promise<ConnectResult> {
     const began = monotonicMs();
     const first = this.devices.length;
     this.devices.push(...plan.devices);
+    this.entrance = plan.entrance;
     await inParallel(plan.devices.length, plan.concurrency, (offset) =>
-      this.openOne(plan, first + offset),
+      this.openOne(plan.entrance, first + offset),
     );
     const { open, byGateway, misplaced, limits } = this;
     return { open, byGateway, misplaced, limits, ms: monotonicMs() - began };
@@ -67,10 +71,27 @@ export class Connections {
     this.sockets[device]?.socket?.write(frame);
   }
 
-  /** A socket has ended. */
-  onClosed(device: number, code: number, reason: string): void {
+  /** A socket has ended; `left`: it was closed from our side. */
+  onClosed(device: number, code: number, reason: string, left: boolean): void {
     this.open--;
-    if (!this.closing) this.listener?.onClosed(device, code, reason);
+    if (!this.closing && !left) this.listener?.onClosed(device, code, reason);
+  }
+
+  /** Closes one device's socket; nothing more comes from it. */
+  leave(device: number): void {
+    const owner = this.sockets[device];
+    if (!owner) return;
+    owner.left = true;
+    owner.socket?.close();
+  }
+
+  /**
+   * Opens a socket again for a device that has left; `begins` is called when it has its ticket.
+   * Rejects when it gets none.
+   */
+  async comeBack(device: number, begins: () => void): Promise<void> {
+    if (!this.entrance) throw new Error('nobody is connected');
+    await this.openOne(this.entrance, device, begins);
   }
 
   /** Closes all sockets. */
@@ -79,8 +100,13 @@ export class Connections {
     for (const { socket } of this.sockets) socket?.close();
   }
 
-  private async openOne(plan: ConnectPlan, index: number): Promise<void> {
-    const way = await wayIn(plan.entrance, this.devices[index]!, index);
+  private async openOne(
+    entrance: ConnectPlan['entrance'],
+    index: number,
+    begins: () => void = () => undefined,
+  ): Promise<void> {
+    const way = await wayIn(entrance, this.devices[index]!, index);
+    begins();
     const owner = new DeviceSocket(index, this);
     this.sockets[index] = owner;
     const welcome = new Promise<string | null>((resolve) => {

@@ -3,6 +3,7 @@ import { monotonicMs } from '../clock';
 import { Ledger } from '../ledger';
 import { type Random, seededRandom } from '../random';
 import { type LoggedMessage, recordStored } from '../stored-latency';
+import { Churn } from './churn';
 import type { Connections, DeviceListener } from './connections';
 import { FrameScanner, KINDS } from './frame-scan';
 import { SendTemplate, encodeRetry, fillerText, messageText, NUMBER_DIGITS } from './frames';
@@ -39,6 +40,7 @@ export class LoadRun implements DeviceListener {
   private readonly scanner = new FrameScanner();
   private readonly other: OtherFrames;
   private readonly reading: Reading | null;
+  private readonly churn: Churn | null;
   private readonly filler: string;
   private readonly firstOfRun: number;
   private startMs = 0;
@@ -82,15 +84,18 @@ export class LoadRun implements DeviceListener {
       });
     }
     this.reading = readingOf(plan, connections, random);
+    this.churn = plan.churn && new Churn(connections, { ...plan, ...plan.churn, random });
     this.other = new OtherFrames(this.ledger, {
       sendAgain: (message) => this.sendAgain(message),
       receipt: (device, receipt) => this.reading?.onReceipt(device, receipt, monotonicMs()),
+      presence: (device, userId, word) => this.churn?.told(device, userId, word, monotonicMs()),
     });
   }
 
   /** Sends the whole schedule, then waits for what is missing. Rejects when the pacemaker fails. */
   async run(onPhase: (phase: Phase) => void): Promise<Drained> {
     this.connections.listener = this;
+    await this.churn?.watch();
     this.startMs = monotonicMs() + LEAD_MS;
     const runAt = this.startMs + this.plan.warmupMs;
     const endAt = runAt + this.plan.runMs;
@@ -103,11 +108,16 @@ export class LoadRun implements DeviceListener {
       () => this.sendDue(),
       failed,
     );
+    this.churn?.start(this.startMs, failed);
     const reads = setInterval(() => this.reading?.tick(monotonicMs()), READ_TICK_MS);
     try {
       await Promise.race([failure, until(runAt)]);
       this.reading?.startRun();
       onPhase('run');
+      for (const { atMs: markMs, phase } of this.churn?.marks ?? []) {
+        await Promise.race([failure, until(this.startMs + markMs)]);
+        onPhase(phase);
+      }
       await Promise.race([failure, until(endAt)]);
       this.runSent = this.nextSend - this.firstOfRun;
       this.undeliveredAtEnd = this.acked - this.complete;
@@ -117,6 +127,7 @@ export class LoadRun implements DeviceListener {
     } finally {
       clearInterval(reads);
       await pacemaker.stop();
+      await this.churn?.stop();
       this.other.stop();
     }
     return { highest: this.highest(), endMs: endAt };
@@ -131,6 +142,11 @@ export class LoadRun implements DeviceListener {
 
   onClosed(device: number, code: number, reason: string): void {
     this.closed.push({ device, code, reason });
+  }
+
+  /** Compares what watchers were told last with what they are told when they ask. */
+  async compareLastWords(urls: readonly string[]): Promise<void> {
+    await this.churn?.compare(urls);
   }
 
   /** The result so far, with what the store shows. */
@@ -155,6 +171,7 @@ export class LoadRun implements DeviceListener {
       deliveredAfterMs: this.complete === this.acked ? Math.max(0, after) : null,
       ledger: this.ledger.check({ storedKnown }),
       receipts: this.reading?.result() ?? null,
+      presence: this.churn?.result(monotonicMs()) ?? null,
     };
   }
 
@@ -209,7 +226,9 @@ export class LoadRun implements DeviceListener {
     this.acked++;
     if (this.seen.byAll(message)) this.completed(now);
     if (message >= this.firstOfRun) {
-      this.sentLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
+      const atMs = this.arrivals.atMs[message]!;
+      this.sentLatency.record(now - this.startMs - atMs);
+      this.churn?.message('sent', atMs, now - this.startMs - atMs);
     }
   }
 
@@ -243,7 +262,9 @@ export class LoadRun implements DeviceListener {
     if (device === this.arrivals.sender[message]) return;
     this.reading?.onMessage(device, this.scanner.position, now);
     if (message >= this.firstOfRun) {
-      this.deliveredLatency.record(now - this.startMs - this.arrivals.atMs[message]!);
+      const atMs = this.arrivals.atMs[message]!;
+      this.deliveredLatency.record(now - this.startMs - atMs);
+      this.churn?.message('delivered', atMs, now - this.startMs - atMs);
     }
   }
 
@@ -265,7 +286,7 @@ export class LoadRun implements DeviceListener {
       const open = this.nextSend - this.other.failedSends - this.complete;
       const now = monotonicMs();
       const silent = now - this.lastEventMs > DRAIN_SILENCE_MS;
-      const done = open <= 0 && (this.reading?.done() ?? true);
+      const done = open <= 0 && (this.reading?.done() ?? true) && (this.churn?.done(now) ?? true);
       if (done || now > limit || silent) return;
       await until(now + DRAIN_POLL_MS);
     }

@@ -1,4 +1,5 @@
 import type { Ledger } from '../ledger';
+import type { Word } from '../presence-ledger';
 import type { GeneratorResult } from './protocol';
 
 const RESEND_TICK_MS = 25;
@@ -16,6 +17,10 @@ interface OtherFrame {
   conversationId?: string;
   userId?: string;
   read?: string;
+  status?: Word['status'];
+  lastSeenAt?: string | null;
+  activeAt?: string | null;
+  version?: number;
 }
 
 /** Who does what the frames ask for. */
@@ -25,6 +30,7 @@ export interface OtherFramesHooks {
     device: number,
     receipt: { conversationId: string; userId: string; read: number },
   ) => void;
+  presence: (device: number, userId: string, word: Word) => void;
 }
 
 type Counts = Pick<
@@ -73,6 +79,9 @@ export class OtherFrames {
       case 'receipt':
         this.receipt(device, frame);
         break;
+      case 'presence':
+        this.presence(device, frame);
+        break;
       case 'held':
         this.held++;
         break;
@@ -110,6 +119,12 @@ export class OtherFrames {
   private receipt(device: number, { conversationId, userId, read }: OtherFrame): void {
     if (conversationId === undefined || userId === undefined || read === undefined) return;
     this.hooks.receipt(device, { conversationId, userId, read: Number(read) });
+  }
+
+  private presence(device: number, frame: OtherFrame): void {
+    const { userId, status, lastSeenAt = null, activeAt = null, version } = frame;
+    if (userId === undefined || status === undefined || typeof version !== 'number') return;
+    this.hooks.presence(device, userId, { status, lastSeenAt, activeAt, version });
   }
 
   private refusal(device: number, frame: OtherFrame, message: number): void {

@@ -59,6 +59,7 @@ class GeneratorProcess {
     if (plan.historyUrls.length > 0) {
       await repairHoles({ run, plan, devices: this.connections.devices });
     }
+    await run.compareLastWords(plan.historyUrls);
     const client = new Client({ connectionString: finish.databaseUrl });
     await client.connect();
     try {

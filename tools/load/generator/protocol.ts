@@ -1,8 +1,11 @@
-import type { LedgerReport } from '../ledger-report';
+import type { LedgerReport, ListedError } from '../ledger-report';
+import type { PresenceErrorType, SightCounts } from '../presence-ledger';
 import type { ProgressSamples } from '../stored-latency';
 import type { ConnectsPlan, ConnectsResult } from './connects-protocol';
 import type { DevicePlan, Entrance } from './devices';
 import type { LatencySummary } from './latency';
+import type { TurnKind } from './turns';
+import type { ChurnRates } from '../workload';
 
 export type { DevicePlan, Entrance } from './devices';
 
@@ -43,6 +46,8 @@ export interface RunPlan {
   conversations: ConversationPlan[];
   /** every device reads what has come within this time; null: nobody reads */
   readWithinMs: number | null;
+  /** presence changes in turns; null: nobody watches */
+  churn: ChurnRates | null;
   /** partitions of the log */
   partitions: number;
   /** base addresses for reading holes from the history; empty: no repair */
@@ -89,6 +94,29 @@ export interface GeneratorResult {
   ledger: LedgerReport;
   /** null: nobody read */
   receipts: ReceiptsResult | null;
+  /** null: nobody watched */
+  presence: PresenceResult | null;
+}
+
+/** What became of the changes of presence of a run. */
+export interface PresenceResult {
+  /** done → seen by a watcher, of what was to be done while it was measured; `state` from the schedule */
+  seen: { state: LatencySummary; close: LatencySummary; connect: LatencySummary };
+  /** of the messages, by whether presence stood still or changed; from the schedule */
+  messages: Record<TurnKind, { sent: LatencySummary; delivered: LatencySummary }>;
+  /** changes and closes: all; in the measured turns only; of these those that were done */
+  scheduled: number;
+  runScheduled: number;
+  runDone: number;
+  /** `state` frames in the measured turns */
+  runChanges: number;
+  /** written to the socket − scheduled */
+  scheduleLag: LatencySummary;
+  /** (change, watcher) pairs, all phases */
+  sights: SightCounts;
+  /** last words of watchers that were compared with `GET /v1/presence` */
+  compared: number;
+  errors: ListedError<PresenceErrorType>[];
 }
 
 /** What became of the read marks of a run. */
@@ -117,8 +145,8 @@ export interface GeneratorCalls {
 
 export type CallName = keyof GeneratorCalls;
 
-/** Moments that the orchestrator takes its readings at. */
-export type Phase = 'run' | 'end';
+/** Moments that the orchestrator takes its readings at: a turn is measured from its kind to `turned`. */
+export type Phase = 'run' | 'end' | TurnKind | 'turned';
 
 /** Parent → generator. */
 export interface CallMessage {
