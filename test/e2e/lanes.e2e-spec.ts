@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Cluster } from '@tidings/protocol/admin';
 import type { Page, Presence, Receipt } from '@tidings/protocol/http';
-import { LANES } from '@tidings/protocol/lanes';
+import { type Lane, LANES } from '@tidings/protocol/lanes';
 import { pause } from '@tidings/common/runtime/waiting';
 import { MemoryOutboxStore, type TidingsClient } from '@tidings/sdk';
 import { nodeClient } from '@tidings/sdk/node';
@@ -202,8 +202,10 @@ describe('lanes', () => {
       await say(b, 'in the log, not in the archive');
       await eventually(() => expect(lanesTold(a)).toHaveLength(LANES.length), FULL_MS);
       expect(lanesTold(a)).toEqual(ORDER);
-      expect(heard).toEqual(ORDER.map((lanes) => lanes.join(' ')));
-      expect(client.shedding).toEqual(LANES);
+      await eventually(() => {
+        expect(heard).toEqual(ORDER.map((lanes) => lanes.join(' ')));
+        expect(client.shedding).toEqual(LANES);
+      });
       expect([lanesTold(b), lanesTold(elsewhere)]).toEqual([[], []]);
       const newcomer = await connect(await ann.onNewDevice(0), 'gateway-1');
       await newcomer.next('shed');
@@ -227,12 +229,17 @@ describe('lanes', () => {
     const calmAt = performance.now();
     await eventually(() => expect(lanesTold(a).at(-1)).toEqual([]), BACK_MS);
     expect(performance.now() - calmAt).toBeGreaterThan(CALM_MS - 1_000);
-    expect(lanesTold(a).slice(ORDER.length)).toEqual([[]]);
-    expect([heard.at(-1), client.shedding]).toEqual(['', []]);
+    // on a busy machine they may come back one after the other
+    const back = lanesTold(a).slice(ORDER.length) as Lane[][];
+    expect(back).toEqual(back.map(({ length }) => LANES.slice(0, length)));
+    for (const [i, { length }] of back.entries()) {
+      expect(length).toBeLessThan(back[i - 1]?.length ?? LANES.length);
+    }
+    await eventually(() => expect([heard.at(-1), client.shedding]).toEqual(['', []]));
     await eventually(async () => expect(await shedding()).toEqual([]));
     const log = stack.node('gateway-1').logPath;
     expect(logLines(log, 'sheds more').map((line) => line['lanes'])).toEqual(ORDER);
-    expect(logLines(log, 'sheds less').map((line) => line['lanes'])).toEqual([[]]);
+    expect(logLines(log, 'sheds less').map((line) => line['lanes'])).toEqual(back);
     expect(await metric('lane_changes_total', 'to="shed"')).toBe(LANES.length);
     expect(await metric('lane_shed')).toBe(0);
     // everything is as it would have been
