@@ -120,6 +120,19 @@ describe('InboxDelivery', () => {
       expect(counted).toEqual([['withheld', 'typing', 2]]);
     });
 
+    it.each([
+      ['a change of a conversation', { kind: 'changed', conversationId: 'c' }],
+      ['a block', { kind: 'judge', userId: USER }],
+    ] as const)('hands out the receipts that wait before %s', (_what, news) => {
+      const { delivery, fakes, shed } = setUp(['a']);
+      for (const lane of ['typing', 'presence', 'receipts'] as const) shed.add(lane);
+      delivery.take(push(['a'], receipt('1')));
+      const before = fakes[0]!.frames.length;
+      delivery.take(Buffer.from(encodeInbox([news])));
+      delivery.take(push(['a'], '{}'));
+      expect(fakes[0]!.frames.slice(before)).toEqual([receipt('1'), '{}']);
+    });
+
     it('hands out receipts joined, the last mark too, and at once when they are normal again', () => {
       const { delivery, fakes, shed, counted } = setUp(['a']);
       for (const lane of ['typing', 'presence', 'receipts'] as const) shed.add(lane);

@@ -63,8 +63,12 @@ export class InboxDelivery implements InboxVisitor {
     this.skipped += skipped;
   }
 
-  /** Whoever is shown a change and then sends is subject to it. */
+  /**
+   * Whoever is shown a change and then sends is subject to it. Receipts that waited leave before it: a
+   * removal is the last that a removed member hears.
+   */
   changed(conversationId: string): void {
+    this.receipts.flush();
     this.parts.conversationChanged(conversationId);
   }
 
@@ -139,7 +143,9 @@ export class InboxDelivery implements InboxVisitor {
     else this.skipped += 1;
   }
 
+  /** Marks from before a block are not told behind it. */
   judge(userId: string): void {
+    this.receipts.flush();
     this.parts.watches.judgeAgain(userId);
   }
 
