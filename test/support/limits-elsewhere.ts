@@ -26,8 +26,8 @@ export const LIMITS_ELSEWHERE: Readonly<Record<string, readonly [file: string, t
     'images of many pixels have a budget per user, and others do not wait for them',
   ],
   imagePixelsPerMinute: [
-    'apps/gateway/src/media/pixel-budget.spec.ts',
-    'is used up by one user alone, and says when the next image fits',
+    'test/e2e/misuse-slots.e2e-spec.ts',
+    'images of many pixels have a budget per user, and others do not wait for them',
   ],
   serverFrameBytes: [
     'test/integration/storage-sync.spec.ts',

@@ -60,7 +60,7 @@ const PLACES: Record<Place, [what: string, bound: string, full: string]> = {
   ],
   images: [
     'an image that waits to be decoded',
-    `${IMAGE_TURNS.concurrency} at a time; ${IMAGE_TURNS.limits.total} wait, ${IMAGE_TURNS.limits.perFlow} per user, users in turn, ${seconds(IMAGE_TURNS.waitLimitMs)}; ${LIMITS.imagePixelsBurst / 1e6} + ${LIMITS.imagePixelsPerMinute / 1e6}/min megapixels per user`,
+    `${IMAGE_TURNS.concurrency} at a time; ${IMAGE_TURNS.limits.total} wait, ${IMAGE_TURNS.limits.perFlow} per user, users in turn, ${seconds(IMAGE_TURNS.waitLimitMs)}; pixels have a rate`,
     '`busy`; `rate_limited` for the pixels',
   ],
   downloads: [

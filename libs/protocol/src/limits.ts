@@ -75,6 +75,11 @@ export const RATES = {
   trace: { per: 'user', perMinute: 60, burst: 30 },
   /** An album at once. Bytes and the work of decoding have limits of their own. */
   upload: { per: 'user', perMinute: 30, burst: 40 },
+  /**
+   * Megapixels of uploaded images, each image at least one: so many are decoded and encoded anew,
+   * which is what the work costs. Twenty photographs of a telephone at once.
+   */
+  pixels: { per: 'user', perMinute: 240, burst: 240 },
   /** A screen full of thumbnails, and the next one. */
   download: { per: 'user', perMinute: 1_200, burst: 300 },
   /** What operators do, on a listener of their own. */
@@ -111,7 +116,7 @@ export const FRAME_RATES = {
 
 /**
  * The rates that each call counts towards, besides `request`: all that are named, in this order.
- * `invite` counts the people in `userIds`. A call that created nothing new gives
+ * `invite` counts the people in `userIds`, `pixels` is taken when an image's header was read. A call that created nothing new gives
  * `createConversation` and `invite` back. `findByEmail` counts only searches for an address, see
  * `isEmailSearch`.
  */
@@ -152,7 +157,7 @@ export const CALL_RATES = {
   'PUT /v1/conversations/:id/receipts': ['receipt'],
   'POST /v1/sync': ['sync'],
   'GET /v1/presence': ['read'],
-  'POST /v1/media': ['upload'],
+  'POST /v1/media': ['upload', 'pixels'],
   'GET /v1/media/:id': ['download'],
   'GET /v1/media/:id/thumbnail': ['download'],
   'GET /v1/media/:id/url': ['download'],
@@ -166,6 +171,9 @@ export const CALL_RATES = {
   'GET /v1/admin/users/:id/sessions': ['administer'],
   'GET /v1/cluster': ['administer'],
 } as const satisfies Record<string, readonly RateName[]>;
+
+/** Of a megapixel. */
+const PIXELS = 1_000_000;
 
 /**
  * Sizes and numbers that clients may rely on, sent in `welcome.limits` and `GET /v1` next to
@@ -191,11 +199,9 @@ export const LIMITS = {
   fileNameChars: 255,
   /** An upload that brings fewer bytes in any ten seconds is aborted. */
   uploadBytesPerSecond: 16 * 1024,
-  /**
-   * Pixels of uploaded images that a gateway processes for one user: at once, and more each minute.
-   */
-  imagePixelsBurst: 240_000_000,
-  imagePixelsPerMinute: 240_000_000,
+  /** The rate `pixels`, in pixels. */
+  imagePixelsBurst: RATES.pixels.burst * PIXELS,
+  imagePixelsPerMinute: RATES.pixels.perMinute * PIXELS,
   groupMembers: 1_000,
   membersInline: 32,
   sendsPerSecond: RATES.send.perMinute / 60,
@@ -232,10 +238,16 @@ export const LIMITS = {
 
 /** Limits and rates as clients are told about them. A rate that is switched off is not named. */
 export function announcedLimits(rates: Rates) {
-  const { send } = rates;
+  const { send, pixels } = rates;
   const named = Object.entries(rates).filter(([, { perMinute }]) => perMinute > 0);
   return {
-    limits: { ...LIMITS, sendsPerSecond: send.perMinute / 60, sendBurst: send.burst },
+    limits: {
+      ...LIMITS,
+      sendsPerSecond: send.perMinute / 60,
+      sendBurst: send.burst,
+      imagePixelsBurst: pixels.burst * PIXELS,
+      imagePixelsPerMinute: pixels.perMinute * PIXELS,
+    },
     rates: Object.fromEntries(
       named.map(([name, { per, burst, perMinute }]) => [name, { per, burst, perMinute }]),
     ),

@@ -23,8 +23,8 @@ export class MediaController {
   constructor(private readonly media: MediaParts) {}
 
   @Post()
-  upload(@Caller() { userId }: Principal, @Req() request: Request): Promise<MediaAnswer> {
-    return this.media.uploads.take(request, userId);
+  upload(@Caller() caller: Principal, @Req() request: Request): Promise<MediaAnswer> {
+    return this.media.uploads.take(request, caller);
   }
 
   @Get(':id')

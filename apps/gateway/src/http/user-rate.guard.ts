@@ -26,10 +26,14 @@ export function costsOf(
 ): [UserRateName, number][] {
   if (!Object.hasOwn(CALL_RATES, call)) throw new Error(`${call} counts for no rate`);
   const names: readonly RateName[] = CALL_RATES[call as keyof typeof CALL_RATES];
-  return names
-    .filter(isUserRate)
-    .filter((name) => name !== 'findByEmail' || isEmailSearch(query.query))
-    .map((name) => [name, name === 'invite' ? peopleIn(body) : 1]);
+  return (
+    names
+      .filter(isUserRate)
+      // taken by the upload itself, when it knows how many
+      .filter((name) => name !== 'pixels')
+      .filter((name) => name !== 'findByEmail' || isEmailSearch(query.query))
+      .map((name) => [name, name === 'invite' ? peopleIn(body) : 1])
+  );
 }
 
 function isUserRate(name: RateName): name is UserRateName {

@@ -1,7 +1,7 @@
-import { LIMITS } from '@tidings/protocol/limits';
+import { TidingsError } from '@tidings/protocol/errors';
 import { FairTurns } from '@tidings/common/runtime/fair-turns';
+import type { Doer, UserRates } from '../rates/user-rates';
 import type { ImageType } from './media-type';
-import { PixelBudget } from './pixel-budget';
 import type { CleanImage, ImageTarget } from './image-codec';
 import type { ImageWorker } from './image-process';
 
@@ -13,26 +13,28 @@ export const IMAGE_TURNS = {
   detail: 'Too many images wait at the moment',
 };
 
-/** Work on images: its own queue, fair between users, and a budget of pixels for each of them. */
+/** Work on images: its own queue, fair between users, and a rate of pixels for each of them. */
 export class ImageWorks {
   readonly turns = new FairTurns(IMAGE_TURNS);
-  private readonly budget: PixelBudget;
 
   constructor(
     private readonly worker: ImageWorker,
-    clock: () => number,
-  ) {
-    const { imagePixelsBurst: burst, imagePixelsPerMinute: perMinute } = LIMITS;
-    this.budget = new PixelBudget({ burst, perMinute }, clock);
-  }
+    private readonly rates: Pick<UserRates, 'take'>,
+  ) {}
 
   /**
    * Cleans a user's image, see `ImageCodec.clean`. Throws `busy` when too many images wait,
    * `rate_limited` when the user has had too many pixels lately: then none was decoded.
    */
-  clean(userId: string, source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
+  clean(doer: Doer, source: string, type: ImageType, target: ImageTarget): Promise<CleanImage> {
+    const { userId } = doer;
     return this.turns.take({ network: userId, account: userId }, async () => {
-      this.budget.take(userId, await this.worker.measure(source));
+      const megapixels = Math.ceil((await this.worker.measure(source)) / 1e6);
+      const retryAfterMs = await this.rates.take(doer, 'pixels', megapixels);
+      if (retryAfterMs > 0) {
+        const detail = 'Too many megapixels of images lately';
+        throw new TidingsError('rate_limited', { detail, retryAfterMs });
+      }
       return this.worker.clean(source, type, target);
     });
   }

@@ -3,6 +3,7 @@ import type { MediaDriver } from '@tidings/common/media/media-driver';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { GatewayEnv } from '../gateway.env';
 import type { SharedAddresses } from '../rates/shared-addresses';
+import type { UserRates } from '../rates/user-rates';
 import type { Membership } from '../members/membership';
 import type { StorageClient } from '../service-clients';
 import type { ReadBarrier } from '../sync/read-barrier';
@@ -23,6 +24,7 @@ export const READERS = { all: 512, perUser: 32 };
 export interface MediaOptions {
   env: GatewayEnv;
   shared: SharedAddresses;
+  rates: UserRates;
   membership: Membership;
   storage: StorageClient;
   barrier: ReadBarrier;
@@ -63,7 +65,7 @@ export class MediaParts {
     });
     const { driver } = this;
     this.imageProcess = new ImageProcess(process.argv[1]!);
-    this.images = new ImageWorks(this.imageProcess, () => performance.now());
+    this.images = new ImageWorks(this.imageProcess, options.rates);
     const { images } = this;
     const slots = this.slots.uploads;
     const { shared } = options;

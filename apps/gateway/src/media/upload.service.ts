@@ -13,6 +13,7 @@ import { clientNetwork } from '@tidings/common/runtime/client-network';
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import { declaredType, SNIFF_BYTES, sniffImage, UNKNOWN_TYPE, type ImageType } from './media-type';
 import type { SharedAddresses } from '../rates/shared-addresses';
+import type { Doer } from '../rates/user-rates';
 import type { Membership } from '../members/membership';
 import type { StorageClient } from '../service-clients';
 import type { Holder, Slot, Slots } from './slots';
@@ -47,11 +48,11 @@ export class UploadService {
    * `unsupported_media` (415; 422 when it cannot be decoded), `busy`, `rate_limited`, `unavailable`;
    * then nothing of it is left.
    */
-  async take(request: IncomingMessage & { ip?: string }, userId: string): Promise<MediaAnswer> {
+  async take(request: IncomingMessage & { ip?: string }, doer: Doer): Promise<MediaAnswer> {
     try {
       const { ip } = request;
       const network = this.parts.shared.has(ip) ? undefined : clientNetwork(ip);
-      const answer = await this.admit(request, { userId, network });
+      const answer = await this.admit(request, doer, { userId: doer.userId, network });
       this.parts.count('ok');
       return answer;
     } catch (error) {
@@ -60,7 +61,7 @@ export class UploadService {
     }
   }
 
-  private async admit(request: IncomingMessage, holder: Holder): Promise<MediaAnswer> {
+  private async admit(request: IncomingMessage, doer: Doer, holder: Holder): Promise<MediaAnswer> {
     const place = conversationId.safeParse(request.headers[CONVERSATION_HEADER]);
     if (!place.success) {
       const detail = 'X-Conversation-Id: a conversation id is expected';
@@ -68,14 +69,14 @@ export class UploadService {
     }
     checkHeaders(request);
     const { membership, slots } = this.parts;
-    const { userId } = holder;
+    const { userId } = doer;
     const slot = slots.take(holder);
     try {
       if (!membership.maySend(place.data, userId)) {
         await membership.requireSender(place.data, userId);
       }
       return await this.scratched((files) =>
-        this.process(request, { files, slot }, userId, place.data),
+        this.process(request, { files, slot }, doer, place.data),
       );
     } finally {
       slot.free();
@@ -98,7 +99,7 @@ export class UploadService {
   private async process(
     request: IncomingMessage,
     { files, slot }: { files: Scratch; slot: Slot },
-    userId: string,
+    doer: Doer,
     conversation: string,
   ): Promise<MediaAnswer> {
     const declared = declaredType(request.headers['content-type']);
@@ -119,9 +120,9 @@ export class UploadService {
     }
     // What waits for its turn has a queue of its own: the place is for those who send.
     slot.free();
-    const { facts, etag } = await this.judged(image, declared, received, { files, userId });
+    const { facts, etag } = await this.judged(image, declared, received, { files, doer });
     const mediaId = randomUUID();
-    const note = { mediaId, etag, conversationId: conversation, ownerId: userId, ...facts };
+    const note = { mediaId, etag, conversationId: conversation, ownerId: doer.userId, ...facts };
     await this.parts.storage.call('media.create', note);
     await this.keep(mediaId, facts, files);
     const { width, height, size, type } = facts;
@@ -133,13 +134,13 @@ export class UploadService {
     image: ImageType | null,
     declared: string,
     received: Received,
-    { files, userId }: { files: Scratch; userId: string },
+    { files, doer }: { files: Scratch; doer: Doer },
   ): Promise<{ facts: MediaFacts; etag: string }> {
     if (!image) {
       const type = declared.startsWith('image/') ? UNKNOWN_TYPE : declared;
       return { facts: { kind: 'file', type, size: received.size }, etag: received.hash };
     }
-    const pixels = await this.parts.images.clean(userId, files.received, image, files);
+    const pixels = await this.parts.images.clean(doer, files.received, image, files);
     const { size } = await stat(files.original);
     const etag = await hashOf(files.original);
     return { facts: { kind: 'image', type: image, size, ...pixels }, etag };

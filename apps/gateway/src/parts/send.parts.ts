@@ -51,6 +51,7 @@ export function makeSends(
   const media = new MediaParts({
     env,
     shared,
+    rates,
     membership,
     storage,
     wallClock,
