@@ -51,6 +51,8 @@ export interface Trial {
   type(seat: Seat, round: Round): Promise<void> | void;
   /** What the window shows behind it when it is done. */
   done(round: Round): RegExp;
+  /** It says nothing when it is done, so `done` may be seen before the words that it was not. */
+  silent?: true;
   /** Looks closer; rejects when it is not as the window says. */
   inEffect?(seat: Seat, round: Round): Promise<void>;
   /** Texts of the round that are in the chat afterwards. */
@@ -144,14 +146,24 @@ export class Seat {
       if (this.trial.ends) await this.comesBack();
       await this.arrived(round, outcome);
       expect(this.said(round)).not.toMatch(NOT_FOR_PEOPLE);
-      if (outcome === 'done') {
-        await eventually(() => this.trial.inEffect?.(this, round), PATIENCE_MS, LOOK_EVERY_MS);
-      }
-      return outcome;
+      return outcome === 'done' ? await this.looked(round) : outcome;
     } catch (error) {
       const { message } = error as Error;
       const { command } = this.trial;
       throw new Error(`${command}, ${round.tag}: ${message}\n${this.window.screen.trimEnd()}`);
+    }
+  }
+
+  /** Looks at what is said to be done. */
+  private async looked(round: Round): Promise<Outcome> {
+    const { silent, inEffect } = this.trial;
+    try {
+      await eventually(() => inEffect?.(this, round), PATIENCE_MS, LOOK_EVERY_MS);
+      return 'done';
+    } catch (error) {
+      const refused = silent ? REFUSED.exec(this.said(round)) : null;
+      if (refused) return refused[0];
+      throw error;
     }
   }
 

@@ -207,12 +207,16 @@ export const TRIALS: readonly Trial[] = [
       await seat.shown(new RegExp(`✓+ {2}old line ${OLD_LINES}$`, 'm'));
     },
     type: says('/history'),
+    silent: true,
     done: () => /✓+ {2}.* two$/m,
     inEffect: async ({ window }) => {
       // to the top, however much the rounds before have said
       window.type(KEYS.pageUp.repeat(6));
-      await window.shows(/old line [1-7]\d$/m);
-      window.type(KEYS.pageDown.repeat(8));
+      try {
+        await window.shows(/old line [1-7]\d$/m);
+      } finally {
+        window.type(KEYS.pageDown.repeat(8));
+      }
     },
   },
   { command: '/devices', type: says('/devices'), done: () => / · this one · / },
