@@ -7,6 +7,8 @@ import type { Round, Seat, Trial } from './seat';
 
 /** Of the file that is sent and saved. */
 export const FILE_BYTES = 1_000_000;
+/** How long a page of the history may take before one looks for the next, milliseconds. */
+const PAGE_MS = 1_000;
 /** Of who removes one: the window, the one that looks closer, and one more. */
 const DEVICES = 3;
 /** Messages of a chat that do not fit into its window. */
@@ -210,13 +212,9 @@ export const TRIALS: readonly Trial[] = [
     silent: true,
     done: () => /✓+ {2}.* two$/m,
     inEffect: async ({ window }) => {
-      // to the top, however much the rounds before have said
-      window.type(KEYS.pageUp.repeat(6));
-      try {
-        await window.shows(/old line [1-7]\d$/m);
-      } finally {
-        window.type(KEYS.pageDown.repeat(8));
-      }
+      window.type(KEYS.pageUp);
+      await window.shows(/old line [1-7]\d$/m, PAGE_MS);
+      window.type(KEYS.pageDown.repeat(20));
     },
   },
   { command: '/devices', type: says('/devices'), done: () => / · this one · / },
