@@ -58,7 +58,13 @@ describe('what needs none', () => {
   it('GET /v1 describes the server', async () => {
     const answer = await ask(gateway, 'GET', '');
     // rates are off here
-    const limits = { ...LIMITS, sendsPerSecond: 0, sendBurst: 0 };
+    const limits = {
+      ...LIMITS,
+      sendsPerSecond: 0,
+      sendBurst: 0,
+      imagePixelsBurst: 0,
+      imagePixelsPerMinute: 0,
+    };
     expect(answer.body).toMatchObject({ versions: ['v1'], login: ['password'], limits });
   });
 
