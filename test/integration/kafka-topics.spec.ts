@@ -3,6 +3,7 @@ import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
+import { Readiness } from '@tidings/common/runtime/health';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { eventually } from '../support/eventually';
 import { testTopic } from '../support/kafka-topic';
@@ -66,36 +67,35 @@ describe('topics', () => {
   });
 
   it('are waited for by services for as long as no broker answers, which they say once', async () => {
-    const said: string[] = [];
-    const patient = createKafka({
-      brokers: [servers.brokers],
-      clientId: 'patient',
-      log: (level, message) => {
-        if (level === 'warn' && /answers/.test(message)) said.push(message);
-      },
+    const lines: string[] = [];
+    const readiness = new Readiness({
+      warn: (_about: object, line: string) => void lines.push(line),
     });
     const specs = [testTopic('awaited', 1)];
     await ensureTopics(kafka, specs);
-    const options = { timeoutMs: 100, waitUntil: new AbortController().signal };
-    await checkTopics(patient, specs, options);
-    expect(said).toEqual([]);
+    const awaiting = readiness.awaiting('kafka');
+    const options = { timeoutMs: 100, waitUntil: new AbortController().signal, awaiting };
+    await checkTopics(kafka, specs, options);
+    expect(lines).toEqual([]);
 
     await servers.kafka.kill();
     let done = false;
-    const waiting = checkTopics(patient, specs, { ...options, timeoutMs: 10_000 }).then(
+    const waiting = checkTopics(kafka, specs, { ...options, timeoutMs: 10_000 }).then(
       () => (done = true),
     );
     const stopped = new AbortController();
-    const other = checkTopics(patient, specs, { ...options, waitUntil: stopped.signal });
-    await eventually(() => expect(said).toHaveLength(2));
+    const other = checkTopics(kafka, specs, { timeoutMs: 100, waitUntil: stopped.signal });
+    await eventually(() => expect(readiness.problems()['kafka']).toMatch(/no broker/));
     // far beyond what the time allows for topics
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     stopped.abort();
     await expect(other).rejects.toThrow('stopped while waiting for Kafka');
-    expect([done, said.length]).toEqual([false, 2]);
+    expect(done).toBe(false);
     await servers.kafka.restart();
     await waiting;
-    expect(said.slice(2)).toEqual(['Kafka answers']);
+    const said = ['waiting for kafka: no broker of Kafka answers', 'kafka is there'];
+    expect([lines.at(0), lines.at(-1)]).toEqual(said);
+    expect(readiness.problems()).not.toHaveProperty('kafka');
   }, 90_000);
 });
 

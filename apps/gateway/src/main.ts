@@ -10,7 +10,7 @@ import { StartSteps } from './start-steps';
 async function main(): Promise<void> {
   const env = loadEnvOrExit(gatewayEnv);
   const logger = createLogger({ service: 'gateway', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
-  const readiness = new Readiness();
+  const readiness = new Readiness(logger);
   let fatal = (reason: string): void => {
     throw new Error(reason);
   };
@@ -21,8 +21,8 @@ async function main(): Promise<void> {
     timeline: parts.timeline,
     drainMs: env.DRAIN_SECONDS * 1000,
     steps: [
+      parts.health,
       parts.connections,
-      parts.adminListener,
       parts.heldMessages,
       parts.log,
       parts.reporting,

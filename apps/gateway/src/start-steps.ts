@@ -1,3 +1,4 @@
+import { redisProblem } from '@tidings/common/redis/client';
 import { DirectoryReport } from '@tidings/common/nodes/directory-report';
 import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
@@ -70,8 +71,7 @@ export class StartSteps {
     return {
       name: 'connections',
       start: () => {
-        const { redis } = this.backends;
-        this.readiness.add('redis', () => (redis.status === 'ready' ? null : 'not connected'));
+        this.readiness.add('redis', redisProblem(this.backends.redis));
         this.backends.nodes.start();
       },
       stop: () => {
@@ -84,10 +84,10 @@ export class StartSteps {
     };
   }
 
-  /** Health, metrics and the calls of operators on a port of their own. */
-  get adminListener(): Step {
+  /** Health and metrics from the first second; the calls of operators come when clients may. */
+  get health(): Step {
     return {
-      name: 'admin listener',
+      name: 'health',
       start: () => this.http.openForOperators(),
       stop: () => this.http.closeForOperators(),
     };
@@ -113,9 +113,17 @@ export class StartSteps {
       start: async () => {
         const { env, backends, metrics, counts, spool, logger, defects, answers, fatal } = this;
         const { signal } = this.stopping;
-        await checkTopics(backends.kafka, specsOf(env), { waitUntil: signal });
-        const wait = { partitions: env.KAFKA_PARTITIONS, signal, logger };
-        const positions = LogPositions.of(await logStateOf(backends.storage, wait));
+        const { readiness } = this;
+        await checkTopics(backends.kafka, specsOf(env), {
+          waitUntil: signal,
+          awaiting: readiness.awaiting('kafka'),
+        });
+        const state = await logStateOf(backends.storage, {
+          partitions: env.KAFKA_PARTITIONS,
+          signal,
+          awaiting: readiness.awaiting('storage'),
+        });
+        const positions = LogPositions.of(state);
         this.gateway = makeGateway({
           env,
           backends,

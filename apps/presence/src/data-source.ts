@@ -10,9 +10,7 @@ const STATEMENT_WITHIN_MS = 1_500;
 const CLIENT_GRACE_MS = 200;
 /** Key of the advisory lock under which instances that start at once take turns. */
 const MIGRATION_LOCK = 7_305_541_873;
-/** How long the start waits for the database, and between its attempts, milliseconds. */
-const OPEN_WITHIN_MS = 30_000;
-const OPEN_PAUSE_MS = 300;
+/** How long the lock is waited for, and between two tries, milliseconds. */
 const LOCK_PAUSE_MS = 100;
 const LOCK_WITHIN_MS = 60_000;
 
@@ -42,20 +40,6 @@ export function presenceDataSource(options: {
     // An idle connection that the server ends is replaced at its next use.
     poolErrorHandler: () => undefined,
   });
-}
-
-/** Connects; rejects with the last error when the database is away for half a minute. */
-export async function opened(database: DataSource): Promise<void> {
-  const end = performance.now() + OPEN_WITHIN_MS;
-  for (;;) {
-    try {
-      await database.initialize();
-      return;
-    } catch (error) {
-      if (performance.now() > end) throw error;
-      await pause(OPEN_PAUSE_MS);
-    }
-  }
 }
 
 /**

@@ -10,14 +10,15 @@ import { PresenceStates } from '@tidings/common/redis/presence-states';
 import { Routes } from '@tidings/common/redis/routes';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
+import { isAway } from '@tidings/common/runtime/database-errors';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
-import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger } from '@tidings/common/runtime/logger';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
+import { whileAway } from '@tidings/common/runtime/waiting';
 import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import type { DataSource } from 'typeorm';
-import { migrate, opened, presenceDataSource } from './data-source';
+import { migrate, presenceDataSource } from './data-source';
 import { LastSeenRepository } from './last-seen.repository';
 import type { PresenceEnv } from './presence.env';
 import { PresenceMetrics } from './presence.metrics';
@@ -51,6 +52,8 @@ const QUEUE = { queueRecords: 5_000, queueBytes: 4 * 1024 * 1024 };
 /** Changes are ordered by their versions, in whatever log they are. */
 const NO_EPOCH = 0;
 const FLUSH_MS = 2_000;
+/** How long the start waits between two tries to reach PostgreSQL. */
+const DATABASE_PAUSE_MS = 300;
 
 /** The presence service: its parts and the order in which they start. */
 export class Presence {
@@ -72,7 +75,6 @@ export class Presence {
   private redisRun: string | null = null;
   private ticking = false;
   private timers: NodeJS.Timeout[] = [];
-  private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<PresenceEnv>) {
     const { env, logger, metrics, readiness } = options;
@@ -136,27 +138,24 @@ export class Presence {
 
   /** Address of the listener. */
   get url(): string {
-    return this.listener?.url ?? '';
+    return this.service.url;
   }
 
   /** The start order; stopping is its reverse. */
   steps(): Step[] {
     const { service } = this;
     return [
+      { name: 'listener', start: () => service.listen(), stop: () => service.stopListening() },
       {
         name: 'redis',
         start: () => service.reachRedis(),
         stop: () => service.leaveRedis(),
       },
-      {
-        name: 'database',
-        start: () => this.openDatabase(),
-        stop: () => (this.database.isInitialized ? this.database.destroy() : undefined),
-      },
+      { name: 'database', start: () => this.openDatabase(), stop: () => this.closeDatabase() },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'topics', start: () => service.checkTopics(), stop: () => service.stopWaiting() },
-      { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
-      { name: 'announcement', start: () => service.announce(this.url) },
+      { name: 'calls', start: () => this.takeCalls(), stop: () => service.stopListening() },
+      { name: 'announcement', start: () => service.announce() },
       {
         name: 'writers',
         start: async () => {
@@ -180,13 +179,22 @@ export class Presence {
   }
 
   private async openDatabase(): Promise<void> {
-    await opened(this.database);
-    await migrate(this.database);
+    const { database } = this;
+    const open = async (): Promise<void> => {
+      if (!database.isInitialized) await database.initialize();
+      await migrate(database);
+    };
+    const wait = { isAway, pauseMs: DATABASE_PAUSE_MS };
+    await whileAway(open, { ...wait, ...this.service.awaiting('database') });
   }
 
-  private async listen(): Promise<void> {
-    const { env, logger, metrics, readiness } = this.options;
-    const { defects } = this.service;
+  private async closeDatabase(): Promise<void> {
+    this.service.stopWaiting();
+    if (this.database.isInitialized) await this.database.destroy();
+  }
+
+  private takeCalls(): void {
+    const { env, logger, metrics } = this.options;
     const service = new PresenceService({
       states: this.states,
       partitions: this.partitions,
@@ -204,12 +212,7 @@ export class Presence {
       logger,
       metrics,
     });
-    const at = { host: env.HOST, port: env.PORT };
-    this.listener = await InnerListener.open(at, {
-      health: { readiness, metrics },
-      defects,
-      calls,
-    });
+    this.service.answer(calls);
   }
 
   private async consume(): Promise<void> {

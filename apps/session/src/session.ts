@@ -5,7 +5,6 @@ import { RpcClient } from '@tidings/common/rpc/rpc-client';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { InboxWriter } from '@tidings/common/redis/inbox';
 import { Routes } from '@tidings/common/redis/routes';
-import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
 import { receiptsConsumer } from './receipts/receipts.consumer';
@@ -30,7 +29,6 @@ export class Session {
   private receipts: LogConsumerStrategy | null = null;
   /** Typing and presence: what is lost of them is told again soon. */
   private signals: LogConsumerStrategy[] = [];
-  private listener: InnerListener | null = null;
 
   constructor(private readonly options: ServiceOptions<SessionEnv>) {
     const { env, logger, metrics, readiness } = options;
@@ -49,12 +47,17 @@ export class Session {
   }
 
   /**
-   * The start order; stopping is its reverse. Messages come first, and neither the other groups nor the
-   * listener take time from them: until then nobody is pushed anything.
+   * The start order; stopping is its reverse. Messages come first, and the other groups take no time
+   * from them: until then nobody is pushed anything.
    */
   steps(): Step[] {
     const { service } = this;
     return [
+      {
+        name: 'listener',
+        start: () => service.listen(this.calls),
+        stop: () => service.stopListening(),
+      },
       { name: 'redis', stop: () => service.leaveRedis() },
       { name: 'storage', stop: () => this.storage.close() },
       { name: 'topics', stop: () => service.stopWaiting() },
@@ -65,21 +68,15 @@ export class Session {
         stop: () => this.leave(),
         stopWithinMs: LEAVE_WITHIN_MS,
       },
-      { name: 'listener', start: () => this.listen(), stop: () => this.listener?.close() },
-      {
-        name: 'nodes',
-        start: () => service.announce(this.listener?.url ?? ''),
-        stop: () => service.drain(),
-      },
+      { name: 'nodes', start: () => service.announce(), stop: () => service.drain() },
     ];
   }
 
   /** Redis, Kafka and storage side by side. */
   private async reachOthers(): Promise<void> {
     const { service, storage } = this;
-    const { env, logger } = this.options;
-    const wait = { partitions: env.KAFKA_PARTITIONS, signal: service.stopping, logger };
-    const log = logStateOf(storage, wait);
+    const partitions = this.options.env.KAFKA_PARTITIONS;
+    const log = logStateOf(storage, { partitions, ...service.awaiting('storage') });
     [this.log] = await Promise.all([log, service.checkTopics(), service.reachRedis()]);
   }
 
@@ -102,12 +99,5 @@ export class Session {
     const consumers = [this.receipts, ...this.signals];
     await Promise.all([this.messages?.leave(), ...consumers.map((one) => one?.close())]);
     await Promise.all([this.messages?.flush(), this.service.leavePeers()]);
-  }
-
-  private async listen(): Promise<void> {
-    const { env, metrics, readiness } = this.options;
-    const health = { readiness, metrics, calls: this.calls };
-    const at = { host: env.HOST, port: env.PORT };
-    this.listener = await InnerListener.open(at, { health, defects: this.service.defects });
   }
 }

@@ -13,7 +13,7 @@ import { BlocksService } from './blocks/blocks.service';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
 import { GroupsService } from './conversations/groups.service';
-import { asUnavailable } from './database/database-errors';
+import { asUnavailable } from '@tidings/common/runtime/database-errors';
 import { LogService } from './log/log.service';
 import { MediaService } from './media/media.service';
 import { MessagesService } from './messages/messages.service';

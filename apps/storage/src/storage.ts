@@ -16,11 +16,12 @@ import { MemberCache } from '@tidings/common/redis/members';
 import { Routes } from '@tidings/common/redis/routes';
 import { SocketEnds } from '@tidings/common/redis/socket-ends';
 import { DeviceLogins } from '@tidings/common/redis/logins';
+import { isAway } from '@tidings/common/runtime/database-errors';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
-import { InnerListener } from '@tidings/common/runtime/inner-listener';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger } from '@tidings/common/runtime/logger';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
+import { whileAway } from '@tidings/common/runtime/waiting';
 import { answerCalls } from '@tidings/common/rpc/rpc-server';
 import { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { DataSource } from 'typeorm';
@@ -30,13 +31,14 @@ import { PasswordGuesses } from './accounts/password-guesses';
 import { PasswordHasher } from './accounts/password-hasher';
 import { LoginAnnouncer } from './accounts/login-announcer';
 import { Database } from './database/database';
-import { checkSchema, waitForDatabase } from './database/schema';
+import { openCurrent } from './database/schema';
 import { GUESS_RATES } from './accounts/guess-rates';
 import { ExpirySweep } from './expiry/expiry-sweep';
 import { ExpiryRepository } from './expiry/expiry.repository';
 import { JournalSweep } from './expiry/journal-sweep';
 import { WriteAheadLog } from './expiry/write-ahead-log';
 import { LagWatch } from './log/lag-watch';
+import { loadLogState } from './log/log-state';
 import { APPLY_CONNECTIONS, OpenLog } from './messages/open-log';
 import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
@@ -54,8 +56,8 @@ import { StorageModule } from './storage.module';
 import { storageHandlers, StorageServices } from './storage.rpc';
 import { StateKeeper } from './sync/state-keeper';
 
-/** How long the start waits for PostgreSQL, in milliseconds. */
-const DATABASE_WITHIN_MS = 30_000;
+/** How long the start waits between two tries to reach PostgreSQL, in milliseconds. */
+const DATABASE_PAUSE_MS = 300;
 /** Changes of conversations that are appended at the same time; each holds a connection. */
 const OUTBOX_CONNECTIONS = 4;
 
@@ -81,7 +83,6 @@ export class Storage {
   /** Reads the receipt log; null before its step. */
   private receipts: LogConsumerStrategy | null = null;
   private app: INestMicroservice | null = null;
-  private listener: InnerListener | null = null;
   private sweep: OutboxSweep | null = null;
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
@@ -118,13 +119,15 @@ export class Storage {
 
   /** Address of the listener. */
   get url(): string {
-    return this.listener?.url ?? '';
+    return this.service.url;
   }
 
   /** The start order; stopping is its reverse. Redis may be away: nothing here depends on it. */
   steps(): Step[] {
+    const { service } = this;
     return [
-      { name: 'redis', start: () => this.service.joinPeers(), stop: () => this.leaveRedis() },
+      { name: 'listener', start: () => service.listen(), stop: () => service.stopListening() },
+      { name: 'redis', start: () => service.joinPeers(), stop: () => this.leaveRedis() },
       {
         name: 'database',
         start: () => this.openDatabase(),
@@ -132,8 +135,8 @@ export class Storage {
       },
       { name: 'watch', start: () => this.watch.start(), stop: () => this.watch.stop() },
       { name: 'log', start: () => this.openLog(), stop: () => this.closeLog() },
-      { name: 'listener', start: () => this.listen(), stop: () => this.closeListener() },
-      { name: 'announcement', start: () => this.service.announce(this.url) },
+      { name: 'calls', start: () => this.takeCalls(), stop: () => this.endCalls() },
+      { name: 'announcement', start: () => service.announce() },
       {
         name: 'consumer',
         start: () => this.joinGroups(),
@@ -165,7 +168,7 @@ export class Storage {
       },
       { name: 'lag watch', start: () => this.lagWatch?.start(), stop: () => this.stopLagWatch() },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
-      { name: 'drain', stop: () => this.service.drain() },
+      { name: 'drain', stop: () => service.drain() },
     ];
   }
 
@@ -190,11 +193,17 @@ export class Storage {
   private async openDatabase(): Promise<void> {
     const { env } = this.options;
     const name = `${env.NODE_ID}/accounts`;
-    this.dataSource = await waitForDatabase(env.DATABASE_URL, name, DATABASE_WITHIN_MS);
-    await checkSchema(this.dataSource);
+    const open = () => openCurrent(env.DATABASE_URL, name);
+    this.dataSource = await this.whileDatabaseIsAway(open);
+  }
+
+  private whileDatabaseIsAway<T>(attempt: () => Promise<T>): Promise<T> {
+    const wait = { isAway, pauseMs: DATABASE_PAUSE_MS };
+    return whileAway(attempt, { ...wait, ...this.service.awaiting('database') });
   }
 
   private async closeDatabase(): Promise<void> {
+    this.service.stopWaiting();
     await this.keeper.stop();
     const pools = [this.database, this.writes, this.outbox, this.receiptWrites];
     await Promise.all(pools.map((pool) => pool.close()));
@@ -211,10 +220,11 @@ export class Storage {
     const { env, logger, metrics, onFatal } = this.options;
     const { service } = this;
     await service.checkTopics();
+    const load = () => loadLogState(this.database, env.KAFKA_PARTITIONS);
     this.log = await OpenLog.open({
       service,
       nodeId: env.NODE_ID,
-      partitions: env.KAFKA_PARTITIONS,
+      log: await this.whileDatabaseIsAway(load),
       reads: this.database,
       writes: this.writes,
       logger,
@@ -229,11 +239,11 @@ export class Storage {
     await this.log?.close();
   }
 
-  private async listen(): Promise<void> {
-    const { env, logger, metrics, readiness } = this.options;
+  private async takeCalls(): Promise<void> {
+    const { env, logger, metrics } = this.options;
     const { log, dataSource, database, announcer, hasher } = this;
-    const { redis, defects } = this.service;
-    if (!log || !dataSource) throw new Error('the listener starts behind log and database');
+    const { redis } = this.service;
+    if (!log || !dataSource) throw new Error('calls are taken behind log and database');
     const outbox = new OutboxRepository(this.outbox);
     const { state, progress, writer, batches, strategy } = log;
     const told = { routes: new Routes(redis), inboxes: new InboxWriter(redis), logger };
@@ -331,16 +341,11 @@ export class Storage {
       logger,
       metrics,
     });
-    const at = { host: env.HOST, port: env.PORT };
-    this.listener = await InnerListener.open(at, {
-      health: { readiness, metrics },
-      defects,
-      calls,
-    });
+    this.service.answer(calls);
   }
 
-  private async closeListener(): Promise<void> {
-    await this.listener?.close();
+  private async endCalls(): Promise<void> {
+    await this.service.stopListening();
     await this.app?.close();
   }
 

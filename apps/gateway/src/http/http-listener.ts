@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { isAdminPath } from '@tidings/protocol/admin';
@@ -8,27 +8,19 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { ProblemFilter, sendProblem } from '@tidings/common/runtime/problem.filter';
 import type { SecurityLog } from '@tidings/common/runtime/security-log';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { json } from 'express';
 import helmet from 'helmet';
 import { SOCKET_PATH } from '@tidings/protocol/http';
 import { type HealthParts, mountHealth } from '@tidings/common/runtime/health';
 import { refuseMethods } from './allowed-methods';
-import { answerBrokenRequests } from './broken-requests';
 import type { ClientAddresses } from './client-addresses';
+import type { ClientServer } from './client-server';
 import { dropLeft } from './drop-left';
 import type { OpenConnections } from './open-connections';
 import type { RequestCount } from './request-count';
 import { boundBody, boundClients, type BoundReason } from './slow-clients';
-import { UpgradableRequest } from './upgradable-request';
 
-/** Bounds for slow clients, milliseconds; Node's own are 60 s and 300 s. */
-const HEADERS_TIMEOUT_MS = 8_000;
-/** An upload may take longer; it is given up earlier when nothing comes. */
-const UPLOAD_TIMEOUT_MS = 600_000;
-const CHECK_MS = 1_000;
-const KEEP_ALIVE_MS = 30_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 /** How long a browser remembers what a page on another origin may send. */
 const PREFLIGHT_SECONDS = 600;
 /** What such a page may read of an answer, beside its body, type and length. */
@@ -36,20 +28,14 @@ const EXPOSED_HEADERS = ['Retry-After', 'X-Request-Id', 'ETag', 'Content-Range',
 /** RFC 9110 §15.5.22. */
 const UPGRADE_REQUIRED = 426;
 
-/** Express on an HTTP server with bounds for slow clients. */
-export class BoundedExpressAdapter extends ExpressAdapter {
+/** Express behind a server that exists already. */
+export class ClientExpressAdapter extends ExpressAdapter {
+  constructor(private readonly given: Server) {
+    super();
+  }
+
   override initHttpServer(): void {
-    const options = {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: UPLOAD_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      IncomingMessage: UpgradableRequest,
-    };
-    const server = createServer(options, this.getInstance());
-    answerBrokenRequests(server);
-    this.httpServer = server;
+    this.httpServer = this.given;
   }
 
   /** Nest calls it when all endpoints are there. */
@@ -127,20 +113,14 @@ export function endUnknown(app: NestExpressApplication): void {
   });
 }
 
-/** Listens; whatever no endpoint takes ends in a problem document, on every path. */
-export async function listen(
-  app: NestExpressApplication,
-  port: number,
-  host: string,
-): Promise<void> {
+/**
+ * Hands what comes to a server over to an application; whatever no endpoint takes ends in a problem
+ * document, on every path.
+ */
+export async function serve(app: NestExpressApplication, clients: ClientServer): Promise<void> {
   await app.init();
   endUnknown(app);
-  await app.listen(port, host);
-}
-
-/** The HTTP server below an application. */
-export function serverOf(app: NestExpressApplication): Server {
-  return app.getHttpServer() as Server;
+  clients.serve(app.getHttpAdapter().getInstance() as Express);
 }
 
 /** Gives each request an id, which errors and log lines carry; nothing here is cacheable. */

@@ -34,6 +34,7 @@ export type BoundReason =
   | 'address_connections'
   | 'refused_often'
   | 'admission'
+  | 'early'
   | 'left';
 
 /**

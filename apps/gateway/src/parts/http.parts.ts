@@ -1,7 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SOCKET_PATH } from '@tidings/protocol/http';
-import { containServer } from '@tidings/common/runtime/contained-server';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import type { HealthParts } from '@tidings/common/runtime/health';
@@ -13,12 +12,14 @@ import type { Gateway } from '../gateway';
 import type { GatewayEnv } from '../gateway.env';
 import type { GatewayMetrics } from '../gateway.metrics';
 import { GatewayModule } from '../gateway.module';
-import { BoundedExpressAdapter, configureHttp, listen, serverOf } from '../http/http-listener';
+import { ClientServer } from '../http/client-server';
+import { ClientExpressAdapter, configureHttp, serve } from '../http/http-listener';
 import { RequestCount } from '../http/request-count';
 import { providersOf } from './given.parts';
 
 /** The two listeners of a gateway: that of clients, and one for operators when it has a port. */
 export class HttpParts {
+  private readonly clients: ClientServer;
   private app: NestExpressApplication | null = null;
   private admin: InnerListener | null = null;
   /** Null: not yet, or there is no admin listener. */
@@ -33,12 +34,21 @@ export class HttpParts {
       answers: ErrorAnswers;
       metrics: Pick<GatewayMetrics, 'bounded'>;
     },
-  ) {}
+  ) {
+    const { env, health, metrics } = parts;
+    this.clients = new ClientServer({
+      health: env.ADMIN_PORT === undefined ? health : null,
+      early: () => metrics.bounded.inc({ reason: 'early' }),
+    });
+  }
 
-  /** Health and metrics at once; the calls of operators when {@link openForClients} is done. */
+  /**
+   * Health and metrics at once, on the admin listener or, without one, on that of clients; the calls of
+   * operators when {@link openForClients} is done.
+   */
   async openForOperators(): Promise<void> {
     const { env, health, defects } = this.parts;
-    if (env.ADMIN_PORT === undefined) return;
+    if (env.ADMIN_PORT === undefined) return this.listen();
     const at = { host: env.HOST, port: env.ADMIN_PORT };
     this.admin = await InnerListener.open(at, {
       health,
@@ -50,11 +60,12 @@ export class HttpParts {
   async closeForOperators(): Promise<void> {
     await this.admin?.close();
     await this.adminCalls?.close();
+    if (!this.app) await this.clients.close();
   }
 
   /** Calls and sockets of clients. */
   async openForClients(gateway: Gateway): Promise<void> {
-    const { env, logger, health, defects, answers, metrics } = this.parts;
+    const { env, logger, health, answers, metrics } = this.parts;
     const { addresses, connections, server } = gateway.upgrades;
     const given = providersOf(gateway);
     const security = new SecurityLog(logger);
@@ -63,7 +74,7 @@ export class HttpParts {
     }
     const module = GatewayModule.over(given, env);
     const nest = { logger: nestLogger(logger), bodyParser: false } as const;
-    const adapter = new BoundedExpressAdapter();
+    const adapter = new ClientExpressAdapter(this.clients.server);
     const app = await NestFactory.create<NestExpressApplication>(module, adapter, nest);
     this.app = app;
     configureHttp(app, {
@@ -76,16 +87,16 @@ export class HttpParts {
       answers,
       bounded: (reason) => metrics.bounded.inc({ reason }),
     });
-    server.attach(serverOf(app));
-    connections.bound(serverOf(app));
-    await listen(app, env.PORT, env.HOST);
-    containServer(serverOf(app), defects);
+    server.attach(this.clients.server);
+    connections.bound(this.clients.server);
+    await serve(app, this.clients);
+    await this.listen();
   }
 
   /** False: it was not open. */
   async closeForClients(): Promise<boolean> {
     if (!this.app) return false;
-    serverOf(this.app).closeAllConnections();
+    this.clients.server.closeAllConnections();
     await this.app.close();
     return true;
   }
@@ -93,8 +104,13 @@ export class HttpParts {
   /** Where sockets are opened, as far as this machine knows. */
   get url(): string {
     const { env } = this.parts;
-    const address = this.app && serverOf(this.app).address();
+    const address = this.clients.server.address();
     const port = typeof address === 'object' && address ? address.port : env.PORT;
     return `ws://${env.HOST}:${port}${SOCKET_PATH}`;
+  }
+
+  private listen(): Promise<void> {
+    const { env, defects } = this.parts;
+    return this.clients.listen({ host: env.HOST, port: env.PORT }, defects);
   }
 }

@@ -10,6 +10,7 @@ import { DeviceLogins } from '@tidings/common/redis/logins';
 import { Routes } from '@tidings/common/redis/routes';
 import { Tickets } from '@tidings/common/redis/tickets';
 import { loadEnv } from '@tidings/common/runtime/env';
+import { Defects } from '@tidings/common/runtime/defects';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { Metrics } from '@tidings/common/runtime/metrics';
@@ -20,7 +21,8 @@ import { DirectoryService } from '../directory/directory.service';
 import { gatewayEnv } from '../gateway.env';
 import { GatewayModule } from '../gateway.module';
 import { ClientAddresses } from '../http/client-addresses';
-import { BoundedExpressAdapter, configureHttp, listen } from '../http/http-listener';
+import { ClientServer } from '../http/client-server';
+import { ClientExpressAdapter, configureHttp, serve } from '../http/http-listener';
 import { OpenCallsGuard } from '../http/open-calls.guard';
 import { RequestCount } from '../http/request-count';
 import { RefusalPace } from '../http/refusal-pace';
@@ -181,9 +183,10 @@ export async function startFakeGateway(
   ];
   const given = fakes.map(([provide, useValue]): Provider => ({ provide, useValue }));
   const logger = createLogger({ service: 'gateway', nodeId: 'g', level: 'silent' });
+  const clients = new ClientServer({ health: null });
   const app = await NestFactory.create<NestExpressApplication>(
     GatewayModule.over(given, env),
-    new BoundedExpressAdapter(),
+    new ClientExpressAdapter(clients.server),
     { logger: false, bodyParser: false },
   );
   configureHttp(app, {
@@ -193,8 +196,9 @@ export async function startFakeGateway(
     count: app.get(RequestCount),
     answers: new ErrorAnswers(logger, metrics),
   });
-  await listen(app, 0, '127.0.0.1');
-  const { port } = app.getHttpServer().address() as AddressInfo;
+  await serve(app, clients);
+  await clients.listen({ host: '127.0.0.1', port: 0 }, new Defects(logger, metrics));
+  const { port } = clients.server.address() as AddressInfo;
   return {
     app,
     answers,

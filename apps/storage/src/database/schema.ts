@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { isTransient } from './database-errors';
+import { isTransient } from '@tidings/common/runtime/database-errors';
 import { openDataSource } from '../data-source';
 import { hasFunctions, installFunctions } from './install-functions';
 import { pause } from '@tidings/common/runtime/waiting';
@@ -28,6 +28,18 @@ export async function waitForDatabase(
       if (!isTransient(error) || performance.now() > deadline) throw error;
       await pause(PAUSE_MS);
     }
+  }
+}
+
+/** Connects to a database whose schema is current. Throws {@link SchemaError} when it is not. */
+export async function openCurrent(url: string, name: string): Promise<DataSource> {
+  const dataSource = await openDataSource(url, name);
+  try {
+    await checkSchema(dataSource);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
   }
 }
 

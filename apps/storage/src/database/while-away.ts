@@ -1,6 +1,5 @@
-import { TidingsError } from '@tidings/protocol/errors';
 import { fullJitter, pause } from '@tidings/common/runtime/waiting';
-import { asUnavailable } from './database-errors';
+import { isAway } from '@tidings/common/runtime/database-errors';
 
 /** How long who registers or logs in waits for a database that restarts, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -43,9 +42,4 @@ export class Patience {
       this.leftMs -= waitedMs;
     }
   }
-}
-
-/** A database that is away; not what our own code says so. */
-function isAway(error: unknown): boolean {
-  return !(error instanceof TidingsError) && asUnavailable(error) instanceof TidingsError;
 }

@@ -8,7 +8,7 @@ import type { LogRecord } from '@tidings/common/log-events/record';
 import type { Defects } from '@tidings/common/runtime/defects';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { blamesItems, UnusableItem } from '@tidings/common/runtime/one-by-one';
-import { sqlState } from '../database/database-errors';
+import { sqlState } from '@tidings/common/runtime/database-errors';
 import { checkBounds, type LogState, LogMismatchError } from '../log/log-state';
 import type { Progress } from '../log/progress';
 import type { BatchRepository } from './batch.repository';

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database';
 import { valuesOf } from '@tidings/common/runtime/one-by-one';
-import { sqlState } from '../database/database-errors';
+import { sqlState } from '@tidings/common/runtime/database-errors';
 import type { LogState } from '../log/log-state';
 import { APPLY_LOG_BATCHES } from './apply-log-batches.sql';
 import { BatchCombiner, type Applied, type Batch } from './batch-combiner';

@@ -8,7 +8,7 @@ import { BatchRepository } from './batch.repository';
 import { BatchWriter } from './batch-writer';
 import { WriterMetrics } from './writer-metrics';
 import { logConsumer } from './messages.consumer';
-import { checkBounds, loadLogState, type LogState, readApplied } from '../log/log-state';
+import { checkBounds, type LogState, readApplied } from '../log/log-state';
 import { Progress } from '../log/progress';
 
 /** Connections for applying: one statement at a time, and what is asked beside it. */
@@ -19,7 +19,7 @@ const FLUSH_MS = 2_000;
 export interface OpenLogOptions {
   service: Service;
   nodeId: string;
-  partitions: number;
+  log: LogState;
   reads: Database;
   writes: Database;
   logger: Logger;
@@ -42,9 +42,9 @@ export class OpenLog {
    * is joined later, when the strategy starts.
    */
   static async open(options: OpenLogOptions): Promise<OpenLog> {
-    const { service, nodeId, partitions, reads, writes, logger, metrics, onFatal } = options;
+    const { service, nodeId, log, reads, writes, logger, metrics, onFatal } = options;
+    const { partitions } = log;
     const { kafka, defects } = service;
-    const log = await loadLogState(reads, partitions);
     const progress = new Progress(reads, log);
     const figures = new WriterMetrics(metrics);
     const batches = new BatchWriter({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isTransient } from '../database/database-errors';
+import { isTransient } from '@tidings/common/runtime/database-errors';
 import { pause } from '@tidings/common/runtime/waiting';
 import type { DerivedRepository, WrongConversation } from './derived.repository';
 

@@ -167,8 +167,27 @@ function logState(client: RedisClient, { name, log }: RedisOptions): void {
   });
 }
 
-/** Waits until the connection is ready. Throws `RedisUnavailable` after `withinMs`. */
-export async function redisReady(client: RedisClient, withinMs: number): Promise<void> {
+/** Tells why a connection cannot be used at the moment; null: it can. */
+export function redisProblem(client: RedisClient): () => string | null {
+  let last: Error | null = null;
+  client.on('error', (error: Error & { code?: string }) => (last = error));
+  client.on('ready', () => (last = null));
+  return () => {
+    if (client.status === 'ready') return null;
+    return last ? messageOf(last) : client.status;
+  };
+}
+
+/** An address that is several ones fails with an error for each, and no message. */
+function messageOf({ message, code }: Error & { code?: string }): string {
+  return message || String(code);
+}
+
+/**
+ * Waits until the connection is ready. Throws `RedisUnavailable` when it is ended, and after
+ * `withinMs`; without that it waits for as long as Redis is away.
+ */
+export async function redisReady(client: RedisClient, withinMs?: number): Promise<void> {
   if (client.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
     const settle = (result: () => void): void => {
@@ -179,10 +198,8 @@ export async function redisReady(client: RedisClient, withinMs: number): Promise
     };
     const onReady = (): void => settle(resolve);
     const onEnd = (): void => settle(() => reject(new RedisUnavailable('connection ended')));
-    const timer = setTimeout(
-      () => settle(() => reject(new RedisUnavailable(`not ready within ${withinMs} ms`))),
-      withinMs,
-    );
+    const late = () => reject(new RedisUnavailable(`not ready within ${withinMs} ms`));
+    const timer = withinMs === undefined ? undefined : setTimeout(() => settle(late), withinMs);
     client.on('ready', onReady);
     client.on('end', onEnd);
   });

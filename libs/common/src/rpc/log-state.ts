@@ -1,8 +1,7 @@
 import { TidingsError } from '@tidings/protocol/errors';
-import type { Logger } from '../runtime/logger';
 import type { STORAGE_RPC } from './calls';
 import type { RpcClient } from './rpc-client';
-import { pause } from '../runtime/waiting';
+import { type Awaiting, whileAway } from '../runtime/waiting';
 
 const PAUSE_MS = 300;
 
@@ -19,20 +18,18 @@ export interface LogState {
  */
 export async function logStateOf(
   storage: Pick<RpcClient<typeof STORAGE_RPC>, 'call'>,
-  wait: { partitions: number; signal: AbortSignal; logger: Pick<Logger, 'info'> },
+  wait: { partitions: number; signal: AbortSignal; awaiting: Awaiting },
 ): Promise<LogState> {
-  for (let attempt = 0; ; attempt++) {
-    wait.signal.throwIfAborted();
-    try {
-      const { epoch, bases } = await storage.call('log.state', {});
-      if (bases.length === wait.partitions) return { epoch, bases: bases.map(BigInt) };
-      throw new Error(
-        `storage knows ${bases.length} partitions, but KAFKA_PARTITIONS is ${wait.partitions}`,
-      );
-    } catch (error) {
-      if (!(error instanceof TidingsError) || !error.retryable) throw error;
-      if (attempt === 0) wait.logger.info('waiting for storage');
-      await pause(PAUSE_MS, undefined, { signal: wait.signal });
-    }
-  }
+  const { partitions, signal, awaiting } = wait;
+  const ask = () => storage.call('log.state', {});
+  const answer = await whileAway(ask, { isAway, awaiting, signal, pauseMs: PAUSE_MS });
+  const { epoch, bases } = answer;
+  if (bases.length === partitions) return { epoch, bases: bases.map(BigInt) };
+  throw new Error(
+    `storage knows ${bases.length} partitions, but KAFKA_PARTITIONS is ${partitions}`,
+  );
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof TidingsError && error.retryable;
 }

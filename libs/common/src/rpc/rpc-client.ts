@@ -11,7 +11,7 @@ import { RPC_PREFIX } from './rpc-server';
 const SIGN_OF_LIFE_MS = 300;
 /** How long such a node is skipped, in milliseconds. */
 const SKIP_MS = 5_000;
-/** How long a node that refuses connections is skipped, in milliseconds. */
+/** How long a node that refuses connections, or is starting, is skipped, in milliseconds. */
 const REFUSED_SKIP_MS = 1_000;
 /**
  * A connection that is idle for this long is closed, in milliseconds; earlier if the server names a
@@ -25,6 +25,9 @@ const KEEP_IDLE_MS = 60_000;
 const RENAMES = 4;
 /** The largest answer that is read, in bytes. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
+
+/** The status of a node that answers no calls yet. */
+const STARTING = 503;
 
 /** How much of a refusal's body is kept, in characters. */
 const REFUSAL_LENGTH = 150;
@@ -242,6 +245,7 @@ export class RpcClient<T extends RpcTable> {
     request.on('information', alive);
     request.on('response', (response) => {
       alive();
+      if (response.statusCode === STARTING) node.skippedUntil = performance.now() + REFUSED_SKIP_MS;
       const named = response.statusCode === 401 ? response.headers[RECEIVER_HEADER] : undefined;
       if (typeof named !== 'string') return readAnswer(response, on);
       // another call may have learned it meanwhile

@@ -91,6 +91,14 @@ export function answerCalls<T extends RpcTable>(options: Mounted<T>): AnswerCall
   };
 }
 
+/** Refuses the calls to a service that is starting: another instance is asked. */
+export const callsComeLater: AnswerCall = (request, response) => {
+  if (request.method !== 'POST' || !request.url?.startsWith(RPC_PREFIX)) return false;
+  request.resume();
+  refuse(response, 503, { code: 'unavailable', detail: 'This service is starting' });
+  return true;
+};
+
 function judgeOf({ secret, nodeId }: { secret: string; nodeId: string }): CallJudge {
   return new CallJudge(secret, callName(nodeId));
 }

@@ -13,7 +13,7 @@ import { Readiness } from '../runtime/health';
 import { InnerListener } from '../runtime/inner-listener';
 import { Metrics } from '../runtime/metrics';
 import { RpcClient, RpcUnreachable } from './rpc-client';
-import { answerCalls, RPC_PREFIX } from './rpc-server';
+import { answerCalls, callsComeLater, RPC_PREFIX } from './rpc-server';
 
 const TABLE = {
   echo: { input: z.object({ n: z.number() }), output: z.object({ n: z.number() }) },
@@ -328,6 +328,31 @@ describe('internal calls', () => {
     // it reads nothing, not even that its caller has gone
     for (const socket of held) socket.destroy();
     hung.close();
+  });
+
+  it('goes to another node while one is starting, and skips that one for a moment', async () => {
+    let asked = 0;
+    const metrics = new Metrics({ service: 'test', node: 'node-2' });
+    const starting = await InnerListener.open(
+      { host: '127.0.0.1', port: 0 },
+      {
+        health: { readiness: new Readiness(), metrics },
+        defects: new Defects(pino({ level: 'silent' }), metrics),
+        calls: (request, response) => {
+          asked += 1;
+          return callsComeLater(request, response);
+        },
+      },
+    );
+    const both = client([starting.url, url]);
+    for (let n = 0; n < 6; n++) {
+      await expect(both.call('echo', { n })).resolves.toEqual({ n });
+    }
+    expect(asked).toBe(1);
+    await expect(client([starting.url]).call('echo', { n: 1 })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    await starting.close();
   });
 
   it('does not ask another node, too, for what a later call may set back', async () => {

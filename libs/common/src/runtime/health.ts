@@ -3,6 +3,7 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallWatch } from '../rpc/call-watch';
 import type { Metrics } from './metrics';
+import type { Awaiting } from './waiting';
 
 /** Why a service is not ready, by name of the part; null: it is. */
 export type ReadyCheck = () => string | null;
@@ -12,7 +13,12 @@ export type ReadyCheck = () => string | null;
  */
 export class Readiness {
   private readonly checks = new Map<string, ReadyCheck>();
-  private started = false;
+  /** What the start waits for, why, and since when. */
+  private readonly waits = new Map<string, { reason: string; from: number }>();
+  private state: 'starting' | 'started' | 'stopping' = 'starting';
+
+  /** `logger`: takes what is waited for, a line per change. */
+  constructor(private readonly logger?: { warn(about: object, line: string): void }) {}
 
   /** Adds a part that must be well. `check` is cheap and synchronous. */
   add(part: string, check: ReadyCheck): void {
@@ -21,17 +27,34 @@ export class Readiness {
 
   /** Set when the start is complete, and the first thing to be unset in a stop. */
   set(started: boolean): void {
-    this.started = started;
+    this.state = started ? 'started' : 'stopping';
+  }
+
+  /** For a part that the start waits for. It says so at each try; only a change is logged. */
+  awaiting(part: string): Awaiting {
+    return (reason) => {
+      const known = this.waits.get(part);
+      if (reason === (known?.reason ?? null)) return;
+      const from = known?.from ?? performance.now();
+      if (reason === null) {
+        this.waits.delete(part);
+        this.logger?.warn({ part, ms: Math.round(performance.now() - from) }, `${part} is there`);
+      } else {
+        this.waits.set(part, { reason, from });
+        this.logger?.warn({ part }, `waiting for ${part}: ${reason}`);
+      }
+    };
   }
 
   /** The parts that are not well, with reasons; empty when ready. */
   problems(): Record<string, string> {
     const problems: Record<string, string> = {};
-    if (!this.started) problems['process'] = 'starting or stopping';
+    if (this.state !== 'started') problems['process'] = this.state;
     for (const [part, check] of this.checks) {
       const problem = check();
       if (problem !== null) problems[part] = problem;
     }
+    for (const [part, { reason }] of this.waits) problems[part] = `waiting: ${reason}`;
     return problems;
   }
 }

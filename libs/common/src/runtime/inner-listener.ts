@@ -4,6 +4,7 @@ import { TidingsError } from '@tidings/protocol/errors';
 import { containServer } from './contained-server';
 import type { Defects } from './defects';
 import { answerHealth, type HealthParts } from './health';
+import { listening, type Place } from './listening';
 import { problemOf } from './problem.filter';
 
 /** Answers some requests; false: this one is not among them. */
@@ -15,7 +16,7 @@ export class InnerListener {
 
   /** Listens; port 0: any. Rejects when the address is not available. */
   static async open(
-    { host, port }: { host: string; port: number },
+    place: Place,
     parts: { health: HealthParts; defects: Defects; calls?: Answering },
   ): Promise<InnerListener> {
     const { health, defects, calls } = parts;
@@ -25,13 +26,7 @@ export class InnerListener {
       response.writeHead(problem.status, { 'content-type': 'application/problem+json' });
       response.end(JSON.stringify(problem));
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    await listening(server, place);
     containServer(server, defects);
     return new InnerListener(server);
   }

@@ -26,7 +26,8 @@ export class Lifecycle {
   ) {}
 
   /**
-   * Runs each step's `start`. If one fails, those before it are stopped and its error is thrown.
+   * Runs each step's `start`. If one fails, those before it are stopped and its error is thrown; what
+   * fails because of a stop is part of that.
    */
   async start(steps: readonly Step[]): Promise<void> {
     for (const step of steps) {
@@ -36,6 +37,7 @@ export class Lifecycle {
         await step.start?.();
         this.timeline?.done(step.name);
       } catch (error) {
+        if (this.stopping) return this.stopping;
         this.logger.error({ err: error, step: step.name }, 'start failed');
         await this.stop();
         throw error;

@@ -51,7 +51,8 @@ export async function runService(options: {
     fatal('start failed', error);
     return { fatal };
   }
-  if (!ending) readiness.set(true);
+  if (ending) return { fatal };
+  readiness.set(true);
   options.timeline?.done('ready');
   logger.info('ready');
   return { fatal };

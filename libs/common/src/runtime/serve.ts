@@ -25,7 +25,7 @@ export function serve<Schema extends typeof commonEnv>(service: {
   const metrics = new Metrics({ service: service.name, node: nodeId });
   const timeline = new StartTimeline(metrics, logger, service.startedAfter);
   timeline.done('program');
-  const readiness = new Readiness();
+  const readiness = new Readiness(logger);
   const onFatal = (error: Error): void =>
     void running.then(({ fatal }) => fatal(error.message, error));
   const made = service.make({ env, logger, metrics, readiness, timeline, onFatal });

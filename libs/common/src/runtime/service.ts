@@ -9,20 +9,21 @@ import { internalUrl } from '../nodes/internal-url';
 import { NodeLag } from '../nodes/node-lag';
 import { NodeWatch } from '../nodes/node-watch';
 import { Peers } from '../peers/peers';
-import { createRedis, redisReady, type RedisClient } from '../redis/client';
+import { createRedis, redisProblem, redisReady, type RedisClient } from '../redis/client';
 import { Directory, NODES, type NodeEntry } from '../redis/directory';
 import { Defects } from './defects';
 import { DirectoryReport } from '../nodes/directory-report';
+import type { CallWatch } from '../rpc/call-watch';
 import { clusterMac } from '../rpc/credentials';
+import { callsComeLater } from '../rpc/rpc-server';
 import type { commonEnv, internalUrlEnv, kafkaEnv, redisEnv } from './env';
 import type { Readiness } from './health';
+import { type Answering, InnerListener } from './inner-listener';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import type { StartTimeline } from './start-timeline';
 import { VERSION } from './version';
-
-/** How long a start waits for Redis, in milliseconds. */
-const REDIS_WITHIN_MS = 30_000;
+import type { WhileAway } from './waiting';
 
 type ServiceEnv = z.output<typeof commonEnv> &
   z.output<typeof kafkaEnv> &
@@ -71,10 +72,14 @@ export class Service {
   readonly defects: Defects;
   /** The instances of all services. */
   readonly nodes: NodeWatch;
+  /** Why Redis cannot be used at the moment; null: it can. */
+  readonly redisProblem: () => string | null;
   private readonly peers: Peers;
   private readonly announcer: Announcer<NodeEntry>;
   private readonly lag = new NodeLag();
   private readonly ending = new AbortController();
+  private listener: InnerListener | null = null;
+  private calls: Answering = callsComeLater;
 
   constructor(
     private readonly options: ServiceOptions<ServiceEnv>,
@@ -86,6 +91,7 @@ export class Service {
     const log = kafkaLogInto(logger);
     this.kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: nodeId, log });
     this.redis = createRedis(env.REDIS_URL, { name: nodeId, log: logger });
+    this.redisProblem = redisProblem(this.redis);
     const { groups } = reads;
     const { kafka, redis } = this;
     this.peers = new Peers({ redis, kafka, nodeId, groups, logger, metrics });
@@ -109,14 +115,40 @@ export class Service {
     return this.peers.bootId;
   }
 
-  /** Aborted by {@link stopWaiting}. */
-  get stopping(): AbortSignal {
-    return this.ending.signal;
+  /**
+   * Answers what is asked about this process, from now on; calls of other services are refused until
+   * {@link answer}. `calls`: those of its own.
+   */
+  async listen(calls?: CallWatch): Promise<void> {
+    const { env, readiness, metrics } = this.options;
+    this.listener = await InnerListener.open(
+      { host: env.HOST, port: env.PORT },
+      {
+        health: { readiness, metrics, calls },
+        defects: this.defects,
+        calls: (request, response) => this.calls(request, response),
+      },
+    );
   }
 
-  /** Why Redis cannot be used at the moment; null: it can. */
-  redisProblem(): string | null {
-    return this.redis.status === 'ready' ? null : this.redis.status;
+  /** From now on calls are answered. */
+  answer(calls: Answering): void {
+    this.calls = calls;
+  }
+
+  /** Resolves when the last answer is given. */
+  async stopListening(): Promise<void> {
+    await this.listener?.close();
+  }
+
+  /** Address of the listener. */
+  get url(): string {
+    return this.listener?.url ?? '';
+  }
+
+  /** How the start waits for a part that is away. */
+  awaiting(part: string): Pick<WhileAway, 'awaiting' | 'signal'> {
+    return { awaiting: this.options.readiness.awaiting(part), signal: this.ending.signal };
   }
 
   /**
@@ -128,13 +160,10 @@ export class Service {
     this.nodes.start();
   }
 
-  /**
-   * Lists this node from now on, as joining until it is useful. `listenerUrl`: its listener's
-   * address.
-   */
-  async announce(listenerUrl: string): Promise<void> {
+  /** Lists this node from now on, as joining until it is useful. */
+  async announce(): Promise<void> {
     this.lag.start();
-    await this.announcer.start(internalUrl(this.options.env.INTERNAL_URL, listenerUrl));
+    await this.announcer.start(internalUrl(this.options.env.INTERNAL_URL, this.url));
   }
 
   /** Tells the others that this node is stopping: from now on calls go to them. */
@@ -150,11 +179,11 @@ export class Service {
     this.redis.disconnect();
   }
 
-  /** {@link joinPeers}, and waits until Redis answers; rejects after half a minute. */
+  /** {@link joinPeers}, and waits until Redis answers. */
   async reachRedis(): Promise<void> {
     const { timeline } = this.options;
     this.joinPeers();
-    await redisReady(this.redis, REDIS_WITHIN_MS);
+    await redisReady(this.redis);
     timeline?.done('redis');
     void this.peers.leavePredecessor().then(() => timeline?.done('predecessor left'));
   }
@@ -164,7 +193,8 @@ export class Service {
     const isRead = (name: string): boolean =>
       this.reads.topics.some((topic) => name.startsWith(topic));
     const specs = specsOf(this.options.env).filter(({ name }) => isRead(name));
-    return checkTopics(this.kafka, specs, { waitUntil: this.ending.signal });
+    const { awaiting, signal } = this.awaiting('kafka');
+    return checkTopics(this.kafka, specs, { waitUntil: signal, awaiting });
   }
 
   /** A member of one of the service's groups. It joins when it starts. */

@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** `pause(ms)`: resolves after this time. With `{ signal }` it rejects when that is aborted. */
-export { setTimeout as pause } from 'node:timers/promises';
+export { pause };
 
 /** Bounds of a backoff, milliseconds. */
 export interface Backoff {
@@ -27,4 +29,44 @@ export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
     timer = setTimeout(() => reject(new Error(`not done within ${ms} ms`)), ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Takes why something is waited for at the moment; null: no longer. */
+export type Awaiting = (reason: string | null) => void;
+
+/** How something that is away is waited for. */
+export interface WhileAway {
+  /** Whether a failure says that it is away, and not that it will never be right. */
+  isAway(this: void, error: unknown): boolean;
+  /** Told why, at each try. */
+  awaiting: Awaiting;
+  signal: AbortSignal;
+  /** Between two tries, in milliseconds. */
+  pauseMs: number;
+}
+
+/**
+ * Tries until it succeeds, for as long as what it needs is away. Rejects with any other failure, and
+ * when the signal is aborted.
+ */
+export async function whileAway<T>(attempt: () => Promise<T>, wait: WhileAway): Promise<T> {
+  const { isAway, awaiting, signal, pauseMs } = wait;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const result = await attempt();
+      awaiting(null);
+      return result;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      awaiting(reasonOf(error));
+    }
+    await pause(pauseMs, undefined, { signal });
+  }
+}
+
+/** In words. An address that is several ones fails with an error for each, and no message. */
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: unknown };
+  return message || String(code ?? error);
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { topicSpecs, type TopicSpec } from '../../log-events/topics';
 import type { kafkaEnv } from '../../runtime/env';
 import type { KafkaClient } from './client';
-import { pause } from '../../runtime/waiting';
+import { type Awaiting, pause } from '../../runtime/waiting';
 
 /** A topic that cannot be used: missing, or created with another partition count. */
 export class TopicMismatchError extends Error {
@@ -18,17 +18,19 @@ export interface CheckOptions {
   /** How long topics may be missing, or brokers in trouble; default 30 000. */
   timeoutMs?: number;
   /**
-   * Waits for as long as no broker answers and logs so, until this is aborted; the time counts from
-   * the first answer. For services: they are not ready meanwhile, and no outage of Kafka ends one.
+   * Waits for as long as no broker answers, until this is aborted; the time counts from the first
+   * answer. For services: they are not ready meanwhile, and no outage of Kafka ends one.
    */
   waitUntil?: AbortSignal;
+  /** Told at each try why it waits. */
+  awaiting?: Awaiting;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1_000;
-/** How often a wait for the brokers is logged, in milliseconds. */
-const SAY_EVERY_MS = 60_000;
+/** Without an address: of several brokers another one is asked at each try. */
+const NO_BROKER = 'no broker of Kafka answers';
 
 /** All topics, as the settings of a service want them. */
 export function specsOf(env: z.output<typeof kafkaEnv>): TopicSpec[] {
@@ -107,22 +109,22 @@ async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<void>
 /** Runs `work` until it succeeds, fails for good, or time is up. */
 async function withAdmin(
   kafka: KafkaClient,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, waitUntil }: CheckOptions,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, waitUntil, awaiting }: CheckOptions,
   work: (admin: Admin) => Promise<void>,
 ): Promise<void> {
   let deadline = performance.now() + timeoutMs;
-  const silence = new Silence(kafka);
   for (let waitMs = FIRST_PAUSE_MS; ; waitMs = Math.min(waitMs * 2, MAX_PAUSE_MS)) {
     const admin = kafka.instance({ retries: 0 }).admin();
     try {
       await admin.connect();
       await work(admin);
-      silence.over();
+      awaiting?.(null);
       return;
     } catch (error) {
       if (isFinal(error)) throw error;
-      if (waitUntil && isUnreachable(error)) {
-        silence.goesOn();
+      const silent = isUnreachable(error);
+      awaiting?.(silent ? NO_BROKER : (error as Error).message);
+      if (waitUntil && silent) {
         deadline = performance.now() + timeoutMs;
       } else if (performance.now() + waitMs > deadline) throw error;
     } finally {
@@ -130,30 +132,6 @@ async function withAdmin(
     }
     await pause(waitMs, undefined, { signal: waitUntil }).catch(() => undefined);
     if (waitUntil?.aborted) throw new Error('stopped while waiting for Kafka');
-  }
-}
-
-/** Logs that no broker answers: at once, every minute, and when it is over. */
-class Silence {
-  private readonly beganAt = performance.now();
-  private saidAt: number | null = null;
-
-  constructor(private readonly kafka: KafkaClient) {}
-
-  goesOn(): void {
-    const now = performance.now();
-    if (this.saidAt !== null && now - this.saidAt < SAY_EVERY_MS) return;
-    this.saidAt = now;
-    this.say('warn', 'no broker of Kafka answers: waiting, not ready');
-  }
-
-  over(): void {
-    if (this.saidAt !== null) this.say('warn', 'Kafka answers');
-  }
-
-  private say(level: 'warn', text: string): void {
-    const { brokers, log } = this.kafka.options;
-    log?.(level, text, { brokers, ms: Math.round(performance.now() - this.beganAt) });
   }
 }
 

@@ -19,9 +19,14 @@ export function isTransient(error: unknown): boolean {
   return state === null || TRANSIENT_CLASSES.includes(state.slice(0, 2));
 }
 
+/** Whether the database was away, busy or interrupted; not what our own code says, as of a call. */
+export function isAway(error: unknown): boolean {
+  return !(error instanceof TidingsError) && isDatabaseError(error) && isTransient(error);
+}
+
 /** A failed statement as our error when the database is away; every other error as it is. */
 export function asUnavailable(error: unknown): unknown {
-  if (error instanceof TidingsError || !isDatabaseError(error) || !isTransient(error)) return error;
+  if (!isAway(error)) return error;
   return new TidingsError('unavailable', {
     detail: 'The database is not available right now',
     cause: error,
