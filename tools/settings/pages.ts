@@ -23,6 +23,18 @@ An empty value counts as none.
 start with a key that has fewer than 32 bytes or is an example, with a default password, with two equal secrets, or with
 a setting that is for tests only. A key is made by
 \`node -e "console.log(require('node:crypto').randomBytes(48).toString('base64url'))"\`.
+Neither does it with fewer than three copies of the log or two that must have a record, nor with clear text to another host,
+unless \`ALLOW_INSECURE\` names it; nor with a PostgreSQL whose \`fsync\` or \`synchronous_commit\` is off, nor with a Redis that
+evicts keys: it asks them as soon as they answer, and ends with a sentence and exit code 78 as well.
+
+\`\`\`
+$ NODE_ENV=production KAFKA_BROKERS=10.0.0.7:9092 … node dist/services/session.js
+KAFKA_BROKERS leads to another host in clear text: ALLOW_INSECURE does not name kafka.
+KAFKA_REPLICATION must be at least 3 in production: ALLOW_INSECURE does not name single-broker.
+\`\`\`
+
+**What is away** is no wrong setting: a service waits for Kafka, Redis, PostgreSQL and storage as long as it takes, answers
+\`/health/live\`, \`/health/ready\` (503 with each part and its reason) and \`/metrics\` meanwhile, and logs a line when what it waits for changes.
 
 **\`npm start\`** sets what belongs to one instance and the addresses, and hands on the rest of its own environment.
 **\`docker compose\`** hands on what \`.env\` or the shell sets; [\`.env.example\`](../.env.example) lists it.
@@ -85,13 +97,19 @@ function defaultOf({ fallback, required, unset }: Setting): string {
   return fallback === null || fallback === '' ? 'none' : `\`${fallback}\``;
 }
 
-function textOf({ description, testsOnly, neededInProduction, goesWith, secret }: Setting): string {
+function textOf(setting: Setting): string {
+  const { description, testsOnly, neededInProduction, goesWith, secret } = setting;
+  const { clearText, inProduction } = setting;
   return [
     description,
     testsOnly ? 'For tests only.' : '',
     neededInProduction === undefined ? '' : 'Needed in production.',
     goesWith === undefined ? '' : `Goes with \`${goesWith}\`.`,
     secret === 'address' ? 'The password in it is a secret.' : '',
+    clearText === undefined
+      ? ''
+      : `Clear text to another host: \`${clearText}\` in \`ALLOW_INSECURE\`.`,
+    inProduction === undefined ? '' : `In production at least ${inProduction.atLeast}.`,
   ]
     .filter((part) => part !== '')
     .join(' ');

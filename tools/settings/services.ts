@@ -74,6 +74,7 @@ export const COMPOSE_DECIDES: readonly string[] = [
 /** What `docker-compose.yml` says where `.env` says nothing, beside the secrets of development. */
 export const COMPOSE_DEFAULTS: Readonly<Record<string, string>> = {
   NODE_ENV: 'development',
+  ALLOW_INSECURE: 'kafka,redis,postgres,internal',
   SHARED_ADDRESSES: 'default-gateway',
 };
 

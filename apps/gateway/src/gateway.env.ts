@@ -35,7 +35,11 @@ const origins = z
   .default('')
   .transform((s) => s.split(',').map((o) => o.trim().replace(/\/$/, '')))
   .transform((list) => list.filter((o) => o !== ''))
-  .pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/, 'must be origins, scheme://host[:port]')));
+  .pipe(
+    z.array(
+      z.string().regex(/^https?:\/\/[^/*]+$/, 'must be origins, scheme://host[:port], without *'),
+    ),
+  );
 
 /** What Express takes for `trust proxy`: a number of hops, or addresses, networks and their names. */
 const trustedProxies = z
@@ -82,6 +86,7 @@ export const gatewayEnv = z.object({
     .optional()
     .meta({
       description: 'WebSocket address of this gateway that clients are sent to.',
+      clearText: 'clients',
       unset: "the listener's own",
     }),
   ADMIN_PORT: z.coerce.number().int().min(0).max(65535).optional().meta({
@@ -214,6 +219,7 @@ export const gatewayEnv = z.object({
     .optional()
     .meta({
       description: 'Scheme and host of signed media URLs, when a CDN stands in front.',
+      clearText: 'clients',
       unset: "`PUBLIC_URL`'s",
     }),
   MEDIA_URL_SECONDS: z.coerce

@@ -7,15 +7,13 @@ import { gatewayEnv } from './gateway.env';
 import { IMAGE_COMMAND, serveImages } from './media/image-process';
 import { StartSteps } from './start-steps';
 
-async function main(): Promise<void> {
+function main(): void {
   const env = loadEnvOrExit(gatewayEnv);
   const logger = createLogger({ service: 'gateway', nodeId: env.NODE_ID, level: env.LOG_LEVEL });
   const readiness = new Readiness(logger);
-  let fatal = (reason: string): void => {
-    throw new Error(reason);
-  };
-  const parts = new StartSteps(env, logger, readiness, (reason) => fatal(reason));
-  const running = await runService({
+  const fatal = (reason: string, error?: unknown): void => running.fatal(reason, error);
+  const parts = new StartSteps(env, logger, readiness, fatal);
+  const running = runService({
     logger,
     readiness,
     timeline: parts.timeline,
@@ -33,14 +31,7 @@ async function main(): Promise<void> {
       parts.directory,
     ],
   });
-  fatal = (reason) => running.fatal(reason);
 }
 
-if (process.argv[2] === IMAGE_COMMAND) {
-  serveImages();
-} else {
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  });
-}
+if (process.argv[2] === IMAGE_COMMAND) serveImages();
+else main();

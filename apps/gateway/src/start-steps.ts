@@ -1,4 +1,5 @@
 import { redisProblem } from '@tidings/common/redis/client';
+import { refuseEviction } from '@tidings/common/redis/eviction';
 import { DirectoryReport } from '@tidings/common/nodes/directory-report';
 import { checkTopics, specsOf } from '@tidings/common/kafka/wire/topics';
 import { Defects } from '@tidings/common/runtime/defects';
@@ -49,7 +50,7 @@ export class StartSteps {
     private readonly logger: Logger,
     private readonly readiness: Readiness,
     /** Ends the process: it must not go on. */
-    private readonly fatal: (reason: string) => void,
+    private readonly fatal: (reason: string, error?: unknown) => void,
   ) {
     this.registry = new Metrics({ service: 'gateway', node: env.NODE_ID });
     this.timeline = new StartTimeline(this.registry, logger, ['ready']);
@@ -71,7 +72,11 @@ export class StartSteps {
     return {
       name: 'connections',
       start: () => {
-        this.readiness.add('redis', redisProblem(this.backends.redis));
+        const { redis } = this.backends;
+        this.readiness.add('redis', redisProblem(redis));
+        if (this.env.NODE_ENV === 'production') {
+          refuseEviction(redis, (error) => this.fatal(error.message, error));
+        }
         this.backends.nodes.start();
       },
       stop: () => {

@@ -12,6 +12,7 @@ import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { isAway } from '@tidings/common/runtime/database-errors';
 import { DatabaseWatch } from '@tidings/common/runtime/database-watch';
+import { refuseLostCommits } from '@tidings/common/runtime/durability';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { nestLogger } from '@tidings/common/runtime/logger';
 import { Service, type ServiceOptions } from '@tidings/common/runtime/service';
@@ -180,8 +181,10 @@ export class Presence {
 
   private async openDatabase(): Promise<void> {
     const { database } = this;
+    const { NODE_ENV: mode } = this.options.env;
     const open = async (): Promise<void> => {
       if (!database.isInitialized) await database.initialize();
+      if (mode === 'production') await refuseLostCommits((text) => database.query(text));
       await migrate(database);
     };
     const wait = { isAway, pauseMs: DATABASE_PAUSE_MS };

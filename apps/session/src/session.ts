@@ -33,6 +33,8 @@ export class Session {
   constructor(private readonly options: ServiceOptions<SessionEnv>) {
     const { env, logger, metrics, readiness } = options;
     this.service = new Service(options, READS);
+    // nobody calls a session
+    this.service.answer(() => false);
     this.calls = new CallWatch(metrics, logger);
     this.storage = new RpcClient(STORAGE_RPC, {
       report: this.calls.of('storage'),

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { loadEnvOrExit } from '@tidings/common/runtime/env';
+import { EnvironmentError, exitCodeOf, loadEnvOrExit } from '@tidings/common/runtime/env';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { serve } from '@tidings/common/runtime/serve';
 import { prepare } from './prepare';
@@ -23,7 +23,8 @@ async function runTool(): Promise<void> {
     await prepare(env, logger);
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
+    if (error instanceof EnvironmentError) process.stderr.write(`${error.message}\n`);
+    process.exitCode = exitCodeOf(error);
   }
 }
 

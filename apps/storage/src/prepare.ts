@@ -1,6 +1,7 @@
 import { TOPICS } from '@tidings/common/log-events/topics';
 import { createKafka } from '@tidings/common/kafka/wire/client';
 import { ensureTopics, specsOf } from '@tidings/common/kafka/wire/topics';
+import { refuseLostCommits } from '@tidings/common/runtime/durability';
 import type { Logger } from '@tidings/common/runtime/logger';
 import { Database } from './database/database';
 import { migrate, waitForDatabase } from './database/schema';
@@ -17,6 +18,7 @@ const WITHIN_MS = 60_000;
 export async function prepare(env: ToolEnv, logger: Logger): Promise<void> {
   const dataSource = await waitForDatabase(env.DATABASE_URL, env.NODE_ID, WITHIN_MS);
   try {
+    if (env.NODE_ENV === 'production') await refuseLostCommits((text) => dataSource.query(text));
     await migrate(dataSource);
   } finally {
     await dataSource.destroy();

@@ -48,6 +48,7 @@ export const toolEnv = z.object({
   ...databaseEnv.shape,
   NODE_ENV: commonEnv.shape.NODE_ENV,
   LOG_LEVEL: commonEnv.shape.LOG_LEVEL,
+  ALLOW_INSECURE: commonEnv.shape.ALLOW_INSECURE,
   NODE_ID: commonEnv.shape.NODE_ID.default('storage-tool').meta({
     ...commonEnv.shape.NODE_ID.meta(),
   }),

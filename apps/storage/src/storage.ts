@@ -193,7 +193,7 @@ export class Storage {
   private async openDatabase(): Promise<void> {
     const { env } = this.options;
     const name = `${env.NODE_ID}/accounts`;
-    const open = () => openCurrent(env.DATABASE_URL, name);
+    const open = () => openCurrent(env.DATABASE_URL, name, env.NODE_ENV);
     this.dataSource = await this.whileDatabaseIsAway(open);
   }
 

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { isTransient } from '@tidings/common/runtime/database-errors';
 import { openDataSource } from '../data-source';
 import { hasFunctions, installFunctions } from './install-functions';
+import { refuseLostCommits } from '@tidings/common/runtime/durability';
 import { pause } from '@tidings/common/runtime/waiting';
 
 /** The database's schema is not the one of this release. */
@@ -31,10 +32,14 @@ export async function waitForDatabase(
   }
 }
 
-/** Connects to a database whose schema is current. Throws {@link SchemaError} when it is not. */
-export async function openCurrent(url: string, name: string): Promise<DataSource> {
+/**
+ * Connects to a database whose schema is current. Throws {@link SchemaError} when it is not, and
+ * `EnvironmentError` when production is to use one that loses commits.
+ */
+export async function openCurrent(url: string, name: string, mode: string): Promise<DataSource> {
   const dataSource = await openDataSource(url, name);
   try {
+    if (mode === 'production') await refuseLostCommits((text) => dataSource.query(text));
     await checkSchema(dataSource);
     return dataSource;
   } catch (error) {

@@ -16,7 +16,11 @@ export const mediaEnv = z.object({
   MEDIA_S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
     .optional()
-    .meta({ description: 'Address of the server that speaks S3.', unset: "Amazon's" }),
+    .meta({
+      description: 'Address of the server that speaks S3.',
+      unset: "Amazon's",
+      clearText: 's3',
+    }),
   MEDIA_S3_ACCESS_KEY_ID: z.string().min(1).optional().meta({
     description: 'Id of the key for the bucket.',
     unset: 'what the environment says to the AWS SDK',

@@ -28,7 +28,14 @@ const good = {
   DATABASE_URL: 'postgres://tidings:hJ7-kw2Qz@postgres:5432/tidings',
   ...SECRETS,
 };
-const production = { ...good, NODE_ENV: 'production', HOST: '0.0.0.0' };
+/** Good in production, too. */
+const safe = {
+  ...good,
+  KAFKA_REPLICATION: '3',
+  KAFKA_MIN_INSYNC: '2',
+  ALLOW_INSECURE: 'kafka, redis, postgres',
+};
+const production = { ...safe, NODE_ENV: 'production', HOST: '0.0.0.0' };
 
 /** What the start says; '' when it goes on. */
 function said(env: Record<string, string | undefined>): string {
@@ -70,6 +77,16 @@ describe('loadEnv', () => {
       'no broker',
       { KAFKA_BROKERS: 'kafka' },
       'KAFKA_BROKERS must be host:port, separated by commas.',
+    ],
+    [
+      'no port',
+      { KAFKA_BROKERS: 'kafka:99999, kafka:0' },
+      'KAFKA_BROKERS must be host:port, separated by commas.',
+    ],
+    [
+      'nothing to allow',
+      { ALLOW_INSECURE: 'kafka,everything' },
+      'ALLOW_INSECURE must be some of kafka, redis, postgres, s3, internal, clients, single-broker, separated by commas.',
     ],
     [
       'above another',
@@ -171,9 +188,51 @@ describe('in production', () => {
       'DATABASE_URL has a default password: set one of your own.',
     ],
     ['a failpoint', { TEST_FAILPOINT: 'x:exit' }, 'TEST_FAILPOINT is for tests only.'],
+    [
+      'two copies of the log',
+      { KAFKA_REPLICATION: '2' },
+      'KAFKA_REPLICATION must be at least 3 in production: ALLOW_INSECURE does not name single-broker.',
+    ],
+    [
+      'an acknowledgement by one broker',
+      { KAFKA_MIN_INSYNC: '1' },
+      'KAFKA_MIN_INSYNC must be at least 2 in production: ALLOW_INSECURE does not name single-broker.',
+    ],
   ])('refuses %s, which development takes', (_what, change, sentence) => {
     expect(said({ ...production, ...change })).toBe(sentence);
     expect(said({ ...production, ...change, NODE_ENV: 'development' })).toBe('');
+  });
+
+  const clear = ' leads to another host in clear text: ALLOW_INSECURE does not name ';
+
+  it.each<[string, string, string, boolean]>([
+    ['KAFKA_BROKERS', 'kafka', 'kafka-1:9092', true],
+    ['KAFKA_BROKERS', 'kafka', '127.0.0.1:9092,10.0.0.7:9092', true],
+    ['KAFKA_BROKERS', 'kafka', '127.0.0.1:9092,localhost:9093,[::1]:9094', false],
+    ['REDIS_URL', 'redis', 'redis://10.0.0.7', true],
+    ['REDIS_URL', 'redis', 'redis://127.evil.example', true],
+    ['REDIS_URL', 'redis', 'redis://[fd00::1]:6379/0', true],
+    ['REDIS_URL', 'redis', 'redis://[::1]:6379', false],
+    ['REDIS_URL', 'redis', 'redis://127.0.0.1:6379', false],
+    ['REDIS_URL', 'redis', 'rediss://10.0.0.7', false],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@db/t', true],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@db/t?sslmode=disable', true],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@localhost/t?host=db', true],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@db/t?host=/run/postgresql', false],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@db/t?sslmode=verify-full', false],
+    ['DATABASE_URL', 'postgres', 'postgres://t:hJ7-kw2Qz@localhost/t', false],
+  ])('%s, without %s allowed: %s is refused: %j', (name, word, value, refused) => {
+    const others = ['kafka', 'redis', 'postgres'].filter((one) => one !== word).join(',');
+    const env = { ...production, [name]: value };
+    const sentence = refused ? `${name}${clear}${word}.` : '';
+    expect(said({ ...env, ALLOW_INSECURE: others })).toBe(sentence);
+    expect(said(env)).toBe('');
+    expect(said({ ...env, ALLOW_INSECURE: others, NODE_ENV: 'development' })).toBe('');
+  });
+
+  it('takes one broker where that is allowed', () => {
+    const one = { ...production, KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC: '1' };
+    expect(said({ ...one, ALLOW_INSECURE: 'kafka,redis,postgres,single-broker' })).toBe('');
   });
 
   const inferred = ' (NODE_ENV is unset and HOST is public: this is production).';
@@ -192,7 +251,7 @@ describe('in production', () => {
     ['development', '0.0.0.0', false],
     ['test', '0.0.0.0', false],
   ])('NODE_ENV %j with HOST %j: %j', (mode, host, expected) => {
-    const env = { ...good, NODE_ENV: mode, HOST: host };
+    const env = { ...safe, NODE_ENV: mode, HOST: host };
     expect(loadEnv(schema, env).NODE_ENV === 'production').toBe(expected);
     const short = said({ ...env, JWT_SECRET: 'short' });
     expect(short).toBe(expected ? `JWT_SECRET must have at least 32 bytes${inferred}` : '');

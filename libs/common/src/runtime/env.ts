@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type SettingFacts, settingsOf } from './setting';
+import { ALLOWANCES, type SettingFacts, settingsOf } from './setting';
 import {
   isLoopback,
   type Problem,
@@ -19,11 +19,16 @@ const urls = z
     ),
   );
 
+function isBroker(text: string): boolean {
+  const port = /^[^\s:/]+:(\d{1,5})$|^\[[0-9a-fA-F:]+\]:(\d{1,5})$/.exec(text);
+  const number = Number(port?.[1] ?? port?.[2]);
+  return number >= 1 && number <= 65_535;
+}
+
 /** What every service reads from its environment. Durations are milliseconds. */
 export const commonEnv = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development').meta({
-    description:
-      'In `production` examples and defaults of secrets, equal secrets and settings for tests are refused.',
+    description: 'In `production` what is dangerous is refused (docs/SETTINGS.md).',
     unset: '`production` when `HOST` can be reached from other machines, else `development`',
   }),
   NODE_ID: z
@@ -48,6 +53,18 @@ export const commonEnv = z.object({
     description: 'Signs the calls between the services: the same for all of them.',
     secret: 'key',
   }),
+  ALLOW_INSECURE: z
+    .string()
+    .default('')
+    .transform((s) => list(s).filter((one) => one !== ''))
+    .refine(
+      (words) => words.every((one) => (ALLOWANCES as readonly string[]).includes(one)),
+      `must be some of ${ALLOWANCES.join(', ')}, separated by commas`,
+    )
+    .meta({
+      description:
+        'What production may do without, separated by commas. Encryption on the way to another host, where nobody else can listen in: `kafka`, `redis`, `postgres`, `s3`, `internal` (the calls between services), `clients` (`ws://` and `http://` addresses for them). `single-broker`: copies of the log on other brokers.',
+    }),
   TEST_FAILPOINT: z.string().optional().meta({
     description: 'Makes something go wrong at named points of the code.',
     testsOnly: true,
@@ -58,28 +75,47 @@ export const kafkaEnv = z.object({
   KAFKA_BROKERS: z
     .string()
     .transform(list)
-    .pipe(z.array(z.string().regex(/^.+:\d{1,5}$/, 'must be host:port, separated by commas')))
-    .meta({ description: 'Brokers to begin with, `host:port`, separated by commas.' }),
+    .pipe(z.array(z.string().refine(isBroker, 'must be host:port, separated by commas')))
+    .meta({
+      description: 'Brokers to begin with, `host:port`, separated by commas.',
+      clearText: 'kafka',
+    }),
   KAFKA_PARTITIONS: z.coerce.number().int().min(1).max(1024).default(8).meta({
     description:
       'Partitions of every topic keyed by conversation or user; fixed when the topics are made.',
   }),
-  KAFKA_REPLICATION: z.coerce.number().int().min(1).max(7).default(1).meta({
-    description: 'Brokers that have a copy of each partition; counts when the topics are made.',
-  }),
-  KAFKA_MIN_INSYNC: z.coerce.number().int().min(1).max(7).default(1).meta({
-    description:
-      'Copies that must have a record before it is acknowledged; counts when the topics are made.',
-    atMost: 'KAFKA_REPLICATION',
-  }),
+  KAFKA_REPLICATION: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(7)
+    .default(1)
+    .meta({
+      description: 'Brokers that have a copy of each partition; counts when the topics are made.',
+      inProduction: { atLeast: 3, unless: 'single-broker' },
+    }),
+  KAFKA_MIN_INSYNC: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(7)
+    .default(1)
+    .meta({
+      description:
+        'Copies that must have a record before it is acknowledged; counts when the topics are made.',
+      atMost: 'KAFKA_REPLICATION',
+      inProduction: { atLeast: 2, unless: 'single-broker' },
+    }),
 });
 
 export const redisEnv = z.object({
   REDIS_URL: z
     .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' })
     .meta({
-      description: 'Redis or Valkey: `redis://[user:password@]host:port[/db]`.',
+      description:
+        'Redis or Valkey: `redis://[user:password@]host:port[/db]`, with TLS `rediss://`. It must not evict keys (`maxmemory-policy noeviction`): production does not start with one that does.',
       secret: 'address',
+      clearText: 'redis',
     }),
   REDIS_PASSWORD: z.string().optional().meta({
     description: 'Password for `REDIS_URL`, any characters, when it is not part of it.',
@@ -91,8 +127,10 @@ export const databaseEnv = z.object({
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' })
     .meta({
-      description: 'PostgreSQL: `postgres://user[:password]@host:port/database`.',
+      description:
+        'PostgreSQL: `postgres://user[:password]@host:port/database`, with TLS `?sslmode=verify-full` behind it. Production does not start with one whose `fsync` or `synchronous_commit` is off.',
       secret: 'address',
+      clearText: 'postgres',
     }),
   DATABASE_PASSWORD: z.string().optional().meta({
     description: 'Password for `DATABASE_URL`, any characters, when it is not part of it.',
@@ -106,11 +144,13 @@ export const databaseEnv = z.object({
 export const storageUrlsEnv = z.object({
   STORAGE_URLS: urls.meta({
     description: 'Addresses of the storage services, separated by commas.',
+    clearText: 'internal',
   }),
 });
 export const presenceUrlsEnv = z.object({
   PRESENCE_URLS: urls.meta({
     description: 'Addresses of the presence services, separated by commas.',
+    clearText: 'internal',
   }),
 });
 export const internalUrlEnv = z.object({
@@ -119,6 +159,7 @@ export const internalUrlEnv = z.object({
     .optional()
     .meta({
       description: 'Address at which the other services call this one.',
+      clearText: 'internal',
       unset: "the listener's own; of `0.0.0.0` this machine's first address that is not loopback",
     }),
 });
@@ -168,13 +209,19 @@ export function loadEnv<S extends z.ZodObject>(
     : parsed.error.issues.map((issue) => asProblem(issue, given));
   if (!parsed.success || problems.length > 0) {
     const why = inferred ? ` (NODE_ENV is unset and HOST is public: this is production)` : '';
-    throw new EnvironmentError(problems.map(({ name, what }) => `${name} ${what}${why}.`));
+    const sentences = problems.map(({ name, what }) => `${name} ${what}${why}.`);
+    throw new EnvironmentError([...new Set(sentences)]);
   }
   return withPasswords(parsed.data, settings) as z.output<S>;
 }
 
 /** Exit code of a process with unusable settings (`EX_CONFIG` of BSD's sysexits). */
 export const EX_CONFIG = 78;
+
+/** Exit code of a process that cannot go on because of this. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof EnvironmentError ? EX_CONFIG : 1;
+}
 
 /**
  * The settings of this process. If they are unusable, says why on stderr, one sentence for each,
@@ -205,7 +252,8 @@ function problemsOf(
 ): Problem[] {
   const problems = problemsTogether(values, settings);
   if (values['NODE_ENV'] !== 'production') return problems;
-  return [...problems, ...problemsInProduction(values, settings)];
+  const allowed = (values['ALLOW_INSECURE'] ?? []) as string[];
+  return [...problems, ...problemsInProduction(values, settings, allowed)];
 }
 
 function withPasswords(

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { EnvironmentError } from './env';
 
 /** Where a listener is bound to; port 0: any. */
 export interface Place {
@@ -6,12 +7,19 @@ export interface Place {
   port: number;
 }
 
+/** A host that is none, or that of another machine. */
+const NOT_OURS = ['ENOTFOUND', 'EADDRNOTAVAIL', 'EAI_AGAIN'];
+
 /** Binds a server. Rejects when the address is not available. */
 export async function listening(server: Server, { host, port }: Place): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const isOurs = !NOT_OURS.includes(error.code ?? '');
+      reject(isOurs ? error : new EnvironmentError(['HOST is no address of this machine.']));
+    };
+    server.once('error', failed);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', failed);
       resolve();
     });
   });

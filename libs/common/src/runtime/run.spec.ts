@@ -17,11 +17,12 @@ async function setUp({ hangs = false } = {}) {
   const logger = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const exit = jest.spyOn(process, 'exit').mockImplementation((() => undefined) as never);
   const stop = jest.fn(() => (hangs ? new Promise<void>(() => undefined) : undefined));
-  await runService({
+  const { started } = runService({
     logger: logger as never,
     readiness: new Readiness(),
     steps: [{ name: 'one', stop, stopWithinMs: 60_000 }],
   });
+  await started;
   const emit = (sign: string, error: unknown) => (process as EventEmitter).emit(sign, error);
   const fatal = () => lines.filter(({ level }) => level === pino.levels.values['fatal']);
   return { exit, stop, emit, fatal };

@@ -26,8 +26,7 @@ export function serve<Schema extends typeof commonEnv>(service: {
   const timeline = new StartTimeline(metrics, logger, service.startedAfter);
   timeline.done('program');
   const readiness = new Readiness(logger);
-  const onFatal = (error: Error): void =>
-    void running.then(({ fatal }) => fatal(error.message, error));
+  const onFatal = (error: Error): void => running.fatal(error.message, error);
   const made = service.make({ env, logger, metrics, readiness, timeline, onFatal });
   const running = runService({ logger, readiness, steps: made.steps(), timeline });
 }

@@ -10,6 +10,7 @@ import { NodeLag } from '../nodes/node-lag';
 import { NodeWatch } from '../nodes/node-watch';
 import { Peers } from '../peers/peers';
 import { createRedis, redisProblem, redisReady, type RedisClient } from '../redis/client';
+import { refuseEviction } from '../redis/eviction';
 import { Directory, NODES, type NodeEntry } from '../redis/directory';
 import { Defects } from './defects';
 import { DirectoryReport } from '../nodes/directory-report';
@@ -92,6 +93,7 @@ export class Service {
     this.kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: nodeId, log });
     this.redis = createRedis(env.REDIS_URL, { name: nodeId, log: logger });
     this.redisProblem = redisProblem(this.redis);
+    if (env.NODE_ENV === 'production') refuseEviction(this.redis, options.onFatal);
     const { groups } = reads;
     const { kafka, redis } = this;
     this.peers = new Peers({ redis, kafka, nodeId, groups, logger, metrics });

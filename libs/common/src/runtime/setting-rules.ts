@@ -1,4 +1,4 @@
-import type { SettingFacts } from './setting';
+import type { Allowance, SettingFacts } from './setting';
 
 /** A setting that prevents the start, in words that follow its name. */
 export interface Problem {
@@ -54,8 +54,15 @@ export function problemsTogether(values: Values, settings: Settings): Problem[] 
   return problems;
 }
 
-/** What is too dangerous for production: examples, defaults, equal secrets, test-only settings. */
-export function problemsInProduction(values: Values, settings: Settings): Problem[] {
+/**
+ * What is too dangerous for production: examples, defaults, equal secrets, test-only settings, clear text
+ * to another host, a log that the loss of a broker takes away.
+ */
+export function problemsInProduction(
+  values: Values,
+  settings: Settings,
+  allowed: readonly string[],
+): Problem[] {
   const problems: Problem[] = [];
   for (const [name, facts] of settings) {
     const value = values[name];
@@ -67,8 +74,47 @@ export function problemsInProduction(values: Values, settings: Settings): Proble
     }
     const what = facts.secret === 'key' ? keyProblem(value) : passwordProblem(value, facts);
     if (what !== null) problems.push({ name, what });
+    const { clearText, inProduction } = facts;
+    if (clearText !== undefined && !allowed.includes(clearText) && isClearText(value)) {
+      const what = `leads to another host in clear text: ${notAllowed(clearText)}`;
+      problems.push({ name, what });
+    }
+    if (inProduction === undefined || allowed.includes(inProduction.unless)) continue;
+    if (Number(value) < inProduction.atLeast) {
+      const least = `must be at least ${inProduction.atLeast} in production`;
+      problems.push({ name, what: `${least}: ${notAllowed(inProduction.unless)}` });
+    }
   }
   return [...problems, ...equalSecrets(values, settings)];
+}
+
+function notAllowed(allowance: Allowance): string {
+  return `ALLOW_INSECURE does not name ${allowance}`;
+}
+
+/** Whether an address, or one of several, leads to another machine without encryption. */
+function isClearText(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isClearText);
+  if (typeof value !== 'string') return false;
+  // a broker: host:port, for which there is no encryption
+  if (!URL.canParse(value) || !value.includes('://')) {
+    return !isLoopback(bare(value.slice(0, value.lastIndexOf(':'))));
+  }
+  const { protocol, hostname, searchParams } = new URL(value);
+  if (ENCRYPTED.includes(protocol)) return false;
+  if (TLS_MODES.includes(searchParams.get('sslmode') ?? '')) return false;
+  const host = bare(searchParams.get('host') ?? hostname);
+  // of PostgreSQL: a socket file
+  return host !== '' && !host.startsWith('/') && !isLoopback(host);
+}
+
+const ENCRYPTED = ['https:', 'wss:', 'rediss:'];
+/** Of PostgreSQL, as the URL names them. */
+const TLS_MODES = ['require', 'verify-ca', 'verify-full', 'no-verify'];
+
+/** A host without the brackets of IPv6. */
+function bare(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
 }
 
 function keyProblem(value: unknown): string | null {

@@ -1,6 +1,22 @@
 import type { z } from 'zod';
 
 /**
+ * What production does without only where `ALLOW_INSECURE` names it: clear text to another host, by what
+ * is there, and copies of the log on fewer brokers than can be spared.
+ */
+export const ALLOWANCES = [
+  'kafka',
+  'redis',
+  'postgres',
+  's3',
+  'internal',
+  'clients',
+  'single-broker',
+] as const;
+/** One of {@link ALLOWANCES}. */
+export type Allowance = (typeof ALLOWANCES)[number];
+
+/**
  * What a schema's `.meta()` says about a setting. `docs/SETTINGS.md`, `.env.example` and the rules
  * below are made from it. It comes last: `.optional()` and `.default()` make a schema without one.
  */
@@ -26,6 +42,10 @@ export interface SettingFacts {
   atMost?: string;
   /** The URL that this password belongs to. */
   passwordOf?: string;
+  /** An address, or several: in production not in clear text to another host, unless this is allowed. */
+  clearText?: Allowance;
+  /** The least number in production, unless this is allowed. */
+  inProduction?: { atLeast: number; unless: Allowance };
 }
 
 /** The settings of a schema by name, in the schema's order. */
