@@ -49,17 +49,13 @@ export class Session {
   }
 
   /**
-   * The start order; stopping is its reverse. Messages come first, and the other groups take no time
-   * from them: until then nobody is pushed anything.
+   * The start order; stopping is its reverse. Messages come first, and neither the other groups nor the
+   * listener take time from them: until then nobody is pushed anything.
    */
   steps(): Step[] {
     const { service } = this;
     return [
-      {
-        name: 'listener',
-        start: () => service.listen(this.calls),
-        stop: () => service.stopListening(),
-      },
+      { name: 'listener', stop: () => service.stopListening() },
       { name: 'redis', stop: () => service.leaveRedis() },
       { name: 'storage', stop: () => this.storage.close() },
       { name: 'topics', stop: () => service.stopWaiting() },
@@ -74,12 +70,13 @@ export class Session {
     ];
   }
 
-  /** Redis, Kafka and storage side by side. */
+  /** The listener, Redis, Kafka and storage side by side. */
   private async reachOthers(): Promise<void> {
     const { service, storage } = this;
+    const listening = service.listen(this.calls);
     const partitions = this.options.env.KAFKA_PARTITIONS;
     const log = logStateOf(storage, { partitions, ...service.awaiting('storage') });
-    [this.log] = await Promise.all([log, service.checkTopics(), service.reachRedis()]);
+    [this.log] = await Promise.all([log, service.checkTopics(), service.reachRedis(), listening]);
   }
 
   /** Joins the group of the messages; the others when these flow. */
