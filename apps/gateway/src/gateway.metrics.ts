@@ -72,7 +72,7 @@ export class GatewayMetrics {
     );
     this.bounded = metrics.counter(
       'http_bounded_total',
-      'Requests and connections that were ended for being slow or too many at once; left: changes whose sender had gone',
+      'Requests and connections that were ended for being slow or too many at once; left: changes whose sender had gone; early: what came before the gateway could answer it',
       ['reason'],
     );
     this.rateLimited = metrics.counter('rate_limited_total', 'Frames and calls refused, by rate', [
