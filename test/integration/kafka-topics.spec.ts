@@ -2,6 +2,7 @@ import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client
 import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/wire/topics';
+import { topicDifferences } from '@tidings/common/kafka/wire/topic-differences';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { Readiness } from '@tidings/common/runtime/health';
 import { type Servers, startServers } from '../../tools/stack/servers';
@@ -35,6 +36,26 @@ describe('topics', () => {
     });
     await admin.disconnect();
     expect(resources[0]!.configEntries[0]).toMatchObject({ configValue: '12345' });
+  });
+
+  it('are compared with what is expected of them, and left as they are', async () => {
+    const config = { 'retention.ms': '12345', 'min.insync.replicas': '1' };
+    const made = testTopic('compared', 2, config);
+    await ensureTopics(kafka, [made]);
+    expect(await topicDifferences(kafka, [made])).toEqual([]);
+    const wanted = { ...made.config, 'retention.ms': '99', 'segment.ms': '3600000' };
+    const other = { ...made, partitions: 3, replication: 2, config: wanted };
+    const expected = [
+      { topic: 'compared', what: 'partitions', expected: '3', found: '2' },
+      { topic: 'compared', what: 'replication', expected: '2', found: '1' },
+      { topic: 'compared', what: 'retention.ms', expected: '99', found: '12345' },
+      // Kafka's default
+      { topic: 'compared', what: 'segment.ms', expected: '3600000', found: '604800000' },
+      { topic: 'nowhere', what: 'topic', expected: 'exists', found: null },
+    ];
+    for (let twice = 0; twice < 2; twice++) {
+      expect(await topicDifferences(kafka, [other, testTopic('nowhere', 1)])).toEqual(expected);
+    }
   });
 
   it('with another partition count are refused, and left as they are', async () => {

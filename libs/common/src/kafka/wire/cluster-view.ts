@@ -1,4 +1,5 @@
 import { type Admin, AssignerProtocol, type MemberDescription } from 'kafkajs';
+import { withAdmin } from './admin';
 import type { KafkaClient } from './client';
 
 /** A consumer group as an operator sees it. */
@@ -92,14 +93,4 @@ function lagOf(committed: readonly { partition: number; offset: string }[], ends
     if (high > from) lag += high - from;
   }
   return lag;
-}
-
-async function withAdmin<T>(kafka: KafkaClient, work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = kafka.instance().admin();
-  try {
-    await admin.connect();
-    return await work(admin);
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-  }
 }
