@@ -2,7 +2,7 @@ import type { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { GROUP_TOPICS, type GroupId, type TopicSpec } from '@tidings/common/log-events/topics';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
-import { behind } from './group-lag';
+import { behind } from '@tidings/common/kafka/offsets/group-lag';
 import { Rounds } from './rounds';
 
 /** How far one group is behind the log. */

@@ -6,12 +6,27 @@ import {
   tolerateMissingOffsets,
   type KafkaCluster,
 } from '../wire/kafkajs-internals';
+import { decodeRecord, type LogRecord } from '../../log-events/record';
 import { pause } from '../../runtime/waiting';
 
 /** First offset of a partition and the offset after its last record. */
 export interface PartitionBounds {
   low: bigint;
   high: bigint;
+}
+
+/** What one answer holds of a partition, from an offset on. */
+export interface LogPart extends PartitionBounds {
+  /** Never empty, unless the offset is that of the log's end. */
+  records: LogRecord[];
+  /** Where to read on. */
+  next: bigint;
+}
+
+/** How much one answer may hold, and how long the broker may wait for a record, milliseconds. */
+export interface ReadLimits {
+  maxBytes?: number;
+  waitMs?: number;
 }
 
 /** The offsets could not be looked up in time. */
@@ -27,6 +42,8 @@ const CLIENT = { replicaId: -1, isolationLevel: 1 } as const;
 const EARLIEST = -2;
 const LATEST = -1;
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Of one answer, unless told otherwise. */
+const READ_BYTES = 1024 * 1024;
 const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 500;
 
@@ -118,21 +135,47 @@ export class LogOffsets {
     offset: bigint,
     timeoutMs = DEFAULT_TIMEOUT_MS,
   ): Promise<number | null> {
+    // Kafka answers with the first batch, however large it is.
+    const limits = { maxBytes: 1, waitMs: 0 };
+    const part = await this.read(topic, partition, offset, limits, timeoutMs);
+    return part?.records.find((record) => record.offset === offset)?.timestamp ?? null;
+  }
+
+  /**
+   * Reads a partition from an offset on, without a consumer group; null when the offset lies outside
+   * the log. A tool's or a watch's way, not that of a consumer.
+   */
+  read(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    { maxBytes = READ_BYTES, waitMs = 0 }: ReadLimits = {},
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  ): Promise<LogPart | null> {
     return this.retrying(topic, timeoutMs, async (cluster, first) => {
       if (!first) await cluster.refreshMetadata();
       const metadata = cluster.findTopicPartitionMetadata(topic);
       const nodeId = metadata.find((p) => p.partitionId === partition)?.leader ?? -1;
       if (nodeId < 0) throw new OffsetsUnavailableError(topic);
       const broker = await cluster.findBroker({ nodeId });
-      // Kafka answers with the first batch, however large it is.
-      const one = { partition, fetchOffset: String(offset), maxBytes: 1 };
+      const one = { partition, fetchOffset: String(offset), maxBytes };
       const topics = [{ topic, partitions: [one] }];
       try {
-        const limits = { maxWaitTime: 0, minBytes: 1, maxBytes: 1 };
+        const limits = { maxWaitTime: waitMs, minBytes: 1, maxBytes };
         const { responses } = await broker.fetch({ ...CLIENT, ...limits, topics });
-        const records = responses.flatMap((t) => t.partitions.flatMap((p) => p.messages));
-        const found = records.find((record) => BigInt(record.offset) === offset);
-        return found ? Number(found.timestamp) : null;
+        const [found] = responses.flatMap(({ partitions }) => partitions);
+        if (!found) throw new OffsetsUnavailableError(topic);
+        // a batch is answered as a whole
+        const records = found.messages
+          .map((message) => decodeRecord(topic, partition, message))
+          .filter((record) => record.offset >= offset);
+        const last = records.at(-1);
+        return {
+          records,
+          next: last ? last.offset + 1n : offset,
+          low: BigInt(found.lastStartOffset ?? 0),
+          high: BigInt(found.highWatermark),
+        };
       } catch (error) {
         if ((error as { code?: unknown }).code === OFFSET_OUT_OF_RANGE) return null;
         throw error;

@@ -44,12 +44,28 @@ interface KafkaBroker {
       partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
     }[];
   }): Promise<{
-    responses: { partitions: { messages: { offset: string; timestamp: string }[] }[] }[];
+    responses: {
+      partitions: {
+        messages: FetchedMessage[];
+        highWatermark: string;
+        /** The log's first offset; left out by old brokers. */
+        lastStartOffset?: string;
+      }[];
+    }[];
   }>;
   offsetFetch(options: {
     groupId: string;
     topics: { topic: string; partitions: { partition: number }[] }[];
   }): Promise<OffsetsAnswer>;
+}
+
+/** A record as kafkajs decodes it. */
+interface FetchedMessage {
+  offset: string;
+  timestamp: string;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers?: Record<string, Buffer>;
 }
 
 interface OffsetsAnswer {

@@ -1,4 +1,4 @@
-import type { PartitionBounds } from '@tidings/common/kafka/offsets/log-offsets';
+import type { PartitionBounds } from './log-offsets';
 
 /** Where a group goes on in a partition, when something is there that it has not read. */
 interface Cursor {
