@@ -1,5 +1,5 @@
 import { deadLetterTopic } from '@tidings/common/log-events/topics';
-import { DEAD_LETTER_HEADERS } from '@tidings/common/kafka/consumer/dead-letters';
+import { DEAD_LETTER_HEADERS } from '@tidings/common/log-events/dead-letter';
 import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { type Servers, startServers } from '../../tools/stack/servers';
 import { Collector, ConsumerRig } from '../support/consumer-rig';

@@ -45,6 +45,11 @@ export function deadLetterTopic(topic: string, group: string): string {
   return `${topic}.${group}.dlq`;
 }
 
+/** Whether a topic holds dead letters. */
+export function isDeadLetterTopic(topic: string): boolean {
+  return topic.endsWith('.dlq');
+}
+
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 

@@ -1,17 +1,8 @@
 import type { Producer } from '../wire/client';
+import { DEAD_LETTER_HEADERS } from '../../log-events/dead-letter';
 import { deadLetterTopic } from '../../log-events/topics';
 import type { KafkaClient } from '../wire/client';
 import type { LogRecord } from '../../log-events/record';
-
-/** Headers that a dead letter carries besides those of its record. */
-export const DEAD_LETTER_HEADERS = {
-  reason: 'dlq_reason',
-  topic: 'dlq_topic',
-  partition: 'dlq_partition',
-  offset: 'dlq_offset',
-  timestamp: 'dlq_timestamp',
-  group: 'dlq_group',
-} as const;
 
 const MAX_REASON_CHARS = 1_000;
 
