@@ -73,6 +73,7 @@ describe('trace', () => {
       routed: early.routed,
       stored: early.stored,
       expired: null,
+      setAside: null,
       recipients: 1,
       delivered: [],
       read: [],

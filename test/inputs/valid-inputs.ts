@@ -85,6 +85,7 @@ export function validInputs(schema: z.ZodType): fc.Arbitrary<unknown> {
     }
     case 'union':
       return fc.oneof(...(def.options ?? []).map(validInputs));
+    case 'default':
     case 'optional':
       return validInputs(def.innerType!);
     case 'nullable':

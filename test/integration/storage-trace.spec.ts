@@ -76,7 +76,7 @@ describe('storage: traces', () => {
     const before = Date.now();
     const { messageId, sentAt, position } = await send(ann);
     const first = await traced(ann, messageId);
-    const nobody = { recipients: 1, delivered: [], read: [], expired: null };
+    const nobody = { recipients: 1, delivered: [], read: [], expired: null, setAside: null };
     expect(first).toEqual({
       position,
       accepted: sentAt,

@@ -36,6 +36,7 @@ import { GroupsService } from './conversations/groups.service';
 import { Database } from './database/database';
 import { dataSourceOptions } from './data-source';
 import { LogConsumer } from './messages/messages.consumer';
+import { DeadLetterWatch } from './log/dead-letter-watch';
 import { LogService } from './log/log.service';
 import { LogState } from './log/log-state';
 import { Progress } from './log/progress';
@@ -77,6 +78,7 @@ export interface StorageParts {
   security: SecurityLog;
   media: MediaSettings;
   keeper: StateKeeper;
+  deadLetters: DeadLetterWatch;
 }
 
 /** The storage service's own parts around those that hold connections. */
@@ -115,6 +117,7 @@ export class StorageModule {
         { provide: SecurityLog, useValue: parts.security },
         { provide: MediaSettings, useValue: parts.media },
         { provide: StateKeeper, useValue: parts.keeper },
+        { provide: DeadLetterWatch, useValue: parts.deadLetters },
         AccountsRepository,
         RolesRepository,
         AuditRepository,

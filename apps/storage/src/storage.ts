@@ -1,7 +1,7 @@
 import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { STORAGE_RPC } from '@tidings/common/rpc/calls';
-import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { GROUPS, isDeadLetterTopic, TOPICS } from '@tidings/common/log-events/topics';
 import type { LogConsumerStrategy } from '@tidings/common/kafka/consumer/log-consumer';
 import { rewriteAppendOnlyFile } from '@tidings/common/redis/append-only-file';
 import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
@@ -37,6 +37,7 @@ import { ExpirySweep } from './expiry/expiry-sweep';
 import { ExpiryRepository } from './expiry/expiry.repository';
 import { JournalSweep } from './expiry/journal-sweep';
 import { WriteAheadLog } from './expiry/write-ahead-log';
+import { DeadLetterWatch } from './log/dead-letter-watch';
 import { LagWatch } from './log/lag-watch';
 import { loadLogState } from './log/log-state';
 import { APPLY_CONNECTIONS, OpenLog } from './messages/open-log';
@@ -91,6 +92,7 @@ export class Storage {
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
   private lagWatch: LagWatch | null = null;
+  private readonly deadLetters: DeadLetterWatch;
   private readonly offsets: LogOffsets;
   private leadership: Leadership | null = null;
   private readonly writeAheadLog: WriteAheadLog;
@@ -106,6 +108,13 @@ export class Storage {
     this.media = createMediaDriver(env);
     this.watermarks = new Watermarks(kafka, TOPICS.messages);
     this.offsets = new LogOffsets(kafka);
+    this.deadLetters = new DeadLetterWatch({
+      offsets: this.offsets,
+      topics: specsOf(env).flatMap(({ name }) => (isDeadLetterTopic(name) ? [name] : [])),
+      isLeader: () => this.leadership?.term() != null,
+      metrics: options.metrics,
+      logger,
+    });
     this.watch = new DatabaseWatch(() => this.database.rows({ text: 'SELECT 1' }), logger);
     const journalName = `${env.NODE_ID}/journal`;
     this.writeAheadLog = new WriteAheadLog({ url: env.DATABASE_URL, name: journalName });
@@ -166,7 +175,7 @@ export class Storage {
           await this.journalSweep?.stop();
         },
       },
-      { name: 'lag watch', start: () => this.lagWatch?.start(), stop: () => this.stopLagWatch() },
+      { name: 'log watches', start: () => this.watchLog(), stop: () => this.stopLogWatches() },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
       { name: 'drain', stop: () => service.drain() },
     ];
@@ -266,6 +275,7 @@ export class Storage {
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
       keeper: this.keeper,
+      deadLetters: this.deadLetters,
     });
     const app = await NestFactory.createMicroservice(module, {
       strategy,
@@ -353,10 +363,15 @@ export class Storage {
     await Promise.all([this.app?.listen(), this.receipts?.start()]);
   }
 
-  /** What it asks of Kafka at that moment is given up. */
-  private stopLagWatch(): Promise<void> | undefined {
+  private watchLog(): void {
+    this.lagWatch?.start();
+    this.deadLetters.start();
+  }
+
+  /** What they ask of Kafka at that moment is given up. */
+  private async stopLogWatches(): Promise<void> {
     this.offsets.close();
-    return this.lagWatch?.stop();
+    await Promise.all([this.lagWatch?.stop(), this.deadLetters.stop()]);
   }
 
   private async stopMedia(): Promise<void> {

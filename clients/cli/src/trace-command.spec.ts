@@ -13,6 +13,7 @@ const TRACE: Omit<Trace, 'cursor'> = {
   routed: at(9),
   stored: null,
   expired: null,
+  setAside: null,
   delivered: [{ userId: 'anna', at: at(20) }],
   read: [],
 };

@@ -42,7 +42,7 @@ export function traceLines(
   trace: Omit<Trace, 'cursor'>,
   name: (userId: string) => string,
 ): string[] {
-  const { accepted, logged, routed, stored, expired, recipients } = trace;
+  const { accepted, logged, routed, stored, expired, setAside, recipients } = trace;
   const step = (label: string, at: string | null): string =>
     `  ${label.padEnd(10)}${at === null ? 'not known' : timeOf(at) + since(accepted, at)}`;
   const reached = (label: string, marks: Trace['delivered']): string => {
@@ -60,6 +60,9 @@ export function traceLines(
     step('stored', stored),
     reached('delivered', trace.delivered),
     reached('read', trace.read),
+    ...(typeof setAside !== 'string'
+      ? []
+      : [`  set aside ${timeOf(setAside)}: nobody gets it until the server’s operators repeat it`]),
     ...(expired === null ? [] : [`  expired   ${timeOf(expired)}`]),
   ];
 }

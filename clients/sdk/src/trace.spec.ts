@@ -11,6 +11,7 @@ const part = (users: string[], cursor?: string): Trace => ({
   stored: null,
   routed: null,
   expired: null,
+  setAside: null,
   delivered: users.map((userId) => ({ userId, at: null })),
   read: users.slice(0, 1).map((userId) => ({ userId, at: null })),
   ...(cursor && { cursor }),

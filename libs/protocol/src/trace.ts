@@ -37,6 +37,11 @@ export const storedTrace = z.object({
   stored: z.string().nullable(),
   /** When it expired; null: it has not. */
   expired: z.string().nullable(),
+  /**
+   * When it was set aside because nobody could store it: it is in the log, and missing everywhere else until
+   * an operator repeats it. Null: it was not.
+   */
+  setAside: z.string().nullable().default(null),
   ...receivers,
 });
 export type StoredTrace = z.infer<typeof storedTrace>;

@@ -9,6 +9,7 @@ const STORED: StoredTrace = {
   accepted: '2026-01-01T09:59:59.990Z',
   stored: null,
   expired: null,
+  setAside: null,
   recipients: 1,
   delivered: [{ userId: 'bob', at: null }],
   read: [],
@@ -69,6 +70,14 @@ describe('TraceService', () => {
     world.time = () => Promise.reject(new Error('away'));
     world.routed = async () => null;
     expect(await service.get(TARGET, {})).toMatchObject({ logged: null, routed: null });
+  });
+
+  it('says of what was set aside that nobody was handed it', async () => {
+    const { world, service } = setUp();
+    const setAside = '2026-01-01T10:00:01.000Z';
+    world.answers = [{ trace: { ...STORED, setAside }, applied: true }];
+    const logged = '2026-01-01T10:00:00.000Z';
+    expect(await service.get(TARGET, {})).toMatchObject({ setAside, logged, routed: null });
   });
 
   it('reads no record of an earlier log', async () => {

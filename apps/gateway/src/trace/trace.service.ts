@@ -52,7 +52,10 @@ export class TraceService {
     const partition = partitionOf(target.conversationId, this.parts.partitions);
     const [logged, routed] = await Promise.all([
       this.logged(partition, stored.position),
-      timeOrNull(this.parts.routed.at(partition, BigInt(stored.position))),
+      // whoever routes passes over what cannot be read, too
+      stored.setAside === null
+        ? timeOrNull(this.parts.routed.at(partition, BigInt(stored.position)))
+        : null,
     ]);
     const { conversationId, messageId } = target;
     return { conversationId, messageId, ...stored, logged, routed };

@@ -4,11 +4,13 @@ import { uuid } from '@tidings/protocol/ids';
 import type { RpcInput, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import type { StoredTrace } from '@tidings/protocol/trace';
 import { decodeCursor, encodeCursor } from '../domain/cursor';
+import { DeadLetterWatch } from '../log/dead-letter-watch';
 import { LogState } from '../log/log-state';
 import { Progress } from '../log/progress';
 import { type ReceiverRow, TraceRepository, type TraceRow } from './trace.repository';
 
 type Rpc = typeof STORAGE_RPC;
+type TraceOf = Pick<RpcInput<Rpc, 'messages.trace'>, 'userId' | 'conversationId' | 'messageId'>;
 
 /** Tells senders which way their messages went. */
 @Injectable()
@@ -17,6 +19,7 @@ export class TraceService {
     private readonly traces: TraceRepository,
     private readonly progress: Progress,
     private readonly log: LogState,
+    private readonly deadLetters: DeadLetterWatch,
   ) {}
 
   /** See the call `messages.trace`. Throws `no_such_conversation`, `invalid_request`. */
@@ -35,7 +38,26 @@ export class TraceService {
     });
     if (!row) throw new TidingsError('no_such_conversation');
     const applied = !target || BigInt(row.applied) >= target.next;
-    return { trace: toTrace(row, limit), applied };
+    return { trace: toTrace(row, limit) ?? this.setAside(input), applied };
+  }
+
+  /** The trace of a message that is in the log, and that storage could not apply. */
+  private setAside({ userId, conversationId, messageId }: TraceOf): StoredTrace | null {
+    const letter = this.deadLetters.ofMessage(conversationId, messageId);
+    if (!letter || letter.epoch !== this.log.epoch) return null;
+    // an author who cannot be read: nobody but them knows the id
+    if (letter.senderId !== null && letter.senderId !== userId) return null;
+    const { partition, offset, timestamp } = letter.origin;
+    return {
+      position: String(this.log.position(partition, offset)),
+      accepted: isoTime(letter.time) ?? new Date(timestamp).toISOString(),
+      stored: null,
+      expired: null,
+      setAside: new Date(letter.at).toISOString(),
+      recipients: 0,
+      delivered: [],
+      read: [],
+    };
   }
 }
 
@@ -49,11 +71,17 @@ function toTrace(row: TraceRow, limit: number): StoredTrace | null {
     accepted: row.sent_at.toISOString(),
     stored: row.stored_at?.toISOString() ?? null,
     expired: row.expired_at?.toISOString() ?? null,
+    setAside: null,
     recipients: row.recipients,
     delivered: part.filter((r) => r.delivered).map((r) => toMark(r, r.deliveredAt)),
     read: part.filter((r) => r.read).map((r) => toMark(r, r.readAt)),
     ...(last && { cursor: encodeCursor([last.userId]) }),
   };
+}
+
+function isoTime(text: string): string | null {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
 function toMark({ userId }: ReceiverRow, at: string | null) {
