@@ -15,7 +15,8 @@ const PROGRAMS = {
   faults: { file: 'dist/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
   nodes: { file: 'dist/tools/stack/test-nodes.js', java: true, own: true },
   seeded: { file: 'dist/tools/seeded/main.js', java: true, own: true },
-  kafka: { file: 'dist/tools/stack/kafka.js', java: true, own: true },
+  kafka: { file: 'dist/tools/stack/kafka.js', java: kafkaNeedsJava, own: true },
+  dlq: { file: 'dist/tools/dlq/main.js' },
   admin: { file: 'dist/tools/admin/main.js' },
   rebuild: { file: 'dist/tools/admin/rebuild.js' },
   reset: { file: 'dist/tools/stack/reset.js', own: true },
@@ -25,6 +26,11 @@ const PROGRAMS = {
   figures: { file: 'dist/tools/figures/main.js', java: true },
   docs: { file: 'dist/tools/settings/main.js' },
 };
+
+/** Kafka's own tools are Java; our views of it are not. */
+function kafkaNeedsJava([command = '', first]) {
+  return command.includes('.') || first === '--all';
+}
 
 const INSTALL_STAMP = 'node_modules/.tidings-lock-stamp';
 const BUILD_STAMP = 'dist/.tidings-build-stamp';
@@ -281,8 +287,9 @@ if (!program)
 checkNode();
 // servers that are given by their addresses need neither
 const given = name === 'start' ? process.env : {};
-if (program.java && !given.KAFKA_BROKERS) checkJava();
-if (program.java && !(given.KAFKA_BROKERS && given.REDIS_URL && given.DATABASE_URL)) checkMaven();
+const java = typeof program.java === 'function' ? program.java(args) : program.java;
+if (java && !given.KAFKA_BROKERS) checkJava();
+if (java && !(given.KAFKA_BROKERS && given.REDIS_URL && given.DATABASE_URL)) checkMaven();
 forwardSignals();
 await alone(async () => {
   await install();
