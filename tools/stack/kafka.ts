@@ -1,23 +1,29 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
-import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client';
-import { type GroupView, topicNames, viewGroups } from '@tidings/common/kafka/wire/cluster-view';
+import { specsOf } from '@tidings/common/kafka/wire/topics';
+import type { TopicSpec } from '@tidings/common/log-events/topics';
+import { kafkaEnv, loadEnv } from '@tidings/common/runtime/env';
+import { asking, brokersInUse } from './brokers';
 import { ensureServers } from './download';
 import { javaCommand } from './kafka-server';
-import { FORMATTER_PROPERTIES, parseRecordLine, showRecord } from './kafka-records';
-import { StackError, dataDir } from './paths';
-import { readStackFile } from './stack-file';
+import { showRecord } from './kafka-records';
+import { readTail, tail } from './kafka-tail';
+import { groupRows, lagLines, partitionLags, topicRows, verifyTopics } from './kafka-views';
+import { StackError } from './paths';
 
-/** `npm run kafka -- …`: Kafka's own tools on the running stack. */
+/** `npm run kafka -- …`: what Kafka has, on the running stack or anywhere. */
 
-const USAGE = `npm run kafka -- groups                         consumer groups: state, members, lag
-npm run kafka -- groups --all                   every partition of every group (Kafka's own table)
-npm run kafka -- topics                         topics and their partitions
-npm run kafka -- tail <topic> [--from-beginning] [--max n]
-                                                records as they come, one per line
-npm run kafka -- <class> [arguments]            any tool of Kafka by its class, e.g.
+const USAGE = `npm run kafka -- groups                         consumer groups: state, members, lag in records and seconds
+npm run kafka -- lag                            how far each group is behind, from the log's ends, whoever consumes
+npm run kafka -- lag GROUP                      the same per partition
+npm run kafka -- topics                         topics: partitions, replicas, records, how long they are kept
+npm run kafka -- tail TOPIC [--key K] [--from-time T | --from-beginning] [--max n]
+                                                records as they come, one per line; K: a conversation or a user,
+                                                T: 2026-11-25T10:00:00Z, or so long ago: 90s, 15m, 2h
+npm run kafka -- verify                         what prepare expects of topics against what is; 1: something differs
+npm run kafka -- groups --all                   every partition of every group (Kafka's own table; Java)
+npm run kafka -- topics --all                   every partition of every topic (Kafka's own table; Java)
+npm run kafka -- <class> [arguments]            any tool of Kafka by its class (Java), e.g.
                                                 org.apache.kafka.tools.GetOffsetShell --topic chat.messages.v1
 KAFKA_BROKERS=host:port chooses another Kafka than the running stack's.`;
 
@@ -27,103 +33,34 @@ const TOOLS = 'org.apache.kafka.tools';
 export interface ToolCall {
   main: string;
   args: string[];
-  /** show records instead of what the tool prints */
-  records?: boolean;
-  /** a topic that must exist: the tool itself would wait for it for ever */
-  topic?: string;
 }
 
-/**
- * What to run for these command line arguments; undefined: show the usage. `groups` alone needs no Java.
- * @throws StackError
- */
-export function toolCall(args: string[], brokers: string): ToolCall | undefined {
-  const [command, ...rest] = args;
+/** Kafka's own tool for these words; undefined: none is needed. @throws StackError */
+export function toolCall(args: readonly string[], brokers: string): ToolCall | undefined {
+  const [command = '', first, ...rest] = args;
   const server = ['--bootstrap-server', brokers];
-  switch (command) {
-    case undefined:
-    case 'help':
-    case '--help':
-      return undefined;
-    case 'groups':
-      return groupsCall(rest, server);
-    case 'topics':
-      return { main: `${TOOLS}.TopicCommand`, args: [...server, '--describe', ...rest] };
-    case 'tail':
-      return tailCall(rest, server);
-    default:
-      if (!command.includes('.')) throw new StackError(`Unknown command "${command}".\n${USAGE}`);
-      return {
-        main: command,
-        args: rest.includes('--bootstrap-server') ? rest : [...server, ...rest],
-      };
+  if (first === '--all' && command === 'groups') {
+    const main = `${TOOLS}.consumer.group.ConsumerGroupCommand`;
+    return { main, args: [...server, '--describe', '--all-groups', ...rest] };
   }
-}
-
-function groupsCall(args: string[], server: string[]): ToolCall {
-  const [first, ...rest] = args;
-  if (first !== '--all') throw new StackError(`groups takes --all or nothing.\n${USAGE}`);
-  return {
-    main: `${TOOLS}.consumer.group.ConsumerGroupCommand`,
-    args: [...server, '--describe', '--all-groups', ...rest],
-  };
-}
-
-function tailCall(args: string[], server: string[]): ToolCall {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { 'from-beginning': { type: 'boolean' }, max: { type: 'string' } },
-    });
-    const [topic, ...more] = positionals;
-    if (topic === undefined || more.length > 0) throw new Error('tail takes one topic');
-    return {
-      main: `${TOOLS}.consumer.ConsoleConsumer`,
-      records: true,
-      topic,
-      args: [
-        ...server,
-        '--topic',
-        topic,
-        // no committed offsets: the reader leaves no group behind
-        '--command-property',
-        'enable.auto.commit=false',
-        ...(values['from-beginning'] ? ['--from-beginning'] : []),
-        ...(values.max === undefined ? [] : ['--max-messages', values.max]),
-        ...FORMATTER_PROPERTIES.flatMap((property) => ['--formatter-property', property]),
-      ],
-    };
-  } catch (error) {
-    throw new StackError(`${error instanceof Error ? error.message : error}.\n${USAGE}`);
+  if (first === '--all' && command === 'topics') {
+    return { main: `${TOOLS}.TopicCommand`, args: [...server, '--describe', ...rest] };
   }
+  if (!command.includes('.')) return undefined;
+  const own = args.slice(1);
+  return { main: command, args: own.includes('--bootstrap-server') ? own : [...server, ...own] };
 }
 
-function brokersInUse(): string {
-  const brokers = process.env.KAFKA_BROKERS || readStackFile(dataDir())?.brokers;
-  if (brokers) return brokers;
-  throw new StackError(
-    'No stack runs here: start one with `npm start`, or name a Kafka with KAFKA_BROKERS.',
-  );
-}
-
-async function run(call: ToolCall): Promise<number> {
+async function runJava(call: ToolCall): Promise<number> {
   const { kafkaLibs } = await ensureServers((line) => process.stderr.write(`${line}\n`));
   const jvm = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dlog4j2.level=ERROR'];
   const child = spawn(
     javaCommand(),
     [...jvm, '-cp', join(kafkaLibs, '*'), call.main, ...call.args],
-    { stdio: ['inherit', call.records ? 'pipe' : 'inherit', 'inherit'] },
+    { stdio: 'inherit' },
   );
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   process.on('disconnect', () => child.kill());
-  if (child.stdout) {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const record = parseRecordLine(line);
-      if (record) process.stdout.write(`${showRecord(record)}\n`);
-      else process.stderr.write(`${line}\n`);
-    });
-  }
   return new Promise((resolve, reject) => {
     child.once('error', (error) =>
       reject(new StackError(`Java could not be run: ${error.message}.`)),
@@ -132,67 +69,85 @@ async function run(call: ToolCall): Promise<number> {
   });
 }
 
-/** Runs what needs no Java, with a plain sentence when Kafka does not answer. */
-async function asking<T>(brokers: string, work: (kafka: KafkaClient) => Promise<T>): Promise<T> {
-  const kafka = createKafka({ brokers: brokers.split(','), clientId: 'tidings-tools' });
+function print(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
+/** Shows records until it is stopped; the exit status. */
+async function follow(args: readonly string[], brokers: string): Promise<number> {
+  const wanted = understood(() => readTail(args, Date.now()));
+  const ending = new AbortController();
+  let status = 0;
+  const end = (code: number) => () => {
+    status = code;
+    ending.abort();
+  };
+  process.on('SIGINT', end(130)).on('SIGTERM', end(143)).on('disconnect', end(0));
+  // whoever reads has seen enough
+  process.stdout.on('error', end(0));
+  await asking(brokers, (kafka) =>
+    tail(kafka, wanted, (record) => print([showRecord(record)]), ending.signal),
+  );
+  return status;
+}
+
+function understood<T>(read: () => T): T {
   try {
-    return await work(kafka);
+    return read();
   } catch (error) {
-    throw new StackError(
-      `Kafka at ${brokers} does not answer (${error instanceof Error ? error.message : error}).`,
-    );
+    throw new StackError(`${error instanceof Error ? error.message : String(error)}.\n${USAGE}`);
   }
 }
 
-/** One line per group, under a head. */
-export function groupLines(groups: readonly GroupView[]): string[] {
-  const rows = [
-    ['GROUP', 'STATE', 'MEMBERS', 'LAG', 'TOPICS'],
-    ...groups.map(({ group, state, members, lag, topics }) => [
-      group,
-      state,
-      String(members),
-      lag === null ? '-' : String(lag),
-      topics.join(',') || '-',
-    ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+/** What `prepare` would make with the variables that are set here. */
+function wantedTopics(brokers: string): TopicSpec[] {
+  return specsOf(loadEnv(kafkaEnv, { ...process.env, KAFKA_BROKERS: brokers }));
 }
 
-async function checkTopic(topic: string, brokers: string): Promise<void> {
-  const topics = await asking(brokers, topicNames);
-  if (topics.includes(topic)) return;
-  throw new StackError(
-    `There is no topic "${topic}". ${topics.length === 0 ? 'There is none yet.' : `Topics:\n  ${topics.join('\n  ')}`}`,
-  );
+/** Runs what needs no Java; the exit status. */
+async function look(args: readonly string[], brokers: string): Promise<number> {
+  const [command, ...words] = args;
+  if (command === 'tail') return follow(words, brokers);
+  const [group, ...more] = words;
+  const tooMany = more.length > 0 || (group !== undefined && command !== 'lag');
+  if (tooMany) throw new StackError(`${command} takes no "${more[0] ?? group}".\n${USAGE}`);
+  const now = (): number => Date.now();
+  switch (command) {
+    case 'groups':
+      print(await asking(brokers, (kafka) => groupRows(kafka, now)));
+      return 0;
+    case 'lag': {
+      const lags = await asking(brokers, (kafka) => partitionLags(kafka, now));
+      print(lagLines(lags, group));
+      return 0;
+    }
+    case 'topics':
+      print(await asking(brokers, (kafka) => topicRows(kafka, wantedTopics(brokers))));
+      return 0;
+    case 'verify': {
+      const { ok, lines } = await asking(brokers, (kafka) =>
+        verifyTopics(kafka, wantedTopics(brokers)),
+      );
+      print(lines);
+      return ok ? 0 : 1;
+    }
+    default:
+      throw new StackError(`Unknown command "${command}".\n${USAGE}`);
+  }
 }
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2);
+async function main(args: readonly string[]): Promise<number> {
   if (args.length === 0 || args[0]?.endsWith('help')) {
-    process.stdout.write(`${USAGE}\n`);
+    print([USAGE]);
     return 0;
   }
   const brokers = brokersInUse();
-  if (args.length === 1 && args[0] === 'groups') {
-    const lines = groupLines(await asking(brokers, viewGroups));
-    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-    return 0;
-  }
   const call = toolCall(args, brokers);
-  if (!call) return 0;
-  if (call.topic !== undefined) await checkTopic(call.topic, brokers);
-  return run(call);
+  return call ? runJava(call) : look(args, brokers);
 }
 
 if (require.main === module) {
-  main().then(
+  main(process.argv.slice(2)).then(
     (code) => process.exit(code),
     (error: unknown) => {
       process.stderr.write(`${error instanceof StackError ? error.message : String(error)}\n`);
