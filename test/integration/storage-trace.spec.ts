@@ -1,9 +1,18 @@
+import { LetterMarks, type NewMark } from '@tidings/common/kafka/dead-letters/letter-marks';
+import type { BookEntry } from '@tidings/common/kafka/dead-letters/letter-book';
 import { EVENT_TYPES } from '@tidings/common/log-events/events';
 import type { StoredTrace } from '@tidings/protocol/trace';
 import { TOPICS } from '@tidings/common/log-events/topics';
 import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
+import { headerText, REPLAY_OF_HEADER } from '@tidings/common/log-events/dead-letter';
 import { uuidv7 } from 'uuidv7';
+import { DeadLetterShelf } from '../../tools/dlq/dead-letter-shelf';
+import { Replay } from '../../tools/dlq/replay';
+import { readTopic } from '../support/kafka-topic';
+import { append, type Poison, setAside } from '../support/poison';
 import {
+  changeOf,
   codeOf,
   eventually,
   messageOf,
@@ -198,5 +207,148 @@ describe('storage: traces', () => {
       stored: null,
       delivered: [{ userId: bob.id, at: null }],
     });
+  });
+
+  describe('of a message that was set aside', () => {
+    let shelf: DeadLetterShelf;
+    let marks: LetterMarks;
+
+    beforeAll(() => {
+      shelf = new DeadLetterShelf(fixture.kafka);
+      marks = new LetterMarks(fixture.kafka);
+    });
+    afterAll(async () => {
+      shelf.close();
+      await marks.close();
+    });
+
+    const poisonOf = (value: { messageId: string }, type: string, eventId = value.messageId) =>
+      ({ topic: TOPICS.messages, key: id, type, id: eventId, value }) satisfies Poison;
+    /** Appends it where its conversation is not; gives how operators name it. */
+    const misplace = (poison: Poison) =>
+      append(fixture.kafka, poison, (partitionOf(id, PARTITIONS) + 1) % PARTITIONS);
+    const letterOf = (name: string): Promise<BookEntry> =>
+      eventually(async () => (await shelf.read()).find(name) ?? Promise.reject(new Error('none')));
+    // nobody routes here
+    const replay = (options: { now?: () => number; put?: LetterMarks['put'] } = {}) => {
+      const { now, put = (entry, mark) => marks.put(entry, mark) } = options;
+      const parts = {
+        kafka: fixture.kafka,
+        shelf,
+        marks: { put },
+        by: 'op@test',
+        say: () => undefined,
+      };
+      return new Replay({ ...parts, now: now ?? laterNow, watchMs: 100 });
+    };
+    /** Session, which is not here, has forgotten all ids. */
+    const laterNow = () => Date.now() + 200_000;
+    const open = async (): Promise<number> => {
+      const page = await one.metrics.registry.metrics();
+      const gauge =
+        /^tidings_dead_letters_open\{topic="chat.messages.v1.storage-writer.dlq".*\} (\d+)$/m;
+      return Number(gauge.exec(page)?.[1]);
+    };
+    const copies = async (name: string): Promise<number> => {
+      const records = (await readTopic(fixture.kafka, TOPICS.messages)).flat();
+      const of = records.map(({ headers }) => headerText(headers, REPLAY_OF_HEADER));
+      return of.filter((one) => one.startsWith(`${name}@`)).length;
+    };
+
+    it('say so to its sender alone, as an alert does, until it is replayed once', async () => {
+      const message = messageOf(id, ann.id, 'lost?');
+      const { messageId, sentAt } = message;
+      const name = await misplace(poisonOf(message, EVENT_TYPES.messageSent));
+      const found = await traced(ann, messageId);
+      expect(found).toEqual({
+        position: expect.any(String),
+        accepted: expect.any(String),
+        stored: null,
+        expired: null,
+        setAside: expect.any(String),
+        recipients: 0,
+        delivered: [],
+        read: [],
+      });
+      expect((await trace(bob, messageId)).trace).toBeNull();
+      expect(await codeOf(trace(eve, messageId))).toBe('no_such_conversation');
+      await eventually(async () => expect(await open()).toBe(1));
+      const entry = await letterOf(name);
+      expect(entry.letters).toEqual([
+        expect.objectContaining({ group: 'storage-writer', reason: 'in the wrong partition' }),
+      ]);
+      const first = await replay().run(entry, false);
+      expect(first).toMatchObject({ ok: true, says: expect.stringContaining('session-routing') });
+      const stored = await eventually(async () => {
+        const now = await traced(ann, messageId);
+        expect(now).toMatchObject({ accepted: sentAt, setAside: null, recipients: 1 });
+        return now;
+      });
+      expect(stored.position).not.toBe(found.position);
+      await eventually(async () => expect(await open()).toBe(0));
+      const second = await replay().run(await letterOf(name), false);
+      expect(second).toMatchObject({ ok: true, says: expect.stringMatching(/^was replayed to /) });
+      expect(await copies(name)).toBe(1);
+    }, 60_000);
+
+    it('have one copy when a replay was cut off before or behind its append', async () => {
+      for (const cut of ['replaying', 'replayed'] as const) {
+        const message = messageOf(id, ann.id, cut);
+        const name = await misplace(poisonOf(message, EVENT_TYPES.messageSent));
+        const put = async (entry: BookEntry, mark: NewMark): Promise<void> => {
+          if (mark.mark === 'replaying') await marks.put(entry, mark);
+          if (mark.mark === cut) throw new Error('cut off');
+        };
+        await expect(replay({ put }).run(await letterOf(name), false)).rejects.toThrow('cut off');
+        await eventually(async () => expect((await letterOf(name)).marks).toHaveLength(1));
+        const early = await replay({ now: () => Date.now() }).run(await letterOf(name), false);
+        expect(early).toMatchObject({
+          ok: false,
+          says: expect.stringContaining('is being replayed by'),
+        });
+        expect(await replay().run(await letterOf(name), false)).toMatchObject({ ok: true });
+        expect(await copies(name)).toBe(1);
+        expect(await traced(ann, message.messageId)).toMatchObject({ setAside: null });
+      }
+    }, 60_000);
+
+    it('are not undone by an edit that comes late, unless that is wanted', async () => {
+      const message = messageOf(id, ann.id, 'first');
+      const [position] = await fixture.append([message]);
+      const late = changeOf(message, position!, 'late');
+      const name = await misplace(poisonOf(late, EVENT_TYPES.messageChanged, late.changeId));
+      const entry = await letterOf(name);
+      await fixture.appendChanges([changeOf(message, position!, 'later')]);
+      expect(await replay().run(entry, false)).toMatchObject({
+        ok: false,
+        says: expect.stringMatching(/^is an edit, and its message was changed again/),
+      });
+      expect(await copies(name)).toBe(0);
+      expect(await replay().run(entry, true)).toMatchObject({ ok: true });
+    }, 60_000);
+
+    it('are replayed only when they can be read, and presence only while it is true', async () => {
+      const unreadable = poisonOf(messageOf(id, ann.id, 'x'), 'tidings.message.sent.v9');
+      const name = await append(fixture.kafka, unreadable);
+      expect(await replay().run(await letterOf(name), true)).toMatchObject({
+        ok: false,
+        says: expect.stringContaining('unknown version: tidings.message.sent.v9'),
+      });
+      expect(await copies(name)).toBe(0);
+      const lost = { userId: ann.id, gatewayId: 'g', bootId: 'b', at: new Date().toISOString() };
+      const event = { type: EVENT_TYPES.connectionLost, id: uuidv7(), key: ann.id, value: lost };
+      const poison = { topic: TOPICS.presence, ...event };
+      const place = { partition: 0, offset: 7, timestamp: Date.now() };
+      const old = await letterOf(await setAside(fixture.kafka, 'presence-tracker', poison, place));
+      expect(await replay().run(old, false)).toMatchObject({
+        ok: false,
+        says: expect.stringContaining('as if it were now'),
+      });
+      await marks.put(old, { mark: 'dropped', by: 'op@test', reason: 'over', to: '' });
+      expect(await replay().run(await letterOf(old.id), true)).toMatchObject({
+        ok: false,
+        says: expect.stringMatching(/^was dropped .* by op@test: over$/),
+      });
+    }, 60_000);
   });
 });

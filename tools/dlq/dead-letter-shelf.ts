@@ -15,6 +15,7 @@ export class DeadLetterShelf {
   readonly offsets: LogOffsets;
   private readonly book = new LetterBook(HELD);
   private readonly reader: LetterReader;
+  private topics: string[] | null = null;
 
   constructor(private readonly kafka: KafkaClient) {
     this.offsets = new LogOffsets(kafka, { requestTimeout: 5_000 });
@@ -23,8 +24,8 @@ export class DeadLetterShelf {
 
   /** All that there is by now. */
   async read(): Promise<LetterBook> {
-    const topics = (await topicNames(this.kafka)).filter(isDeadLetterTopic);
-    for (const topic of topics) {
+    this.topics ??= (await topicNames(this.kafka)).filter(isDeadLetterTopic);
+    for (const topic of this.topics) {
       while (!(await this.reader.readOn(topic, this.book)));
     }
     return this.book;

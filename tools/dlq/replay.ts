@@ -27,7 +27,7 @@ const PRESENCE_MS = 60_000;
 /** The most records that are looked at behind a record. */
 const LOOK_RECORDS = 2_000_000;
 const APPEND_MS = 30_000;
-/** How long consumers may take to read what was appended, milliseconds. */
+/** See {@link ReplayParts.watchMs}. */
 const WATCH_MS = 20_000;
 const LOOK_EVERY_MS = 250;
 
@@ -47,6 +47,8 @@ export interface ReplayParts {
   say: (line: string) => void;
   /** Unix milliseconds. */
   now?: () => number;
+  /** How long consumers may take to read what was appended, milliseconds. */
+  watchMs?: number;
 }
 
 /** Why a record must not be appended again. */
@@ -244,20 +246,21 @@ export class Replay {
 
   /** Waits until all groups have read it; they may set it aside again. */
   private async fate(topic: string, to: string): Promise<Replayed> {
-    const { shelf } = this.parts;
+    const { shelf, watchMs = WATCH_MS } = this.parts;
     const [, partition, offset] = /\/(\d+)\/(\d+)$/.exec(to)!.map(Number);
     const groups = Object.values(GROUPS).filter((group) => GROUP_TOPICS[group] === topic);
-    const deadline = performance.now() + WATCH_MS;
+    const deadline = performance.now() + watchMs;
     for (;;) {
+      const committed = await Promise.all(
+        groups.map((group) => shelf.offsets.fetchGroupOffsets(group, topic)),
+      );
+      const behind = groups.filter((_, i) => (committed[i]![partition!] ?? 0n) <= BigInt(offset!));
+      // behind the offsets: a letter is written before its record is passed
       const again = (await shelf.read()).find(to);
       if (again) {
         const why = again.letters.map(({ group, reason }) => `${group}: ${reason}`).join('; ');
         return { ok: false, says: `→ ${to}, and was set aside again by ${why}` };
       }
-      const committed = await Promise.all(
-        groups.map((group) => shelf.offsets.fetchGroupOffsets(group, topic)),
-      );
-      const behind = groups.filter((_, i) => (committed[i]![partition!] ?? 0n) <= BigInt(offset!));
       if (behind.length === 0) return { ok: true, says: `→ ${to}, read by ${groups.join(', ')}` };
       if (performance.now() > deadline) {
         return { ok: true, says: `→ ${to}, not yet read by ${behind.join(', ')}` };
