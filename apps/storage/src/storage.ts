@@ -38,7 +38,6 @@ import { ExpiryRepository } from './expiry/expiry.repository';
 import { JournalSweep } from './expiry/journal-sweep';
 import { WriteAheadLog } from './expiry/write-ahead-log';
 import { DeadLetterWatch } from './log/dead-letter-watch';
-import { LagWatch } from './log/lag-watch';
 import { loadLogState } from './log/log-state';
 import { APPLY_CONNECTIONS, OpenLog } from './messages/open-log';
 import { caughtUp } from './media/caught-up';
@@ -91,7 +90,6 @@ export class Storage {
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
-  private lagWatch: LagWatch | null = null;
   private readonly deadLetters: DeadLetterWatch;
   private readonly offsets: LogOffsets;
   private leadership: Leadership | null = null;
@@ -99,7 +97,8 @@ export class Storage {
 
   constructor(private readonly options: ServiceOptions<StorageEnv>) {
     const { env, logger, readiness } = options;
-    this.service = new Service(options, READS);
+    const leads = () => this.leadership?.term() != null;
+    this.service = new Service(options, { ...READS, leads });
     const { kafka, redis } = this.service;
     this.database = this.pool('reads', env.DATABASE_POOL);
     this.writes = this.pool('log', APPLY_CONNECTIONS);
@@ -111,7 +110,7 @@ export class Storage {
     this.deadLetters = new DeadLetterWatch({
       offsets: this.offsets,
       topics: specsOf(env).flatMap(({ name }) => (isDeadLetterTopic(name) ? [name] : [])),
-      isLeader: () => this.leadership?.term() != null,
+      isLeader: leads,
       metrics: options.metrics,
       logger,
     });
@@ -175,7 +174,11 @@ export class Storage {
           await this.journalSweep?.stop();
         },
       },
-      { name: 'log watches', start: () => this.watchLog(), stop: () => this.stopLogWatches() },
+      {
+        name: 'dead letters',
+        start: () => this.deadLetters.start(),
+        stop: () => this.stopDeadLetters(),
+      },
       { name: 'media sweep', start: () => this.mediaSweep?.start(), stop: () => this.stopMedia() },
       { name: 'drain', stop: () => service.drain() },
     ];
@@ -335,14 +338,6 @@ export class Storage {
       count: (journal, outcome) => rewrites.inc({ journal, outcome }),
       everyMs: env.JOURNAL_SWEEP_SECONDS * 1000,
     });
-    this.lagWatch = new LagWatch({
-      offsets: this.offsets,
-      topics: specsOf(env),
-      isLeader,
-      metrics,
-      logger,
-      now: () => Date.now(),
-    });
     const calls = answerCalls({
       table: STORAGE_RPC,
       handlers: storageHandlers(app.get(StorageServices)),
@@ -363,15 +358,10 @@ export class Storage {
     await Promise.all([this.app?.listen(), this.receipts?.start()]);
   }
 
-  private watchLog(): void {
-    this.lagWatch?.start();
-    this.deadLetters.start();
-  }
-
-  /** What they ask of Kafka at that moment is given up. */
-  private async stopLogWatches(): Promise<void> {
+  /** What it asks of Kafka at that moment is given up. */
+  private stopDeadLetters(): Promise<void> {
     this.offsets.close();
-    await Promise.all([this.lagWatch?.stop(), this.deadLetters.stop()]);
+    return this.deadLetters.stop();
   }
 
   private async stopMedia(): Promise<void> {

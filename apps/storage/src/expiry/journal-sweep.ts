@@ -1,6 +1,6 @@
 import type { RewriteOutcome } from '@tidings/common/redis/append-only-file';
 import type { Logger } from '@tidings/common/runtime/logger';
-import { Rounds } from '../log/rounds';
+import { Rounds } from '@tidings/common/runtime/rounds';
 
 /** How often is looked whether it is time, and whether this instance leads; milliseconds. */
 const LOOK_MS = 60_000;

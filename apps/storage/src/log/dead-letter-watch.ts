@@ -6,7 +6,7 @@ import type { DeadLetter } from '@tidings/common/log-events/dead-letter';
 import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import type { Logger } from '@tidings/common/runtime/logger';
 import type { Metrics } from '@tidings/common/runtime/metrics';
-import { Rounds } from './rounds';
+import { Rounds } from '@tidings/common/runtime/rounds';
 
 const EVERY_MS = 2_000;
 const READ_WITHIN_MS = 3_000;

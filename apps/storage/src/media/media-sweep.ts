@@ -1,6 +1,6 @@
 import { originalKey, thumbnailKey, type MediaDriver } from '@tidings/common/media/media-driver';
 import type { Logger } from '@tidings/common/runtime/logger';
-import { Rounds } from '../log/rounds';
+import { Rounds } from '@tidings/common/runtime/rounds';
 import type { MediaRepository } from './media.repository';
 
 /** Uploads of one statement; a sweep goes on until none is left. */

@@ -1,5 +1,5 @@
 import type { Logger } from '@tidings/common/runtime/logger';
-import { Rounds } from '../log/rounds';
+import { Rounds } from '@tidings/common/runtime/rounds';
 import { OutboxRepository } from './outbox.repository';
 import { OutboxService } from './outbox.service';
 

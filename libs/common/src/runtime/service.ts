@@ -2,10 +2,13 @@ import type { z } from 'zod';
 import { LogConsumerStrategy } from '../kafka/consumer/log-consumer';
 import type { LogConsumerOptions } from '../kafka/consumer/log-consumer-options';
 import { calmTrouble, kafkaLogInto } from '../kafka/wire/calm-log';
+import { LogOffsets } from '../kafka/offsets/log-offsets';
+import type { GroupId } from '../log-events/topics';
 import { createKafka, type KafkaClient } from '../kafka/wire/client';
 import { checkTopics, specsOf } from '../kafka/wire/topics';
 import { Announcer } from '../nodes/announcer';
 import { internalUrl } from '../nodes/internal-url';
+import { LagWatch } from '../nodes/lag-watch';
 import { NodeLag } from '../nodes/node-lag';
 import { NodeWatch } from '../nodes/node-watch';
 import { Peers } from '../peers/peers';
@@ -48,9 +51,11 @@ export interface ServiceReads {
   /** The name under which it is listed. */
   service: NodeEntry['service'];
   /** Its consumer groups, the most urgent first. */
-  groups: readonly string[];
+  groups: readonly GroupId[];
   /** Topics that must exist, each with its dead letters. */
   topics: readonly string[];
+  /** Whether this instance tells how far the groups of all services are behind. */
+  leads?(): boolean;
 }
 
 /** A consumer of this process, without what all of them share. */
@@ -78,6 +83,9 @@ export class Service {
   private readonly peers: Peers;
   private readonly announcer: Announcer<NodeEntry>;
   private readonly lag = new NodeLag();
+  /** Of its own, for a look that waits holds up what comes behind it. */
+  private readonly offsets: LogOffsets;
+  private readonly lagWatch: LagWatch;
   private readonly ending = new AbortController();
   private listener: InnerListener | null = null;
   private calls: Answering = callsComeLater;
@@ -102,6 +110,16 @@ export class Service {
       refused: new DirectoryReport(metrics, logger).of('nodes'),
     });
     this.nodes = new NodeWatch(directory);
+    this.offsets = new LogOffsets(this.kafka);
+    this.lagWatch = new LagWatch({
+      offsets: this.offsets,
+      topics: specsOf(env),
+      own: groups,
+      leads: () => reads.leads?.() ?? false,
+      metrics,
+      logger,
+      now: () => Date.now(),
+    });
     this.announcer = new Announcer({
       directory,
       nodeId,
@@ -160,6 +178,7 @@ export class Service {
   joinPeers(): void {
     this.peers.start();
     this.nodes.start();
+    this.lagWatch.start();
   }
 
   /** Lists this node from now on, as joining until it is useful. */
@@ -176,6 +195,9 @@ export class Service {
   /** Removes this node from the list, and closes the connection to Redis. */
   async leaveRedis(): Promise<void> {
     this.lag.stop();
+    // what it asks of Kafka at that moment is given up
+    this.offsets.close();
+    await this.lagWatch.stop();
     this.nodes.stop();
     await this.announcer.withdraw();
     this.redis.disconnect();

@@ -1,9 +1,9 @@
-import type { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
-import { GROUP_TOPICS, type GroupId, type TopicSpec } from '@tidings/common/log-events/topics';
-import type { Logger } from '@tidings/common/runtime/logger';
-import type { Metrics } from '@tidings/common/runtime/metrics';
-import { behind } from '@tidings/common/kafka/offsets/group-lag';
-import { Rounds } from './rounds';
+import type { LogOffsets } from '../kafka/offsets/log-offsets';
+import { GROUP_TOPICS, type GroupId, type TopicSpec } from '../log-events/topics';
+import type { Logger } from '../runtime/logger';
+import type { Metrics } from '../runtime/metrics';
+import { behind } from '../kafka/offsets/group-lag';
+import { Rounds } from '../runtime/rounds';
 
 /** How far one group is behind the log. */
 export interface GroupBehind {
@@ -24,7 +24,10 @@ const FAR_SECONDS = 30;
 export interface LagWatchParts {
   offsets: Pick<LogOffsets, 'logBounds' | 'fetchGroupOffsets' | 'recordTime'>;
   topics: readonly TopicSpec[];
-  isLeader: () => boolean;
+  /** The service's own groups. */
+  own: readonly GroupId[];
+  /** Whether this instance tells of all groups, and of changes in its log. */
+  leads: () => boolean;
   metrics: Metrics;
   logger: Logger;
   /** Unix milliseconds. */
@@ -33,8 +36,9 @@ export interface LagWatchParts {
 }
 
 /**
- * The leader's duty: how far each group is behind, from the log's ends and the group's offsets in Kafka.
- * A consumer tells of its own lag only while it lives; this is told of a group without members, too.
+ * How far consumer groups are behind, from the log's ends and the group's offsets in Kafka: a consumer
+ * tells of its own lag only while it consumes, this is told of a group without members, too. Each instance
+ * tells of its service's groups, the leader of storage of all.
  * Offsets are committed a moment after records are applied, so a group that keeps up is some records behind.
  */
 export class LagWatch {
@@ -44,7 +48,7 @@ export class LagWatch {
   private readonly seconds;
   private readonly retention;
   private readonly lost;
-  /** What was found in the last round; empty for those that do not lead. */
+  /** What was found in the last round. */
   private readonly found = new Map<GroupId, GroupBehind>();
   private readonly far = new Set<GroupId>();
   private failing = false;
@@ -55,7 +59,7 @@ export class LagWatch {
     this.retentions = new Map(topics.map((t) => [t.name, Number(t.config['retention.ms'])]));
     const labelNames = ['group'] as const;
     const gauge = (name: string, help: string) =>
-      metrics.gauge(`group_${name}`, `${help}; told by the leader of storage`, { labelNames });
+      metrics.gauge(`group_${name}`, help, { labelNames });
     this.records = gauge('lag_records', 'Records that a group has not read');
     this.seconds = gauge('lag_seconds', 'Age of the oldest record that a group has not read');
     this.retention = gauge('retention_used', 'That age as a part of the retention of its topic');
@@ -70,7 +74,7 @@ export class LagWatch {
     return this.rounds.stop();
   }
 
-  /** By group; empty when another instance leads. */
+  /** By group. */
   get current(): ReadonlyMap<GroupId, GroupBehind> {
     return this.found;
   }
@@ -91,14 +95,18 @@ export class LagWatch {
 
   private async lookAt(group: GroupId): Promise<void> {
     try {
-      const lag = this.parts.isLeader() ? await this.behind(group) : null;
+      const lag = this.tells(group) ? await this.behind(group) : null;
       // the lead may have gone while Kafka was asked
-      if (lag && this.parts.isLeader()) this.tell(group, lag);
+      if (lag && this.tells(group)) this.tell(group, lag);
       else this.forget(group);
     } catch (error) {
       this.forget(group);
       throw error;
     }
+  }
+
+  private tells(group: GroupId): boolean {
+    return this.parts.leads() || this.parts.own.includes(group);
   }
 
   private async behind(group: GroupId): Promise<GroupBehind> {
@@ -124,7 +132,11 @@ export class LagWatch {
     this.seconds.set({ group }, lag.seconds);
     this.retention.set({ group }, lag.retentionUsed);
     this.lost.set({ group }, lag.lost);
-    const { logger } = this.parts;
+    const { logger, leads } = this.parts;
+    if (!leads()) {
+      this.far.delete(group);
+      return;
+    }
     if (lag.seconds >= FAR_SECONDS && !this.far.has(group)) {
       this.far.add(group);
       logger.warn({ group, ...lag }, 'a consumer group is far behind the log');

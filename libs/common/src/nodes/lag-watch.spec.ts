@@ -1,7 +1,7 @@
-import type { PartitionBounds } from '@tidings/common/kafka/offsets/log-offsets';
-import { GROUPS, GROUP_TOPICS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
-import type { Logger } from '@tidings/common/runtime/logger';
-import { Metrics } from '@tidings/common/runtime/metrics';
+import type { PartitionBounds } from '../kafka/offsets/log-offsets';
+import { GROUPS, GROUP_TOPICS, TOPICS, topicSpecs } from '../log-events/topics';
+import type { Logger } from '../runtime/logger';
+import { Metrics } from '../runtime/metrics';
 import { LagWatch } from './lag-watch';
 
 const NOW = 1_000_000_000;
@@ -23,7 +23,8 @@ function watchOf(answers: {
       recordTime: () => Promise.resolve(answers.recordTime?.() ?? null),
     },
     topics: topicSpecs({ partitions: 1, replication: 1, minInsyncReplicas: 1 }),
-    isLeader: () => state.leader,
+    own: [GROUPS.storageWriter],
+    leads: () => state.leader,
     metrics,
     logger: { warn: say, info: say } as unknown as Logger,
     now: () => state.now,
@@ -68,15 +69,22 @@ describe('the watch over the lag of the groups', () => {
     expect(said.slice(1)).toEqual(['a consumer group has caught up with the log']);
   });
 
-  it('tells nothing once another instance leads, not even what it knew', async () => {
-    const { watch, state, page } = watchOf({});
+  it('tells only of its own groups once another instance leads, and leaves the log lines to that', async () => {
+    const { watch, state, page, said } = watchOf({
+      bounds: () => [{ low: 0n, high: 1n }],
+      recordTime: () => NOW - 60_000,
+    });
     await watch.look();
     expect(watch.current.size).toBe(Object.values(GROUPS).length);
     expect(await page()).toContain('tidings_group_lag_records{');
     state.leader = false;
+    said.splice(0);
     await watch.look();
-    expect(watch.current.size).toBe(0);
-    expect(await page()).not.toContain('tidings_group_lag_records{');
+    expect([...watch.current.keys()]).toEqual([GROUPS.storageWriter]);
+    expect((await page()).match(/tidings_group_lag_records\{group="[^"]+"/g)).toEqual([
+      'tidings_group_lag_records{group="storage-writer"',
+    ]);
+    expect(said).toEqual([]);
   });
 
   it('keeps no old figure of a group that could not be asked', async () => {

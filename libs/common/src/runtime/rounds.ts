@@ -1,4 +1,4 @@
-import type { Logger } from '@tidings/common/runtime/logger';
+import type { Logger } from './logger';
 
 export interface RoundsParts {
   /** What is done, in words for the log. */
