@@ -261,7 +261,7 @@ describe('storage: traces', () => {
       const name = await misplace(poisonOf(message, EVENT_TYPES.messageSent));
       const found = await traced(ann, messageId);
       expect(found).toEqual({
-        position: expect.any(String),
+        position: '0',
         accepted: expect.any(String),
         stored: null,
         expired: null,
@@ -284,7 +284,7 @@ describe('storage: traces', () => {
         expect(now).toMatchObject({ accepted: sentAt, setAside: null, recipients: 1 });
         return now;
       });
-      expect(stored.position).not.toBe(found.position);
+      expect(BigInt(stored.position)).toBeGreaterThan(0n);
       await eventually(async () => expect(await open()).toBe(0));
       const second = await replay().run(await letterOf(name), false);
       expect(second).toMatchObject({ ok: true, says: expect.stringMatching(/^was replayed to /) });

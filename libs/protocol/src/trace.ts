@@ -39,7 +39,7 @@ export const storedTrace = z.object({
   expired: z.string().nullable(),
   /**
    * When it was set aside because nobody could store it: it is in the log, and missing everywhere else until
-   * an operator repeats it. Null: it was not.
+   * an operator repeats it; its `position` is "0". Null: it was not.
    */
   setAside: z.string().nullable().default(null),
   ...receivers,

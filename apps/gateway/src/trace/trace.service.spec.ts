@@ -73,11 +73,11 @@ describe('TraceService', () => {
   });
 
   it('says of what was set aside that nobody was handed it', async () => {
-    const { world, service } = setUp();
+    const { world, service, read } = setUp();
     const setAside = '2026-01-01T10:00:01.000Z';
-    world.answers = [{ trace: { ...STORED, setAside }, applied: true }];
-    const logged = '2026-01-01T10:00:00.000Z';
-    expect(await service.get(TARGET, {})).toMatchObject({ setAside, logged, routed: null });
+    world.answers = [{ trace: { ...STORED, position: '0', setAside }, applied: true }];
+    expect(await service.get(TARGET, {})).toMatchObject({ setAside, logged: null, routed: null });
+    expect(read).toEqual([]);
   });
 
   it('reads no record of an earlier log', async () => {

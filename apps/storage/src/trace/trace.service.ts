@@ -44,12 +44,13 @@ export class TraceService {
   /** The trace of a message that is in the log, and that storage could not apply. */
   private setAside({ userId, conversationId, messageId }: TraceOf): StoredTrace | null {
     const letter = this.deadLetters.ofMessage(conversationId, messageId);
-    if (!letter || letter.epoch !== this.log.epoch) return null;
+    if (!letter) return null;
     // an author who cannot be read: nobody but them knows the id
     if (letter.senderId !== null && letter.senderId !== userId) return null;
-    const { partition, offset, timestamp } = letter.origin;
+    const { timestamp } = letter.origin;
     return {
-      position: String(this.log.position(partition, offset)),
+      // it has none in its conversation
+      position: '0',
       accepted: isoTime(letter.time) ?? new Date(timestamp).toISOString(),
       stored: null,
       expired: null,

@@ -53,7 +53,7 @@ export interface DeadLetter {
 
 const MARKS = ['replaying', 'replayed', 'dropped'] as const;
 /** What becomes of a letter; `replaying`: a replay has begun, and may have been cut off. */
-export type MarkKind = (typeof MARKS)[number];
+type MarkKind = (typeof MARKS)[number];
 
 /** What an operator has done about a record that was set aside. */
 export interface DeadLetterMark {
