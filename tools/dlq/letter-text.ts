@@ -10,7 +10,7 @@ const WHY_CHARS = 80;
 const VALUE_BYTES = 2_048;
 
 /** What became of it, in a word. */
-export function stateOf(entry: BookEntry): string {
+function stateOf(entry: BookEntry): string {
   return settledBy(entry)?.mark ?? (entry.marks.length > 0 ? 'replaying' : 'open');
 }
 

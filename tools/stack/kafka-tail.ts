@@ -56,7 +56,7 @@ function timeOf(text: string, now: number): number {
 }
 
 /** @throws StackError when there is no such topic: asking for it would wait for ever */
-export async function checkTopic(kafka: KafkaClient, topic: string): Promise<void> {
+async function checkTopic(kafka: KafkaClient, topic: string): Promise<void> {
   const topics = await topicNames(kafka);
   if (topics.includes(topic)) return;
   throw new StackError(

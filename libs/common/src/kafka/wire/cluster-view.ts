@@ -37,6 +37,8 @@ export function viewGroups(kafka: KafkaClient): Promise<GroupView[]> {
     const listed = (await admin.listGroups()).groups.map(({ groupId }) => groupId).sort();
     if (listed.length === 0) return [];
     const { groups } = await admin.describeGroups(listed);
+    // the answers of several coordinators, in any order
+    groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
     const ends = new Map<string, Promise<Ends>>();
     return Promise.all(
       groups.map(async ({ groupId, state, members }) => {
