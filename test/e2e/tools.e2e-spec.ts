@@ -1,7 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { createKafka } from '@tidings/common/kafka/wire/client';
+import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
+import { EVENT_TYPES } from '@tidings/common/log-events/events';
+import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topics';
+import { uuidv7 } from 'uuidv7';
 import { projectRoot } from '../../tools/stack/paths';
 import { isFree } from '../../tools/stack/ports';
 import { type Servers, startServers } from '../../tools/stack/servers';
@@ -9,9 +13,12 @@ import { ChatUser, textSend } from '../support/chat-user';
 import { CliProcess } from '../support/cli-process';
 import { eventually } from '../support/eventually';
 import { isRunning } from '../support/process-tree';
+import { commandsOf, kindsOf } from '../support/page-commands';
+import { append, setAside } from '../support/poison';
 import { Program } from '../support/program';
-import { answerTo } from '../support/sends';
+import { answerTo, pushOf } from '../support/sends';
 import { portRow, StartedStack, type StartOptions } from '../support/started-stack';
+import type { TestSocket } from '../support/test-socket';
 
 const TEST_MS = 300_000;
 /** For a program that starts a JVM on a loaded machine. */
@@ -222,10 +229,10 @@ describe('the programs behind the npm scripts', () => {
     const program = tool('stack/kafka.js', 'groups');
     expect({ status: await program.ended, errors: program.errors }).toMatchObject({ status: 0 });
     const [head, ...rows] = program.lines.map((line) => line.split(/\s+/));
-    expect(head).toEqual(['GROUP', 'STATE', 'MEMBERS', 'LAG', 'TOPICS']);
+    expect(head).toEqual(['GROUP', 'STATE', 'MEMBERS', 'LAG', 'SECONDS', 'TOPICS']);
     return new Map(
       rows
-        .filter(([, , , , topics]) => topics?.startsWith('chat.'))
+        .filter(([, , , , , topics]) => topics?.startsWith('chat.'))
         .map(([group = '', , members, lag]) => [
           group,
           // nothing is committed of typing
@@ -258,6 +265,19 @@ describe('the programs behind the npm scripts', () => {
       }, JVM_MS);
       await socket.end();
       await expectHistory();
+      // each service tells of its own groups, the leader of storage of all
+      for (const [service, own] of [
+        ['session', Object.values(GROUPS).filter((group) => group.startsWith('session-'))],
+        ['presence', [GROUPS.presenceTracker]],
+        ['storage', Object.values(GROUPS)],
+      ] as const) {
+        const { url } = starter.file.nodes.find((node) => node.service === service)!;
+        await eventually(async () => {
+          const page = await (await fetch(`${url}/metrics`)).text();
+          const found = page.matchAll(/^tidings_group_lag_records\{group="([^"]+)".*\} 0$/gm);
+          expect([...found].map(([, group]) => group).sort()).toEqual([...own].sort());
+        }, JVM_MS);
+      }
     },
     TEST_MS,
   );
@@ -292,6 +312,321 @@ describe('the programs behind the npm scripts', () => {
       expect(await nowhere.ended).toBe(1);
       expect(nowhere.errors).toMatch(/^There is no topic "nosuch"\. Topics:\n/);
       expect(nowhere.errors.split('\n')).toContain(`  ${TOPICS.messages}`);
+    },
+    TEST_MS,
+  );
+
+  /** Runs a tool to its end. */
+  async function ran(file: string, ...args: string[]) {
+    const program = tool(file, ...args);
+    const status = await program.ended;
+    return { status, lines: program.lines, errors: program.errors };
+  }
+
+  const dlq = (...args: string[]) => ran('dlq/main.js', ...args);
+  const kafkaOf = () =>
+    createKafka({ brokers: starter.file.brokers.split(','), clientId: 'poisoner' });
+
+  /** A message that is logged where its conversation is not: nobody can use it. */
+  async function poison(text: string): Promise<{ id: string; messageId: string }> {
+    const messageId = uuidv7();
+    const value = {
+      conversationId,
+      messageId,
+      senderId: ann.id,
+      deviceId: ann.deviceId,
+      sentAt: new Date().toISOString(),
+      content: { kind: 'text', text },
+      contentHash: 'B'.repeat(22),
+    };
+    const key = conversationId;
+    const record = { topic: TOPICS.messages, key, type: EVENT_TYPES.messageSent, id: messageId };
+    const wrong = (partitionOf(key, 8) + 1) % 8;
+    return { id: await append(kafkaOf(), { ...record, value }, wrong), messageId };
+  }
+
+  /** What the leader of storage says of open dead letters, by group. */
+  async function alerts(): Promise<Record<string, number>> {
+    const { url } = starter.file.nodes.find(({ service }) => service === 'storage')!;
+    const page = await (await fetch(`${url}/metrics`)).text();
+    const found = page.matchAll(/^tidings_dead_letters_open\{topic="([^"]+)\.dlq".*\} (\d+)$/gm);
+    return Object.fromEntries([...found].map(([, topic, open]) => [topic, Number(open)]));
+  }
+
+  const none = {
+    'chat.messages.v1.storage-writer': 0,
+    'chat.messages.v1.session-routing': 0,
+    'chat.receipts.v1.storage-receipts': 0,
+    'chat.receipts.v1.session-receipts': 0,
+    'chat.presence.v1.presence-tracker': 0,
+  };
+
+  /** Two devices of each. */
+  async function everyDevice(): Promise<{
+    all: TestSocket[];
+    own: TestSocket[];
+    end(): Promise<unknown>;
+  }> {
+    const users = [ann, await ann.onNewDevice(), bob, await bob.onNewDevice()];
+    const all = await Promise.all(users.map((user) => user.connect()));
+    return { all, own: all.slice(0, 2), end: () => Promise.all(all.map((one) => one.end())) };
+  }
+
+  it(
+    'dlq: a message that nobody could use is seen, an alert, and comes to every device, once',
+    async () => {
+      const devices = await everyDevice();
+      const began = Date.now();
+      const { id, messageId } = await poison('was set aside');
+      const groups = [GROUPS.sessionRouting, GROUPS.storageWriter].sort();
+      const row = await eventually(async () => {
+        const { status, lines } = await dlq('list');
+        expect(status).toBe(0);
+        const found = lines.map((line) => line.split(/ {2,}/)).find(([first]) => first === id);
+        expect(found?.[3]?.split(',').sort()).toEqual(groups);
+        return found!;
+      }, JVM_MS);
+      expect(Date.parse(row[1]!) - began).toBeLessThan(5_000);
+      expect(row.slice(4)).toEqual([
+        conversationId,
+        EVENT_TYPES.messageSent,
+        expect.stringMatching(/^\d+$/),
+        'in the wrong partition',
+      ]);
+      const alert = {
+        [`${TOPICS.messages}.${groups[0]}`]: 1,
+        [`${TOPICS.messages}.${groups[1]}`]: 1,
+      };
+      await eventually(async () => expect(await alerts()).toEqual({ ...none, ...alert }), 30_000);
+      const { logPath } = starter.file.nodes.find(({ service }) => service === 'storage')!;
+      expect(readFileSync(logPath, 'utf8')).toContain(
+        'records are set aside: what they say is missing',
+      );
+      const trace = () =>
+        ann.http<Record<string, unknown>>(
+          'GET',
+          `/v1/conversations/${conversationId}/messages/${messageId}/trace`,
+        );
+      const missing = { stored: null, routed: null, setAside: expect.any(String), recipients: 0 };
+      expect(await trace()).toMatchObject({ status: 200, body: missing });
+      expect((await dlq('show', id)).lines.join('\n')).toContain('this version can read it');
+
+      const replayed = await dlq('replay', id);
+      expect({ ...replayed, lines: replayed.lines.join('\n') }).toMatchObject({
+        status: 0,
+        lines: expect.stringMatching(
+          /^\S+ → chat\.messages\.v1\/\d+\/\d+, read by session-routing, storage-writer$/,
+        ),
+      });
+      said.push('was set aside');
+      const pushes = await Promise.all(devices.all.map((one) => pushOf(one, messageId)));
+      expect(new Set(pushes.map(({ position }) => position)).size).toBe(1);
+      await expectHistory();
+      const again = await dlq('replay', id);
+      expect([again.status, again.lines[0]]).toEqual([
+        0,
+        expect.stringContaining('was replayed to'),
+      ]);
+      expect((await dlq('list')).lines).toEqual(['There are no open dead letters.']);
+      await eventually(async () => expect(await alerts()).toEqual(none), 30_000);
+      const position = pushes[0]!['position'];
+      expect(await trace()).toMatchObject({ status: 200, body: { setAside: null, position } });
+      const socket = devices.all[3]!;
+      await say(socket, 'and behind it');
+      for (const one of devices.all.slice(0, 3)) {
+        await one.find((f) => f.type === 'message' && f['previous'] === position);
+        expect(one.of('message').filter((f) => f['messageId'] === messageId)).toHaveLength(1);
+      }
+      await devices.end();
+      await expectHistory();
+    },
+    TEST_MS,
+  );
+
+  it(
+    'dlq: receipts and presence, too; what cannot be read is not replayed, but dropped with a reason',
+    async () => {
+      const kafka = kafkaOf();
+      const eve = await ChatUser.create(starter.file.gateways);
+      const devices = await everyDevice();
+      for (const one of devices.own) {
+        one.send({ type: 'watch', userIds: [eve.id] });
+        await one.find((f) => f.type === 'presence' && f['userId'] === eve.id);
+      }
+      const bad = [
+        { topic: TOPICS.receipts, key: conversationId, type: 'tidings.receipt.v9' },
+        { topic: TOPICS.presence, key: eve.id, type: 'tidings.activity.v9' },
+      ];
+      const ids: string[] = [];
+      for (const one of bad) ids.push(await append(kafka, { ...one, id: uuidv7(), value: '{' }));
+      await eventually(async () => {
+        const { lines } = await dlq('list');
+        for (const id of ids) expect(lines.join('\n')).toContain(`${id} `);
+      }, JVM_MS);
+      const refused = await dlq('replay', '--all');
+      expect(refused.status).toBe(1);
+      expect(refused.lines.map((line) => line.split(':')[0]).sort()).toEqual(
+        ids.map((id) => `${id} cannot be read by this version`).sort(),
+      );
+      expect((await dlq('drop', ...ids)).status).toBe(1);
+      expect((await dlq('drop', ...ids, '--reason', 'made by a test')).status).toBe(0);
+      expect((await dlq('list')).lines).toEqual(['There are no open dead letters.']);
+      expect((await dlq('list', '--all')).lines.join('\n')).toMatch(/ dropped +.*activity\.v9/);
+
+      // what a version of a service set aside that could not read it yet
+      const { position } = (await ann.history(conversationId)).at(-1)!;
+      const at = new Date().toISOString();
+      const mark = { conversationId, userId: bob.id, deviceId: bob.deviceId, read: position, at };
+      const receipt = {
+        topic: TOPICS.receipts,
+        key: conversationId,
+        type: EVENT_TYPES.receipt,
+        value: mark,
+      };
+      const connection = {
+        userId: eve.id,
+        deviceId: eve.deviceId,
+        connectionId: '1',
+        gatewayId: 'gateway-1',
+        bootId: 'an-earlier-one',
+        generation: '1',
+        at,
+      };
+      const opened = {
+        topic: TOPICS.presence,
+        key: eve.id,
+        type: EVENT_TYPES.connectionOpened,
+        value: connection,
+      };
+      const place = { partition: 0, offset: 1_000_000 };
+      const letters = [
+        await setAside(kafka, GROUPS.storageReceipts, { ...receipt, id: uuidv7() }, place),
+        await setAside(kafka, GROUPS.presenceTracker, { ...opened, id: uuidv7() }, place),
+      ];
+      const topics = [
+        deadLetterTopic(TOPICS.receipts, GROUPS.storageReceipts),
+        deadLetterTopic(TOPICS.presence, GROUPS.presenceTracker),
+      ];
+      const alert = topics.map((topic) => [topic.replace(/\.dlq$/, ''), 1]);
+      await eventually(
+        async () => expect(await alerts()).toEqual({ ...none, ...Object.fromEntries(alert) }),
+        30_000,
+      );
+      const before = devices.own.map((one) => one.frames.length);
+      const replayed = await dlq('replay', ...letters);
+      expect(replayed).toMatchObject({ status: 0, errors: '' });
+      for (const [i, one] of devices.own.entries()) {
+        const later = (f: object) => one.frames.indexOf(f as never) >= before[i]!;
+        await one.find(
+          (f) => f.type === 'receipt' && f['userId'] === bob.id && f['read'] === position,
+        );
+        await one.find(
+          (f) =>
+            f.type === 'presence' &&
+            later(f) &&
+            f['userId'] === eve.id &&
+            f['status'] !== 'offline',
+        );
+      }
+      await eventually(async () => expect(await alerts()).toEqual(none), 30_000);
+      await devices.end();
+    },
+    TEST_MS,
+  );
+
+  it(
+    'kafka tail: one conversation, from a time on; lag and topics in lines; verify says what differs',
+    async () => {
+      const one = await ran(
+        'stack/kafka.js',
+        'tail',
+        TOPICS.messages,
+        '--key',
+        conversationId,
+        '--from-time',
+        '1d',
+        '--max',
+        '2',
+      );
+      expect(one.status).toBe(0);
+      expect(one.lines.map((line) => line.split(/ {2}/)[2])).toEqual([
+        conversationId,
+        conversationId,
+      ]);
+      const times = one.lines.map((line) => line.split(/ {2}/)[1]!);
+      expect([...times].sort()).toEqual(times);
+      const late = tool(
+        'stack/kafka.js',
+        'tail',
+        TOPICS.messages,
+        '--from-time',
+        new Date().toISOString(),
+      );
+      try {
+        const socket = await bob.connect();
+        await say(socket, 'from now on');
+        await socket.end();
+        await late.shows(/"from now on"/);
+        expect(late.lines).toHaveLength(1);
+      } finally {
+        await late.kill();
+      }
+      const lag = await ran('stack/kafka.js', 'lag', GROUPS.storageWriter);
+      expect(lag.lines[0]!.split(/ {2,}/)).toEqual([
+        'PARTITION',
+        'COMMITTED',
+        'END',
+        'RECORDS',
+        'SECONDS',
+        'LOST',
+      ]);
+      expect(lag.lines).toHaveLength(9);
+      const topics = await ran('stack/kafka.js', 'topics');
+      expect(topics.lines).toHaveLength(11);
+      const verified = await ran('stack/kafka.js', 'verify');
+      expect(verified).toMatchObject({
+        status: 0,
+        lines: [expect.stringMatching(/^All 10 topics/)],
+      });
+      const other = new Program('tools/stack/kafka.js', {
+        args: ['verify'],
+        env: { KAFKA_BROKERS: starter.file.brokers, KAFKA_REPLICATION: '3', KAFKA_MIN_INSYNC: '2' },
+      });
+      expect(await other.ended).toBe(1);
+      expect(other.lines.at(-1)).toMatch(/^10 of 10 topics differ/);
+      expect(other.lines[1]!.split(/ {2,}/)).toEqual([TOPICS.messages, 'replication', '3', '1']);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'docs/KAFKA.md: its commands run, and print what the page shows',
+    async () => {
+      const page = readFileSync(join(projectRoot(), 'docs/KAFKA.md'), 'utf8');
+      const commands = commandsOf(page);
+      expect(commands.length).toBeGreaterThan(7);
+      const { id } = await poison('of the page');
+      await eventually(async () => {
+        const { lines } = await dlq('list');
+        expect(lines.join('\n')).toMatch(new RegExp(`^${id} .*,`, 'm'));
+      }, JVM_MS);
+      for (const { script, args, printed } of commands) {
+        const given = args.map((arg) =>
+          arg.replace('$CONVERSATION', conversationId).replace('$ID', id),
+        );
+        const file = { kafka: 'stack/kafka.js', dlq: 'dlq/main.js' }[script];
+        const { lines, errors } = await ran(file!, ...given);
+        expect({ args, errors }).toEqual({ args, errors: '' });
+        const kinds = kindsOf(lines);
+        expect({ args, missing: kindsOf(printed).filter((kind) => !kinds.includes(kind)) }).toEqual(
+          {
+            args,
+            missing: [],
+          },
+        );
+      }
+      said.push('of the page');
+      await expectHistory();
     },
     TEST_MS,
   );
