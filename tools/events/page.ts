@@ -4,6 +4,7 @@ import { conversationId, uuid } from '@tidings/protocol/ids';
 import { position } from '@tidings/protocol/positions';
 import { contentHash, EVENT_SCHEMAS, RECORD_HEADERS } from '@tidings/common/log-events/events';
 import { AGAIN, CONTENT_TYPE, SPEC_VERSION } from '@tidings/common/log-events/record';
+import { REPLAY_OF_HEADER } from '@tidings/common/log-events/dead-letter';
 import { deadLetterTopic, GROUPS, TOPICS, topicSpecs } from '@tidings/common/log-events/topics';
 
 type Topic = keyof typeof EVENT_SCHEMAS;
@@ -93,7 +94,9 @@ function topicsSection(): string {
     '|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    'What a group can never use goes to `<topic>.<group>.dlq`, kept for 30 days; where there are no dead letters, it is passed over.',
+    'What a group can never use goes to `<topic>.<group>.dlq`, kept for 30 days; where there are no dead letters, it is passed over. There it has',
+    'the headers `dlq_topic`, `dlq_partition`, `dlq_offset`, `dlq_timestamp`, `dlq_group` and `dlq_reason` besides its own. A record with `dlq_mark`',
+    '(`replaying`, `replayed`, `dropped`) says what operators did about it. [KAFKA.md](KAFKA.md#dead-letters)',
     '',
   ].join('\n');
 }
@@ -125,6 +128,7 @@ function headersSection(): string {
     '| Header | Value |',
     '|---|---|',
     ...names.map((name) => `| \`${RECORD_HEADERS[name]}\` | ${says[name]} |`),
+    `| \`${REPLAY_OF_HEADER}\` | where the record was first that an operator has appended again |`,
     '',
   ].join('\n');
 }
