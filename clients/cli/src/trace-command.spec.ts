@@ -36,6 +36,15 @@ describe('traceLines', () => {
     expect(lines[4]).toBe('  delivered 9 of 9: u0, u1, u2, u3, u4, u5, u6, u7, …');
     expect(lines.at(-1)).toBe('  expired   10:00:00.500');
   });
+
+  it('says that a message was set aside, and nothing of it where a server does not tell', () => {
+    const older: Partial<Trace> = { ...TRACE };
+    delete older.setAside;
+    expect(traceLines({ ...TRACE, setAside: at(30) }, (id) => id).at(-1)).toBe(
+      '  set aside 10:00:00.030: nobody gets it until the server’s operators repeat it',
+    );
+    expect(traceLines(older as Trace, (id) => id)).toHaveLength(6);
+  });
 });
 
 function setUp() {
