@@ -5,7 +5,7 @@ import { type KafkaClient, createKafka } from '@tidings/common/kafka/wire/client
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { createLogger } from '@tidings/common/runtime/logger';
-import { messageRecord } from '../../apps/gateway/src/send/message-record';
+import { messageRecord } from '@tidings/common/log-records/message-record';
 import { DrainJudge } from '../../apps/gateway/src/spool/drain-judge';
 import { Drainer } from '../../apps/gateway/src/spool/drainer';
 import { HoldingWriter } from '../../apps/gateway/src/spool/holding-writer';

@@ -1,17 +1,6 @@
-import type { EditableContent } from '@tidings/protocol/content';
 import type { ErrorCode } from '@tidings/protocol/errors';
+import type { ChangeRequest } from '@tidings/common/log-records/change-record';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
-
-/** A change as a client asks for it. */
-export interface ChangeRequest {
-  conversationId: string;
-  messageId: string;
-  changeId: string;
-  userId: string;
-  deviceId: string;
-  /** Null: delete. */
-  content: EditableContent | null;
-}
 
 /**
  * Why a user may not change a message, as an error code; null when it is allowed. Its author may

@@ -2,7 +2,7 @@ import { isEditable } from '@tidings/protocol/content';
 import { TidingsError } from '@tidings/protocol/errors';
 import type { ChangeFrame } from '@tidings/protocol/frames';
 import { toTidingsError } from '@tidings/common/runtime/problem.filter';
-import type { ChangeRequest } from './change-rules';
+import type { ChangeRequest } from '@tidings/common/log-records/change-record';
 import type { SendCounts } from '../send/send-counts';
 import type { Connection } from '../socket/connection';
 import type { ChangeFrames } from '../socket/frame-router';

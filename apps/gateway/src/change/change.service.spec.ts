@@ -2,9 +2,9 @@ import type { Message } from '@tidings/protocol/content';
 import { TidingsError } from '@tidings/protocol/errors';
 import { EVENT_TYPES, messageChanged } from '@tidings/common/log-events/events';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
-import type { ChangeRequest } from './change-rules';
+import type { ChangeRequest } from '@tidings/common/log-records/change-record';
 import { FakeWriter } from '../testing/fake-writer';
-import { changeHashOf } from './change-record';
+import { changeHashOf } from '@tidings/common/log-records/change-record';
 import { ChangeService } from './change.service';
 
 const id = (n: number): string => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`;

@@ -3,12 +3,16 @@ import type { ChangedFrame } from '@tidings/protocol/frames';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
-import { changeProblem, type ChangeRequest } from './change-rules';
+import { changeProblem } from './change-rules';
 import type { Membership } from '../members/membership';
 import type { StorageClient } from '../service-clients';
 import { isoTime } from '../socket/iso-time';
 import type { ReadBarrier } from '../sync/read-barrier';
-import { changeHashOf, changeRecord } from './change-record';
+import {
+  changeHashOf,
+  changeRecord,
+  type ChangeRequest,
+} from '@tidings/common/log-records/change-record';
 import { pause } from '@tidings/common/runtime/waiting';
 
 /** How long storage may take for an answer, in milliseconds, beside what it waits for the log. */

@@ -13,7 +13,7 @@ import {
   type CompleteMessage,
   type SendReply,
 } from './message-log';
-import { contentHashOf } from './message-record';
+import { contentHashOf } from '@tidings/common/log-records/message-record';
 import { SendCounts } from './send-counts';
 import { sentBody, type SentBody, type SentPlace } from './send-reply';
 

@@ -12,7 +12,7 @@ import type { SendResult } from '../spool/spool-lane';
 import type { SpooledMessage } from '../spool/spooled-message';
 import type { FirstAppends } from './first-appends';
 import type { LogPositions } from './log-positions';
-import { messageRecord } from './message-record';
+import { messageRecord } from '@tidings/common/log-records/message-record';
 import type { QueueShares } from './queue-shares';
 import { placeOf, type SendReply } from './send-reply';
 

@@ -1,6 +1,6 @@
 import { fakeConnection } from '../testing/fake-connection';
 import { NOW, send, setUp, TO } from '../testing/send-rig';
-import { contentHashOf } from './message-record';
+import { contentHashOf } from '@tidings/common/log-records/message-record';
 
 describe('a send that shows an upload', () => {
   const image = { kind: 'image', mediaId: TO, caption: 'look' } as const;

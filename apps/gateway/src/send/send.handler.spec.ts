@@ -4,7 +4,7 @@ import type { FakeWriter } from '../testing/fake-writer';
 import { messageId, NOW, send, setUp, TO, type World } from '../testing/send-rig';
 import type { SendDone } from '../spool/spool-lane';
 import { spooledMessage } from '../spool/spooled-message';
-import { contentHashOf } from './message-record';
+import { contentHashOf } from '@tidings/common/log-records/message-record';
 
 describe('the common send', () => {
   it('is appended in the turn in which it came, and answered by the log', () => {

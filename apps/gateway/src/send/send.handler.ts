@@ -16,7 +16,7 @@ import type { WriteQueue } from '../socket/write-queue';
 import type { DirectConversations } from './direct-conversations';
 import type { FirstAppends } from './first-appends';
 import type { Membership, SendTerms } from '../members/membership';
-import { contentHashOf } from './message-record';
+import { contentHashOf } from '@tidings/common/log-records/message-record';
 import {
   isComplete,
   isSameMessage,

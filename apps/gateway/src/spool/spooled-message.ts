@@ -2,7 +2,7 @@ import { EVENT_TYPES, NO_CONTENT_HASH, type MessageSent } from '@tidings/common/
 import { readLogEvent } from '@tidings/common/log-events/read-log-event';
 import { TOPICS } from '@tidings/common/log-events/topics';
 import type { OutRecord } from '@tidings/common/log-events/record';
-import { messageRecord } from '../send/message-record';
+import { messageRecord } from '@tidings/common/log-records/message-record';
 
 /** What a message in a spool is judged by. */
 export interface SpooledMessage {

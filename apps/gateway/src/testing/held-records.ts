@@ -1,5 +1,5 @@
 import type { OutRecord } from '@tidings/common/log-events/record';
-import { messageRecord } from '../send/message-record';
+import { messageRecord } from '@tidings/common/log-records/message-record';
 
 export const CONVERSATION = 'c0nversati0n';
 export const SENDER = '01890a5d-ac96-774b-bcce-b302099a8001';

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { contentHashText, type Content } from '@tidings/protocol/content';
-import { EVENT_TYPES, type MessageSent } from '@tidings/common/log-events/events';
-import { endingFields } from '@tidings/common/log-events/message-fields';
+import { EVENT_TYPES, type MessageSent } from '../log-events/events';
+import { endingFields } from '../log-events/message-fields';
 import type { Extras } from '@tidings/protocol/extras';
-import type { OutRecord } from '@tidings/common/log-events/record';
+import type { OutRecord } from '../log-events/record';
 
 const HASH_BYTES = 16;
 

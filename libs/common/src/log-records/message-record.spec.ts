@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { EVENT_TYPES, messageSent } from '@tidings/common/log-events/events';
+import { EVENT_TYPES, messageSent } from '../log-events/events';
 import { contentHashOf, messageRecord } from './message-record';
 
 const content = { kind: 'text', text: 'a "quoted" line\n and 👋 \u2028' } as const;
