@@ -15,6 +15,7 @@ import { FailedLogins1764000010000 } from './migrations/1764000010000-failed-log
 import { NoSamples1764000011000 } from './migrations/1764000011000-no-samples';
 import { Roles1764000012000 } from './migrations/1764000012000-roles';
 import { Leaders1764000013000 } from './migrations/1764000013000-leaders';
+import { Broadcasts1764000014000 } from './migrations/1764000014000-broadcasts';
 import { poolConfig } from './database/database';
 
 /** Connections of TypeORM's pool: accounts and contacts; the rest uses hand-written SQL (decision 0033). */
@@ -44,6 +45,7 @@ export function dataSourceOptions(url: string, name: string): DataSourceOptions 
       NoSamples1764000011000,
       Roles1764000012000,
       Leaders1764000013000,
+      Broadcasts1764000014000,
     ],
     migrationsTableName: 'storage_migrations',
     installExtensions: false,

@@ -14,6 +14,12 @@ export const uuid = z
 /** An opaque conversation id: base64url of a SHA-256, 43 characters. */
 export const conversationId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'not a conversation id');
 
+/**
+ * The conversation of everybody, to which only broadcasts are written: base64url of the SHA-256 of
+ * "everyone".
+ */
+export const EVERYONE_ID = 'XWeZGulnmUyUsuIaTWOcZZ01em-9P6dD5PZjikQNNcc';
+
 /** SHA-256 of UTF-8 text. The caller passes it in, so that this folder stays browser-safe. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 

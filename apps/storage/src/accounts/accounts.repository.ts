@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, MoreThanOrEqual, type Repository } from 'typeorm';
+import { EVERYONE_END } from '../conversations/memberships.sql';
 import { UserEntity } from './user.entity';
 
 /** What a new account is made of. */
@@ -29,7 +30,7 @@ export class AccountsRepository {
     const result = await this.users
       .createQueryBuilder()
       .insert()
-      .values(user)
+      .values({ ...user, everyoneFrom: () => EVERYONE_END })
       .orIgnore()
       .returning('id')
       .execute();

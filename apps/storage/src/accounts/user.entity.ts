@@ -68,6 +68,10 @@ export class UserEntity {
   @Column('timestamptz', { name: 'failed_login_at', nullable: true })
   failedLoginAt!: Date | null;
 
+  /** Position of the conversation of everybody at the registration: what came later is this user's to see. */
+  @Column('bigint', { name: 'everyone_from', default: 0, select: false })
+  everyoneFrom!: string;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

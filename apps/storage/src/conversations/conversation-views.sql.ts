@@ -3,6 +3,7 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { pageWithin } from '../database/pages.sql';
 import { messageBytes, messageColumns } from '../messages/message.mapper';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from './kept-state.sql';
+import { membershipIn, membershipsOf } from './memberships.sql';
 
 /** Whoever reads rows counts a pending removal as done and a pending addition as not yet. */
 export function isMember(m: string): string {
@@ -155,12 +156,12 @@ function membersJson(c: string, m: string): string {
 
 /**
  * Scalar: the marks of a conversation's members as JSON text, as the member `m`, the user `viewer`,
- * may see them; only the member's own when there are too many.
+ * may see them; only the member's own when there are too many, or none: of everybody nobody is listed.
  */
 export function receiptsJson(c: string, m: string, viewer: string): string {
   const one = (x: string, read: string): string => `'{"userId":"' || ${x}.user_id
     || '","delivered":"' || ${deliveredMark(x, c, viewer)} || '","read":"' || ${read} || '"}'`;
-  return `(SELECT '[' || CASE WHEN count(*) > ${LIMITS.membersInline}
+  return `(SELECT '[' || CASE WHEN count(*) > ${LIMITS.membersInline} OR count(*) = 0
       THEN ${one(m, `LEAST(${m}.read, ${c}.last_position)`)}
       ELSE string_agg(${one('x', readMark('x', c, m, showsRead('x.user_id'), viewer))}, ','
         ORDER BY x.user_id) END || ']'
@@ -202,8 +203,9 @@ const LAST = `LEFT JOIN LATERAL (SELECT ${messageColumns('x')} FROM messages x
 /** $1 user, $2 conversation: the conversation as this member sees it; no row for outsiders. */
 export const GET_VIEW = {
   name: 'conversation-get',
-  text: `SELECT ${VIEW} FROM members m JOIN conversations c ON c.id = m.conversation_id ${LAST}
-    WHERE m.user_id = $1 AND m.conversation_id = $2 AND ${isMember('m')}
+  text: `SELECT ${VIEW} FROM ${membershipIn('$2', '$1')} m
+      JOIN conversations c ON c.id = m.conversation_id ${LAST}
+    WHERE ${isMember('m')}
       AND c.created_position IS NOT NULL`,
 };
 
@@ -219,13 +221,13 @@ export const LIST_VIEWS = {
   text: pageWithin(
     `WITH page AS MATERIALIZED (
       SELECT m.conversation_id, m.user_id, c.last_at
-      FROM members m JOIN conversations c ON c.id = m.conversation_id
-      WHERE m.user_id = $1 AND ${isMember('m')} AND c.created_position IS NOT NULL
+      FROM ${membershipsOf('$1')} m JOIN conversations c ON c.id = m.conversation_id
+      WHERE ${isMember('m')} AND c.created_position IS NOT NULL
         AND ($2::int8 IS NULL OR
              ((extract(epoch FROM c.last_at) * 1000000)::int8, c.id) < ($2::int8, $3::text COLLATE "C"))
       ORDER BY c.last_at DESC, c.id DESC LIMIT $4)
     SELECT ${VIEW} FROM page
-      JOIN members m ON m.conversation_id = page.conversation_id AND m.user_id = page.user_id
+      CROSS JOIN LATERAL ${membershipIn('page.conversation_id', 'page.user_id')} m
       JOIN conversations c ON c.id = page.conversation_id ${LAST}
     ORDER BY page.last_at DESC, c.id DESC`,
     {

@@ -1,3 +1,5 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
+
 /**
  * What syncs counted is kept: the plain digest (of the conversation's own last messages) beside the
  * conversation, unread beside the member. Each names the last position that it was counted at;
@@ -41,8 +43,10 @@ const DIGESTS = `WITH w AS (SELECT * FROM unnest($1::text[], $2::int8[], $3::tex
         digest_from = w.oldest, digest_since = w.since, digest_until = w.expiry
       FROM w JOIN free ON free.id = w.id WHERE c.id = w.id AND c.last_position = w.position`;
 
-const UNREAD = `WITH w AS (SELECT * FROM unnest($7::text[], $8::uuid[], $9::int8[], $10::int8[],
-        $11::int[], $12::timestamptz[]) AS w (id, user_id, position, above, unread, expiry)),
+const COUNTED = `SELECT * FROM unnest($7::text[], $8::uuid[], $9::int8[], $10::int8[],
+        $11::int[], $12::timestamptz[]) AS w (id, user_id, position, above, unread, expiry)`;
+
+const UNREAD = `WITH w AS (${COUNTED}),
       free AS (SELECT m.conversation_id, m.user_id FROM members m
         JOIN w ON w.id = m.conversation_id AND w.user_id = m.user_id
         WHERE ${readUpTo('m')} = w.above FOR NO KEY UPDATE OF m SKIP LOCKED)
@@ -50,6 +54,15 @@ const UNREAD = `WITH w AS (SELECT * FROM unnest($7::text[], $8::uuid[], $9::int8
         unread_after = w.above, unread_until = w.expiry
       FROM w JOIN free ON free.conversation_id = w.id AND free.user_id = w.user_id
       WHERE m.conversation_id = w.id AND m.user_id = w.user_id AND ${readUpTo('m')} = w.above`;
+
+/** The same in the conversation of everybody, of those who have marks there. */
+const UNREAD_OF_EVERYBODY = `WITH w AS (${COUNTED}),
+      free AS (SELECT e.user_id FROM everyone_marks e JOIN w ON w.user_id = e.user_id
+        WHERE w.id = '${EVERYONE_ID}' AND e.read <= w.above FOR NO KEY UPDATE OF e SKIP LOCKED)
+    UPDATE everyone_marks e SET unread = w.unread, unread_position = w.position,
+        unread_after = w.above, unread_until = w.expiry
+      FROM w JOIN free ON free.user_id = w.user_id
+      WHERE w.id = '${EVERYONE_ID}' AND e.user_id = w.user_id AND e.read <= w.above`;
 
 /**
  * Aligned arrays of digests: $1 conversations, $2 last positions that were counted at, $3 digests, $4
@@ -61,6 +74,6 @@ const UNREAD = `WITH w AS (SELECT * FROM unnest($7::text[], $8::uuid[], $9::int8
  */
 export const KEEP = {
   name: 'keep-counted',
-  text: `WITH digests AS (${DIGESTS}), unread AS (${UNREAD})
+  text: `WITH digests AS (${DIGESTS}), unread AS (${UNREAD}), everybody AS (${UNREAD_OF_EVERYBODY})
     SELECT set_config('synchronous_commit', 'off', true)`,
 };

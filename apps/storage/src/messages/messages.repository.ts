@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Message } from '@tidings/protocol/content';
 import type { ChangeTarget, FirstAppend } from '@tidings/common/rpc/calls';
 import { isAlive, isMember, positionBelow } from '../conversations/conversation-views.sql';
+import { membershipIn } from '../conversations/memberships.sql';
 import { Database } from '../database/database';
 import { pageWithin } from '../database/pages.sql';
 import { messageBytes, messageColumns, type MessageRow, toMessage } from './message.mapper';
@@ -15,8 +16,7 @@ export interface HistoryRange {
 
 const VISIBLE = `x.conversation_id = $1 AND x.position > GREATEST($2::int8, $3::int8)
   AND x.position < $4::int8 AND ${isAlive('x', 'now()')}
-  AND EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = $1 AND m.user_id = $6
-    AND ${isMember('m')})`;
+  AND EXISTS (SELECT 1 FROM ${membershipIn('$1', '$6')} m WHERE ${isMember('m')})`;
 
 /** Reads the histories of conversations. */
 @Injectable()
@@ -28,10 +28,9 @@ export class MessagesRepository {
     const [row] = await this.database.rows<{ from: string }>(
       {
         name: 'history-member',
-        text: `SELECT m.from_position AS from FROM members m
+        text: `SELECT m.from_position AS from FROM ${membershipIn('$2', '$1')} m
                JOIN conversations c ON c.id = m.conversation_id
-               WHERE m.conversation_id = $2 AND m.user_id = $1 AND ${isMember('m')}
-                 AND c.created_position IS NOT NULL`,
+               WHERE ${isMember('m')} AND c.created_position IS NOT NULL`,
       },
       [userId, conversationId],
     );

@@ -1,3 +1,4 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { Sql } from '../database/database';
 
 /** A conversation whose row does not say what its messages and changes do. */
@@ -135,8 +136,10 @@ const FORGET_UNREAD = {
        WHERE conversation_id = ANY ($1::text[]) AND unread_position IS NOT NULL
        ORDER BY conversation_id, user_id FOR NO KEY UPDATE),
     forgotten AS (UPDATE members m SET unread_position = NULL FROM kept
-       WHERE m.conversation_id = kept.conversation_id AND m.user_id = kept.user_id RETURNING 1)
-    SELECT count(*)::int AS count FROM forgotten`,
+       WHERE m.conversation_id = kept.conversation_id AND m.user_id = kept.user_id RETURNING 1),
+    of_everybody AS (UPDATE everyone_marks SET unread_position = NULL
+       WHERE '${EVERYONE_ID}' = ANY ($1::text[]) AND unread_position IS NOT NULL RETURNING 1)
+    SELECT ((SELECT count(*) FROM forgotten) + (SELECT count(*) FROM of_everybody))::int AS count`,
 };
 
 /** $1 conversations: everything derived of them but what syncs counted, as one text. */

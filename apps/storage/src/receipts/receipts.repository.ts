@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { Receipt } from '@tidings/protocol/http';
 import type { ReceiptView } from '@tidings/common/rpc/calls';
 import { valuesOf } from '@tidings/common/runtime/one-by-one';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { LIMITS } from '@tidings/protocol/limits';
 import type { Sql } from '../database/database';
 import { Database } from '../database/database';
-import { LIST, RAISE, VIEW } from './receipts.sql';
+import { LIST, LIST_EVERYONE, RAISE, RAISE_EVERYONE, VIEW, VIEW_EVERYONE } from './receipts.sql';
 
 /** Marks of one member; positions. */
 export interface MarkRow extends Receipt {
@@ -33,6 +34,15 @@ interface ViewRow {
 
 /** Raises the marks of present members; unknown ones are left out. Gives how many rose. */
 export async function raiseMarks(sql: Sql, rows: readonly RaisedRow[]): Promise<number> {
+  const everybodys = rows.filter(isEveryones);
+  if (everybodys.length === 0) return raiseMembers(sql, rows);
+  const others = rows.filter((row) => !isEveryones(row));
+  const raised = others.length === 0 ? 0 : await raiseMembers(sql, others);
+  const [, ...marks] = columns(everybodys);
+  return raised + (await sql.rows(RAISE_EVERYONE, marks)).length;
+}
+
+async function raiseMembers(sql: Sql, rows: readonly RaisedRow[]): Promise<number> {
   const values = valuesOf(() => {
     // One order for everybody, so that two instances do not wait for each other's rows.
     const sorted = [...rows].sort((a, b) => compare(keyOf(a), keyOf(b)));
@@ -40,6 +50,10 @@ export async function raiseMarks(sql: Sql, rows: readonly RaisedRow[]): Promise<
   });
   const raised = await sql.rows(RAISE, values);
   return raised.length;
+}
+
+function isEveryones({ conversationId }: MarkRow): boolean {
+  return conversationId === EVERYONE_ID;
 }
 
 /** Reads watermarks. */
@@ -54,6 +68,11 @@ export class ReceiptsRepository {
     after: string | null,
     limit: number,
   ): Promise<Receipt[]> {
+    if (conversationId === EVERYONE_ID) {
+      return after === null
+        ? this.database.rows<Receipt>(LIST_EVERYONE, [userId])
+        : Promise.resolve([]);
+    }
     return this.database.rows<Receipt>(LIST, [userId, conversationId, after, limit]);
   }
 
@@ -70,7 +89,11 @@ export class ReceiptsRepository {
 
   /** What session pushes, aligned; null for no present member. `topic`: the conversation log. */
   async view(topic: string, rows: readonly MarkRow[]): Promise<(ReceiptView | null)[]> {
-    const found = await this.database.rows<ViewRow>(VIEW, [topic, ...columns(rows)]);
+    const values = [topic, ...columns(rows)];
+    const found = await this.database.rows<ViewRow>(VIEW, values);
+    if (rows.some(isEveryones)) {
+      found.push(...(await this.database.rows<ViewRow>(VIEW_EVERYONE, values)));
+    }
     const views: (ReceiptView | null)[] = rows.map(() => null);
     for (const row of found) views[row.n - 1] = toView(row, rows[row.n - 1]!.userId);
     return views;

@@ -1,3 +1,4 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { LIMITS } from '@tidings/protocol/limits';
 import {
   deliveredMark,
@@ -7,6 +8,7 @@ import {
   showsRead,
   unreadCount,
 } from '../conversations/conversation-views.sql';
+import { membershipIn } from '../conversations/memberships.sql';
 
 /**
  * Aligned arrays: $1 conversations, $2 users, $3 delivered, $4 read, $5 times: raises present
@@ -25,6 +27,23 @@ export const RAISE = {
     RETURNING 1`,
 };
 
+/**
+ * Aligned arrays: $1 users, $2 delivered, $3 read: the same in the conversation of everybody. Whoever
+ * has received something there has a row.
+ */
+export const RAISE_EVERYONE = {
+  name: 'receipts-raise-everyone',
+  text: `INSERT INTO everyone_marks AS e (user_id, delivered, read)
+    SELECT w.user_id, max(w.delivered), max(w.read)
+      FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS w (user_id, delivered, read)
+        JOIN users u ON u.id = w.user_id AND u.everyone_from < GREATEST(w.delivered, w.read)
+      GROUP BY w.user_id ORDER BY w.user_id
+    ON CONFLICT (user_id) DO UPDATE
+      SET delivered = GREATEST(e.delivered, excluded.delivered), read = GREATEST(e.read, excluded.read)
+      WHERE e.delivered < excluded.delivered OR e.read < excluded.read
+    RETURNING 1`,
+};
+
 /** $1 asking user, $2 conversation, $3 last item's user or null, $4 limit: no row for outsiders. */
 export const LIST = {
   name: 'receipts-list',
@@ -38,9 +57,34 @@ export const LIST = {
     ORDER BY x.user_id LIMIT $4`,
 };
 
+/** $1 asking user: of everybody's marks their own alone; no row while there is nothing for them to see. */
+export const LIST_EVERYONE = {
+  name: 'receipts-list-everyone',
+  text: `SELECT m.user_id AS "userId", LEAST(GREATEST(m.delivered, m.read), c.last_position)::text AS delivered,
+      LEAST(m.read, c.last_position)::text AS read
+    FROM ${membershipIn(`'${EVERYONE_ID}'`, '$1')} m JOIN conversations c ON c.id = m.conversation_id
+    WHERE ${isMember('m')}`,
+};
+
 /** A mark, capped at the last entry as soon as everything up to it is applied. */
 const capped = (mark: string): string =>
   `CASE WHEN p.epoch_base + p.next > ${mark} THEN LEAST(${mark}, c.last_position) ELSE ${mark} END`;
+
+/** FROM items of {@link VIEW}: the marks as they are told, of a membership `m` asked about by `w`. */
+const MARKS = `JOIN log_progress p ON p.topic = $1 AND p.partition = c.partition
+      CROSS JOIN LATERAL (SELECT m.conversation_id, m.user_id, m.from_position,
+        GREATEST(m.read, w.read) AS read,
+        GREATEST(m.delivered, w.delivered, m.read, w.read) AS delivered) k
+      CROSS JOIN LATERAL (SELECT ${capped('k.delivered')} AS delivered,
+        ${capped('k.read')} AS read) marks`;
+
+const TOLD = `w.n::int AS n, marks.delivered::text AS delivered, marks.read::text AS read,
+      GREATEST(m.delivered, m.read)::text AS delivered_before,
+      CASE WHEN w.read > 0 THEN ${unreadCount('k', 'c.last_position')} END AS unread,
+      CASE WHEN w.read > 0 THEN GREATEST(c.last_position, marks.read)::text END AS up_to`;
+
+const ASKED = `unnest($2::text[], $3::uuid[], $4::int8[], $5::int8[])
+        WITH ORDINALITY AS w (conversation_id, user_id, delivered, read, n)`;
 
 /**
  * $1 topic of the log, then aligned arrays: $2 conversations, $3 users, $4 delivered, $5 read. For
@@ -49,25 +93,27 @@ const capped = (mark: string): string =>
  */
 export const VIEW = {
   name: 'receipts-view',
-  text: `SELECT w.n::int AS n, marks.delivered::text AS delivered, marks.read::text AS read,
-      GREATEST(m.delivered, m.read)::text AS delivered_before,
-      CASE WHEN w.read > 0 THEN ${unreadCount('k', 'c.last_position')} END AS unread,
-      CASE WHEN w.read > 0 THEN GREATEST(c.last_position, marks.read)::text END AS up_to,
+  text: `SELECT ${TOLD},
       (SELECT json_agg(json_build_object('userId', x.user_id,
           'seesRead', x.shows AND ${showsRead('k.user_id')},
           'hidden', ${hidesMarks('k.user_id', 'x.user_id')}))
         FROM (SELECT y.user_id, ${showsRead('y.user_id')} AS shows FROM members y
               WHERE y.conversation_id = k.conversation_id AND ${isMember('y')}
               LIMIT ${LIMITS.membersInline + 1}) x) AS members
-    FROM unnest($2::text[], $3::uuid[], $4::int8[], $5::int8[])
-        WITH ORDINALITY AS w (conversation_id, user_id, delivered, read, n)
+    FROM ${ASKED}
       JOIN members m ON m.conversation_id = w.conversation_id AND m.user_id = w.user_id
         AND ${isMember('m')}
       JOIN conversations c ON c.id = m.conversation_id
-      JOIN log_progress p ON p.topic = $1 AND p.partition = c.partition
-      CROSS JOIN LATERAL (SELECT m.conversation_id, m.user_id, m.from_position,
-        GREATEST(m.read, w.read) AS read,
-        GREATEST(m.delivered, w.delivered, m.read, w.read) AS delivered) k
-      CROSS JOIN LATERAL (SELECT ${capped('k.delivered')} AS delivered,
-        ${capped('k.read')} AS read) marks`,
+      ${MARKS}`,
+};
+
+/** The same in the conversation of everybody, where nobody else is told. */
+export const VIEW_EVERYONE = {
+  name: 'receipts-view-everyone',
+  text: `SELECT ${TOLD}, '[]'::json AS members
+    FROM ${ASKED}
+      CROSS JOIN LATERAL ${membershipIn(`'${EVERYONE_ID}'`, 'w.user_id')} m
+      JOIN conversations c ON c.id = m.conversation_id
+      ${MARKS}
+    WHERE w.conversation_id = '${EVERYONE_ID}' AND ${isMember('m')}`,
 };

@@ -7,6 +7,7 @@ import {
   unreadMessages,
 } from '../conversations/conversation-views.sql';
 import { keepsDigest, keepsUnread, keptUnread, readUpTo } from '../conversations/kept-state.sql';
+import { membershipIn, membershipsOf } from '../conversations/memberships.sql';
 import { PREFIX_CHARS } from '../domain/since';
 import { PARTS } from '../domain/sync-bodies';
 import { CHANGED_MAX } from '../domain/sync-plan';
@@ -19,8 +20,7 @@ const MINE = `SELECT m.conversation_id, c.id, c.partition, m.user_id, m.from_pos
     m.until_position, m.pending, m.joined_position, c.created_position, c.last_position, c.last_at,
     m.delivered, m.read, m.unread, m.unread_position, m.unread_after, m.unread_until,
     c.digest, c.digest_position, c.digest_from, c.digest_since, c.digest_until, ${LISTED} AS listed
-  FROM members m JOIN conversations c ON c.id = m.conversation_id
-  WHERE m.user_id = $1`;
+  FROM ${membershipsOf('$1')} m JOIN conversations c ON c.id = m.conversation_id`;
 
 /** Of {@link MINE}: what is not in the log yet is not told of. */
 const LOGGED = 'created_position IS NOT NULL';
@@ -126,7 +126,7 @@ export const MEASURE = {
         $9::int8[])
       WITH ORDINALITY AS w (id, visible_from, have, up_to, newest, compare, seen, n)
     JOIN conversations c ON c.id = w.id
-    JOIN members m ON m.conversation_id = w.id AND m.user_id = $1 AND ${isMember('m')}
+    CROSS JOIN LATERAL ${membershipIn('w.id', '$1')} m
     CROSS JOIN LATERAL (SELECT w.have >= w.up_to AS even,
       ${keepsDigest('c', { from: 'w.visible_from', at: 'now()' })} AS digest,
       ${keepsDigest('c', { from: 'w.visible_from', at: '$2::timestamptz' })} AS compares,
@@ -137,7 +137,7 @@ export const MEASURE = {
       wanted: 'NOT k.digest',
     })} tail
     CROSS JOIN LATERAL ${unreadMessages('m', { upTo: 'w.up_to', wanted: 'NOT k.unread' })} fresh
-    ORDER BY w.n`,
+    WHERE ${isMember('m')} ORDER BY w.n`,
 };
 
 const WANTED = `unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int[], $6::boolean[],
