@@ -34,6 +34,11 @@ export const storageEnv = commonEnv.extend({
     description: 'How often expired messages are cleared.',
     unit: 'seconds',
   }),
+  BROADCASTS_PER_HOUR: z.coerce.number().int().min(0).default(6).meta({
+    description:
+      'How many broadcasts all broadcasters together may write in an hour; 0: any number.',
+    unit: 'broadcasts',
+  }),
   JOURNAL_SWEEP_SECONDS: z.coerce.number().min(0).default(3600).meta({
     description:
       "How often Redis' append-only file and PostgreSQL's write-ahead log, which have expired texts, are rewritten; 0: never.",

@@ -26,6 +26,8 @@ import { UserEntity } from './accounts/user.entity';
 import { UsersService } from './accounts/users.service';
 import { BlocksRepository } from './blocks/blocks.repository';
 import { BlocksService } from './blocks/blocks.service';
+import { BroadcastsRepository } from './broadcasts/broadcasts.repository';
+import { BroadcastSettings, BroadcastsService } from './broadcasts/broadcasts.service';
 import { ContactEntity } from './contacts/contact.entity';
 import { ContactsRepository } from './contacts/contacts.repository';
 import { ContactsService } from './contacts/contacts.service';
@@ -77,6 +79,7 @@ export interface StorageParts {
   logger: Logger;
   security: SecurityLog;
   media: MediaSettings;
+  broadcasts: BroadcastSettings;
   keeper: StateKeeper;
   deadLetters: DeadLetterWatch;
 }
@@ -116,6 +119,7 @@ export class StorageModule {
         },
         { provide: SecurityLog, useValue: parts.security },
         { provide: MediaSettings, useValue: parts.media },
+        { provide: BroadcastSettings, useValue: parts.broadcasts },
         { provide: StateKeeper, useValue: parts.keeper },
         { provide: DeadLetterWatch, useValue: parts.deadLetters },
         AccountsRepository,
@@ -132,6 +136,8 @@ export class StorageModule {
         DevicesService,
         BlocksRepository,
         BlocksService,
+        BroadcastsRepository,
+        BroadcastsService,
         ContactsRepository,
         ContactsService,
         ConversationsRepository,

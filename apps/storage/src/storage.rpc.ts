@@ -10,6 +10,7 @@ import { PasswordService } from './accounts/password.service';
 import { LoginsService } from './accounts/logins.service';
 import { UsersService } from './accounts/users.service';
 import { BlocksService } from './blocks/blocks.service';
+import { BroadcastsService } from './broadcasts/broadcasts.service';
 import { ContactsService } from './contacts/contacts.service';
 import { ConversationsService } from './conversations/conversations.service';
 import { GroupsService } from './conversations/groups.service';
@@ -39,6 +40,8 @@ const WAITING_MS: Partial<Record<keyof Handlers, number>> = {
   'members.add': CHANGE_MS,
   'members.remove': CHANGE_MS,
   'members.role': CHANGE_MS,
+  'broadcasts.create': CHANGE_MS,
+  'broadcasts.delete': CHANGE_MS,
   'messages.history': 4_000,
   'messages.first': 4_000,
   'messages.get': 4_000,
@@ -69,6 +72,7 @@ export class StorageServices {
     readonly admin: AdminService,
     readonly roles: RolesRepository,
     readonly privacy: PrivacyService,
+    readonly broadcasts: BroadcastsService,
   ) {}
 }
 
@@ -76,7 +80,7 @@ export class StorageServices {
 export function storageHandlers(services: StorageServices): Handlers {
   const { accounts, logins, users, contacts, conversations, groups } = services;
   const { passwords, devices, blocks, messages, receipts, sync, log, media } = services;
-  const { admin, privacy } = services;
+  const { admin, privacy, broadcasts } = services;
   return bounded({
     'accounts.register': (input) => accounts.register(input),
     'accounts.login': (input) => logins.login(input),
@@ -148,6 +152,9 @@ export function storageHandlers(services: StorageServices): Handlers {
     'admin.enable': (input) => admin.enable(input),
     'admin.end': (input) => admin.end(input),
     'admin.sessions': (input) => admin.showSessions(input),
+    'broadcasts.create': (input) => broadcasts.create(input),
+    'broadcasts.get': (input) => broadcasts.get(input),
+    'broadcasts.delete': (input) => broadcasts.delete(input),
     'log.state': () => log.state(),
   });
 }

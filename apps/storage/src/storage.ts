@@ -43,6 +43,8 @@ import { APPLY_CONNECTIONS, OpenLog } from './messages/open-log';
 import { caughtUp } from './media/caught-up';
 import { MediaRepository } from './media/media.repository';
 import { MediaSettings } from './media/media.service';
+import { BroadcastSweep } from './broadcasts/broadcast-sweep';
+import { BroadcastSettings, BroadcastsService } from './broadcasts/broadcasts.service';
 import { MediaSweep } from './media/media-sweep';
 import { CONCURRENT_RECEIPTS, receiptsConsumer } from './receipts/receipts.consumer';
 import { LeadersRepository } from './leader/leaders.repository';
@@ -87,6 +89,7 @@ export class Storage {
   private readonly media: MediaDriver;
   private readonly watermarks: Watermarks;
   private readonly keeper: StateKeeper;
+  private broadcastSweep: BroadcastSweep | null = null;
   private mediaSweep: MediaSweep | null = null;
   private expirySweep: ExpirySweep | null = null;
   private journalSweep: JournalSweep | null = null;
@@ -160,6 +163,11 @@ export class Storage {
         name: 'outbox sweep',
         start: () => this.sweep?.start(),
         stop: () => this.sweep?.stop(),
+      },
+      {
+        name: 'broadcast sweep',
+        start: () => this.broadcastSweep?.start(),
+        stop: () => this.broadcastSweep?.stop(),
       },
       {
         name: 'expiry sweep',
@@ -277,6 +285,7 @@ export class Storage {
       logger,
       security: new SecurityLog(logger),
       media: new MediaSettings(env.MEDIA_ORPHAN_SECONDS),
+      broadcasts: new BroadcastSettings(env.BROADCASTS_PER_HOUR),
       keeper: this.keeper,
       deadLetters: this.deadLetters,
     });
@@ -306,6 +315,7 @@ export class Storage {
     const term = (): string | null => leadership.term();
     const isLeader = (): boolean => term() !== null;
     this.sweep = new OutboxSweep(outbox, app.get(OutboxService), term, logger);
+    this.broadcastSweep = new BroadcastSweep(app.get(BroadcastsService), term, logger);
     this.mediaSweep = new MediaSweep({
       term,
       logger,

@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { ActsBy } from '@tidings/common/rpc/calls';
 import { Database, type Sql } from '../database/database';
 
-/** One act of an operator. */
+/** One act of an operator or a broadcaster. */
 export interface AuditEntry {
   by: ActsBy;
   action: string;
-  /** Whom it is about. */
-  subject: string;
+  /** Whom it is about; null: everybody. */
+  subject: string | null;
   /** False: everything was so already. */
   changed: boolean;
   detail?: Record<string, string>;

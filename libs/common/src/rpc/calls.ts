@@ -7,6 +7,7 @@ import {
   endBody,
   role,
 } from '@tidings/protocol/admin';
+import { broadcast, broadcastBody } from '@tidings/protocol/broadcasts';
 import { conversationKind, memberRole, message } from '@tidings/protocol/content';
 import { contentHash } from '../log-events/events';
 import { syncRequest } from '@tidings/protocol/frames';
@@ -119,6 +120,8 @@ export type LoginEnd = z.infer<typeof loginEnd>;
  */
 const by = z.object({ actor: uuid.nullable(), origin: z.string().max(200) });
 export type ActsBy = z.infer<typeof by>;
+/** Who writes to everybody. */
+const broadcaster = z.object({ userId: uuid, deviceId: uuid, origin: z.string().max(200) });
 /** Whom it is about. */
 const whom = z.union([z.object({ userId: uuid }), z.object({ username: z.string().max(256) })]);
 export type Whom = z.infer<typeof whom>;
@@ -498,6 +501,17 @@ export const STORAGE_RPC = {
   'admin.sessions': rpc(
     z.object({ by, whom }),
     z.object({ user: adminUser, items: z.array(adminSession) }),
+  ),
+  /**
+   * A message to everybody, once per id; answered when it is in the log, within 2 s, otherwise `queued`. For
+   * all calls of broadcasters: `forbidden` for everybody else. `rate_limited`: too many in an hour.
+   */
+  'broadcasts.create': rpc(broadcastBody.extend({ by: broadcaster }), broadcast),
+  'broadcasts.get': rpc(z.object({ by: broadcaster, messageId: uuid }), broadcast),
+  /** `done`: it is deleted in the log, or never gets there; otherwise that is on its way. */
+  'broadcasts.delete': rpc(
+    z.object({ by: broadcaster, messageId: uuid }),
+    z.object({ done: z.boolean() }),
   ),
   /** The log's epoch and the position base of every partition. */
   'log.state': rpc(

@@ -6,6 +6,7 @@ export type SecurityEvent =
   | 'login_throttled'
   | 'login_disabled'
   | 'admin_refused'
+  | 'broadcast_refused'
   | 'refresh_reused'
   | 'password_changed'
   | 'password_refused'
