@@ -405,6 +405,7 @@ describe('entries of an inbox', () => {
   const entry = encodeInbox([
     { kind: 'changed', conversationId: 'd' },
     { kind: 'push', connections: ['a', 'b'], frame: '{"type":"message"}' },
+    { kind: 'all', position: '9', frame: '{"type":"message"}' },
     { kind: 'tells', of: 'u', connections: ['a'], frame: '{"type":"pending"}' },
     { kind: 'close', connectionId: 'c', code: 4502, reason: 'logged "out"' },
     { kind: 'presence', userId: 'u', presence: '{"status":"away"}' },
@@ -416,6 +417,7 @@ describe('entries of an inbox', () => {
       decodeInbox(Buffer.from(text), {
         changed: (id) => seen.push(id),
         push: (connections, frame) => seen.push(connections, frame),
+        all: (position, frame) => seen.push(position, frame),
         tells: (of, connections, frame) => seen.push(of, connections, frame),
         close: (id, code, reason) => seen.push(id, code, reason),
         presence: (userId, presence) => seen.push(userId, presence),

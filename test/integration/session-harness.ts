@@ -309,6 +309,7 @@ export class FakeGateway {
     decodeInbox(payload, {
       changed: () => undefined,
       push,
+      all: () => undefined,
       tells: (_of, connections, frame) => push(connections, frame),
       close: () => undefined,
       presence: () => undefined,

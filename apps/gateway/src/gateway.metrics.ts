@@ -130,6 +130,10 @@ export class GatewayMetrics {
     const missed = metrics.counter('frames_missed_total', 'Pushes for sockets that are gone');
     const skipped = metrics.counter('inbox_items_skipped_total', 'Inbox items of unknown kind');
     const expired = metrics.counter('frames_expired_total', 'Pushes that were over when they came');
+    const repeated = metrics.counter(
+      'frames_repeated_total',
+      'Pushes for everybody that were handed out before',
+    );
     const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
     const unsaid = metrics.counter('account_news_dropped_total', 'Too many were under way');
     const unjudged = metrics.counter(
@@ -143,12 +147,14 @@ export class GatewayMetrics {
       missed.inc(delivery.missed);
       skipped.inc(delivery.skipped);
       expired.inc(delivery.expired);
+      repeated.inc(delivery.repeated);
       dropped.inc(presence.dropped);
       unsaid.inc(news.dropped);
       unjudged.inc(counted.visibility.dropped);
       news.dropped = counted.visibility.dropped = 0;
       heldSends();
-      delivery.delivered = delivery.missed = delivery.skipped = delivery.expired = 0;
+      delivery.delivered = delivery.missed = delivery.skipped = 0;
+      delivery.expired = delivery.repeated = 0;
       presence.dropped = 0;
     }, FLUSH_MS).unref();
   }

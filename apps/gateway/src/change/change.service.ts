@@ -1,4 +1,5 @@
 import { TidingsError } from '@tidings/protocol/errors';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { ChangedFrame } from '@tidings/protocol/frames';
 import type { ChangeTarget } from '@tidings/common/rpc/calls';
 import type { AppendResult, LogWriter } from '@tidings/common/kafka/writer/log-writer';
@@ -57,6 +58,8 @@ export class ChangeService {
    * `message_id_conflict`, `payload_too_large`, `busy`, `unavailable`.
    */
   async change(request: ChangeRequest): Promise<ChangedFrame | null> {
+    // broadcasters alone delete there, by a call of their own
+    if (request.conversationId === EVERYONE_ID) throw new TidingsError('not_allowed');
     const target = await this.look(request);
     if (target.change) return answerOf(request, target);
     const problem = changeProblem(target, request);

@@ -8,6 +8,7 @@ import { laneOf, readReceipt } from '../lanes/lossy-frame';
 import type { Watches } from '../presence/watches';
 import type { Connection } from '../socket/connection';
 import type { ConnectionTable } from '../socket/connection-table';
+import { EveryoneDelivery } from './everyone-delivery';
 import { textFrame } from '../socket/text-frame';
 import type { WriteQueue } from '../socket/write-queue';
 
@@ -42,11 +43,21 @@ export class InboxDelivery implements InboxVisitor {
   /** Frames that waited in the inbox until what they show was over. */
   expired = 0;
 
+  /** Frames for everybody that were handed out before. */
+  repeated = 0;
+
+  /** What is for everybody. */
+  readonly everyone: EveryoneDelivery;
   private readonly receipts = new JoinedReceipts({
     write: (connection, bytes) => this.write(connection, bytes),
   });
 
-  constructor(private readonly parts: InboxDeliveryParts) {}
+  constructor(private readonly parts: InboxDeliveryParts) {
+    this.everyone = new EveryoneDelivery({
+      table: parts.table,
+      write: (connection, bytes) => this.writeNow(connection, bytes),
+    });
+  }
 
   /** Other lanes are shed than before: tells all clients by this encoded frame, and what waited leaves. */
   lanesChanged(frame: Buffer): void {
@@ -127,8 +138,18 @@ export class InboxDelivery implements InboxVisitor {
     return found;
   }
 
-  /** One socket's trouble must not cost the others their frame. */
+  all(position: bigint, frame: Buffer): void {
+    if (!this.everyone.take(position, frame)) this.repeated += 1;
+  }
+
+  /** What is on its way to everybody came before. */
   private write(connection: Connection, bytes: Buffer): void {
+    if (this.everyone.busy) this.everyone.goFirst(connection);
+    this.writeNow(connection, bytes);
+  }
+
+  /** One socket's trouble must not cost the others their frame. */
+  private writeNow(connection: Connection, bytes: Buffer): void {
     try {
       this.parts.writes.push(connection, bytes);
       this.delivered += 1;

@@ -1,4 +1,5 @@
 import { eventually } from '../../../../test/support/eventually';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { TidingsError } from '@tidings/protocol/errors';
 import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { Membership } from './membership';
@@ -49,6 +50,18 @@ function setUp(sources: { redis: Source; storage: Source }) {
   );
   return { membership, asked, filled, sources, world, at: (ms: number) => (now = ms) };
 }
+
+describe('the conversation of everybody', () => {
+  it('has everybody as a member and nobody as a sender, and asks nobody', async () => {
+    const { membership, asked } = setUp({ redis: 'away', storage: 'away' });
+    await membership.require(EVERYONE_ID, 'user');
+    expect(membership.maySend(EVERYONE_ID, 'user')).toBe(false);
+    await expect(membership.requireSender(EVERYONE_ID, 'user')).rejects.toMatchObject({
+      code: 'not_allowed',
+    });
+    expect(asked).toEqual([]);
+  });
+});
 
 describe('Membership.require', () => {
   it.each<[Source, Source, string]>([

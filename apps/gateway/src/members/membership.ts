@@ -1,4 +1,5 @@
 import { TidingsError } from '@tidings/protocol/errors';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { ConversationRouting } from '@tidings/common/rpc/calls';
 import { TTL } from '@tidings/common/redis/keys';
 import type { MemberCache } from '@tidings/common/redis/members';
@@ -81,11 +82,17 @@ export class Membership {
    * `unavailable` when nobody can tell.
    */
   async require(conversationId: string, userId: string): Promise<void> {
+    // everybody is in there; what is theirs to see storage knows
+    if (conversationId === EVERYONE_ID) return;
     await this.find(conversationId, userId);
   }
 
-  /** The same for a sender, with the terms of his sends: throws `blocked` as well. */
+  /**
+   * The same for a sender, with the terms of his sends: throws `blocked` as well, and `not_allowed` in the
+   * conversation of everybody.
+   */
   async requireSender(conversationId: string, userId: string): Promise<SendTerms> {
+    if (conversationId === EVERYONE_ID) throw new TidingsError('not_allowed');
     const fresh = this.fresh(conversationId);
     const known = fresh?.members.has(userId) ? fresh : await this.find(conversationId, userId);
     if (!known.senders.has(userId)) throw new TidingsError('blocked');

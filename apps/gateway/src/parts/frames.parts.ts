@@ -7,6 +7,7 @@ import { ReceiptHandler } from '../receipts/receipt.handler';
 import { SendHandler } from '../send/send.handler';
 import { FrameRouter } from '../socket/frame-router';
 import type { DelayedSyncs } from '../sync/delayed-syncs';
+import { EveryoneBarrier } from '../sync/everyone-barrier';
 import { SyncHandler } from '../sync/sync.handler';
 import type { SyncService } from '../sync/sync.service';
 import type { TypingParts } from '../typing/typing.parts';
@@ -59,7 +60,10 @@ export function makeFrames(context: GatewayContext, needs: FrameNeeds): FrameRou
     typing: typing.handler,
     activity: presence.activity,
     watches: presence.watches,
-    syncs: new SyncHandler(syncs, delayed, writes),
+    syncs: new SyncHandler(syncs, delayed, writes, {
+      barrier: new EveryoneBarrier(context.positions, context.env.KAFKA_PARTITIONS),
+      delivery: sockets.delivery.everyone,
+    }),
     rates,
     lanes,
     writes,

@@ -40,6 +40,11 @@ export class Connection {
   /** Frames that wait for an earlier one of this socket; null: nothing is being waited for. */
   waiting: InboundFrame[] | null = [];
   paused = false;
+  /**
+   * What is for everybody is pushed from this position on: what lies below comes with a `sync` of this
+   * connection. Null: it has not asked for one yet.
+   */
+  everyoneFrom: bigint | null = null;
   /** Encoded pushes that came before `welcome`. */
   held: Buffer[] | null = null;
   heldBytes = 0;

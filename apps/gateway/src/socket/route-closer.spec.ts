@@ -57,6 +57,7 @@ describe('RouteCloser', () => {
     decodeInbox(elsewhere[0]!.payload, {
       changed: jest.fn(),
       push: jest.fn(),
+      all: jest.fn(),
       tells: jest.fn(),
       close: (id, code, reason) => closes.push([id, code, reason]),
       presence: jest.fn(),

@@ -14,6 +14,7 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
   const fake = fakeConnection();
   const requests: SyncRequest[] = [];
   const delayed: unknown[] = [];
+  const covered: bigint[] = [];
   const handler = new SyncHandler(
     {
       sync: (_userId, request) => {
@@ -26,6 +27,10 @@ function setUp(answer: SyncedBody[] | TidingsError | 'never') {
     },
     { add: (connection: unknown) => delayed.push(connection) } as unknown as DelayedSyncs,
     new WriteQueue({ overflow: jest.fn() }),
+    {
+      barrier: { position: (barrier) => (barrier === null ? null : BigInt(barrier[0] ?? 0)) },
+      delivery: { barrierTaken: (_connection, position) => void covered.push(position) },
+    },
   );
   const ask = (ref: string): void =>
     void handler.handle(fake.connection, { type: 'sync', ref, since: 'x' });

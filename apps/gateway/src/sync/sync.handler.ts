@@ -5,12 +5,21 @@ import type { SyncFrames } from '../socket/frame-router';
 import type { SyncFrame } from '../socket/inbound-frame';
 import { syncedFrameBegin } from '../socket/server-frames';
 import type { WriteQueue } from '../socket/write-queue';
+import type { Barrier } from '@tidings/common/rpc/calls';
+import type { EveryoneDelivery } from '../deliver/everyone-delivery';
 import type { DelayedSyncs } from './delayed-syncs';
+import type { EveryoneBarrier } from './everyone-barrier';
 import type { SyncAnswer, SyncService } from './sync.service';
 
 /** Syncs of one socket that are answered at a time. */
 export const MAX_SYNCS = 4;
 const BUSY_RETRY_MS = 1_000;
+
+/** What is pushed to everybody, and how far a sync covers it. */
+export interface Everyone {
+  barrier: Pick<EveryoneBarrier, 'position'>;
+  delivery: Pick<EveryoneDelivery, 'barrierTaken'>;
+}
 
 /** Answers `sync` frames. The frames that carry an answer leave as the socket takes them. */
 export class SyncHandler implements SyncFrames {
@@ -18,6 +27,7 @@ export class SyncHandler implements SyncFrames {
     private readonly service: Pick<SyncService, 'sync'>,
     private readonly delayed: DelayedSyncs,
     private readonly writes: WriteQueue,
+    private readonly everyone: Everyone,
   ) {}
 
   /** Answers one `sync`. */
@@ -40,7 +50,12 @@ export class SyncHandler implements SyncFrames {
     const { ref, since, asOf, conversations } = frame;
     const request = { since, asOf, conversations };
     try {
-      const { bodies, delayed } = await this.service.sync(connection.userId, request);
+      const { userId } = connection;
+      // who lists conversations without `since` is answered those alone
+      const whole = since !== undefined || conversations === undefined;
+      const { bodies, delayed } = await this.service.sync(userId, request, (barrier) => {
+        if (whole) this.covered(connection, barrier);
+      });
       await this.write(connection, ref, bodies);
       if (delayed) this.delayed.add(connection);
     } catch (error) {
@@ -48,6 +63,12 @@ export class SyncHandler implements SyncFrames {
     } finally {
       connection.syncs -= 1;
     }
+  }
+
+  private covered(connection: Connection, barrier: Barrier | null): void {
+    const { barrier: everyone, delivery } = this.everyone;
+    const position = everyone.position(barrier);
+    if (position !== null) delivery.barrierTaken(connection, position);
   }
 
   private async write(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncedBody, SyncRequest } from '@tidings/protocol/frames';
-import type { RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
+import type { Barrier, RpcOutput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { failpoint, FAILPOINTS_SET } from '@tidings/common/runtime/failpoint';
 import { StorageClient } from '../service-clients';
 import { ReadBarrier } from './read-barrier';
@@ -21,11 +21,17 @@ export class SyncService {
 
   /**
    * The answer of one `sync`, cut into frames' bodies. To be called only when the caller's route is
-   * written: what the barrier does not cover is pushed. Throws storage's error codes.
+   * written: what the barrier does not cover is pushed. `barrierTaken` is told of it at once. Throws
+   * storage's error codes.
    */
-  async sync(userId: string, request: SyncRequest): Promise<SyncAnswer> {
+  async sync(
+    userId: string,
+    request: SyncRequest,
+    barrierTaken?: (barrier: Barrier | null) => void,
+  ): Promise<SyncAnswer> {
     if (FAILPOINTS_SET) await failpoint('gateway.betweenRouteAndBarrier');
     const barrier = await this.barrier.take();
+    barrierTaken?.(barrier);
     const input = { userId, request, barrier };
     return this.storage.call('sync', input, { timeoutMs: TIMEOUT_MS });
   }

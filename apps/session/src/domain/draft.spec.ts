@@ -1,3 +1,4 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { NO_CONTENT_HASH } from '@tidings/common/log-events/events';
 import { BASE, changeAt, editAt, messageAt, uuid } from '../../test/entries';
 import { Draft } from './draft';
@@ -49,6 +50,27 @@ function broken<E extends LogEntry>(entry: E, field: string): E {
   });
   return { ...entry, event };
 }
+
+describe('what is written to everybody', () => {
+  it('is for all, whoever that is, and asks storage for the entry before the first alone', () => {
+    const state = stateFrom(10);
+    const first = drafted(state, messageAt(10, { talk: EVERYONE_ID }));
+    expect(first.missing()).toEqual([{ conversationId: EVERYONE_ID, members: false }]);
+    expect(first.blocked()).toBe(false);
+    first.learn(EVERYONE_ID, { membership: membership('everyone', 1, []), previous: 0n });
+    expect(first.route(0)).toMatchObject([{ toAll: true, userIds: [], receiver: null }]);
+    first.commit(11n);
+    const second = drafted(
+      state,
+      messageAt(11, { talk: EVERYONE_ID }),
+      messageAt(11, { talk: 'c' }),
+    );
+    second.learn('c', { membership: direct(1, 2), previous: null });
+    const pushes = second.route(0);
+    expect(pushes.map(({ toAll }) => toAll)).toEqual([true, false]);
+    expect(JSON.parse(pushes[0]!.frame)).toMatchObject({ previous: String(at(10)) });
+  });
+});
 
 describe('a record that a step throws over', () => {
   const ready = (): PartitionState => {

@@ -1,4 +1,5 @@
 import { mayBeSameHash } from '@tidings/common/log-events/events';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import {
   authorOf,
   type ChangeEntry,
@@ -10,7 +11,7 @@ import {
   type MessageEntry,
 } from './entry';
 import { encodePush } from './frames';
-import { afterChange, caughtUp, recipientsAt, type Membership } from './members';
+import { afterChange, caughtUp, membership, recipientsAt, type Membership } from './members';
 import type { PartitionState } from './partition-state';
 import { deletionKeyOf, keyOf, type SeenKey } from './recent-ids';
 
@@ -20,6 +21,8 @@ export interface Push {
   /** JSON text. */
   frame: string;
   userIds: readonly string[];
+  /** Everybody who is connected gets it, wherever that is. */
+  toAll: boolean;
   /** The other member of a direct conversation, when the record is a message; else null. */
   receiver: string | null;
 }
@@ -249,14 +252,16 @@ export class Draft {
     const userIds = shown ? recipientsAt(members, entry.position, begun) : [];
     const direct = members?.kind === 'direct' && entry.kind === 'message';
     const receiver = direct ? userIds.find((id) => id !== entry.event.senderId) : undefined;
-    return { entry, frame: encodePush(entry, previous), userIds, receiver: receiver ?? null };
+    const toAll = shown && members.kind === 'everyone';
+    const frame = encodePush(entry, previous);
+    return { entry, frame, userIds, toAll, receiver: receiver ?? null };
   }
 
   private thread(conversationId: string): Thread {
     let thread = this.threads.get(conversationId);
     if (!thread) {
       const last = this.state.chains.get(conversationId);
-      const members = this.state.members.get(conversationId);
+      const members = this.state.members.get(conversationId) ?? knownOf(conversationId);
       thread = { conversationId, last, members, answer: undefined, changes: [] };
       this.threads.set(conversationId, thread);
     }
@@ -294,6 +299,13 @@ export class Draft {
     this.counts.duplicates++;
     if (!same && entry.kind !== 'conversation') this.conflicts.push(entry);
   }
+}
+
+/** Of the conversation of everybody it is known who is in. */
+const EVERYBODY = membership('everyone', 0, []);
+
+function knownOf(conversationId: string): Membership | undefined {
+  return conversationId === EVERYONE_ID ? EVERYBODY : undefined;
 }
 
 function isSame(first: LogEntry, second: LogEntry): boolean {

@@ -1,7 +1,7 @@
 import { messageAt, uuid } from '../../test/entries';
 import { changeAt } from '../../test/entries';
 import type { Push } from './draft';
-import { fanOut, fanOutUnreached, split, usersOf, type Address } from './fan-out';
+import { fanOut, fanOutToAll, fanOutUnreached, split, usersOf, type Address } from './fan-out';
 
 const device = (gateway: number, n: number): Address => ({
   deviceId: uuid(n),
@@ -14,6 +14,7 @@ const push = (offset: number, users: number[], receiver: number | null = null): 
   entry: messageAt(offset),
   frame: `{"n":${offset}}`,
   userIds: users.map(uuid),
+  toAll: false,
   receiver: receiver === null ? null : uuid(receiver),
 });
 
@@ -27,6 +28,31 @@ const never = (): never => {
 };
 
 describe('fanOut', () => {
+  it('puts what is for all into the box of each gateway once, in log order among the others', () => {
+    const toAll = { ...push(2, []), toAll: true };
+    const gateways = [
+      { gatewayId: 'g1', bootId: 'b' },
+      { gatewayId: 'g2', bootId: 'b' },
+    ];
+    const routesOf = routes({ 1: [device(1, 11), device(1, 12)] });
+    const pushes = [push(1, [1]), toAll, push(3, [1])];
+    const boxes = fanOut(pushes, [], routesOf, never, gateways);
+    expect(boxes.map(({ gatewayId }) => gatewayId)).toEqual(['g1', 'g2']);
+    const shown = boxes.map(({ parcels }) =>
+      parcels.map(({ frame, connections, toAll: all }) => [frame, all ?? connections]),
+    );
+    expect(shown).toEqual([
+      [
+        ['{"n":1}', ['c11', 'c12']],
+        ['{"n":2}', true],
+        ['{"n":3}', ['c11', 'c12']],
+      ],
+      [['{"n":2}', true]],
+    ]);
+    const late = fanOutToAll(pushes, [{ gatewayId: 'g2', bootId: 'b2' }]);
+    expect(late.map(({ bootId, parcels }) => [bootId, parcels.length])).toEqual([['b2', 1]]);
+  });
+
   it('sets a record aside that it throws over, and goes on with the next', () => {
     const routesOf = (userId: string): Address[] => {
       if (userId === uuid(2)) throw new TypeError('a defect');

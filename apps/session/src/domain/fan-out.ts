@@ -17,6 +17,8 @@ export interface Parcel {
   frame: string;
   /** The record of the log that it is for; absent: it is for none. */
   entry?: LogEntry;
+  /** It goes to all connections, which are not listed. */
+  toAll?: true;
   /** It tells of this user's presence: only for who may see that. */
   presenceOf?: string;
   /** When what it shows is over, Unix milliseconds; absent: never. */
@@ -29,6 +31,9 @@ export interface Box {
   bootId: string;
   parcels: Parcel[];
 }
+
+/** The gateways that have sockets, by the boot of their inboxes. */
+export type Gateways = readonly Pick<Box, 'gatewayId' | 'bootId'>[];
 
 /** The routes of a user, as they were looked up for this batch. */
 export type RoutesOf = (userId: string) => readonly Address[];
@@ -46,17 +51,20 @@ export function usersOf(pushes: readonly Push[], conflicts: readonly Conflict[])
 
 /**
  * Sorts a batch by gateway: every push to every device of its users, in log order; behind a message
- * to a direct receiver without any route a `pending` to the sender's devices.
+ * to a direct receiver without any route a `pending` to the sender's devices. What is for all goes to each of
+ * the gateways once.
  */
 export function fanOut(
   pushes: readonly Push[],
   conflicts: readonly Conflict[],
   routesOf: RoutesOf,
   setAside: SetEntryAside,
+  gateways: Gateways = [],
 ): Box[] {
   const boxes = new Boxes();
   for (const push of pushes) {
     contained(push.entry, setAside, () => {
+      if (push.toAll) return boxes.addToAll(gateways, push);
       const { frame, entry } = push;
       const about = { entry, untilMs: endOf(entry) };
       for (const userId of push.userIds) boxes.addAll(routesOf(userId), frame, about);
@@ -106,6 +114,13 @@ export function fanOutUnreached(
     if (routes.length === 0 || !routes.every((route) => names.has(nameOf(route)))) continue;
     contained(entry, setAside, () => addPending(boxes, push, receiver, routesOf));
   }
+  return boxes.list();
+}
+
+/** What is for all, to gateways that came while it was handed on: their sockets came from others. */
+export function fanOutToAll(pushes: readonly Push[], gateways: Gateways): Box[] {
+  const boxes = new Boxes();
+  for (const push of pushes) if (push.toAll) boxes.addToAll(gateways, push);
   return boxes.list();
 }
 
@@ -182,11 +197,17 @@ class Boxes {
     }
   }
 
+  addToAll(gateways: Gateways, { frame, entry }: Push): void {
+    for (const gateway of gateways) {
+      this.box(gateway).parcels.push({ connections: [], toAll: true, frame, entry });
+    }
+  }
+
   list(): Box[] {
     return [...this.boxes.values()];
   }
 
-  private box({ gatewayId, bootId }: Address): Box {
+  private box({ gatewayId, bootId }: Gateways[number]): Box {
     const name = nameOf({ gatewayId, bootId });
     let box = this.boxes.get(name);
     if (!box) {

@@ -1,3 +1,4 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { ReceiptView } from '@tidings/common/rpc/calls';
 import type { HandleOutcome, LogBatch } from '@tidings/common/kafka/consumer/log-handler';
 import { readReceipts, type MemberMarks } from '@tidings/common/log-events/receipt-batch';
@@ -24,6 +25,14 @@ export interface ReceiptRouterParts {
   logger: Logger;
 }
 
+/**
+ * Whom of everybody something has reached is told to nobody; what they have read, to their own devices. After
+ * a broadcast there is one such mark for each user.
+ */
+function isToldOf({ conversationId, read }: MemberMarks): boolean {
+  return conversationId !== EVERYONE_ID || read !== '0';
+}
+
 /** Pushes the watermarks of the receipt log to whom they concern. A batch that cannot be is tried again. */
 export class ReceiptRouter {
   private readonly troubled = new Set<number>();
@@ -48,7 +57,8 @@ export class ReceiptRouter {
 
   private async route(batch: LogBatch): Promise<bigint> {
     const { source, deliveries, deadLetter, metrics } = this.parts;
-    const { members, bad, next } = readReceipts(batch.records);
+    const { members: all, bad, next } = readReceipts(batch.records);
+    const members = all.filter(isToldOf);
     for (const { record, reason } of bad) await deadLetter(record, reason);
     const views = await source.find(members);
     const news: { member: MemberMarks; view: ReceiptView }[] = [];

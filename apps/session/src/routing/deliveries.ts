@@ -2,14 +2,17 @@ import { encodeInbox, type InboxItem } from '@tidings/common/redis/inbox-codec';
 import type { AppendResult, InboxEntry, InboxWriter } from '@tidings/common/redis/inbox';
 import type { Route, Routes } from '@tidings/common/redis/routes';
 import type { Push } from '../domain/draft';
+import type { EveryGateway } from './every-gateway';
 import {
   fanOut,
   fanOutNotices,
+  fanOutToAll,
   fanOutUnreached,
   split,
   usersOf,
   type Box,
   type Conflict,
+  type Gateways,
   type Notice,
   type Parcel,
   type RoutesOf,
@@ -27,6 +30,7 @@ export interface Delivery {
 }
 
 const NOBODY: readonly Route[] = [];
+const NOWHERE: Gateways = [];
 
 /**
  * Hands pushes to the gateways' inboxes: looks up the routes of all recipients once, never cached,
@@ -36,6 +40,8 @@ export class Deliveries {
   constructor(
     private readonly routes: Pick<Routes, 'lookup'>,
     private readonly inboxes: Pick<InboxWriter, 'append'>,
+    /** Who has sockets, asked anew each time that something is for all of them. */
+    private readonly everyGateway: Pick<EveryGateway, 'list'>,
     /** A frame that belongs to no record could not be encoded. */
     private readonly failed: (error: unknown) => void,
   ) {}
@@ -49,11 +55,21 @@ export class Deliveries {
     conflicts: readonly Conflict[],
     setAside: SetEntryAside,
   ): Promise<Delivery> {
-    const routesOf = await this.lookup(usersOf(pushes, conflicts));
-    const first = await this.append(fanOut(pushes, conflicts, routesOf, setAside), setAside);
+    const toAll = pushes.some((push) => push.toAll);
+    const [routesOf, gateways] = await Promise.all([
+      this.lookup(usersOf(pushes, conflicts)),
+      toAll ? this.everyGateway.list() : NOWHERE,
+    ]);
+    const boxes = fanOut(pushes, conflicts, routesOf, setAside, gateways);
+    const first = await this.append(boxes, setAside);
     if (first.gone.length === 0) return first;
-    const unreached = fanOutUnreached(pushes, first.gone, routesOf, setAside);
-    const second = await this.append(unreached, setAside);
+    const second = await this.append(
+      [
+        ...fanOutUnreached(pushes, first.gone, routesOf, setAside),
+        ...(toAll ? fanOutToAll(pushes, await this.others(gateways)) : []),
+      ],
+      setAside,
+    );
     return {
       results: [...first.results, ...second.results],
       pushes: first.pushes + second.pushes,
@@ -65,6 +81,12 @@ export class Deliveries {
     const users = new Set(notices.flatMap((notice) => notice.userIds));
     const boxes = fanOutNotices(notices, await this.lookup([...users]));
     return this.append(boxes, (_entry, error) => this.failed(error));
+  }
+
+  /** Gateways, or boots of them, that were not among these. */
+  private async others(known: Gateways): Promise<Gateways> {
+    const boots = new Set(known.map(({ bootId }) => bootId));
+    return (await this.everyGateway.list()).filter(({ bootId }) => !boots.has(bootId));
   }
 
   private async lookup(userIds: readonly string[]): Promise<RoutesOf> {
@@ -107,7 +129,8 @@ export class Deliveries {
 type Item = InboxItem & Pick<Parcel, 'entry'>;
 
 /** What a gateway is to do for a parcel: a change of a conversation is known before it is shown. */
-function itemsOf({ connections, frame, entry, presenceOf, untilMs }: Parcel): Item[] {
+function itemsOf({ connections, frame, entry, presenceOf, untilMs, toAll }: Parcel): Item[] {
+  if (toAll) return [{ kind: 'all', position: String(entry!.position), frame, entry }];
   if (presenceOf !== undefined) {
     return [{ kind: 'tells', of: presenceOf, connections, frame, entry }];
   }

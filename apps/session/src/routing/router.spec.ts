@@ -78,6 +78,7 @@ function setup() {
         generation: '1',
       },
     ]);
+  const everyGateway = { list: async () => [{ gatewayId: 'g', bootId: 'b' }] };
   const storage = { call: () => Promise.reject(new Error('away')) };
   const copies = { find: async (ids: readonly string[]) => ids.map(() => null) };
   const hooks = { asked: () => undefined, failed: () => undefined };
@@ -85,7 +86,7 @@ function setup() {
     { epoch: EPOCH, bases: [1_000n] },
     {
       conversations: new ConversationSource(storage, copies, hooks),
-      deliveries: new Deliveries({ lookup }, inboxes, never),
+      deliveries: new Deliveries({ lookup }, inboxes, everyGateway, never),
       deadLetters: { put: async (_record, reason) => void deadLetters.push(reason) },
       windows: { of: async () => 0n },
       keeper: { fill: async () => 0, note: () => undefined },

@@ -33,6 +33,7 @@ function setUp(routes: Route[] | Error) {
       decodeInbox(entry.payload, {
         changed: () => (push += 'changed'),
         push: (ids, frame) => (push += `${ids.join()} ${frame.toString()}`),
+        all: () => (push += 'all'),
         tells: () => (push += 'tells'),
         close: () => (push += 'closed'),
         presence: () => (push += 'presence'),

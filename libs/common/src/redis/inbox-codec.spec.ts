@@ -10,6 +10,8 @@ function decodeAll(payload: string | Buffer): { items: InboxItem[]; skipped: num
       const item = { kind: 'push' as const, connections, frame: bytes.toString('utf8') };
       items.push(untilMs === null ? item : { ...item, untilMs });
     },
+    all: (position, frame) =>
+      items.push({ kind: 'all', position: String(position), frame: frame.toString('utf8') }),
     tells: (of, connections, frame) =>
       items.push({ kind: 'tells', of, connections, frame: frame.toString('utf8') }),
     close: (connectionId, code, reason) =>
@@ -39,6 +41,11 @@ const push = fc.record(
   },
   { requiredKeys: ['kind', 'connections', 'frame'] },
 );
+const all = fc.record({
+  kind: fc.constant('all' as const),
+  position: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(String),
+  frame: fc.json(),
+});
 const tells = fc.record({
   kind: fc.constant('tells' as const),
   of: connectionId,
@@ -65,11 +72,14 @@ const judge = fc.record({ kind: fc.constant('judge' as const), userId: connectio
 describe('inbox codec', () => {
   it('gives back what was encoded, from text and from bytes', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(changed, push, tells, close, presence, judge)), (items) => {
-        const payload = encodeInbox(items);
-        expect(decodeAll(payload)).toEqual({ items, skipped: 0 });
-        expect(decodeAll(Buffer.from(payload))).toEqual({ items, skipped: 0 });
-      }),
+      fc.property(
+        fc.array(fc.oneof(changed, push, all, tells, close, presence, judge)),
+        (items) => {
+          const payload = encodeInbox(items);
+          expect(decodeAll(payload)).toEqual({ items, skipped: 0 });
+          expect(decodeAll(Buffer.from(payload))).toEqual({ items, skipped: 0 });
+        },
+      ),
     );
   });
 
@@ -86,6 +96,7 @@ describe('inbox codec', () => {
     decodeInbox(payload, {
       changed: () => undefined,
       push: (_, frame) => expect(frame.buffer).toBe(payload.buffer),
+      all: () => undefined,
       tells: () => undefined,
       close: () => undefined,
       presence: () => undefined,
@@ -113,6 +124,8 @@ describe('inbox codec', () => {
     'p c1,@\n{}\n',
     'p c1,@1e3\n{}\n',
     '\n',
+    'b \n{}\n',
+    'b 1e3\n{}\n',
     'v u1\n{}\n',
     'v  c1\n{}\n',
     'c c1 4506\nnot json\n',

@@ -5,7 +5,8 @@ import { id } from './keys';
  * - `changed`: forget what it knows about a conversation; the next push reports its change.
  * - `push`: write an encoded frame (JSON, so without a raw newline) to these of its connections,
  *   but not from `untilMs` on (Unix milliseconds), when what it shows has expired.
- * - `tells`: the same, if the connection's user may see this user's presence; it never expires.
+ * - `all`: write an encoded frame, of the record at this position, to all of its connections.
+ * - `tells`: like `push`, if the connection's user may see this user's presence; it never expires.
  * - `close`: end a connection with a close code.
  * - `presence`: send this about a user to those who watch them.
  * - `judge`: who may see a user, or whom the user may see, has changed.
@@ -13,6 +14,7 @@ import { id } from './keys';
 export type InboxItem =
   | { kind: 'changed'; conversationId: string }
   | { kind: 'push'; connections: readonly string[]; frame: string; untilMs?: number }
+  | { kind: 'all'; position: string; frame: string }
   | { kind: 'tells'; of: string; connections: readonly string[]; frame: string }
   | { kind: 'close'; connectionId: string; code: number; reason?: string }
   | { kind: 'presence'; userId: string; presence: string }
@@ -26,6 +28,8 @@ export interface InboxVisitor {
    * when what it shows expires; null: never.
    */
   push(connections: string[], frame: Buffer, untilMs: number | null): void;
+  /** The same for every connection. `position`: of the record in the conversation of everybody. */
+  all(position: bigint, frame: Buffer): void;
   /** Like `push`; the frame is about the presence of the user `of`. */
   tells(of: string, connections: string[], frame: Buffer): void;
   close(connectionId: string, code: number, reason?: string): void;
@@ -39,6 +43,7 @@ export interface InboxVisitor {
  *   n <conversation>\n\n
  *   p <connection>,<connection>…\n<frame>\n
  *   p <connection>,<connection>…,@<Unix ms>\n<frame>\n     (for a reader of before, a connection that is gone)
+ *   b <position>\n<frame>\n
  *   v <user> <connection>,<connection>…\n<frame>\n
  *   c <connection> <code>\n<reason as JSON, or empty>\n
  *   w <user>\n<presence as JSON>\n
@@ -77,6 +82,8 @@ function encodeItem(item: InboxItem): string {
       const end = item.untilMs === undefined ? '' : `,${UNTIL}${item.untilMs}`;
       return `p ${encodePush(item, end)}`;
     }
+    case 'all':
+      return `b ${id(item.position)}\n${oneLine(item.frame)}\n`;
     case 'tells':
       return `v ${id(item.of)} ${encodePush(item)}`;
     case 'close': {
@@ -91,12 +98,16 @@ function encodeItem(item: InboxItem): string {
 }
 
 function encodePush(item: { connections: readonly string[]; frame: string }, end = ''): string {
-  if (item.frame.includes('\n')) throw new TypeError('a frame holds a raw newline');
   let connections = '';
   for (const connection of item.connections) {
     connections += connections === '' ? id(connection) : `,${id(connection)}`;
   }
-  return `${connections}${end}\n${item.frame}\n`;
+  return `${connections}${end}\n${oneLine(item.frame)}\n`;
+}
+
+function oneLine(frame: string): string {
+  if (frame.includes('\n')) throw new TypeError('a frame holds a raw newline');
+  return frame;
 }
 
 /**
@@ -124,6 +135,11 @@ function visitItem(head: string, body: Buffer, visitor: InboxVisitor): boolean {
     const untilMs = connections.at(-1)?.startsWith(UNTIL) ? endOf(connections.pop()!) : null;
     if (untilMs !== null && Number.isNaN(untilMs)) return false;
     visitor.push(connections[0] === '' ? [] : connections, body, untilMs);
+    return true;
+  }
+  const all = /^b ([0-9]{1,19})$/.exec(head);
+  if (all) {
+    visitor.all(BigInt(all[1]!), body);
     return true;
   }
   const tells = /^v ([^ ]+) ([^ ]*)$/.exec(head);

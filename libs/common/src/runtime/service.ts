@@ -14,7 +14,7 @@ import { NodeWatch } from '../nodes/node-watch';
 import { Peers } from '../peers/peers';
 import { createRedis, redisProblem, redisReady, type RedisClient } from '../redis/client';
 import { refuseEviction } from '../redis/eviction';
-import { Directory, NODES, type NodeEntry } from '../redis/directory';
+import { Directory, GATEWAYS, NODES, type GatewayEntry, type NodeEntry } from '../redis/directory';
 import { Defects } from './defects';
 import { DirectoryReport } from '../nodes/directory-report';
 import type { CallWatch } from '../rpc/call-watch';
@@ -80,6 +80,8 @@ export class Service {
   readonly nodes: NodeWatch;
   /** Why Redis cannot be used at the moment; null: it can. */
   readonly redisProblem: () => string | null;
+  /** The gateways, as they announce themselves. */
+  readonly gateways: Directory<GatewayEntry>;
   private readonly peers: Peers;
   private readonly announcer: Announcer<NodeEntry>;
   private readonly lag = new NodeLag();
@@ -105,10 +107,10 @@ export class Service {
     const { groups } = reads;
     const { kafka, redis } = this;
     this.peers = new Peers({ redis, kafka, nodeId, groups, logger, metrics });
-    const directory = new Directory(redis, NODES, {
-      mac: (parts) => clusterMac(secret, parts),
-      refused: new DirectoryReport(metrics, logger).of('nodes'),
-    });
+    const mac = (parts: readonly string[]): string => clusterMac(secret, parts);
+    const report = new DirectoryReport(metrics, logger);
+    const directory = new Directory(redis, NODES, { mac, refused: report.of('nodes') });
+    this.gateways = new Directory(redis, GATEWAYS, { mac, refused: report.of('gateways') });
     this.nodes = new NodeWatch(directory);
     this.offsets = new LogOffsets(this.kafka);
     this.lagWatch = new LagWatch({
