@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { adminSession, adminUser, cluster, disableBody, endBody } from '@tidings/protocol/admin';
 import { CALL_BOUNDS } from '@tidings/protocol/bounds';
+import { broadcast, broadcastBody } from '@tidings/protocol/broadcasts';
 import { message } from '@tidings/protocol/content';
 import { ERRORS, type ErrorCode } from '@tidings/protocol/errors';
 import {
@@ -124,6 +125,9 @@ const CALLS: Record<string, [asked: z.ZodType, answered: z.ZodType]> = {
   'GET /v1/conversations/:id/messages/:messageId/trace': [traceQuery, trace],
   'GET /v1/conversations/:id/receipts': [pageQuery, list(http.receipt)],
   'PUT /v1/conversations/:id/receipts': [http.receiptsBody, z.object({})],
+  'POST /v1/broadcasts': [broadcastBody, broadcast],
+  'GET /v1/broadcasts/:id': [NOTHING, broadcast],
+  'DELETE /v1/broadcasts/:id': [NOTHING, NOTHING],
   'POST /v1/sync': [syncRequest, syncedBody],
   'GET /v1/presence': [http.presenceQuery, list(http.presence)],
   'POST /v1/media': [NOTHING, media],

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import type { Broadcast } from '@tidings/protocol/broadcasts';
+import type { Message } from '@tidings/protocol/content';
+import type { SyncedConversation } from '@tidings/protocol/frames';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { isAdminCall, type AdminSession, type AdminUser } from '@tidings/protocol/admin';
 import type { MediaUrlAnswer } from '@tidings/protocol/http';
 import { CALL_RATES, FRAME_RATES } from '@tidings/protocol/limits';
@@ -15,7 +19,7 @@ import { CliProcess } from '../support/cli-process';
 import { eventually } from '../support/eventually';
 import { CALLS } from '../support/outsider-tables';
 import { Program } from '../support/program';
-import { answerTo } from '../support/sends';
+import { answerTo, pushOf } from '../support/sends';
 import { logLines } from '../support/service-report';
 import { openSocket, type TestSocket } from '../support/test-socket';
 import { startTestStack } from '../support/test-stack';
@@ -95,6 +99,122 @@ describe('roles and disabled accounts, on two gateways', () => {
   const refused = (gateway: string): number =>
     logLines(stack.node(gateway).logPath, 'security').filter((l) => l['event'] === 'admin_refused')
       .length;
+
+  it('a broadcast reaches everybody who was there, once each, and nobody who came later', async () => {
+    const [ann, bob, cat, eve] = [await create(), await create(), await create(), await create()];
+    const write = (by: ChatUser, text: string, messageId = uuidv7(), gateway = 1) =>
+      by.http<Broadcast & { code?: string }>(
+        'POST',
+        '/v1/broadcasts',
+        { messageId, content: { kind: 'text', text } },
+        { base: stack.gatewayUrls[gateway - 1]! },
+      );
+    const synced = async (user: ChatUser, gateway: string) => {
+      const socket = await user.connect(gateway);
+      socket.send({ type: 'sync', ref: 'first' });
+      const answer = await socket.next('synced');
+      return { socket, conversations: answer['conversations'] as SyncedConversation[] };
+    };
+    const pushes = (socket: TestSocket, messageId: string) =>
+      socket.of('message').filter((f) => f['messageId'] === messageId).length;
+    const there = [
+      await synced(ann, 'gateway-1'),
+      await synced(bob, 'gateway-2'),
+      await synced(cat, 'gateway-1'),
+    ];
+    const [first, second] = [uuidv7(), uuidv7()];
+    expect(await code(write(ann, 'may I?'))).toBe('forbidden');
+    await command('grant', ann.username, 'broadcaster');
+    const made = await write(ann, 'to all', first);
+    expect([made.status, made.body]).toEqual([
+      200,
+      { messageId: first, state: 'sent', audience: 4, delivered: 0, pending: 4 },
+    ]);
+    expect((await write(ann, 'to all', first, 2)).body.state).toBe('sent');
+    expect(await code(write(ann, 'something else', first))).toBe('message_id_conflict');
+    const late = await create();
+    const { position } = (await pushOf(there[0]!.socket, first)) as unknown as Message;
+    await Promise.all(there.map(({ socket }) => pushOf(socket, first)));
+    const [away, later] = [await synced(eve, 'gateway-2'), await synced(late, 'gateway-1')];
+    expect(away.conversations).toMatchObject([
+      { conversationId: EVERYONE_ID, state: 'new', messages: [{ messageId: first }] },
+    ]);
+    expect(later.conversations).toEqual([]);
+    const none = await late.http('GET', `/v1/conversations/${EVERYONE_ID}/messages`);
+    expect(none.body.code).toBe('no_such_conversation');
+
+    const all = [...there, away, later].map(({ socket }) => socket);
+    expect((await write(ann, 'and again', second, 2)).body).toMatchObject({ audience: 5 });
+    await Promise.all(all.map((socket) => pushOf(socket, second)));
+    expect(all.map((socket) => [pushes(socket, first), pushes(socket, second)])).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [0, 1],
+      [0, 1],
+    ]);
+
+    const state = async (id: string) =>
+      (await ann.http<Broadcast>('GET', `/v1/broadcasts/${id}`)).body;
+    for (const socket of all.slice(0, 2)) {
+      socket.send({ type: 'received', conversationId: EVERYONE_ID, position });
+    }
+    await eventually(async () => expect((await state(first)).delivered).toBe(2));
+    expect(await state(first)).toMatchObject({ audience: 4, pending: 2 });
+    for (const socket of all) {
+      socket.send({ type: 'read', conversationId: EVERYONE_ID, position });
+    }
+    await eventually(async () =>
+      expect(await state(first)).toMatchObject({ audience: 4, delivered: 4, pending: 0 }),
+    );
+    const marks = `/v1/conversations/${EVERYONE_ID}/receipts`;
+    const own = await bob.http<{ items: { userId: string }[] }>('GET', marks);
+    expect(own.body.items.map(({ userId }) => userId)).toEqual([bob.id]);
+    expect(all.flatMap((socket) => socket.of('receipt'))).toEqual([]);
+
+    // nobody else writes there, nor does a broadcaster by other ways
+    for (const socket of [all[0]!, all[1]!]) {
+      const said = textSend({ conversationId: EVERYONE_ID }, 'me too');
+      expect(await answerTo(socket, said)).toMatchObject({ type: 'error', code: 'not_allowed' });
+      const changeId = uuidv7();
+      socket.send({ type: 'delete', changeId, messageId: first, conversationId: EVERYONE_ID });
+      await socket.find((f) => f['ref'] === changeId && f['code'] === 'not_allowed');
+    }
+    for (const [path, how] of [
+      ['members', 'GET'],
+      [`messages/${uuidv7()}`, 'PUT'],
+    ] as const) {
+      const body = how === 'PUT' ? { content: { kind: 'text', text: 'me too' } } : undefined;
+      const answer = await bob.http(how, `/v1/conversations/${EVERYONE_ID}/${path}`, body);
+      expect([path, answer.status]).toEqual([path, how === 'PUT' ? 403 : 404]);
+    }
+
+    for (let n = 3; n <= 6; n++) expect(await code(write(ann, `${n}`))).toBe('ok');
+    const over = await write(ann, 'one too many', uuidv7(), 2);
+    expect([over.status, over.body.code]).toEqual([429, 'rate_limited']);
+    expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(60);
+    const gone = `/v1/broadcasts/${first}`;
+    expect((await bob.http('DELETE', gone)).status).toBe(403);
+    expect((await ann.http('DELETE', gone)).status).toBe(204);
+    for (const socket of all.slice(0, 4)) {
+      await socket.find((f) => f.type === 'changed' && f['messageId'] === first);
+    }
+    const seen = await eve.history(EVERYONE_ID);
+    expect(
+      seen.map(({ content }) => (content.kind === 'text' ? content.text : content.kind)),
+    ).toEqual(['deleted', 'and again', '3', '4', '5', '6']);
+    expect((await late.history(EVERYONE_ID)).map((m) => m.messageId)).not.toContain(first);
+    await eventually(() => {
+      const noted = Object.values(stack.nodes)
+        .filter(({ service }) => service === 'storage')
+        .flatMap(({ logPath }) => logLines(logPath, 'security'))
+        .filter((line) => line['event'] === 'broadcast_refused');
+      expect(new Set(noted.map((line) => line['userId']))).toEqual(new Set([ann.id, bob.id]));
+    });
+    await command('revoke', ann.username, 'broadcaster');
+    expect(await code(write(ann, 'no more'))).toBe('forbidden');
+    await Promise.all(all.map((socket) => socket.end()));
+  }, 120_000);
 
   it('the first operator is made by the command, the others by operators; the last one stays', async () => {
     const bob = await create();

@@ -22,6 +22,7 @@ import {
   signedMediaQuery,
   usersQuery,
 } from '@tidings/protocol/http';
+import { broadcastBody } from '@tidings/protocol/broadcasts';
 import { CALL_RATES } from '@tidings/protocol/limits';
 import { type Random, randomBelow, seededRandom } from '../../tools/load/random';
 import {
@@ -60,6 +61,7 @@ const BODIES: Partial<Record<Call, z.ZodType>> = {
   'PATCH /v1/conversations/:id/members/:userId': memberPatch,
   'PUT /v1/conversations/:id/messages/:messageId': putMessageBody,
   'PUT /v1/conversations/:id/receipts': receiptsBody,
+  'POST /v1/broadcasts': broadcastBody,
   'POST /v1/sync': syncRequest,
 };
 const QUERIES: Partial<Record<Call, z.ZodType>> = {

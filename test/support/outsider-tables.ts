@@ -138,6 +138,10 @@ export const CALLS_APART: readonly string[] = [
   'GET /v1/ws',
   'GET /v1/media/:id/signed',
   'GET /v1/presence',
+  // for who has the role
+  'POST /v1/broadcasts',
+  'GET /v1/broadcasts/:id',
+  'DELETE /v1/broadcasts/:id',
   // what operators do, on a listener of their own
   ...Object.keys(CALL_RATES).filter(isAdminCall),
   'GET /health/live',

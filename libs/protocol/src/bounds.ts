@@ -97,6 +97,9 @@ export const CALL_BOUNDS = {
   'GET /v1/conversations/:id/messages/:messageId/trace': json(0, 'traces'),
   'GET /v1/conversations/:id/receipts': json(0),
   'PUT /v1/conversations/:id/receipts': json(FIELDS, 'marks'),
+  'POST /v1/broadcasts': json(CONTENT),
+  'GET /v1/broadcasts/:id': json(0),
+  'DELETE /v1/broadcasts/:id': json(0),
   'POST /v1/sync': { request: CONTENT, answer: SYNC_ANSWER_BYTES, places: ['calls'] },
   'GET /v1/presence': json(0),
   'POST /v1/media': {

@@ -274,6 +274,7 @@ export const FEATURES: readonly string[] = [
   'trace',
   'presence',
   'shed',
+  'broadcasts',
 ];
 
 /** A refused frame, with what its answer should echo. */

@@ -1,5 +1,6 @@
 import { AuthController } from './auth.controller';
 import { BlocksController } from './blocks.controller';
+import { BroadcastsController } from './broadcasts.controller';
 import { ConnectionsController } from './connections.controller';
 import { ContactsController } from './contacts.controller';
 import { ConversationsController } from './conversations.controller';
@@ -27,6 +28,7 @@ export const CONTROLLERS = [
   ContactsController,
   BlocksController,
   ConnectionsController,
+  BroadcastsController,
   ConversationsController,
   MembersController,
   MessagesController,
