@@ -1,4 +1,5 @@
 import { TidingsClient, type Conversation } from '@tidings/sdk';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { nodeSha256 } from '@tidings/sdk/node';
 import { CONVERSATION, ME, message, PEER, served, welcome } from '../../sdk/testing/factories';
 import { FakeClock, settle } from '../../sdk/testing/fake-clock';
@@ -144,6 +145,23 @@ const DIRECT = {
 };
 
 const HEADER = expect.stringContaining('──') as string;
+
+describe('the announcements', () => {
+  it('are read, with nobody to count and nothing to write', async () => {
+    const announcements = { kind: 'everyone', title: 'Announcements', memberCount: 0 };
+    const bench = new Bench({ ...announcements, id: EVERYONE_ID });
+    await bench.begin();
+    await bench.chat.open({ conversationId: EVERYONE_ID });
+    await soon(() => expect(bench.prompt).toContain('Announcements>'));
+    expect(bench.chat.write('may I?')).toBe(false);
+    await bench.chat.attach('a.txt');
+    expect(bench.client.unsent).toEqual([]);
+    await soon(() => expect(bench.window.join(' ')).toContain('only the people who run'));
+    expect(bench.window.join(' ')).not.toContain('members');
+    expect(bench.transport.last.frames('typing')).toEqual([]);
+    await bench.end();
+  });
+});
 
 describe('a chat on the screen', () => {
   let bench: Bench;

@@ -9,7 +9,7 @@ import type { Display } from './display';
 import { lifetimeShort, lifetimeText } from './lifetime-text';
 import { presenceText } from './message-lines';
 import { PipeDisplay } from './pipe-display';
-import type { Door } from './rooms';
+import { type Door, isAnnouncements, membersText } from './rooms';
 import { isTerminal } from './screen';
 import { shedLine } from './shed-line';
 import { isAway } from './server-away';
@@ -21,6 +21,8 @@ const FIRST_MESSAGES = 10;
 const MORE_MESSAGES = 20;
 /** What a gateway could not tell is asked for again after this, in milliseconds. */
 const AGAIN_MS = 2_000;
+
+const READ_ONLY = 'here only the people who run this server write; pick somebody, or /chat NAME';
 
 /** An own message, in the log or on its way there. */
 export interface Written {
@@ -183,11 +185,15 @@ export class Chat {
     this.display.clear();
   }
 
-  /** Sends a text to the chat on the screen; false: there is none, which is said. */
+  /** Sends a text to the chat on the screen; false: there is none to write to, which is said. */
   write(text: string): boolean {
     const room = this.opened;
     if (!room) {
       this.status('to whom? Pick one of the list by its number, or /chat NAME');
+      return false;
+    }
+    if (isAnnouncements(room.conversationId)) {
+      this.status(READ_ONLY);
       return false;
     }
     const recipient = room.conversationId
@@ -202,6 +208,7 @@ export class Chat {
   async attach(path: string, caption?: string, signal?: AbortSignal): Promise<void> {
     const room = this.here;
     if (!room) return this.status('to whom? Pick one of the list by its number, or /chat NAME');
+    if (isAnnouncements(room.conversationId)) return this.status(READ_ONLY);
     const { client, files } = this.parts;
     const conversationId = (room.conversationId ??= (await client.direct(room.user!.id)).id);
     const outgoing = await files.send({ conversationId }, path, { caption, signal });
@@ -341,7 +348,7 @@ export class Chat {
     const lifetime = conversationId === undefined ? null : client.lifetime(conversationId);
     const about = [
       presence,
-      user || known?.memberCount === undefined ? '' : `${known.memberCount} members`,
+      user || !known ? '' : membersText(known),
       lifetime === null ? '' : `messages disappear after ${lifetimeText(lifetime)}`,
     ].filter((one) => one !== '');
     return `${dim('──')} ${bold(name)}${about.map((one) => dim(` · ${one}`)).join('')}`;
@@ -359,7 +366,7 @@ export class Chat {
   /** Who is written to sees that somebody types. Commands are nobody's business. */
   private typed(text: string): void {
     const id = this.conversationId;
-    if (id === undefined) return;
+    if (id === undefined || isAnnouncements(id)) return;
     this.parts.client.typing(id, text.trim() !== '' && !/^\/(?!\/)/.test(text));
   }
 

@@ -2,7 +2,7 @@ import type { Contact, Conversation, TidingsClient, User } from '@tidings/sdk';
 import { lifetimeShort } from './lifetime-text';
 import { clockTime, contentText, presenceText } from './message-lines';
 import { isTooShort, type People } from './people';
-import type { Door, KnownRoom, Rooms } from './rooms';
+import { type Door, type KnownRoom, membersText, type Rooms } from './rooms';
 import { safeLine } from './safe-text';
 import { isTerminal, type Screen } from './screen';
 import { isAway } from './server-away';
@@ -218,7 +218,7 @@ export class Lists {
   private conversation(index: string, room: KnownRoom, about?: Conversation): string {
     const { client, rooms, screen } = this.deps;
     const { bold, dim, good } = screen.style;
-    const { conversationId, memberCount, userId } = room;
+    const { conversationId, userId } = room;
     const seconds = about?.messageTtlSeconds ?? client.lifetime(conversationId);
     const last = about?.lastMessage;
     const piece =
@@ -231,7 +231,7 @@ export class Lists {
     const here = userId === undefined ? undefined : client.presenceOf(userId);
     const remarks = [
       presenceText(here),
-      userId === undefined && memberCount !== undefined ? `${memberCount} members` : '',
+      membersText(room),
       seconds === null ? '' : `⏱ ${lifetimeShort(seconds)}`,
       piece,
     ].filter((remark) => remark !== '');

@@ -1,4 +1,5 @@
 import type { Conversation, TidingsClient, User } from '@tidings/sdk';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { People } from './people';
 import { safeLine } from './safe-text';
 
@@ -14,6 +15,17 @@ export interface KnownRoom {
 
 /** A chat that can be opened: by its conversation, or with a person. */
 export type Door = { conversationId: string } | { user: User };
+
+/** The conversation of everybody: the people who run the server write there, and nobody else. */
+export function isAnnouncements(conversationId: string | undefined): boolean {
+  return conversationId === EVERYONE_ID;
+}
+
+/** `5 members`, of a group; empty where nobody is counted. */
+export function membersText({ conversationId, userId, memberCount }: KnownRoom): string {
+  const counted = userId === undefined && memberCount !== undefined;
+  return counted && !isAnnouncements(conversationId) ? `${memberCount} members` : '';
+}
 
 /** How many conversations are remembered; the one that was met least recently is let go. */
 const MAX_KNOWN = 500;

@@ -28,6 +28,7 @@ import type {
   RegisterBody,
   User,
 } from '@tidings/protocol/http';
+import type { Broadcast, BroadcastBody } from '@tidings/protocol/broadcasts';
 import type { Trace } from '@tidings/protocol/trace';
 import type { HttpCall, HttpClient, UploadData, UploadOptions } from './http';
 import type { TokenKeeper } from './tokens';
@@ -302,6 +303,21 @@ export class TidingsApi {
   presence(userIds: readonly string[]): Promise<{ items: Presence[] }> {
     const query = { userIds: userIds.join(',') };
     return this.call({ method: 'GET', path: '/v1/presence', query });
+  }
+
+  /** Writes to everybody (role `broadcaster`); the same again changes nothing. */
+  broadcast(body: BroadcastBody): Promise<Broadcast> {
+    return this.call({ method: 'POST', path: '/v1/broadcasts', body });
+  }
+
+  /** The state of a broadcast, and how many it has reached. */
+  broadcastState(messageId: string): Promise<Broadcast> {
+    return this.call({ method: 'GET', path: `/v1/broadcasts/${messageId}` });
+  }
+
+  /** Deletes a broadcast for everybody. */
+  async deleteBroadcast(messageId: string): Promise<void> {
+    await this.call({ method: 'DELETE', path: `/v1/broadcasts/${messageId}` });
   }
 
   /** One answer of `sync` without a socket. */

@@ -1,4 +1,5 @@
 import type { SyncRequest } from '@tidings/protocol/frames';
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { LIMITS } from '@tidings/protocol/limits';
 import { ClientBench, pushed } from '../testing/client-bench';
 import { settle } from '../testing/fake-clock';
@@ -35,6 +36,19 @@ describe('client, in step with the server', () => {
       }),
     ]);
     expect(bench.log).toEqual(['connecting', 'online', 'connecting', 'online']);
+  });
+
+  it('asks for a conversation that it does not know, unless it was pushed from its beginning', async () => {
+    await bench.online();
+    bench.answer({ conversations: [], complete: true });
+    await settle();
+    const asked = () => bench.socket.frames<SyncRequest>('sync').length;
+    bench.socket.receive(pushed(5, 0, { conversationId: EVERYONE_ID }));
+    await bench.clock.pass(100);
+    expect([asked(), bench.client.conversation(EVERYONE_ID)!.have]).toEqual([1, '5']);
+    bench.socket.receive(pushed(6, 5));
+    await bench.clock.pass(100);
+    expect(asked()).toBe(2);
   });
 
   it('asks within a frame, however many conversations it holds and however long since is', async () => {

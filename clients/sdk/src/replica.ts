@@ -1,3 +1,4 @@
+import { EVERYONE_ID } from '@tidings/protocol/ids';
 import type { ConversationChange, Message } from '@tidings/protocol/content';
 import { extrasOf, type Extras } from '@tidings/protocol/extras';
 import type {
@@ -94,7 +95,9 @@ export class Replica {
     const changes = model.push({ message, at, previous });
     if (unknown) this.handlers.conversation({ conversationId: model.conversationId, what: 'new' });
     this.report(changes, 'push');
-    return unknown;
+    // The first entry of everybody's conversation is all of it: not all who are here need to ask at once.
+    const whole = previous === '0' && frame.conversationId === EVERYONE_ID;
+    return unknown && !whole;
   }
 
   /**
