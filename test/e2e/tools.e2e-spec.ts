@@ -329,6 +329,7 @@ describe('the programs behind the npm scripts', () => {
 
   /** A message that is logged where its conversation is not: nobody can use it. */
   async function poison(text: string): Promise<{ id: string; messageId: string }> {
+    if (ann.id === '') await ann.login();
     const messageId = uuidv7();
     const value = {
       conversationId,
@@ -367,6 +368,7 @@ describe('the programs behind the npm scripts', () => {
     own: TestSocket[];
     end(): Promise<unknown>;
   }> {
+    await Promise.all([ann.login(), bob.login()]);
     const users = [ann, await ann.onNewDevice(), bob, await bob.onNewDevice()];
     const all = await Promise.all(users.map((user) => user.connect()));
     return { all, own: all.slice(0, 2), end: () => Promise.all(all.map((one) => one.end())) };
