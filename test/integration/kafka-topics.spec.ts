@@ -3,6 +3,7 @@ import { LogOffsets } from '@tidings/common/kafka/offsets/log-offsets';
 import { LogWriter } from '@tidings/common/kafka/writer/log-writer';
 import { TopicMismatchError, checkTopics, ensureTopics } from '@tidings/common/kafka/wire/topics';
 import { topicDifferences } from '@tidings/common/kafka/wire/topic-differences';
+import { repairTopics } from '@tidings/common/kafka/wire/topic-repair';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { Readiness } from '@tidings/common/runtime/health';
 import { type Servers, startServers } from '../../tools/stack/servers';
@@ -56,6 +57,24 @@ describe('topics', () => {
     for (let twice = 0; twice < 2; twice++) {
       expect(await topicDifferences(kafka, [other, testTopic('nowhere', 1)])).toEqual(expected);
     }
+  });
+
+  it('are set as expected where that is wanted; what somebody else has set for them stays', async () => {
+    const made = testTopic('repaired', 2, { 'retention.ms': '1', 'max.message.bytes': '4321' });
+    await ensureTopics(kafka, [made]);
+    const config = { 'retention.ms': '99', 'segment.ms': '3600000' };
+    const wanted = [{ ...made, replication: 2, config }];
+    const found = await topicDifferences(kafka, wanted);
+    const settings = found.filter(({ what }) => what !== 'replication');
+    expect(await repairTopics(kafka, wanted, found)).toEqual(settings);
+    // brokers hear of it a moment later
+    await eventually(async () => {
+      const left = await topicDifferences(kafka, [
+        { ...made, config: { ...made.config, ...config } },
+      ]);
+      expect(left).toEqual([]);
+    });
+    expect(await repairTopics(kafka, wanted, [])).toEqual([]);
   });
 
   it('with another partition count are refused, and left as they are', async () => {

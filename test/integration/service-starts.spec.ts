@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createKafka } from '@tidings/common/kafka/wire/client';
 import { Client } from 'pg';
 import { Redis } from 'ioredis';
 import { SERVICES, type ServiceName } from '../../tools/stack/service-plan';
@@ -8,6 +9,7 @@ import type { NodeHandle, Stack } from '../../tools/stack/stack';
 import { eventually } from '../support/eventually';
 import { Program } from '../support/program';
 import { startTestStack } from '../support/test-stack';
+import { changeTopic } from '../support/topic-config';
 
 /** Exit code of a process with a setting that is missing, malformed or dangerous. */
 const EX_CONFIG = 78;
@@ -42,11 +44,14 @@ const dataDir = mkdtempSync(join(tmpdir(), 'tidings-starts-'));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
 /** The real process, as it was built. */
-function started(process: Process, change: Change = {}): Program {
+function started(process: Process, change: Change = {}, words: string[] = []): Program {
   const tool = process === 'prepare';
   const file = join('services', `${tool ? 'storage' : process}.js`);
   const own = { NODE_ID: `bad-${process}`, DATA_DIR: join(dataDir, process) };
-  return new Program(file, { args: tool ? ['prepare'] : [], env: { ...GOOD, ...own, ...change } });
+  return new Program(file, {
+    args: tool ? ['prepare', ...words] : [],
+    env: { ...GOOD, ...own, ...change },
+  });
 }
 
 /** How it ends: with which code, and what it says on stderr. */
@@ -256,6 +261,28 @@ describe('services that start', () => {
     },
     180_000,
   );
+
+  it('need topics as prepare makes them: it names what differs, and sets it with --repair', async () => {
+    const kafka = createKafka({ brokers: [stack.brokers], clientId: 'test' });
+    const topic = 'chat.signals.v1';
+    await changeTopic(kafka, topic, { 'retention.ms': '1000' });
+    const env = { NODE_ENV: 'test', KAFKA_BROKERS: stack.brokers, DATABASE_URL: stack.databaseUrl };
+    const one = { ...env, KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC: '1' };
+    const run = async (...words: string[]): Promise<string> => {
+      const program = started('prepare', one, words);
+      expect(await program.ended).toBe(0);
+      return program.lines.join('\n');
+    };
+    const differs = `topic ${topic} has retention.ms 1000, not 600000`;
+    await eventually(async () => {
+      expect(await run()).toContain(`${differs}: prepare --repair sets it`);
+    }, PATIENCE_MS);
+    expect(await run('--repair')).toContain(`${differs}: it is set now`);
+    await eventually(async () => expect(await run()).not.toContain('topic '), PATIENCE_MS);
+    const wrong = started('prepare', one, ['--fix']);
+    expect(await wrong.ended).toBe(1);
+    expect(wrong.lines.join()).toContain('unknown word --fix');
+  }, 180_000);
 
   describe('in production', () => {
     const settings = (): Change => ({

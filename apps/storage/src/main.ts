@@ -8,10 +8,12 @@ import { Storage } from './storage';
 import { rebuildEnv, storageEnv, toolEnv } from './storage.env';
 
 /**
- * `main.js`: the service; `main.js prepare`: schema and topics; `main.js rebuild derived [--check]`: what
+ * `main.js`: the service; `main.js prepare [--repair]`: schema and topics; `main.js rebuild derived [--check]`: what
  * PostgreSQL derives from messages, anew.
  */
 const [command, ...words] = process.argv.slice(2);
+
+const REPAIR = '--repair';
 
 async function runTool(): Promise<void> {
   const env = loadEnvOrExit(toolEnv);
@@ -20,7 +22,9 @@ async function runTool(): Promise<void> {
     if (command !== 'prepare') {
       throw new Error(`unknown command ${command}: prepare and rebuild are known`);
     }
-    await prepare(env, logger);
+    const unknown = words.find((word) => word !== REPAIR);
+    if (unknown !== undefined) throw new Error(`unknown word ${unknown}: prepare takes ${REPAIR}`);
+    await prepare(env, logger, { repair: words.includes(REPAIR) });
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     if (error instanceof EnvironmentError) process.stderr.write(`${error.message}\n`);
