@@ -25,7 +25,7 @@ export interface Tail {
 /** Reads the words behind `tail`. `now`: Unix milliseconds. @throws Error whose message says why */
 export function readTail(args: readonly string[], now: number): Tail {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    args: withKey(args),
     allowPositionals: true,
     options: {
       'from-beginning': { type: 'boolean' },
@@ -42,6 +42,16 @@ export function readTail(args: readonly string[], now: number): Tail {
   const from = time === undefined ? null : timeOf(time, now);
   return { topic, key, from: beginning ? 'beginning' : from, max: max ? Number(max) : Infinity };
 }
+
+/** `--key -x7…` as `--key=-x7…`: ids may begin with a dash, which else is an option's. */
+function withKey(args: readonly string[]): string[] {
+  const at = args.indexOf('--key');
+  const key = args[at + 1];
+  if (at < 0 || key === undefined || OPTIONS.test(key)) return [...args];
+  return [...args.slice(0, at), `--key=${key}`, ...args.slice(at + 2)];
+}
+
+const OPTIONS = /^--(from-beginning|from-time|max|key)(=|$)/;
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
