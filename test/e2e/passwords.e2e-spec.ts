@@ -5,17 +5,19 @@ import type { DevicesAnswer, LoginAnswer, Problem } from '@tidings/protocol/http
 import type { Stack } from '../../tools/stack/stack';
 import { ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';
+import { metricOf } from '../support/service-report';
 import { startTestStack } from '../support/test-stack';
 
 /** As documented in PROTOCOL.md: wrong passwords at once in a lane, and of all strangers together. */
 const LANE = 10;
 const STRANGERS = 20;
 const WRONG = 'a wrong guess 4711';
-/** How long a good login may take beside a flood, milliseconds: 2 s are promised, other tests run beside this one. */
-const PROMPT_MS = 5_000;
-const FLOOD = 150;
-/** A flood's two halves: of one account, and of as many accounts as there are logins. */
-const HALF = FLOOD / 2;
+/** A flood: wrong passwords of one account, and of as many accounts as there are logins. */
+const OF_ONE = 75;
+const OF_MANY = 150;
+const FLOOD = OF_ONE + OF_MANY;
+/** With so many waiting at the storages the flood has begun. */
+const IN_LINE = 20;
 
 interface Try {
   status: number;
@@ -197,14 +199,20 @@ describe('passwords', () => {
     const [victim, neighbour, ann] = [await create(), await create(), await create()];
     const [one, many, home] = [nowhere(), nowhere(), nowhere()];
     const flood = [
-      ...Array.from({ length: HALF }, () => logIn(victim.username, WRONG, one)),
-      ...Array.from({ length: HALF }, (_, n) =>
+      ...Array.from({ length: OF_ONE }, () => logIn(victim.username, WRONG, one)),
+      ...Array.from({ length: OF_MANY }, (_, n) =>
         logIn(unknownName(), WRONG, many, { gateway: n % 2 }),
       ),
     ];
+    let left = FLOOD;
+    for (const wrong of flood) void wrong.then(() => left--);
     const answered = Promise.all(flood);
-    // When the first are answered the others are in line.
-    await Promise.race(flood);
+    await eventually(async () => {
+      const lines = ['storage-1', 'storage-2'].map((storage) =>
+        metricOf(stack.node(storage).url, 'storage_hashes_waiting'),
+      );
+      expect((await Promise.all(lines)).reduce((sum, one) => sum + one)).toBeGreaterThan(IN_LINE);
+    });
     const prompt = Promise.all([
       logIn(ann.username, ChatUser.PASSWORD, home),
       logIn(ann.username, ChatUser.PASSWORD, home, { gateway: 1 }),
@@ -214,16 +222,19 @@ describe('passwords', () => {
     // Another account at the attacker's address shares its line: it may have to come again, and then gets in.
     const beside = logIn(neighbour.username, ChatUser.PASSWORD, one);
     const good = await prompt;
+    const behind = left;
     const outcomes = (await answered).map(({ code }) => code);
     expect(good.map(({ code }) => code)).toEqual(['ok', 'ok', 'ok']);
     expect(['ok', 'busy', 'unavailable']).toContain((await beside).code);
     await eventually(async () =>
       expect((await logIn(neighbour.username, ChatUser.PASSWORD, one)).code).toBe('ok'),
     );
-    expect(Math.max(...good.map(({ ms }) => ms))).toBeLessThan(PROMPT_MS);
+    // They came last and overtook: how many seconds that takes is up to the machine.
+    console.log(`${behind} of ${FLOOD} wrong ones were still in line behind the good ones`);
+    expect(behind).toBeGreaterThan(0);
     const allowed = ['bad_credentials', 'rate_limited', 'busy', 'unavailable'];
     expect(outcomes.filter((code) => !allowed.includes(code))).toEqual([]);
-    const right = outcomes.slice(0, HALF).filter((code) => code === 'bad_credentials');
+    const right = outcomes.slice(0, OF_ONE).filter((code) => code === 'bad_credentials');
     expect(right.length).toBeLessThanOrEqual(LANE);
   }, 90_000);
 });
