@@ -37,7 +37,7 @@ describe('a message id is taken once', () => {
     reader = await bob.connect('gateway-1');
     reader.onFrame = (frame) => holding.take(frame);
     await holding.sync(reader);
-  }, 240_000);
+  }, 600_000);
   afterAll(() => stop?.(), 60_000);
 
   const answerTo = (socket: TestSocket, from: number, id: string): Promise<Frame> =>
@@ -146,7 +146,7 @@ describe('a message id is taken once', () => {
         expect(again).toMatchObject({ type: 'sent', position: positions.get(id) });
       }
     }
-  }, 240_000);
+  }, 600_000);
 
   it('shows the same position in the history, by HTTP and on every device', async () => {
     for (const id of Object.values(ids)) {
