@@ -65,12 +65,21 @@ class Listener {
   private take(frame: Frame): void {
     if (frame.type === 'welcome' || frame.type === 'resync') this.sync();
     if (frame.type === 'message') this.note(frame as unknown as Message);
+    // busy with the others that come back
+    if (frame.type === 'error' && frame['ref'] === 's') this.later();
     if (frame.type !== 'synced') return;
     for (const { messages, state } of frame['conversations'] as SyncedConversation[]) {
       if (state !== 'gone') messages.forEach((message) => this.note(message));
     }
+    // the marks that a lost gateway had not passed on, too
+    if (this.have !== '0') this.received();
     if (frame['since'] !== undefined) this.since = frame['since'] as string;
-    if (frame['complete'] === false && frame['delayed'] !== true) this.sync();
+    if (frame['delayed'] === true) this.later();
+    else if (frame['complete'] === false) this.sync();
+  }
+
+  private later(): void {
+    setTimeout(() => this.ended || this.sync(), BACK_WITHIN_MS);
   }
 
   private sync(): void {
@@ -83,7 +92,12 @@ class Listener {
     if (conversationId !== EVERYONE_ID) return;
     this.came.set(messageId, (this.came.get(messageId) ?? 0) + 1);
     if (BigInt(position) > BigInt(this.have)) this.have = position;
-    this.socket?.send({ type: 'received', conversationId, position: this.have });
+    this.received();
+  }
+
+  private received(): void {
+    const position = this.have;
+    this.socket?.send({ type: 'received', conversationId: EVERYONE_ID, position });
   }
 }
 
