@@ -43,5 +43,10 @@ module.exports = {
     },
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e-spec.ts'] },
     { ...base, displayName: 'fault', testMatch: ['<rootDir>/test/fault/**/*.fault-spec.ts'] },
+    {
+      ...base,
+      displayName: 'compose',
+      testMatch: ['<rootDir>/test/compose/**/*.compose-spec.ts'],
+    },
   ],
 };

@@ -5,6 +5,7 @@ import {
   allSettings,
   COMPOSE_DECIDES,
   COMPOSE_DEFAULTS,
+  COMPOSE_OWN,
   isPassedOn,
   type ProcessName,
   SCHEMAS,
@@ -12,6 +13,12 @@ import {
 
 interface Container {
   image?: string;
+  networks?: string[];
+  ports?: string[];
+  read_only?: boolean;
+  init?: boolean;
+  deploy?: { resources?: { limits?: { cpus?: string; memory?: string } } };
+  stop_grace_period?: string;
   environment?: Record<string, string | number | null>;
   command?: string[];
   restart?: string;
@@ -22,8 +29,7 @@ const { services } = parse(file, { merge: true }) as { services: Record<string, 
 
 /** The containers of this project, and what runs in them. */
 const CONTAINERS: [string, ProcessName][] = [
-  ['gateway-1', 'gateway'],
-  ['gateway-2', 'gateway'],
+  ['gateway', 'gateway'],
   ['session', 'session'],
   ['presence', 'presence'],
   ['storage', 'storage'],
@@ -50,8 +56,7 @@ describe('docker-compose.yml', () => {
   it('checks the settings of all services before anything starts', () => {
     const { environment = {}, restart } = services['settings'] ?? {};
     const all = CONTAINERS.flatMap(([name]) => Object.keys(services[name]?.environment ?? {}));
-    const own = ['PUBLIC_URL', 'INTERNAL_URL'];
-    expect(all.filter((one) => !(one in environment) && !own.includes(one))).toEqual([]);
+    expect(all.filter((one) => !(one in environment))).toEqual([]);
     expect(restart).toBe('no');
   });
 
@@ -64,16 +69,54 @@ describe('docker-compose.yml', () => {
     expect(Object.fromEntries(defaults)).toEqual(COMPOSE_DEFAULTS);
   });
 
-  it('gives every instance a name and ports of its own', () => {
-    const names = CONTAINERS.map(([name]) => services[name]?.environment?.['NODE_ID']);
-    expect(new Set(names).size).toBe(CONTAINERS.length);
+  it('gives every replica a name of its own, that of its container', () => {
+    const replicas = CONTAINERS.map(([name]) => services[name]!);
+    for (const { environment } of replicas) {
+      expect(environment?.['NODE_ID']).toMatch(/^(gateway-)?\{hostname\}$/);
+    }
+    const { environment } = services['gateway']!;
+    expect(environment?.['PUBLIC_URL']).toMatch(
+      new RegExp(`/g/${String(environment?.['NODE_ID'])}/v1/ws$`),
+    );
   });
 
-  it('publishes nothing but to this machine', () => {
-    const ports = Object.values(services).flatMap(
-      (one) => (one as { ports?: string[] }).ports ?? [],
+  it('names what it reads itself in .env.example, with the same defaults', () => {
+    const own = new Map(COMPOSE_OWN.map(({ name, fallback }) => [name, fallback]));
+    const passed = new Set(known.filter(isPassedOn).map(({ name }) => name));
+    const read = [...file.matchAll(/(?<!\$)\$\{(\w+)(?::?-((?:[^{}]|\{[^{}]*\})*))?\}/g)]
+      .map(([, name = '', fallback = '']): [string, string] => [name, fallback])
+      .filter(([name]) => !passed.has(name) && name !== 'POSTGRES_PASSWORD');
+    expect(new Set(read.map(([name]) => name))).toEqual(new Set(own.keys()));
+    for (const [name, fallback] of read) expect([name, fallback]).toEqual([name, own.get(name)]);
+  });
+
+  it('lets nobody in but through the balancer, and Kafka be looked at from this machine', () => {
+    const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+      ports.map((port) => [name, port]),
     );
-    expect(ports.length).toBeGreaterThan(0);
-    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+    expect(published).toEqual([
+      ['kafka', '127.0.0.1:${KAFKA_PORT:-9092}:9092'],
+      ['balancer', '${BIND_ADDRESS:-127.0.0.1}:${HTTP_PORT:-8080}:8000'],
+    ]);
+  });
+
+  it('shares a network between the balancer and gateways, with nobody else', () => {
+    const inIt = Object.entries(services).filter(([, { networks = ['default'] }]) =>
+      networks.includes('clients'),
+    );
+    expect(inIt.map(([name]) => name).sort()).toEqual(['balancer', 'gateway']);
+    expect(services['balancer']?.networks).toEqual(['clients']);
+  });
+
+  it('contains what runs: no writable root, an init, limits, time to stop', () => {
+    for (const name of [...CONTAINERS.map(([one]) => one), 'balancer']) {
+      const { read_only, init, deploy, stop_grace_period } = services[name]!;
+      const { cpus, memory } = deploy?.resources?.limits ?? {};
+      expect([name, read_only, init]).toEqual([name, true, true]);
+      expect([cpus, memory]).toEqual([expect.any(String), expect.any(String)]);
+      expect(stop_grace_period).toMatch(/^\d+s$/);
+    }
+    const others = ['kafka', 'redis', 'postgres'];
+    for (const name of others) expect(services[name]?.deploy?.resources?.limits?.memory).toBeTruthy();
   });
 });

@@ -76,7 +76,42 @@ export const COMPOSE_DEFAULTS: Readonly<Record<string, string>> = {
   NODE_ENV: 'development',
   ALLOW_INSECURE: 'kafka,redis,postgres,internal',
   SHARED_ADDRESSES: 'default-gateway',
+  REDIS_PASSWORD: 'development-only',
+  MEDIA_PUBLIC_URL: 'http://127.0.0.1:${HTTP_PORT:-8080}',
 };
+
+/** What is no setting of a service: read by `docker-compose.yml` alone. */
+export const COMPOSE_OWN: readonly { name: string; fallback: string; description: string }[] = [
+  {
+    name: 'BIND_ADDRESS',
+    fallback: '127.0.0.1',
+    description:
+      'Address of this machine that clients connect to; 0.0.0.0: all of them. Nothing but the balancer listens there.',
+  },
+  { name: 'HTTP_PORT', fallback: '8080', description: 'Port of the balancer.' },
+  {
+    name: 'PUBLIC_ADDRESS',
+    fallback: 'ws://127.0.0.1:${HTTP_PORT:-8080}',
+    description:
+      'Where clients reach the balancer, as wss://chat.example.org. Goes with MEDIA_PUBLIC_URL.',
+  },
+  { name: 'GATEWAYS', fallback: '2', description: 'Gateways that are started.' },
+  { name: 'KAFKA_PORT', fallback: '9092', description: "Port for Kafka's tools on this machine." },
+  { name: 'SERVICE_CPUS', fallback: '1', description: 'Most of the processors for a container of ours.' },
+  { name: 'SERVICE_MEMORY', fallback: '512m', description: 'Most memory of a container of ours.' },
+  { name: 'KAFKA_MEMORY', fallback: '1g', description: "Most memory of Kafka's container." },
+  { name: 'POSTGRES_MEMORY', fallback: '1g', description: "Most memory of PostgreSQL's container." },
+  {
+    name: 'REDIS_MEMORY',
+    fallback: '512m',
+    description: "Most memory of Redis' container. Goes with REDIS_MAXMEMORY.",
+  },
+  {
+    name: 'REDIS_MAXMEMORY',
+    fallback: '384mb',
+    description: 'Where Redis refuses to write more: below what its container may have.',
+  },
+];
 
 /** Whether `.env` may set it for the containers. */
 export function isPassedOn({ name, services, testsOnly }: Setting): boolean {

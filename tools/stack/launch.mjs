@@ -12,6 +12,7 @@ process.chdir(root);
 const PROGRAMS = {
   start: { file: 'dist/tools/stack/start.js', java: true, own: true },
   test: { file: 'dist/tools/stack/test-run.js', java: true, own: true },
+  compose: { file: 'dist/tools/stack/test-run.js', args: ['compose'], java: true, own: true },
   faults: { file: 'dist/tools/stack/test-run.js', args: ['faults'], java: true, own: true },
   nodes: { file: 'dist/tools/stack/test-nodes.js', java: true, own: true },
   seeded: { file: 'dist/tools/seeded/main.js', java: true, own: true },

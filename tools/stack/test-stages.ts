@@ -81,6 +81,8 @@ const STAGES: readonly TestStage[] = [
   // More than there are cores: some of them wait for something to expire.
   { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },
   { ...jest('fault', 240, ['--runInBand']), servers: true, keepsRuns: true, onlyWhenNamed: true },
+  // on Docker's engine, not on servers of its own
+  { ...jest('compose', 60, ['--runInBand']), onlyWhenNamed: true },
 ];
 
 /** Other names of stages on the command line. */

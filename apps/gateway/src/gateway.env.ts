@@ -85,8 +85,10 @@ export const gatewayEnv = z.object({
     .url({ protocol: /^wss?$/, error: 'must be a ws:// or wss:// address' })
     .optional()
     .meta({
-      description: 'WebSocket address of this gateway that clients are sent to.',
+      description:
+        'WebSocket address of this gateway that clients are sent to. `{hostname}` in it stands for the name of the machine or container.',
       clearText: 'clients',
+      namesHost: true,
       unset: "the listener's own",
     }),
   ADMIN_PORT: z.coerce.number().int().min(0).max(65535).optional().meta({

@@ -7,7 +7,10 @@ import { TokenKeeper, type SavedLogin } from './tokens';
 type Answer = Response | Error | (() => Promise<Response>);
 
 const json = (status: number, body: unknown, headers: Record<string, string> = {}): Response =>
-  new Response(JSON.stringify(body), { status, headers });
+  new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 const problem = (status: number, code: string, more: object = {}): Response =>
   json(status, { type: 't', title: 't', status, detail: `about ${code}`, code, ...more });
 const refused = (): Error =>
@@ -125,6 +128,33 @@ describe('HTTP client', () => {
     expect(servers.urls()[1]).toBe('http://two/v1/me');
   });
 
+  it.each([
+    ['a call that may be repeated', get],
+    ['one that may not: nothing was carried out', post],
+  ])('goes past a proxy that knows no such server: %s', async (_, call) => {
+    const page = new Response('<html>no such gateway', { status: 404 });
+    const { client, servers } = http(page);
+    await client.request(call);
+    await client.request(get);
+    expect(servers.urls()).toEqual([
+      'http://one/v1/me',
+      'http://two/v1/me',
+      'http://two/v1/me',
+    ]);
+  });
+
+  it('has what is not found told by a server', async () => {
+    const { client, servers } = http(problem(404, 'not_found'));
+    await expect(client.request(get)).rejects.toMatchObject({ code: 'not_found' });
+    expect(servers.asked).toHaveLength(1);
+  });
+
+  it('fails when all are pages of proxies', async () => {
+    const page = () => Promise.resolve(new Response('', { status: 404 }));
+    const { client } = http(page, page);
+    await expect(client.request(get)).rejects.toThrow(NetworkError);
+  });
+
   it('stops when the caller does', async () => {
     const asking = new AbortController();
     const { client, servers } = http(() => {
@@ -145,7 +175,6 @@ describe('HTTP client', () => {
     ['an unknown code', problem(429, 'from_the_future'), 'rate_limited', 'about from_the_future'],
     ['a page of a proxy', new Response('<html>', { status: 502 }), 'unavailable', undefined],
     ['a bare 401', new Response('', { status: 401 }), 'unauthorized', undefined],
-    ['a bare 404', new Response('', { status: 404 }), 'not_found', undefined],
     ['a bare 500', new Response('', { status: 500 }), 'internal', undefined],
     ['a bare 418', new Response('', { status: 418 }), 'invalid_request', undefined],
   ])('reads %s', async (_, response, code, detail) => {

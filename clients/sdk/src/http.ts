@@ -154,7 +154,12 @@ export class HttpClient {
         continue;
       }
       if (response.status >= 500) this.leave(server);
-      return response;
+      if (!isNobodys(response)) return response;
+      // a proxy that knows no such server: nothing was carried out
+      await response.body?.cancel();
+      this.leave(server);
+      last = new NetworkError(`${server} is no server of Tidings`);
+      if (call.bytes?.data instanceof ReadableStream) break;
     }
     throw new NetworkError(`Cannot reach ${this.servers.join(', ')}`, last);
   }
@@ -251,6 +256,15 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether a proxy speaks for a server that is not there: a 404 of a server is JSON, proxies have pages of
+ * their own. Where the server has sent us elsewhere, as to a store of uploads, that one's answer counts.
+ */
+function isNobodys({ status, headers, redirected }: Response): boolean {
+  const isJson = /^application\/(problem\+)?json\b/i.test(headers.get('content-type') ?? '');
+  return status === 404 && !isJson && !redirected;
 }
 
 /** Reads a problem document (RFC 9457). Anything else is judged by its status. */

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import {
   commonEnv,
@@ -131,6 +132,14 @@ describe('loadEnv', () => {
       }
     },
   );
+});
+
+it('puts the name of the machine where {hostname} stands', () => {
+  const { NODE_ID } = loadEnv(schema, { ...good, NODE_ID: 'gateway-{hostname}' });
+  expect(NODE_ID).toBe(`gateway-${hostname()}`);
+  // of a setting that names no machine it is text like any other
+  const { REDIS_PASSWORD } = loadEnv(schema, { ...good, REDIS_PASSWORD: '{hostname}' });
+  expect(REDIS_PASSWORD).toBe('{hostname}');
 });
 
 describe('in production', () => {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { ALLOWANCES, type SettingFacts, settingsOf } from './setting';
 import {
@@ -36,7 +37,8 @@ export const commonEnv = z.object({
     .regex(/^[A-Za-z0-9-]{1,48}$/, 'must be 1 to 48 letters, digits or -')
     .meta({
       description:
-        'Name of this instance in logs, leases and the cluster; of no other, the same after a restart.',
+        'Name of this instance in logs, leases and the cluster; of no other, the same after a restart. `{hostname}` in it stands for the name of the machine or container.',
+      namesHost: true,
     }),
   HOST: z.string().default('127.0.0.1').meta({
     description: 'Address that the listeners are bound to; `0.0.0.0`: all of this machine.',
@@ -189,9 +191,13 @@ export class EnvironmentError extends Error {
 
 type Source = Record<string, string | undefined>;
 
+/** What stands for the name of this machine: replicas of one container differ in nothing else. */
+const HOSTNAME = '{hostname}';
+
 /**
  * Reads the environment once into a typed object. An empty value counts as unset. A password that
- * is given next to its URL is put into it. Throws {@link EnvironmentError}.
+ * is given next to its URL is put into it, the machine's name where `{hostname}` stands. Throws
+ * {@link EnvironmentError}.
  */
 export function loadEnv<S extends z.ZodObject>(
   schema: S,
@@ -201,6 +207,9 @@ export function loadEnv<S extends z.ZodObject>(
   const given: Source = Object.fromEntries(
     Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
   );
+  for (const [name, { namesHost }] of settings) {
+    if (namesHost) given[name] &&= given[name].replaceAll(HOSTNAME, hostname());
+  }
   const inferred = isPublic(given, settings);
   if (inferred) given['NODE_ENV'] = 'production';
   const parsed = schema.safeParse(given);

@@ -40,6 +40,8 @@ export interface SettingFacts {
   goesWith?: string;
   /** The setting that limits this number. */
   atMost?: string;
+  /** `{hostname}` in it stands for the name of this machine, or container. */
+  namesHost?: true;
   /** The URL that this password belongs to. */
   passwordOf?: string;
   /** An address, or several: in production not in clear text to another host, unless this is allowed. */
