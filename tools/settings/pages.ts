@@ -1,4 +1,11 @@
-import { allSettings, COMPOSE_DEFAULTS, COMPOSE_OWN, isPassedOn, SCHEMAS, type Setting } from './services';
+import {
+  allSettings,
+  COMPOSE_DEFAULTS,
+  COMPOSE_OWN,
+  isPassedOn,
+  SCHEMAS,
+  type Setting,
+} from './services';
 
 const SERVICES = Object.keys(SCHEMAS).filter((name) => name !== 'storage tools');
 
@@ -136,7 +143,9 @@ export function envExample(): string {
     EXAMPLE_HEAD,
     ...first.map((setting) => `${comment(setting)}\n${setting.name}=${setting.fallback ?? ''}\n`),
     DATABASE,
-    ...COMPOSE_OWN.map(({ name, fallback, description }) => `# ${description}\n# ${name}=${fallback}\n`),
+    ...COMPOSE_OWN.map(
+      ({ name, fallback, description }) => `# ${description}\n# ${name}=${fallback}\n`,
+    ),
     ...others.map(
       (setting) =>
         `${comment(setting)}\n# ${setting.name}=${COMPOSE_DEFAULTS[setting.name] ?? setting.fallback ?? ''}\n`,

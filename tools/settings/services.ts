@@ -97,10 +97,18 @@ export const COMPOSE_OWN: readonly { name: string; fallback: string; description
   },
   { name: 'GATEWAYS', fallback: '2', description: 'Gateways that are started.' },
   { name: 'KAFKA_PORT', fallback: '9092', description: "Port for Kafka's tools on this machine." },
-  { name: 'SERVICE_CPUS', fallback: '1', description: 'Most of the processors for a container of ours.' },
+  {
+    name: 'SERVICE_CPUS',
+    fallback: '1',
+    description: 'Most of the processors for a container of ours.',
+  },
   { name: 'SERVICE_MEMORY', fallback: '512m', description: 'Most memory of a container of ours.' },
   { name: 'KAFKA_MEMORY', fallback: '1g', description: "Most memory of Kafka's container." },
-  { name: 'POSTGRES_MEMORY', fallback: '1g', description: "Most memory of PostgreSQL's container." },
+  {
+    name: 'POSTGRES_MEMORY',
+    fallback: '1g',
+    description: "Most memory of PostgreSQL's container.",
+  },
   {
     name: 'REDIS_MEMORY',
     fallback: '512m',

@@ -137,9 +137,9 @@ describe('HTTP client', () => {
     await client.request(call);
     await client.request(get);
     expect(servers.urls()).toEqual([
-      'http://one/v1/me',
-      'http://two/v1/me',
-      'http://two/v1/me',
+      `http://one${call.path}`,
+      `http://two${call.path}`,
+      `http://two${get.path}`,
     ]);
   });
 
