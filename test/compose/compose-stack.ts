@@ -103,6 +103,6 @@ export class ComposeStack {
 /** Runs `docker`; its output. Rejects when that fails. */
 export async function docker(words: string[], timeoutMs = COMMAND_MS): Promise<string> {
   const { code, output } = await runProgram('docker', words, { cwd: projectRoot(), timeoutMs });
-  if (code !== 0) throw new Error(`docker ${words.join(' ')}: ${code}\n${output.slice(-4_000)}`);
+  if (code !== 0) throw new Error(`docker ${words.join(' ')}: ${code}\n${output.slice(-600)}`);
   return output;
 }
