@@ -11,8 +11,10 @@ import { startTestStack } from '../support/test-stack';
 
 /** Enough for both instances to have some of their partitions. */
 const CONVERSATIONS = 12;
-/** Less than the session timeout of 6 s, which decides when nobody lets the dead one go; for slow machines. The titles say it. */
+/** Less than the session timeout of 6 s, which decides when nobody lets the dead one go. */
 const WITHIN_MS = 4_000;
+/** Where the process that delivers is there already, what it did counts, not how quick the machine is. */
+const PATIENT_MS = 30_000;
 
 describe('an instance of session is killed', () => {
   let stack: Stack;
@@ -91,22 +93,26 @@ describe('an instance of session is killed', () => {
     return new Set(copies.map((f) => f['position']));
   };
 
-  it('with a second one: that lets it go and delivers again within 4 s', async () => {
+  it('with a second one: that lets it go and delivers again', async () => {
     const before = await talk(30_000);
     await committed();
     await stack.node('session-1').kill('SIGKILL');
-    await talk(WITHIN_MS);
+    await talk(PATIENT_MS);
     expect(await metricOf(stack.node('session-2').url, 'peers_let_go_total')).toBe(1);
     await repeat(before);
     await talk(30_000);
     expect(before.map((id) => positionsOf(id).size)).toEqual(conversations.map(() => 1));
   }, 120_000);
 
-  it('alone: its next process lets it go and delivers again within 4 s', async () => {
+  it('alone: its next process lets it go and delivers again, within 4 s of what a start takes', async () => {
     const before = await talk(30_000);
+    const began = performance.now();
+    await stack.node('session-2').restart();
+    const startMs = performance.now() - began;
+    await talk(30_000);
     await committed();
     await stack.node('session-2').kill('SIGKILL');
-    await Promise.all([talk(WITHIN_MS), stack.node('session-2').restart()]);
+    await Promise.all([talk(startMs + WITHIN_MS), stack.node('session-2').restart()]);
     await repeat(before);
     await talk(30_000);
     expect(before.map((id) => positionsOf(id).size)).toEqual(conversations.map(() => 1));
