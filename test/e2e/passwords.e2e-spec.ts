@@ -205,7 +205,8 @@ describe('passwords', () => {
       ),
     ];
     let left = FLOOD;
-    for (const wrong of flood) void wrong.then(() => left--);
+    const count = (): number => left--;
+    for (const wrong of flood) void wrong.then(count, count);
     const answered = Promise.all(flood);
     await eventually(async () => {
       const lines = ['storage-1', 'storage-2'].map((storage) =>

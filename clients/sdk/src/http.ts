@@ -156,7 +156,7 @@ export class HttpClient {
       if (response.status >= 500) this.leave(server);
       if (!isNobodys(response)) return response;
       // a proxy that knows no such server: nothing was carried out
-      await response.body?.cancel();
+      await response.body?.cancel().catch(() => undefined);
       this.leave(server);
       last = new NetworkError(`${server} is no server of Tidings`);
       if (call.bytes?.data instanceof ReadableStream) break;
