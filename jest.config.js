@@ -9,6 +9,9 @@ const swc = {
   sourceMaps: 'inline',
 };
 
+/** For one test, milliseconds: generous, because a busy machine is no failure. */
+const TEST_TIMEOUT_MS = 180_000;
+
 const base = {
   testEnvironment: 'node',
   rootDir: __dirname,
@@ -27,6 +30,7 @@ const base = {
 
 /** Three rooms: unit specs beside the code, integration and e2e against the real servers. */
 module.exports = {
+  testTimeout: TEST_TIMEOUT_MS,
   projects: [
     {
       ...base,

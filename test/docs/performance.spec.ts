@@ -15,7 +15,7 @@ describe('docs/PERFORMANCE.md', () => {
 
   it('has the figures as their files have them, marked where the code has gone on (npm run docs writes it)', async () => {
     expect(page).toBe(withFigures(page, files, await hashesOf(root, sourcesOf(FIGURES))));
-  }, 30_000);
+  });
 
   it('shows only figures that npm run figures measures', () => {
     const names = FIGURES.map(({ name }) => name);

@@ -34,7 +34,7 @@ describe('the life of an account, on two gateways and two devices', () => {
   afterAll(async () => {
     for (const socket of sockets) socket.cut();
     await stop?.();
-  }, 60_000);
+  });
 
   const create = () => ChatUser.create(stack.gatewayUrls);
   const connect = async (user: ChatUser, gateway: string): Promise<TestSocket> => {
@@ -289,7 +289,7 @@ describe('the life of an account, on two gateways and two devices', () => {
       await eventually(async () => {
         expect(await send(bobSocket, { conversationId })).toBe('sent');
         expect(await code(put(bob, conversationId, stack.gatewayUrls[0]!))).toBe('ok');
-      }, 5_000);
+      });
       await eventually(() => expect(accountNews(laptopSocket)).toEqual([['blocks'], ['blocks']]));
     });
 

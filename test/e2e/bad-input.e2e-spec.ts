@@ -317,7 +317,7 @@ describe('hostile input gets a typed error and loses nothing', () => {
     expect(log.messageIds).toEqual(new Set(answered));
     expect(new Set(log.deadLetters)).toEqual(new Set([0n]));
     expect(socket.closed).toBeNull();
-  }, 90_000);
+  });
 });
 
 /** The status of a call with headers that fetch would not send. */

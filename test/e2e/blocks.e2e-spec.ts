@@ -441,14 +441,10 @@ describe('what a block does, act by act', () => {
   };
 
   const rows = ACTS.flatMap((act) => SIDES.map((side) => [act, side] as const));
-  it.each(rows)(
-    '%s by the %s one',
-    async (act, side) => {
-      const effect = await drives[act](await pair(side));
-      expect(effect).toBe(expectedOf(act, side));
-    },
-    90_000,
-  );
+  it.each(rows)('%s by the %s one', async (act, side) => {
+    const effect = await drives[act](await pair(side));
+    expect(effect).toBe(expectedOf(act, side));
+  });
 });
 
 function expectedOf(act: BlockAct, side: Side): BlockEffect {

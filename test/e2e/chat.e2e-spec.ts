@@ -288,7 +288,7 @@ describe('two people chat through two gateways', () => {
     beforeAll(async () => {
       const ends = await Promise.all([stoppedPeer(), hiddenPeer()]);
       SILENCES.forEach((silence, i) => gone.set(silence, ends[i]!));
-    }, 60_000);
+    });
     afterAll(async () => {
       stopped?.kill('SIGKILL');
       hidden?.cut();

@@ -30,7 +30,7 @@ describe('the terminal client', () => {
     for (const cli of [a, b]) await cli?.kill();
     rmSync(homes, { recursive: true, force: true });
     await stop?.();
-  }, 60_000);
+  });
 
   const place = (user: string) => ({
     servers: stack.gatewayUrls,
@@ -85,7 +85,7 @@ describe('the terminal client', () => {
         [a!, new RegExp(`^── ${bob} · online$`)],
         [a!, /^ {2}no messages yet$/],
       ]);
-    }, 120_000);
+    });
 
     it('sends with a tick, and opens a chat with its last ten messages', async () => {
       a!.type(...lines);
@@ -106,7 +106,7 @@ describe('the terminal client', () => {
       from = b!.lines.length;
       await then(b!, '/history', [[b!, /^ {2}— back to now —$/]]);
       expect(b!.all(heard, from)).toEqual(lines.slice(0, 2));
-    }, 120_000);
+    });
 
     it('says when nobody is there, who has it all when he comes back', async () => {
       const from = a!.lines.length;
@@ -125,7 +125,7 @@ describe('the terminal client', () => {
       await b.shows(says(ann, 'hello\\?'), next);
       await then(b, 'yes', [[a!, says(bob, 'yes')]]);
       expect(a!.all(/(not online)/, from)).toHaveLength(1);
-    }, 120_000);
+    });
   });
 
   describe('in groups', () => {
@@ -147,7 +147,7 @@ describe('the terminal client', () => {
         [b!, says('you', 'hello ann', ' ✓')],
       ]);
       await then(a!, '/read', [[a!, new RegExp(`^ {2}read by 1 of 2: ${bob}$`)]]);
-    }, 120_000);
+    });
 
     it('tell in words what becomes of them, and who may not', async () => {
       await then(a!, '/title Readers', [
@@ -163,7 +163,7 @@ describe('the terminal client', () => {
       ]);
       await then(b!, `/add @${cat}`, [[a!, event(`${bob} added ${cat}`)]]);
       await then(b!, '/add @nobody-at-all', [[b!, /^Nobody is called nobody-at-all\.$/]]);
-    }, 120_000);
+    });
 
     it('show edits and deletions', async () => {
       await then(a!, 'tpyo', [[b!, says(ann, 'tpyo')]]);
@@ -174,7 +174,7 @@ describe('the terminal client', () => {
       await then(a!, '/delete', [
         [b!, new RegExp(`^ {2}✎ ${ann}'s message of \\d\\d:\\d\\d was deleted$`)],
       ]);
-    }, 120_000);
+    });
 
     it('let messages disappear, and leave nothing of them', async () => {
       await then(a!, '/ttl soon', [[a!, /^ {2}how long\? /]]);
@@ -195,7 +195,7 @@ describe('the terminal client', () => {
       await then(b!, '/ttl off', [[a!, event(`${bob} set messages to stay from now on`)]]);
       expect([a!, b!].flatMap((cli, i) => cli.all(new RegExp(`(${CANARY})`), next[i]))).toEqual([]);
       expect(kept()).not.toContain(CANARY);
-    }, 120_000);
+    });
 
     it('are left', async () => {
       await then(b!, '/leave', [
@@ -204,7 +204,7 @@ describe('the terminal client', () => {
       ]);
       await then(b!, 'to nobody', [[b!, /^ {2}to whom\?/]]);
       await then(b!, '/chat Readers', [[b!, /^Nobody is called Readers\.$/]]);
-    }, 120_000);
+    });
   });
 
   /** Waits until a user is not connected any more, as others see it. */

@@ -42,7 +42,7 @@ describe('the outbox of the terminal client', () => {
   afterAll(async () => {
     rmSync(homes, { recursive: true, force: true });
     await stop?.();
-  }, 60_000);
+  });
 
   const place = (user: string) => ({
     servers: stack.gatewayUrls,
@@ -136,7 +136,7 @@ describe('the outbox of the terminal client', () => {
     for (const line of [...shown, ...unsent]) expect(all).toContain(line);
     expect(await second.quit()).toBe(0);
     expect(stored(ann)).not.toContain('killed-');
-  }, 120_000);
+  });
 
   it('comes online by a gateway that the server has named while the given one is away', async () => {
     const given = { ...place(bob), servers: stack.gatewayUrls.slice(0, 1) };
@@ -152,7 +152,7 @@ describe('the outbox of the terminal client', () => {
     }, 60_000);
     expect(await second.quit()).toBe(0);
     await stack.node('gateway-1').restart();
-  }, 120_000);
+  });
 
   it('is logged in on this machine until it logs out, which leaves nothing behind', async () => {
     const path = [...files(ann).keys()].find((one) => one.endsWith('session.json'))!;
@@ -166,5 +166,5 @@ describe('the outbox of the terminal client', () => {
     const user = new ChatUser(stack.gatewayUrls, ann);
     const answer = await user.http('POST', '/v1/auth/refresh', { refreshToken });
     expect(answer.status).toBe(401);
-  }, 120_000);
+  });
 });

@@ -111,7 +111,7 @@ describe('lanes', () => {
     for (const socket of sockets) socket.cut();
     await lock?.end();
     await stop?.();
-  }, 60_000);
+  });
 
   async function connect(user: ChatUser, gatewayId: string): Promise<TestSocket> {
     const socket = await user.connect(gatewayId);

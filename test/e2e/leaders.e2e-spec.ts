@@ -59,7 +59,7 @@ describe('the leader of storage, of two', () => {
     const refused = await bob.http('GET', '/v1/cluster', undefined, { base: admin });
     expect([refused.status, refused.body.code]).toEqual([403, 'forbidden']);
     expect((await ann.http('GET', '/v1/cluster')).status).toBe(404);
-  }, 60_000);
+  });
 
   it('that was stopped and wakes up leads no more: the term is another one’s', async () => {
     const before = await leader();

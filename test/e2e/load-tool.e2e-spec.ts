@@ -38,7 +38,7 @@ describe('load tool', () => {
       releaseLock(stack.dir);
     }
     await stop?.();
-  }, 60_000);
+  });
 
   /** Runs the compiled tool against the stack. */
   async function load(...args: string[]): Promise<{ code: number | null; output: string }> {

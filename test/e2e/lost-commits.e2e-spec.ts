@@ -21,7 +21,7 @@ describe('PostgreSQL comes back without its last commits', () => {
   afterAll(async () => {
     await sql?.end();
     await stop?.();
-  }, 60_000);
+  });
 
   /** Undoes the application of a conversation's last messages, as the loss of their commits does. */
   async function lose(conversationId: string, messageIds: readonly string[]): Promise<void> {
@@ -64,5 +64,5 @@ describe('PostgreSQL comes back without its last commits', () => {
     }, AGAIN_MS);
     expect(history).toEqual(ids);
     await a.end();
-  }, 120_000);
+  });
 });

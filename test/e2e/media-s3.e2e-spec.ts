@@ -39,7 +39,7 @@ describe('media in a bucket, through the gateways', () => {
     await stop?.();
     await server?.stop();
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   /** Objects in the bucket, in bytes; the server keeps each one as a file with this name. */
   const objects = (): number =>
@@ -82,7 +82,7 @@ describe('media in a bucket, through the gateways', () => {
     await eventually(() => expect(objects() - before).toBe(1));
     expect((await get(bob, `/v1/media/${picture.mediaId}`)).status).toBe(404);
     await socket.end();
-  }, 60_000);
+  });
 
   it('are answered as away while the bucket is, chat goes on, and they are back with it', async () => {
     const ann = await ChatUser.create(stack.gatewayUrls);
@@ -109,5 +109,5 @@ describe('media in a bucket, through the gateways', () => {
       expect((await upload(ann, id, await smallPng('blue'))).status).toBe(201);
     }, 30_000);
     await Promise.all([a.end(), b.end()]);
-  }, 120_000);
+  });
 });

@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sql?.end();
   await stop?.();
-}, 60_000);
+});
 
 const given = () => ({ stack, sql, ann, bob, eve, chat });
 

@@ -38,7 +38,7 @@ describe('misuse of uploads', () => {
   afterAll(async () => {
     await left?.close();
     await stop?.();
-  }, 60_000);
+  });
 
   const image = (): ReturnType<typeof sharp> =>
     sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } });

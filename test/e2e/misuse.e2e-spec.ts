@@ -51,7 +51,7 @@ describe('misuse of conversations', () => {
   afterAll(async () => {
     await left?.close();
     await stop?.();
-  }, 60_000);
+  });
 
   const image = (mediaId: string, conversationId = direct.id): Promise<Frame> =>
     sendAndWait(a, {
@@ -205,5 +205,5 @@ describe('misuse of conversations', () => {
       );
       expect(removals).toMatchObject([{ content: { event: { userIds: [loser.id] } } }]);
     }
-  }, 60_000);
+  });
 });

@@ -66,7 +66,7 @@ describe('the exchange at the top of docs/PROTOCOL.md', () => {
   afterAll(async () => {
     for (const { socket } of terminals.values()) socket.terminate();
     await stop?.();
-  }, 60_000);
+  });
 
   it('works as it is printed', async () => {
     const steps = exchangeSteps(section);
@@ -134,5 +134,5 @@ describe('the exchange at the top of docs/PROTOCOL.md', () => {
     for (const step of steps) await take(step);
     // nothing came that the page does not show
     expect([...terminals.values()].flatMap(({ shown }) => shown)).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -26,7 +26,7 @@ describe('receipts', () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
     id = (await ann.direct(bob)).id;
-  }, 30_000);
+  });
 
   /** Sends texts over a socket; gives their positions. */
   async function say(socket: TestSocket, ...texts: string[]): Promise<string[]> {
@@ -316,7 +316,7 @@ describe('receipts', () => {
     expect(readsAt(desk)).toEqual([first, second, third]);
     expect(phone.of('receipt')).toEqual([]);
     await endAll(a, a2, phone, desk);
-  }, 60_000);
+  });
 
   it('loses nothing that was appended when storage is killed', async () => {
     const a = await ann.connect('gateway-1');
@@ -334,5 +334,5 @@ describe('receipts', () => {
       expect(await marksOf(ann, bob)).toEqual({ userId: bob.id, delivered: third, read: second });
     }, 30_000);
     await endAll(a, b);
-  }, 60_000);
+  });
 });

@@ -110,7 +110,7 @@ describe('a login or refresh that a hung process finds when it wakes', () => {
     expect(await silent()).toBeGreaterThan(0);
     await new Promise((resolve) => setTimeout(resolve, WOKEN_MS));
     await goOn(0, pairs);
-  }, 120_000);
+  });
 
   it('ends nothing that another instance of storage has given', async () => {
     const login = (person: ChatUser): Promise<Response> => {
@@ -141,7 +141,7 @@ describe('a login or refresh that a hung process finds when it wakes', () => {
     }
     await new Promise((resolve) => setTimeout(resolve, WOKEN_MS));
     await goOn(0, pairs);
-  }, 120_000);
+  });
 
   it('logs nobody out who has gone on at another gateway', async () => {
     const asleep = stack.node('gateway-1');
@@ -164,5 +164,5 @@ describe('a login or refresh that a hung process finds when it wakes', () => {
     expect(await metricOf(stack.gatewayUrls[0]!, 'http_bounded_total', 'reason="left"')).toBe(
       PEOPLE,
     );
-  }, 120_000);
+  });
 });

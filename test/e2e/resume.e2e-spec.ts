@@ -122,5 +122,5 @@ describe('a client whose gateway was killed', () => {
     const next = await say(sockets[0]!, chats[0]!, 'afterwards');
     await back.find((f) => f.type === 'message' && f['messageId'] === next);
     expect(back.of('message')).toHaveLength(1);
-  }, 120_000);
+  });
 });

@@ -58,7 +58,7 @@ describe('roles and disabled accounts, on two gateways', () => {
     await sql?.end();
     rmSync(homes, { recursive: true, force: true });
     await stop?.();
-  }, 60_000);
+  });
 
   const create = () => ChatUser.create(stack.gatewayUrls);
   /** `npm run admin -- …`: exit status and what it printed. */
@@ -214,7 +214,7 @@ describe('roles and disabled accounts, on two gateways', () => {
     await command('revoke', ann.username, 'broadcaster');
     expect(await code(write(ann, 'no more'))).toBe('forbidden');
     await Promise.all(all.map((socket) => socket.end()));
-  }, 120_000);
+  });
 
   it('the first operator is made by the command, the others by operators; the last one stays', async () => {
     const bob = await create();
@@ -438,7 +438,7 @@ describe('roles and disabled accounts, on two gateways', () => {
       expect(await code(refresh(eve))).toBe('refresh_expired');
       await eve.login();
       expect(JSON.stringify(await eve.history(conversationId))).toContain('for later');
-    }, 120_000);
+    });
 
     it('is told so by the next renewal where no other word came, also by an empty Redis', async () => {
       const eve = await create();
@@ -454,7 +454,7 @@ describe('roles and disabled accounts, on two gateways', () => {
         redis.disconnect();
       }
       for (const socket of sockets) expect((await socket.close(2 * RENEWAL_MS)).code).toBe(4503);
-    }, 90_000);
+    });
 
     it('gets a sentence from the SDK and the terminal client', async () => {
       const name = `sentence${process.pid}`;
@@ -481,7 +481,7 @@ describe('roles and disabled accounts, on two gateways', () => {
       });
       expect(await again.ended).toBe(1);
       expect(again.lines.join('\n') + again.errors).toContain('This account is disabled.');
-    }, 60_000);
+    });
 
     it('has held messages that are judged again when they drain', async () => {
       const eve = await create();
@@ -511,6 +511,6 @@ describe('roles and disabled accounts, on two gateways', () => {
       expect(dropped.map((line) => [line['messageId'], line['code']])).toEqual([
         [held.messageId, 'forbidden'],
       ]);
-    }, 150_000);
+    });
   });
 });

@@ -165,7 +165,7 @@ describe('a message id is taken once', () => {
       const entries = history.filter((m) => m.messageId === id);
       expect(entries.map((m) => m.position)).toEqual([positions.get(id)]);
     }
-  }, 120_000);
+  });
 
   it('stays that one message on the devices of its sender, and is it on a fresh one', async () => {
     const other = await ann.onNewDevice(0);
@@ -195,7 +195,7 @@ describe('a message id is taken once', () => {
     expect(newest(freshOwn)).toHaveLength(10);
     for (const own of sendersOwn) expect(newest(own)).toEqual(newest(freshOwn));
     await fresh.end();
-  }, 60_000);
+  });
 
   it.each(Object.entries(ids))('refuses other text and another member: %s', async (_name, id) => {
     const other = await answered(

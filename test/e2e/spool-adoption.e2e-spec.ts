@@ -35,7 +35,7 @@ describe('what a gateway holds that is gone for good', () => {
   afterAll(async () => {
     await stop?.();
     rmSync(root, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const metric = (gateway: string, name: string) => metricOf(stack.node(gateway).url, name);
   const logOf = (gateway: string) => stack.node(gateway).logPath;

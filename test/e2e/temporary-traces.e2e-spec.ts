@@ -55,7 +55,7 @@ describe('what was said in a temporary chat', () => {
     redis?.disconnect();
     await sql?.end();
     await stop?.();
-  }, 60_000);
+  });
 
   /** A group of the two, so that each test has one of its own. */
   async function group(messageTtlSeconds: number): Promise<string> {
@@ -146,7 +146,7 @@ describe('what was said in a temporary chat', () => {
       expect(await inRecords(text)).toEqual([]);
     }
     await Promise.all(sockets.map((socket) => socket.end()));
-  }, 120_000);
+  });
 
   it('keeps its time while it is held, and leaves the disk when that is over', async () => {
     const brief = await group(LIMITS.ttlMinSeconds);

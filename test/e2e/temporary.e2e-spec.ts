@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sql?.end();
   await stop?.();
-}, 60_000);
+});
 
 const patch = (user: ChatUser, id: string, messageTtlSeconds: unknown) =>
   user.http<ChangedConversation & { code?: string }>('PATCH', `/v1/conversations/${id}`, {
@@ -208,7 +208,7 @@ describe('the lifetime of messages', () => {
       expect(await lives(ids, answeredAt)).toEqual(new Set([seconds && seconds * 1_000]));
     }
     await Promise.all([a.end(), b.end()]);
-  }, 60_000);
+  });
 });
 
 describe('when messages expire', () => {
@@ -311,7 +311,7 @@ describe('when messages expire', () => {
     await pushOf(b, next.messageId);
     expect(view.held(id).aside).toEqual([]);
     await Promise.all([a.end(), b.end()]);
-  }, 120_000);
+  });
 });
 
 describe('what waited in the inbox of a gateway until it was over', () => {
@@ -343,7 +343,7 @@ describe('what waited in the inbox of a gateway until it was over', () => {
     expect(view.held(id).aside).toEqual([]);
     expect(view.ordered(id).map((m) => m.messageId)).not.toContain(mortal.messageId);
     await Promise.all([a.end(), b.end()]);
-  }, 90_000);
+  });
 });
 
 describe('an own message whose push does not come', () => {
@@ -377,7 +377,7 @@ describe('an own message whose push does not come', () => {
       signalTree(session, 'SIGCONT');
       await client.stop();
     }
-  }, 90_000);
+  });
 });
 
 interface SyncedEntry {

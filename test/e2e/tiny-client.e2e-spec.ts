@@ -25,7 +25,7 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     ann?.disconnect();
     bob?.disconnect();
     await stop?.();
-  }, 60_000);
+  });
 
   async function newClient(base: string, name: string): Promise<TinyClient> {
     const client = new TinyClient(base);
@@ -172,7 +172,7 @@ describe('a client written from docs/PROTOCOL.md alone', () => {
     expect(['same', 'behind']).toContain(stateOf(bob, id)[0]);
     expect(textsOf(bob.store.shown(id))).toEqual(['event', 'stays', 'event']);
     await agreesWithCold(bob, 'tiny_bob');
-  }, 60_000);
+  });
 
   it('is told that nothing has changed when it asks again', async () => {
     bob.store.states.length = 0;

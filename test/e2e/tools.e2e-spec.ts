@@ -388,7 +388,7 @@ describe('the programs behind the npm scripts', () => {
         expect(found?.[3]?.split(',').sort()).toEqual(groups);
         return found!;
       }, JVM_MS);
-      expect(Date.parse(row[1]!) - began).toBeLessThan(5_000);
+      expect(Date.parse(row[1]!) - began).toBeLessThan(60_000);
       expect(row.slice(4)).toEqual([
         conversationId,
         EVENT_TYPES.messageSent,

@@ -30,7 +30,7 @@ describe('trace', () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
     id = (await ann.direct(bob)).id;
-  }, 30_000);
+  });
 
   const ask = (user: ChatUser, messageId: string, query = '', of = id): Promise<Answer<Traced>> =>
     user.http<Traced>('GET', `/v1/conversations/${of}/messages/${messageId}/trace${query}`);
@@ -115,7 +115,7 @@ describe('trace', () => {
       expect(await refused(ask(user, messageId))).toEqual([404, 'not_found']);
     }
     for (const socket of [a, b, desk, tablet]) await socket.end();
-  }, 30_000);
+  });
 
   it('is the sender’s alone: for everybody else the message does not exist', async () => {
     const eve = await ChatUser.create(stack.gatewayUrls, { at: 1 });
@@ -188,7 +188,7 @@ describe('trace', () => {
     expect((await ann.http('DELETE', `${members}/${carol.id}`)).status).toBe(204);
     expect(await refused(ask(carol, messageId, '', group))).toEqual([404, 'no_such_conversation']);
     c.cut();
-  }, 60_000);
+  });
 
   it('tells what it can when session and Redis have forgotten', async () => {
     const a = await ann.connect('gateway-1');
@@ -202,7 +202,7 @@ describe('trace', () => {
     }, 30_000);
     expect(after).toEqual({ ...before, routed: null });
     a.cut();
-  }, 60_000);
+  });
 
   it('comes to the SDK whole, also right after the send', async () => {
     const client = nodeClient({ servers: stack.gatewayUrls });

@@ -38,7 +38,7 @@ describe('typing', () => {
     id = (await ann.direct(bob)).id;
     a = await ann.connect('gateway-1');
     b = await bob.connect('gateway-2');
-  }, 30_000);
+  });
   afterEach(async () => {
     for (const socket of [a, b]) socket.cut();
   });
@@ -170,7 +170,7 @@ describe('typing', () => {
       say(a, true);
       await b.find(typingOf(ann, true), 2_500);
     }, 20_000);
-  }, 60_000);
+  });
 
   it('is told in groups of up to 32 members, not above', async () => {
     const others = Array.from({ length: LIMITS.membersInline - 1 }, () => uuidv7());
@@ -198,7 +198,7 @@ describe('typing', () => {
     await b.find(typingOf(ann, false, small));
     await drained(a, b, ann);
     expect(b.of('typing').filter((f) => f['conversationId'] === large)).toEqual([]);
-  }, 60_000);
+  });
 
   it('is bounded per device, and a flood of it delays no message', async () => {
     say(a, true);
@@ -229,7 +229,7 @@ describe('typing', () => {
       a.send(bad);
       expect(await a.next('error')).toMatchObject({ code: 'invalid_frame', conversationId: id });
     }
-  }, 60_000);
+  });
 
   it('goes a way of its own: where the log takes none of it, messages go on', async () => {
     const kafka = createKafka({ brokers: stack.brokers.split(','), clientId: 'typing-test' });
@@ -237,14 +237,10 @@ describe('typing', () => {
     try {
       const before = await notTaken();
       let active = false;
-      await eventually(
-        async () => {
-          say(a, (active = !active));
-          expect(await notTaken()).toBeGreaterThan(before);
-        },
-        20_000,
-        250,
-      );
+      await eventually(async () => {
+        say(a, (active = !active));
+        expect(await notTaken()).toBeGreaterThan(before);
+      }, 250);
       const frame = textSend({ conversationId: id }, 'through');
       a.send(frame);
       await b.find((f) => f['messageId'] === frame.messageId);
@@ -252,7 +248,7 @@ describe('typing', () => {
       await changeTopic(kafka, TOPICS.signals, {});
     }
     await drained(a, b, ann);
-  }, 60_000);
+  });
 
   it('is offered, and two SDK clients show it until it ends by itself or with the message', async () => {
     const [one, two] = [0, 1].map(() => nodeClient({ servers: stack.gatewayUrls }));
@@ -285,5 +281,5 @@ describe('typing', () => {
     } finally {
       await Promise.all([one, two].map((client) => client!.stop()));
     }
-  }, 60_000);
+  });
 });

@@ -32,7 +32,7 @@ describe('the wire', () => {
   afterAll(async () => {
     for (const socket of sockets) socket.end();
     await stop?.();
-  }, 60_000);
+  });
 
   /** One call over HTTP; its answer as text is part of the recording. */
   async function call(

@@ -40,7 +40,7 @@ afterEach(async () => {
 afterAll(async () => {
   await servers?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** The sending side of a gateway over a directory: everybody is a member, storage knows nothing. */
 async function startNode(topic: string, dataDir: string, maxBytes = 1e9) {
@@ -169,7 +169,7 @@ it('holds what a stopped broker does not take, and drains in order when it is ba
   const all = Array.from({ length: n }, (_, i) => idOf(i));
   expect(await firstsInOrder('spool-stop')).toEqual(all);
   expect(store.bytes).toBe(0);
-}, 120_000);
+});
 
 it('a process that is killed while it holds leaves all of it to the next one', async () => {
   const [before, after] = [join(root, 'killed'), join(root, 'restarted')];
@@ -186,7 +186,7 @@ it('a process that is killed while it holds leaves all of it to the next one', a
   await eventually(() => expect(next.store.entries + node.store.entries).toBe(0), 30_000);
   const all = Array.from({ length: 300 }, (_, i) => idOf(i));
   expect(await firstsInOrder('spool-kill')).toEqual(all);
-}, 120_000);
+});
 
 it('keeps the order of sending when another gateway gave the same messages other ends', async () => {
   const [topic, elsewhere] = ['spool-ends', join(root, 'elsewhere')];
@@ -209,7 +209,7 @@ it('keeps the order of sending when another gateway gave the same messages other
   const back = await startNode(topic, elsewhere);
   await eventually(() => expect(back.store.entries).toBe(0), 30_000);
   expect(await firstsInOrder(topic)).toEqual([0, 16].map(idOf));
-}, 120_000);
+});
 
 it('loses and reorders nothing when the broker hangs, and may have taken what was out', async () => {
   const node = await startNode('spool-hang', join(root, 'hang'));
@@ -230,7 +230,7 @@ it('loses and reorders nothing when the broker hangs, and may have taken what wa
   const outcomes = new Set([...results.values()].map(outcome));
   expect(outcomes).toEqual(new Set(['ok', 'held']));
   expect(await firstsInOrder('spool-hang')).toEqual(Array.from({ length: n }, (_, i) => idOf(i)));
-}, 120_000);
+});
 
 it('is full at its limit, and refuses from then on without overtaking', async () => {
   const node = await startNode('spool-full', join(root, 'full'), 40_000);
@@ -248,7 +248,7 @@ it('is full at its limit, and refuses from then on without overtaking', async ()
   await eventually(() => expect(node.store.entries).toBe(0), 30_000);
   const held = outcomes.flatMap((one, n) => (one === 'held' ? [idOf(n)] : []));
   expect(await firstsInOrder('spool-full')).toEqual(held);
-}, 120_000);
+});
 
 it('is emptied by another gateway to the end, though the broker hangs in the middle and its owner goes on', async () => {
   const [topic, spools] = ['spool-adopted', join(root, 'spools')];
@@ -309,4 +309,4 @@ it('is emptied by another gateway to the end, though the broker hangs in the mid
   expect(await firstsInOrder(topic)).toEqual(Array.from({ length: 3_000 }, (_, i) => idOf(i)));
   owner.send(3_000);
   await eventually(() => expect(outcome(owner.results.get(3_000))).toBe('not_stored'), 10_000);
-}, 120_000);
+});

@@ -21,7 +21,7 @@ afterEach(() => rig.closeConsumers(), 30_000);
 afterAll(async () => {
   rig?.close();
   await servers?.stop();
-}, 60_000);
+});
 
 /** Deletes the records of a partition before an offset, as retention does. */
 async function deleteBefore(topic: string, partition: number, offset: bigint): Promise<void> {

@@ -25,7 +25,7 @@ afterEach(() => rig.closeConsumers(), 30_000);
 afterAll(async () => {
   rig?.close();
   await servers?.stop();
-}, 60_000);
+});
 
 it('shares partitions between two instances without losing or reordering', async () => {
   const topic = 'rebalance';
@@ -55,7 +55,7 @@ it('shares partitions between two instances without losing or reordering', async
   }
   // Every commit was made before its partition changed hands: nothing was read twice.
   expect(collector.ids).toHaveLength(900);
-}, 60_000);
+});
 
 it('hands batches to the methods of a Nest controller and stops with the application', async () => {
   const topic = 'nest';
@@ -89,7 +89,7 @@ it('hands batches to the methods of a Nest controller and stops with the applica
   await eventually(() => expect(seen).toHaveLength(50));
   await app.close();
   expect(await rig.committed('nest-group', topic)).toBe(50n);
-}, 30_000);
+});
 
 describe('a member that dies without a word', () => {
   let proxy: TcpProxy;
@@ -101,7 +101,11 @@ describe('a member that dies without a word', () => {
   afterEach(() => proxy.stop());
 
   /** Starts a consumer, then cuts it off: for the group it is as if its process had been killed. */
-  async function startAndKill(topic: string, collector: Collector): Promise<void> {
+  async function startAndKill(
+    topic: string,
+    collector: Collector,
+    sessionTimeout?: number,
+  ): Promise<void> {
     await rig.createTopic(topic);
     await rig.append(topic, 0, 50);
     const victim = await rig.start({
@@ -113,6 +117,7 @@ describe('a member that dies without a word', () => {
       groupId: topic,
       handlers: { [topic]: collector },
       memberStore: memberStore(topic),
+      sessionTimeout,
     });
     await eventually(async () => expect(await rig.committed(topic, topic)).toBe(50n));
     proxy.refuse();
@@ -130,14 +135,14 @@ describe('a member that dies without a word', () => {
   it('is let go by its successor, which takes over at once', async () => {
     const topic = 'successor';
     const collector = new Collector();
-    await startAndKill(topic, collector);
+    await startAndKill(topic, collector, 60_000);
     await rig.append(topic, 50, 100);
     const startedAt = performance.now();
     const handlers = { [topic]: collector };
     await rig.start({ groupId: topic, handlers, memberStore: memberStore(topic) });
     await eventually(() => expect(collector.ids).toHaveLength(100));
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
-  }, 30_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
 
   it('keeps its partitions for a session timeout from a stranger', async () => {
     const topic = 'stranger';
@@ -148,7 +153,7 @@ describe('a member that dies without a word', () => {
     await rig.start({ groupId: topic, handlers: { [topic]: collector } });
     await eventually(() => expect(collector.ids).toHaveLength(100), 20_000);
     expect(performance.now() - startedAt).toBeGreaterThan(4_000);
-  }, 30_000);
+  });
 });
 
 it('goes on by itself after a restart of the broker', async () => {
@@ -165,4 +170,4 @@ it('goes on by itself after a restart of the broker', async () => {
   await rig.append(topic, 50, 100);
   await eventually(() => expect(new Set(collector.ids).size).toBe(100), 30_000);
   expect(fatal).not.toHaveBeenCalled();
-}, 90_000);
+});

@@ -26,7 +26,7 @@ describe('kafka: times of records', () => {
     offsets?.close();
     await writer?.stop({ flushMs: 1_000 });
     await servers?.stop();
-  }, 60_000);
+  });
 
   const append = (n: number): Promise<Extract<AppendResult, { ok: true }>> =>
     new Promise((resolve, reject) => {

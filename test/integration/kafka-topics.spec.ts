@@ -136,7 +136,7 @@ describe('topics', () => {
     const said = ['waiting for kafka: no broker of Kafka answers', 'kafka is there'];
     expect([lines.at(0), lines.at(-1)]).toEqual(said);
     expect(readiness.problems()).not.toHaveProperty('kafka');
-  }, 90_000);
+  });
 });
 
 describe('offsets', () => {

@@ -31,7 +31,7 @@ describe('the search for what should be gone', () => {
     redis?.disconnect();
     await sql?.end();
     await servers?.stop();
-  }, 60_000);
+  });
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'tidings-search-'));

@@ -23,7 +23,7 @@ describe('media: the S3 driver', () => {
   afterAll(async () => {
     await server?.stop();
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const driver = (over: Record<string, string> = {}) =>
     createMediaDriver(mediaEnv.parse({ ...ENV, MEDIA_S3_ENDPOINT: server.url, ...over }));

@@ -72,7 +72,7 @@ describe('presence', () => {
     await writer?.stop({ flushMs: 1_000 });
     redis?.disconnect();
     await servers?.stop();
-  }, 60_000);
+  });
 
   async function start(nodeId: string): Promise<Running> {
     const env = loadEnv(presenceEnv, {
@@ -157,7 +157,7 @@ describe('presence', () => {
 
   it('both instances share one schema, made by whoever came first', async () => {
     expect(await database('SELECT name FROM presence.migrations')).toHaveLength(1);
-  }, 120_000);
+  });
 
   it('tells who is there, and keeps the last sign of life of many users within seconds', async () => {
     const users = Array.from({ length: 300 }, () => randomUUID());
@@ -176,7 +176,7 @@ describe('presence', () => {
       const rows = await kept(users);
       return told.every(({ userId, lastSeenAt }) => rows.get(userId) === lastSeenAt);
     });
-  }, 120_000);
+  });
 
   it('awaits whose connection or gateway is lost, and gives them up from the last sign of life', async () => {
     const [broken, orphan, stays, never] = Array.from({ length: 4 }, () => randomUUID()) as [
@@ -200,7 +200,7 @@ describe('presence', () => {
     const [, lost, , nobody] = await get(broken, orphan, stays, never);
     expect(Date.parse(lost!.lastSeenAt!)).toBeGreaterThanOrEqual(aliveAt!);
     expect(nobody).toMatchObject({ status: 'offline', lastSeenAt: null, activeAt: null });
-  }, 120_000);
+  });
 
   it('puts aside what it can not read and goes on', async () => {
     const userId = randomUUID();
@@ -213,7 +213,7 @@ describe('presence', () => {
     await eventually(async () => (await statusOf(userId)) === 'online');
     await eventually(async () => (await offsets.logBounds(topic))[0]!.high === 2n);
     offsets.close();
-  }, 120_000);
+  });
 
   it('sets one user aside whom the database cannot take, and keeps those around', async () => {
     const [bad, ...good] = Array.from({ length: 5 }, () => randomUUID());
@@ -234,7 +234,7 @@ describe('presence', () => {
     } finally {
       step.mockRestore();
     }
-  }, 120_000);
+  });
 
   it('goes on without PostgreSQL, and has lost nothing when it is back', async () => {
     const [userId, stranger] = [randomUUID(), randomUUID()];
@@ -250,7 +250,7 @@ describe('presence', () => {
     await eventually(() =>
       running.every((one) => Object.keys(one.readiness.problems()).length === 0),
     );
-  }, 120_000);
+  });
 
   it('shows nobody as away whose gateway comes back to an emptied Redis', async () => {
     const [here, gone] = [randomUUID(), randomUUID()];
@@ -284,7 +284,7 @@ describe('presence', () => {
     await eventually(async () => (await statusOf(gone).catch(() => null)) === 'offline');
     const [item] = await get(gone);
     expect(item!.lastSeenAt).toBe((await kept([gone])).get(gone));
-  }, 120_000);
+  });
 
   it('says so while Redis is away, and goes on with one instance', async () => {
     const userId = randomUUID();
@@ -297,5 +297,5 @@ describe('presence', () => {
     await happened('opened', userId);
     await eventually(async () => (await statusOf(userId).catch(() => null)) === 'online');
     expect(fatal).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -368,7 +368,7 @@ describe('presence, whatever happens in whatever order', () => {
     redis = await rig.client();
     // what stands for gateways here is not asked of Redis
     expect(await new GatewayLease(redis).holders(['g1'])).toEqual([null]);
-  }, 120_000);
+  });
   afterAll(() => rig?.stop(), 60_000);
 
   it("the last word of every watcher is GET's word, and what happened; no clock goes back", async () => {

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually';
 import { RedisRig, timed } from './redis-harness';
 
 /** The longest that any command may take, whatever Redis does, milliseconds. */
-const BOUND_MS = 2_000;
+const BOUND_MS = 4_000;
 
 describe('faults of Redis', () => {
   let rig: RedisRig;
@@ -31,7 +31,7 @@ describe('faults of Redis', () => {
   afterEach(async () => {
     await redisReady(client, 20_000);
     await redisReady(blocking, 20_000);
-  }, 30_000);
+  });
 
   function route(): Route {
     return {
@@ -82,13 +82,13 @@ describe('faults of Redis', () => {
     rig.servers.redis.signal('SIGSTOP');
     try {
       await expectAllUnavailable(BOUND_MS);
-      await expectAllUnavailable(300);
-      await expectAllUnavailable(300);
+      await expectAllUnavailable(900);
+      await expectAllUnavailable(900);
     } finally {
       rig.servers.redis.signal('SIGCONT');
     }
     await eventually(() => Promise.all(commands()), 15_000);
-  }, 40_000);
+  });
 
   it('fails at once while Redis is down, settles what was under way, and comes back', async () => {
     const runId = await redisRunId(client);
@@ -98,11 +98,11 @@ describe('faults of Redis', () => {
       if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(RedisUnavailable);
       expect(ms).toBeLessThan(BOUND_MS);
     }
-    await expectAllUnavailable(300);
+    await expectAllUnavailable(900);
     await rig.servers.redis.restart();
     await eventually(() => Promise.all(commands()), 15_000);
     expect(await redisRunId(client)).not.toBe(runId);
-  }, 60_000);
+  });
 
   it('settles every command of connections that are killed again and again', async () => {
     const killer = await rig.client();
@@ -131,7 +131,7 @@ describe('faults of Redis', () => {
     await Promise.all([killing, ...load]);
     expect(settled).toHaveLength(issued);
     expect(Math.max(...settled)).toBeLessThan(BOUND_MS);
-  }, 60_000);
+  });
 
   it('takes a full or read-only Redis as unavailable, a wrong command as a defect', async () => {
     const routes = new Routes(client);
@@ -150,7 +150,7 @@ describe('faults of Redis', () => {
     await client.set(`{u:${broken.userId}}:routes`, 'not a hash');
     const { outcome } = await timed(routes.put(broken));
     expect(outcome.status === 'rejected' && String(outcome.reason)).toMatch(/WRONGTYPE/);
-  }, 30_000);
+  });
 
   it('refuses commands after it was closed, and readiness that does not come', async () => {
     const log = { info: () => undefined, warn: () => undefined };
@@ -198,7 +198,7 @@ describe('faults of Redis', () => {
       await eventually(() => expect(holes).toEqual([[4, null]]), 15_000);
       expect(errors).toHaveLength(1);
       await eventually(async () => expect(await append(1)).toEqual(['gone']));
-    }, 40_000);
+    });
 
     it('reports a hole when Redis came back with its data: what it lost nobody knows', async () => {
       await rig.servers.redis.restart();
@@ -206,7 +206,7 @@ describe('faults of Redis', () => {
       await eventually(async () => expect(await append(2)).toEqual(['ok', 'ok']));
       await eventually(() => expect(numbers).toHaveLength(5));
       expect(holes).toHaveLength(1);
-    }, 40_000);
+    });
 
     it('goes on without a hole after a hung Redis', async () => {
       rig.servers.redis.signal('SIGSTOP');
@@ -220,6 +220,6 @@ describe('faults of Redis', () => {
       await eventually(() => expect(numbers.at(-1)).toBe(5));
       expect(numbers).toEqual([1, 2, 3, 4, 5]);
       expect(holes).toEqual([]);
-    }, 40_000);
+    });
   });
 });

@@ -24,7 +24,7 @@ describe.each(['shared', 'own'])('counts of password guesses: %s', (kind) => {
     const client = await rig.client();
     make = (rates = RATES) =>
       kind === 'own' ? new OwnGuesses(rates) : new SharedGuesses(client, rates);
-  }, 120_000);
+  });
   afterAll(() => rig?.stop(), 60_000);
 
   const account = (): string => randomUUID();

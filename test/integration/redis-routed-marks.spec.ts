@@ -13,7 +13,7 @@ describe('redis: marks of routing', () => {
     rig = await RedisRig.start();
     client = await rig.client();
     marks = new RoutedMarks(client);
-  }, 120_000);
+  });
   afterAll(() => rig?.stop(), 60_000);
   beforeEach(() => void partition++);
 

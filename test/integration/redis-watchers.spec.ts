@@ -15,7 +15,7 @@ describe('redis: presence and its watchers', () => {
   beforeAll(async () => {
     rig = await RedisRig.start();
     client = await rig.client();
-  }, 120_000);
+  });
   afterAll(() => rig?.stop(), 60_000);
   beforeEach(() => void partition++);
 

@@ -12,7 +12,7 @@ describe('redis: copies of windows', () => {
     rig = await RedisRig.start();
     client = await rig.client();
     copies = new WindowCopies(client);
-  }, 120_000);
+  });
   afterAll(() => rig?.stop(), 60_000);
 
   it('keeps bytes as they are, by epoch and partition, in their order', async () => {

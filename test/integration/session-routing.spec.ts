@@ -67,7 +67,7 @@ describe('session routing', () => {
     await author?.stop();
     await storage?.stop();
     await servers?.stop();
-  }, 60_000);
+  });
 
   async function startSession(nodeId: string): Promise<Running> {
     const env = loadEnv(sessionEnv, {
@@ -139,7 +139,7 @@ describe('session routing', () => {
     });
     const text = await session.metrics.registry.metrics();
     expect(text).toMatch(/tidings_routing_records_total\{kind="live".*\} 3020/);
-  }, 120_000);
+  });
 
   it('drops repeated ids and tells the sender of a conflicting copy', async () => {
     const { a, b, talk: t, devices } = await pair();
@@ -170,7 +170,7 @@ describe('session routing', () => {
       }),
     ]);
     expect(gateways[1]!.got(devices[1]!, 'error')).toEqual([]);
-  }, 120_000);
+  });
 
   it('says pending when the receiver has no route, or only one without an inbox', async () => {
     const [a, b] = [randomUUID(), randomUUID()];
@@ -195,7 +195,7 @@ describe('session routing', () => {
         offline: [b],
       })),
     );
-  }, 120_000);
+  });
 
   it('puts aside what can not be routed and goes on', async () => {
     const { a, talk: t, devices } = await pair();
@@ -217,7 +217,7 @@ describe('session routing', () => {
     );
     await eventually(async () => (await offsets.logBounds(topic))[0]!.high === before + 4n);
     offsets.close();
-  }, 120_000);
+  });
 
   it('sets one record aside that a step throws over, and pushes those behind it', async () => {
     const { a, talk: t, devices } = await pair();
@@ -263,7 +263,7 @@ describe('session routing', () => {
       step.mockRestore();
       offsets.close();
     }
-  }, 120_000);
+  });
 
   it('goes on without storage where it knows the members, and waits where it does not', async () => {
     const known = await pair();
@@ -283,7 +283,7 @@ describe('session routing', () => {
       position: String(held.position),
       previous: '0',
     });
-  }, 120_000);
+  });
 
   it('loses nothing and keeps the order when instances come and go', async () => {
     const pairs = await Promise.all(Array.from({ length: 12 }, () => pair()));
@@ -332,47 +332,43 @@ describe('session routing', () => {
     expect(Object.keys(third.readiness.problems())).toEqual([]);
     expect(gateways.map((g) => g.holes)).toEqual([0, 0]);
     expect(fatal).toEqual([]);
-  }, 120_000);
+  });
 
   it.each([
     ['with all copies of its window', async () => undefined],
     ['killed before its last copies', (key: string) => gateways[0]!.redis.rpop(key)],
     ['with a hole in the copies', (key: string) => gateways[0]!.redis.lset(key, -2, 'lost')],
     ['without copies', (key: string) => gateways[0]!.redis.del(key)],
-  ])(
-    'shows once what is repeated over a takeover: %s',
-    async (name, damage) => {
-      const { a, talk: t, devices } = await pair();
-      await author.create(t);
-      const keys = () => KEYS.window(1, author.partition(t));
-      const segments = () => gateways[0]!.redis.llen(keys());
-      const first: string[] = [];
-      for (let second = 0; second < 3; second++) {
-        const before = await segments();
-        first.push((await author.send(t, a, `line ${second}`)).messageId);
-        await eventually(async () => (await segments()) > before);
-      }
-      await eventually(() => devices.every((d) => framesOf(d.connectionId).length === 4));
-      await Promise.all(running.splice(0).map((session) => session.stop()));
-      await damage(keys());
-      const successor = await startSession(`session-${name.length}`);
-      for (const [n, messageId] of first.entries()) {
-        await author.send(t, a, `line ${n}`, { id: messageId, repeated: true });
-      }
-      await author.send(t, a, 'behind');
-      await eventually(() => devices.every((d) => framesOf(d.connectionId).length >= 5));
-      for (const { connectionId } of devices) {
-        const frames = framesOf(connectionId);
-        expect(frames.map((f) => BigInt(String(f['position'])))).toEqual(t.positions);
-        const previous = frames.map((f) => f['previous']);
-        expect(previous).toEqual(['0', ...t.positions.slice(0, -1).map(String)]);
-      }
-      const text = await successor.metrics.registry.metrics();
-      const copied = Number(/^tidings_routing_copied_total\S* (\d+)$/m.exec(text)?.[1]);
-      if (name === 'with all copies of its window') expect(copied).toBeGreaterThan(0);
-    },
-    120_000,
-  );
+  ])('shows once what is repeated over a takeover: %s', async (name, damage) => {
+    const { a, talk: t, devices } = await pair();
+    await author.create(t);
+    const keys = () => KEYS.window(1, author.partition(t));
+    const segments = () => gateways[0]!.redis.llen(keys());
+    const first: string[] = [];
+    for (let second = 0; second < 3; second++) {
+      const before = await segments();
+      first.push((await author.send(t, a, `line ${second}`)).messageId);
+      await eventually(async () => (await segments()) > before);
+    }
+    await eventually(() => devices.every((d) => framesOf(d.connectionId).length === 4));
+    await Promise.all(running.splice(0).map((session) => session.stop()));
+    await damage(keys());
+    const successor = await startSession(`session-${name.length}`);
+    for (const [n, messageId] of first.entries()) {
+      await author.send(t, a, `line ${n}`, { id: messageId, repeated: true });
+    }
+    await author.send(t, a, 'behind');
+    await eventually(() => devices.every((d) => framesOf(d.connectionId).length >= 5));
+    for (const { connectionId } of devices) {
+      const frames = framesOf(connectionId);
+      expect(frames.map((f) => BigInt(String(f['position'])))).toEqual(t.positions);
+      const previous = frames.map((f) => f['previous']);
+      expect(previous).toEqual(['0', ...t.positions.slice(0, -1).map(String)]);
+    }
+    const text = await successor.metrics.registry.metrics();
+    const copied = Number(/^tidings_routing_copied_total\S* (\d+)$/m.exec(text)?.[1]);
+    if (name === 'with all copies of its window') expect(copied).toBeGreaterThan(0);
+  });
 
   it('pushes what came while Redis was away once it is back, and goes on when it is empty', async () => {
     const { a, talk: t, devices } = await pair();
@@ -389,5 +385,5 @@ describe('session routing', () => {
     await eventually(() =>
       framesOf(devices[2]!.connectionId).some((f) => f['position'] === String(after.position)),
     );
-  }, 120_000);
+  });
 });

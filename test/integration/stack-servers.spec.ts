@@ -72,7 +72,7 @@ describe('the native servers', () => {
     await servers?.stop();
     removeSharedPlace(dir);
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('PostgreSQL answers queries, in UTF-8, only with the password', async () => {
     expect(await select(servers.databaseUrl, 'SELECT $1::text AS text', ['Grüße 👋'])).toEqual([
@@ -143,7 +143,7 @@ describe('the native servers', () => {
       await again.stop();
     }
     await servers.redis.restart();
-  }, 60_000);
+  });
 
   it('Kafka answers ApiVersions at the address it hands out', async () => {
     expect(servers.brokers).toBe(`127.0.0.1:${servers.kafka.port}`);
@@ -171,7 +171,7 @@ describe('the native servers', () => {
       expect(await redis.get('greeting')).toBe('hello');
     });
     expect(await kafkaAnswers(servers.kafka.port)).toBe(true);
-  }, 60_000);
+  });
 
   it('Redis can come back empty', async () => {
     await servers.redis.restartEmpty();
@@ -192,7 +192,7 @@ describe('the native servers', () => {
     await servers.stop();
     expect(pids.filter(processExists)).toEqual([]);
     expect(await Promise.all(ports.map(isFree))).toEqual([true, true, true]);
-  }, 60_000);
+  });
 });
 
 function connects(host: string, port: number): Promise<boolean> {
@@ -218,7 +218,7 @@ describe('servers that begin with a model', () => {
     models.remove();
     if (known === undefined) delete process.env[MODELS_VARIABLE];
     else process.env[MODELS_VARIABLE] = known;
-  }, 60_000);
+  });
 
   it('have its data and its password, in files of their own', async () => {
     const start = (dir?: string) => startServers({ dir, postgres: true, kafka: true });

@@ -54,7 +54,7 @@ describe('a stack', () => {
     await stack?.stop();
     stack = undefined;
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   async function start(options: Partial<StackOptions> = {}): Promise<Stack> {
     stack = await startStack({
@@ -108,7 +108,7 @@ describe('a stack', () => {
     expect(stops.slice(0, 2).sort()).toEqual(['gateway-1 stop', 'gateway-2 stop']);
     expect(pids.filter(exists)).toEqual([]);
     expect((await Promise.all(ports.map(isFree))).every(Boolean)).toBe(true);
-  }, 60_000);
+  });
 
   it('kills, stops and restarts single instances, with other settings when asked', async () => {
     const running = await start();
@@ -125,7 +125,7 @@ describe('a stack', () => {
     });
     expect(() => running.node('gateway-9')).toThrow(/not part/);
     expect(() => running.kafka).toThrow(/not started/);
-  }, 60_000);
+  });
 
   it('stops what hangs in bounded time', async () => {
     const running = await start();
@@ -133,7 +133,7 @@ describe('a stack', () => {
     session.signal('SIGSTOP');
     await running.stop();
     expect(exists(session.pid)).toBe(false);
-  }, 60_000);
+  });
 
   it('reports an unexpected end, and repairs it only when told to', async () => {
     const restarted = jest.fn();
@@ -147,7 +147,7 @@ describe('a stack', () => {
     expect(lines).toContainEqual(
       expect.stringMatching(/^presence-1 ended unexpectedly \(SIGKILL\).*presence-1\.log$/),
     );
-  }, 60_000);
+  });
 
   it('leaves nothing behind when one service cannot start, and shows why', async () => {
     const failing = start({ nodeEnv: { 'storage-1': { FAIL: '1' } } });
@@ -155,7 +155,7 @@ describe('a stack', () => {
     const started = journal().filter((line) => line.endsWith('start')).length;
     const stopped = journal().filter((line) => line.endsWith('stop')).length;
     expect(started - stopped).toBe(0);
-  }, 60_000);
+  });
 
   it('can be called off while it starts', async () => {
     const abort = new AbortController();
@@ -164,7 +164,7 @@ describe('a stack', () => {
     };
     await expect(start({ abort: abort.signal, log })).rejects.toThrow(/stopped/);
     expect(existsSync(journalFile) && journal()).toEqual(['storage-1 prepare']);
-  }, 60_000);
+  });
 
   it('says which port is taken and how to choose another', async () => {
     const running = await start();
@@ -180,5 +180,5 @@ describe('a stack', () => {
     } finally {
       delete process.env.GATEWAY_PORT;
     }
-  }, 60_000);
+  });
 });

@@ -51,7 +51,7 @@ describe('storage: password, devices, blocks', () => {
     redis?.disconnect();
     client?.disconnect();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   describe('a change of the password', () => {
     it('ends every device but the calling one, in PostgreSQL and Redis', async () => {
@@ -77,7 +77,7 @@ describe('storage: password, devices, blocks', () => {
       await two.rpc.call('accounts.refresh', { refreshToken: phone.refreshToken });
       await expect(codeOf(login(user))).resolves.toBe('bad_credentials');
       await expect(codeOf(login({ ...user, password: NEXT }))).resolves.toBe('ok');
-    }, 60_000);
+    });
 
     it.each<[string, (user: TestUser) => [current: string, next: string], string]>([
       ['a wrong current password', () => ['wrong one', NEXT], 'bad_credentials'],
@@ -151,7 +151,7 @@ describe('storage: password, devices, blocks', () => {
         else expect(await isLoggedIn(outcome)).toBe(false);
       }
       expect(await isLoggedIn(phone)).toBe(true);
-    }, 60_000);
+    });
   });
 
   describe('devices', () => {
@@ -284,7 +284,7 @@ describe('storage: password, devices, blocks', () => {
         });
       }
       expect([...outcomes].sort()).toEqual(['blocked', 'ok']);
-    }, 60_000);
+    });
 
     it('say unavailable without Redis, stand all the same, and are told when repeated', async () => {
       const [ann, bob] = await pair();
@@ -297,7 +297,7 @@ describe('storage: password, devices, blocks', () => {
       await eventually(async () => {
         expect(await members.get([id])).toMatchObject([{ blocked: [bob.id] }]);
       });
-    }, 60_000);
+    });
   });
 
   it('tells whether a contact is new and whether it is mutual', async () => {

@@ -46,7 +46,7 @@ describe('storage: accounts', () => {
   afterAll(async () => {
     redis?.disconnect();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   describe('registration', () => {
     it('stores the name as typed and no password', async () => {
@@ -142,7 +142,7 @@ describe('storage: accounts', () => {
       expect(outcomes.filter((code) => code === 'username_taken')).toHaveLength(49);
       const rows = await fixture.rows(`SELECT 1 FROM users WHERE username_key = 'racer-\u00e9'`);
       expect(rows).toHaveLength(1);
-    }, 60_000);
+    });
   });
 
   describe('login', () => {
@@ -203,7 +203,7 @@ describe('storage: accounts', () => {
         );
         expect(known).toEqual(known.map((_, i) => (i === 1 ? 'not_found' : 'ok')));
       });
-    }, 60_000);
+    });
   });
 
   describe('refresh', () => {
@@ -284,7 +284,7 @@ describe('storage: accounts', () => {
       const known = Number(await redis.hget(KEYS.logins(userId), deviceId));
       expect(known).toBeGreaterThan(generation);
     });
-  }, 60_000);
+  });
 
   it('says unavailable within bounded time while PostgreSQL hangs or is gone', async () => {
     const user = await newUser(one.rpc, 'away');
@@ -305,8 +305,8 @@ describe('storage: accounts', () => {
     await postgres.restart();
     for (const [code, ms] of [...hung, gone]) {
       expect(code).toBe('unavailable');
-      expect(ms).toBeLessThan(4_000);
+      expect(ms).toBeLessThan(9_000);
     }
     await eventually(async () => expect(await ask()).toEqual(['ok', expect.any(Number)]));
-  }, 60_000);
+  });
 });

@@ -193,7 +193,7 @@ describe('storage: every page is bounded in bytes', () => {
       }),
       { numRuns: RUNS, examples, ...REPLAY },
     );
-  }, 120_000);
+  });
 
   it('a sync: an answer ends at its bound, and all changes come, however large they are', async () => {
     const history = Array.from({ length: 420 }, () => ({ content: HEAVIEST, extras: null }));
@@ -227,7 +227,7 @@ describe('storage: every page is bounded in bytes', () => {
     }
     expect(served.size).toBe(history.length);
     expect(parts).toBeGreaterThan(20);
-  }, 120_000);
+  });
 
   it('a history of small messages still comes in pages of as many as were asked for', async () => {
     const content: Content = { kind: 'text', text: 'x'.repeat(300) };
@@ -252,7 +252,7 @@ describe('storage: every page is bounded in bytes', () => {
       }),
       { numRuns: 3, ...REPLAY },
     );
-  }, 120_000);
+  });
 
   it.each([
     ['members.list', () => ({ conversationId: group }), PEOPLE + 1],

@@ -32,7 +32,7 @@ describe('storage: a backlog', () => {
                OVER (PARTITION BY conversation_id ORDER BY position) AS previous FROM messages) m`,
     );
     expect(row).toEqual({ n: String(MESSAGES), wrong: '0' });
-  }, 120_000);
+  });
 });
 
 const SENDER = '01890a5d-ac96-774b-bcce-b302099a8057';

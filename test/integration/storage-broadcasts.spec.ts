@@ -344,5 +344,5 @@ describe('storage: broadcasts, over two instances', () => {
     );
     const added = (await fixture.barrier()).map((end, p) => Number(end) - Number(ends[p]));
     expect(added.reduce((sum, n) => sum + n, 0)).toBe(2);
-  }, 90_000);
+  });
 });

@@ -29,7 +29,7 @@ describe('storage: changes in the batch function', () => {
   afterAll(async () => {
     await database?.close();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   /** A conversation in partition 0. */
   const conversation = async (): Promise<string> => {
@@ -186,7 +186,7 @@ describe('storage: changes in the batch function', () => {
       }),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   it('a deletion takes the hashes of earlier edits along', async () => {
     const id = await conversation();

@@ -52,7 +52,7 @@ describe('storage: connections of the database', () => {
     await database?.close();
     await other?.close();
     await servers?.stop();
-  }, 60_000);
+  });
 
   /** Ends a server process, and waits until it is gone. */
   async function end(pid: number): Promise<void> {

@@ -47,7 +47,7 @@ describe('storage: expiry', () => {
   afterAll(async () => {
     await database?.close();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     [ann, bob] = await Promise.all([newUser(one.rpc, 'ann'), newUser(one.rpc, 'bob')]);
@@ -338,7 +338,7 @@ describe('storage: expiry', () => {
     const text = plan.map((line) => line['QUERY PLAN']).join('\n');
     expect(text).toMatch(/Index Scan .*position/);
     expect(text).not.toContain('Rows Removed by Filter');
-  }, 60_000);
+  });
 
   it('a new lifetime is in Redis before the change is answered', async () => {
     const redis = await searchedRedis(fixture.servers.redisUrl);
@@ -388,5 +388,5 @@ describe('storage: expiry', () => {
       const [a, b] = await Promise.all(both.map(counted));
       expect(a! + b!).toBe(1_100);
     });
-  }, 120_000);
+  });
 });

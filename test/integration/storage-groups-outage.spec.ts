@@ -95,6 +95,6 @@ describe('storage: groups', () => {
         expect(await codeOf(remove(one, ann, id, bob))).toBe('ok');
       }, 30_000);
       expect(await cached()).not.toContain(bob.id);
-    }, 120_000);
+    });
   });
 });

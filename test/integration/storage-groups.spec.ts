@@ -54,7 +54,7 @@ describe('storage: groups', () => {
       ]);
       const other = await create(one, bob, [ann], { requestId });
       expect([other.created, ids.has(other.conversation.id)]).toEqual([true, false]);
-    }, 60_000);
+    });
 
     it('has an owner, a title, a lifetime, and everybody once', async () => {
       const given = { messageTtlSeconds: 60, history: 'all' as const };
@@ -168,7 +168,7 @@ describe('storage: groups', () => {
         [id],
       );
       expect(row).toMatchObject({ version: 31, title: entries.at(-1)!['title'] });
-    }, 60_000);
+    });
 
     it('two admins who remove each other: one is removed, by the other', async () => {
       for (let round = 0; round < 5; round++) {
@@ -184,7 +184,7 @@ describe('storage: groups', () => {
         const removals = (await eventsOf(fixture, id, 4)).filter((e) => e['kind'] === 'removed');
         expect(removals).toMatchObject([{ userIds: [gone.id] }]);
       }
-    }, 60_000);
+    });
 
     it('adding and removing the same one at once ends as the entries say', async () => {
       const id = await newGroup(one, ann, bob);
@@ -209,7 +209,7 @@ describe('storage: groups', () => {
         expect(row.pending).toBe(false);
         expect(row.until_position === null).toBe(kinds.at(-1) === 'added');
       });
-    }, 60_000);
+    });
 
     it('while messages flow lock nobody out, and every row is settled at its entry', async () => {
       const id = await newGroup(one, ann, bob);
@@ -243,7 +243,7 @@ describe('storage: groups', () => {
         'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
       );
       expect(database!.deadlocks).toBe('0');
-    }, 90_000);
+    });
 
     it('a leaving owner is followed by the oldest admin, else the oldest member, else nobody', async () => {
       const id = await newGroup(one, ann, bob);
@@ -289,5 +289,5 @@ describe('storage: groups', () => {
     expect(seen).toEqual([ann.id, ids[0]!, ...ids.slice(2)].sort());
     const bad = one.rpc.call('members.list', { ...asked, cursor: 'bm9uc2Vuc2U', limit: 9 });
     expect(await codeOf(bad)).toBe('invalid_request');
-  }, 60_000);
+  });
 });

@@ -81,7 +81,7 @@ describe('storage: what syncs counted is kept', () => {
     await keeper?.stop();
     await database?.close();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   /** Waits until everything that was appended is applied. */
   async function applied() {

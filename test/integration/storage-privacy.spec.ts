@@ -55,7 +55,6 @@ describe('storage: privacy', () => {
         expect(await visible(ann, ann.id, bob.id)).toEqual([ann.id, ...seen].sort());
       }
     },
-    60_000,
   );
 
   it('shows nobody whom it does not know, and nobody to whom it does not know', async () => {
@@ -121,7 +120,7 @@ describe('storage: privacy', () => {
         const [a, b] = [await direct(stranger, owner), await direct(owner, stranger)];
         expect([a.created, a.conversation.id]).toEqual([false, b.conversation.id]);
       }
-    }, 60_000);
+    });
   });
 
   describe('groups: contacts', () => {

@@ -71,7 +71,7 @@ describe('storage: what is derived is rebuilt', () => {
   afterAll(async () => {
     await database?.close();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   /** What both people are told, with a fresh device. */
   async function told(): Promise<unknown> {

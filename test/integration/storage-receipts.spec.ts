@@ -59,7 +59,7 @@ describe('storage: receipts', () => {
   afterAll(async () => {
     await writer?.stop({ flushMs: 1_000 });
     await fixture?.stop();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     [ann, bob] = await Promise.all([newUser(one.rpc), newUser(one.rpc)]);
@@ -71,7 +71,7 @@ describe('storage: receipts', () => {
       const view = await one.rpc.call('conversations.get', { userId: ann.id, conversationId: id });
       expect(view.lastPosition).toBe(positions.at(-1));
     });
-  }, 30_000);
+  });
 
   it('keeps the maximum of each member, whatever comes in which order', async () => {
     await raise(bob.id, { delivered: positions[3] });
@@ -264,5 +264,5 @@ describe('storage: receipts', () => {
     await eventually(async () => {
       expect(await raw(bob.id)).toEqual({ delivered: positions[4], read: positions[2] });
     });
-  }, 60_000);
+  });
 });

@@ -26,7 +26,7 @@ describe('storage: schema', () => {
   afterAll(async () => {
     await dataSource?.destroy();
     await servers?.stop();
-  }, 60_000);
+  });
 
   it('is made once, by whoever comes first', async () => {
     const others = ['a', 'b'].map((name) => dataSourceOptions(servers.databaseUrl, name));
@@ -185,5 +185,5 @@ describe('storage: schema', () => {
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

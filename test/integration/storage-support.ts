@@ -300,7 +300,7 @@ export async function newUser(rpc: StorageRpc, name = 'user'): Promise<TestUser>
 }
 
 /** Tries until it does not throw; the last failure is thrown after `withinMs`. */
-export async function eventually<T>(work: () => T | Promise<T>, withinMs = 15_000): Promise<T> {
+export async function eventually<T>(work: () => T | Promise<T>, withinMs = 30_000): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     try {

@@ -44,7 +44,7 @@ describe('storage: any history, and any client of it', () => {
   afterAll(async () => {
     await parts?.database.close();
     await fixture?.stop();
-  }, 60_000);
+  });
 
   it('answers of sync make its devices equal to a new one, and to what is visible', async () => {
     const until = performance.now() + LIMIT_MS;

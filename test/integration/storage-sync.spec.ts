@@ -158,7 +158,7 @@ describe('storage: sync', () => {
       expect([...new Set(held.get(id))]).toEqual([...numbers(90), 'meanwhile']);
     }
     expect(await sync(user.id, { since })).toMatchObject({ complete: true, conversations: [] });
-  }, 120_000);
+  });
 
   it('many listed conversations are carried over the parts as well', async () => {
     const [user, ids, other] = await userWith(9);
@@ -175,7 +175,7 @@ describe('storage: sync', () => {
       request = { since: answer.since };
     }
     for (const id of ids) expect(texts.get(id)).toEqual(numbers(80));
-  }, 120_000);
+  });
 
   it('finds a lost tail and a foreign state by the digest', async () => {
     const [user, [id], other] = await userWith(1);
@@ -266,7 +266,7 @@ describe('storage: sync', () => {
     const last = await sync(user.id, { since });
     for (const c of last.conversations) held.push(...textsOf(c.messages));
     expect(held).toEqual(['one', 'more', 'more', 'more', 'more']);
-  }, 60_000);
+  });
 
   it('fits its frames, and leaves out old messages rather than exceed one', async () => {
     const [user, ids, other] = await userWith(3);
@@ -282,7 +282,7 @@ describe('storage: sync', () => {
       expect(c.more).toBe(true);
       expect(textsOf(c.messages).at(-1)!.startsWith('24')).toBe(true);
     }
-  }, 60_000);
+  });
 
   it('a complete answer holds everything acknowledged before it was asked for', async () => {
     const [user, ids, other] = await userWith(4);
@@ -316,7 +316,7 @@ describe('storage: sync', () => {
     }
     over = true;
     await writing;
-  }, 120_000);
+  });
 });
 
 function first(held: Map<string, Set<string>>, id: string): string {

@@ -71,7 +71,7 @@ describe('storage: traces', () => {
   afterAll(async () => {
     await receipts?.stop({ flushMs: 1_000 });
     await fixture?.stop();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     [ann, bob, eve] = (await Promise.all([0, 1, 2].map(() => newUser(one.rpc)))) as [
@@ -79,7 +79,7 @@ describe('storage: traces', () => {
     ];
     const input = { userId: ann.id, otherId: bob.id };
     id = (await one.rpc.call('conversations.direct', input, PATIENT)).conversation.id;
-  }, 30_000);
+  });
 
   it('tell when a message was taken and stored, and whom it reached when', async () => {
     const before = Date.now();
@@ -289,7 +289,7 @@ describe('storage: traces', () => {
       const second = await replay().run(await letterOf(name), false);
       expect(second).toMatchObject({ ok: true, says: expect.stringMatching(/^was replayed to /) });
       expect(await copies(name)).toBe(1);
-    }, 60_000);
+    });
 
     it('have one copy when a replay was cut off before or behind its append', async () => {
       for (const cut of ['replaying', 'replayed'] as const) {
@@ -310,7 +310,7 @@ describe('storage: traces', () => {
         expect(await copies(name)).toBe(1);
         expect(await traced(ann, message.messageId)).toMatchObject({ setAside: null });
       }
-    }, 60_000);
+    });
 
     it('are not undone by an edit that comes late, unless that is wanted', async () => {
       const message = messageOf(id, ann.id, 'first');
@@ -325,7 +325,7 @@ describe('storage: traces', () => {
       });
       expect(await copies(name)).toBe(0);
       expect(await replay().run(entry, true)).toMatchObject({ ok: true });
-    }, 60_000);
+    });
 
     it('are replayed only when they can be read, and presence only while it is true', async () => {
       const unreadable = poisonOf(messageOf(id, ann.id, 'x'), 'tidings.message.sent.v9');
@@ -349,6 +349,6 @@ describe('storage: traces', () => {
         ok: false,
         says: expect.stringMatching(/^was dropped .* by op@test: over$/),
       });
-    }, 60_000);
+    });
   });
 });

@@ -69,7 +69,7 @@ describe('storage: the fence of the batch writer', () => {
   afterAll(async () => {
     await Promise.all((databases ?? []).map((database) => database.close()));
     await fixture?.stop();
-  }, 60_000);
+  });
 
   it('lets exactly one of two writers apply each batch', async () => {
     for (let round = 0n; round < 40n; round++) {
@@ -196,7 +196,7 @@ describe('storage: the batch writer', () => {
       'the value is not JSON',
       'unknown version: tidings.message.sent.v9',
     ]);
-  }, 60_000);
+  });
 
   it('sets one record aside that a step throws over, and applies those around it', async () => {
     const [conversationId] = conversationsIn(2, 1) as [string];
@@ -225,7 +225,7 @@ describe('storage: the batch writer', () => {
     } finally {
       step.mockRestore();
     }
-  }, 60_000);
+  });
 
   it('loses and doubles nothing while its connections are cut', async () => {
     await underTrouble(async () => {
@@ -237,7 +237,7 @@ describe('storage: the batch writer', () => {
         await new Promise((resolve) => setTimeout(resolve, 60));
       }
     });
-  }, 120_000);
+  });
 
   it('goes on after a lock that lasted longer than its patience', async () => {
     await underTrouble(async () => {
@@ -246,7 +246,7 @@ describe('storage: the batch writer', () => {
       await new Promise((resolve) => setTimeout(resolve, 4_000));
       await fixture.rows('ROLLBACK');
     });
-  }, 120_000);
+  });
 
   it('goes on by itself after PostgreSQL was killed', async () => {
     await underTrouble(async () => {
@@ -254,7 +254,7 @@ describe('storage: the batch writer', () => {
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       await fixture.servers.postgres.restart();
     });
-  }, 120_000);
+  });
 
   it('goes on after Kafka was killed, and shares the work with a second instance', async () => {
     const second = await fixture.storage('storage-2');
@@ -319,7 +319,7 @@ describe('storage: the batch writer', () => {
     await fixture.prepare();
     const again = await start();
     expect(again.fatal).toBeNull();
-  }, 90_000);
+  });
 });
 
 /** Reasons of the dead letters, sorted, once there are as many. */

@@ -83,7 +83,7 @@ export class ChatUser {
         ...(token && { authorization: `Bearer ${token}` }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(45_000),
     });
     const text = await response.text();
     const parsed = text === '' ? undefined : (JSON.parse(text) as unknown);

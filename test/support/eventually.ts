@@ -1,10 +1,13 @@
+/** Long enough for a machine that is five times as slow: only what never comes takes as long. */
+const PATIENCE_MS = 30_000;
+
 /**
  * Runs a check until it stops throwing and gives its value; throws the last failure after `withinMs`.
  * Waits by polling: tests do not sleep for a fixed time.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  withinMs = 10_000,
+  withinMs = PATIENCE_MS,
   everyMs = 20,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;

@@ -67,7 +67,7 @@ export class Holding {
   }
 
   /** Syncs on a socket until an answer is complete; gives the number of requests it took. */
-  async sync(socket: TestSocket, withinMs = 10_000): Promise<number> {
+  async sync(socket: TestSocket, withinMs = 30_000): Promise<number> {
     for (let requests = 1; ; requests++) {
       const ref = `sync-${++this.syncs}`;
       socket.send({

@@ -32,7 +32,7 @@ const TELLING_HEADERS = [
 /** Fields that differ from one answer to the next. */
 const CHANGING = new Set(['requestId', 'sentAt', 'position', 'since', 'serverTime', 'expiresAt']);
 const UUIDS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
-const PROBE_TIMEOUT_MS = 20_000;
+const PROBE_TIMEOUT_MS = 60_000;
 
 /** Makes one call and describes the answer; `ids`: what the caller named, replaced by their names. */
 export async function probeCall(

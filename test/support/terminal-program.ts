@@ -18,7 +18,7 @@ export const KEYS = {
 } as const;
 
 /** What may take long on a busy machine, milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export interface TerminalProgramOptions {
   args?: readonly string[];

@@ -1,6 +1,9 @@
 import WebSocket from 'ws';
 import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
 
+/** Long enough for a machine that is five times as slow, milliseconds. */
+const PATIENCE_MS = 30_000;
+
 /** A frame as it came; tests look at its fields. */
 export type Frame = { type: string } & Record<string, unknown>;
 
@@ -33,7 +36,7 @@ export class TestSocket {
   }
 
   /** The first frame, of all that came or will come, for which the check is true. */
-  async find(check: (frame: Frame) => boolean, withinMs = 10_000): Promise<Frame> {
+  async find(check: (frame: Frame) => boolean, withinMs = PATIENCE_MS): Promise<Frame> {
     let seen = 0;
     return this.until(() => {
       while (seen < this.frames.length) {
@@ -45,7 +48,7 @@ export class TestSocket {
   }
 
   /** The next frame of a type that `next` has not given yet. */
-  async next(type: string, withinMs = 10_000): Promise<Frame> {
+  async next(type: string, withinMs = PATIENCE_MS): Promise<Frame> {
     const frame = await this.until(() => {
       for (let i = this.taken.get(type) ?? 0; i < this.frames.length; i++) {
         if (this.frames[i]!.type !== type) continue;
@@ -63,7 +66,7 @@ export class TestSocket {
   }
 
   /** The close event; fails when the socket stays open. */
-  async close(withinMs = 10_000): Promise<{ code: number; reason: string }> {
+  async close(withinMs = PATIENCE_MS): Promise<{ code: number; reason: string }> {
     return this.until(() => this.closed ?? undefined, withinMs, true);
   }
 

@@ -54,4 +54,4 @@ it('children of a runner that was killed end, the stubborn ones by force', async
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-}, 30_000);
+});

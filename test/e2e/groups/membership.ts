@@ -116,5 +116,5 @@ export function membershipTests(given: () => Given): void {
     expect(shown(await dave.history(id))).toEqual(['added', 'added', 'removed', 'after']);
     expect(framesOf(gone, id).some((f) => f.type === 'message')).toBe(false);
     await Promise.all([a.end(), d.end(), gone.end()]);
-  }, 60_000);
+  });
 }

@@ -31,7 +31,7 @@ export async function get(
   const response = await fetch(base + path, {
     ...init,
     headers: { ...(user && { authorization: `Bearer ${user.accessToken}` }), ...init.headers },
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(45_000),
   });
   const { status, headers } = response;
   return { status, headers, bytes: Buffer.from(await response.arrayBuffer()) };

@@ -80,7 +80,7 @@ export function refusalTests(given: () => Given): void {
     await eventually(() => expect(answer).toMatch(refused), 15_000);
     expect(keptFiles(stack)).toEqual(before);
     sockets[1]!.destroy();
-  }, 30_000);
+  });
 
   it('a conversation of others, an unknown one, none, and bytes that are packed', async () => {
     const { stack, ann, eve, chat } = given();

@@ -60,5 +60,5 @@ export function removalTests(given: () => Given): void {
     expect((await send(ann, chat.id, { kind: 'image', mediaId }))['code']).toBe('media_not_found');
     const { rows } = await sql.query('SELECT 1 FROM media WHERE id = $1', [mediaId]);
     expect(rows).toEqual([]);
-  }, 60_000);
+  });
 }

@@ -136,8 +136,8 @@ describe('the listener', () => {
     const startedAt = performance.now();
     socket.resume();
     await closed;
-    expect(performance.now() - startedAt).toBeLessThan(15_000);
-  }, 20_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
 
   it('ends a request whose body comes too slowly', async () => {
     const socket = connect(gateway.port, '127.0.0.1');
@@ -150,8 +150,8 @@ describe('the listener', () => {
     socket.resume();
     await closed;
     clearInterval(drip);
-    expect(performance.now() - startedAt).toBeLessThan(15_000);
-  }, 20_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
 });
 
 describe('rates per address', () => {

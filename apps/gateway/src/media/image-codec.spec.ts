@@ -84,7 +84,7 @@ describe('ImageCodec', () => {
   ] as const)('refuses %s early', async (_, bytes, type) => {
     const before = performance.now();
     expect(await refusal(bytes(), type)).toEqual(['payload_too_large', 413]);
-    expect(performance.now() - before).toBeLessThan(3_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
   });
 
   it.each([

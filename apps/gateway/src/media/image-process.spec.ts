@@ -94,13 +94,16 @@ describe('ImageProcess', () => {
   });
 
   it('ends a process that hangs', async () => {
-    const program = join(dir, 'program.js');
-    const impatient = new ImageProcess(program, 1_000);
-    const pid = await impatient.measure('pid');
-    expect(await codeOf(impatient.measure('hang'))).toEqual(['unsupported_media', 422]);
+    const pid = await images.measure('pid');
+    jest.useFakeTimers();
+    const hung = codeOf(images.measure('hang'));
+    jest.advanceTimersByTime(44_000);
+    expect(isAlive(pid)).toBe(true);
+    jest.advanceTimersByTime(2_000);
+    jest.useRealTimers();
+    expect(await hung).toEqual(['unsupported_media', 422]);
     await eventually(() => expect(isAlive(pid)).toBe(false));
-    expect(await impatient.measure('pid')).not.toBe(pid);
-    impatient.stop();
+    expect(await images.measure('pid')).not.toBe(pid);
   });
 
   it('answers when the program cannot be started', async () => {

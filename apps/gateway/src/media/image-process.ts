@@ -64,10 +64,7 @@ export class ImageProcess implements ImageWorker {
   private yields = false;
 
   /** `program`: what to run with {@link IMAGE_COMMAND}. */
-  constructor(
-    private readonly program: string,
-    private readonly patienceMs = PATIENCE_MS,
-  ) {}
+  constructor(private readonly program: string) {}
 
   measure(source: string): Promise<number> {
     return this.ask({ do: 'measure', source }) as Promise<number>;
@@ -88,7 +85,7 @@ export class ImageProcess implements ImageWorker {
     const child = this.running();
     this.yields ||= yieldToOthers(child);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), this.patienceMs);
+      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
       this.asked.set(id, { outcome: OUTCOMES[work.do], resolve, reject, timer });
       child.send({ id, ...work }, (error) => {
         if (error) this.settle({ id, error: away() });

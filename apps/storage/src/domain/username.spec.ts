@@ -103,7 +103,7 @@ describe('user name', () => {
     const startedAt = performance.now();
     for (const unit of ['a', '\u0301', 'a\u0301', '\u202e', '𝐚', '.'])
       attempt(unit.repeat(100_000));
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });
 

@@ -62,5 +62,5 @@ describe('a lock file', () => {
       });
     });
     expect((await Promise.all(ends)).filter((text) => text !== '')).toEqual([]);
-  }, 60_000);
+  });
 });
