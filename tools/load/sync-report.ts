@@ -31,7 +31,8 @@ export function syncText(run: SyncReport, title: string): string {
     quantileHead(),
     ...measured.map(([name, words]) => latencyLine(words, result.latency[name])),
     latencyLine('(generator lag)', result.scheduleLag),
-    `   ledger: ${result.right} of ${result.scheduled} answers whole and as the store has it`,
+    `   ledger: ${result.right} of ${result.scheduled} answers whole and as the store has it` +
+      (result.delayed > 0 ? `; ${result.delayed} were delayed and asked for again` : ''),
     ...(rowsRead === null ? [] : [`   rows of messages that PostgreSQL read: ${rowsRead}`]),
     ...(presence === null
       ? []

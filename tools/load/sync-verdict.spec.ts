@@ -14,6 +14,7 @@ function facts(change: Partial<SyncFacts> = {}, result: Partial<ConnectsResult> 
       runScheduled: 100,
       runStarted: 100,
       right: 100,
+      delayed: 0,
       errors: [],
       latency: { ticket: quiet, upgraded: quiet, synced: quiet, closed: quiet },
       scheduleLag: quiet,

@@ -39,6 +39,8 @@ export interface ConnectsResult {
   runStarted: number;
   /** answered in whole and right, all phases */
   right: number;
+  /** answers that said that the server was behind, and were asked for again, all phases */
+  delayed: number;
   latency: {
     /** schedule → ticket; empty for calls */
     ticket: LatencySummary;

@@ -26,8 +26,13 @@ class Answer implements SocketOwner {
   private settleWhole!: (atMs: number) => void;
   private settleClosed!: () => void;
   private fail!: (error: Error) => void;
+  /** Answers that were `delayed`. */
+  delayed = 0;
+  /** The last answer was one. */
+  private waits = false;
 
-  constructor() {
+  /** `ask` sends the request, once more after each `resync`. */
+  constructor(private readonly ask: () => void) {
     this.welcomed = new Promise((resolve) => (this.settleWelcome = resolve));
     this.closed = new Promise((resolve) => (this.settleClosed = resolve));
     this.whole = new Promise((resolve, reject) => {
@@ -46,10 +51,22 @@ class Answer implements SocketOwner {
     const now = monotonicMs();
     if (frame.type === 'welcome') this.settleWelcome();
     else if (frame.type === 'error') this.fail(new Error(`error ${frame.code}`));
+    else if (frame.type === 'resync') this.askAgain();
     else if (frame.type === 'synced') {
       this.bodies.push(frame);
-      if (frame.complete !== undefined || frame.since !== undefined) this.settleWhole(now);
+      if (frame.delayed === true) {
+        // What came is good, but says nothing of the rest: it is left, and all of it asked for again.
+        this.delayed++;
+        this.waits = true;
+        this.bodies.length = 0;
+      } else if (frame.complete !== undefined || frame.since !== undefined) this.settleWhole(now);
     }
+  }
+
+  private askAgain(): void {
+    if (!this.waits) return;
+    this.waits = false;
+    this.ask();
   }
 
   onClosed(code: number, reason: string): void {
@@ -60,27 +77,29 @@ class Answer implements SocketOwner {
 }
 
 /**
- * Connects as a device, syncs once and closes. Rejects when it is refused, or takes longer than 15 s
- * for a step.
+ * Connects as a device, syncs once and closes; a server that is behind (`delayed`) is asked again when it
+ * says so (`resync`). Rejects when it is refused, or takes longer than 15 s for a step.
  */
 export async function syncBySocket(
   entrance: Entrance,
   { device, index }: { device: DevicePlan; index: number },
   request: SyncRequest,
-): Promise<{ bodies: SyncedBody[]; times: SyncTimes }> {
+): Promise<{ bodies: SyncedBody[]; delayed: number; times: SyncTimes }> {
   const way = await wayIn(entrance, device, index);
   const ticketMs = monotonicMs();
-  const answer = new Answer();
+  const frame = encodeClientFrame(
+    Buffer.from(JSON.stringify({ type: 'sync', ref: REF, ...request })),
+  );
+  const answer: Answer = new Answer(() => socket.write(frame));
   const socket = await RawSocket.open(way, answer);
   try {
     await within(answer.welcomed, 'welcome');
-    const frame = { type: 'sync', ref: REF, ...request };
-    socket.write(encodeClientFrame(Buffer.from(JSON.stringify(frame))));
+    socket.write(frame);
     const syncedMs = await within(answer.whole, 'answer');
     socket.close();
     await within(answer.closed, 'close');
     const times = { ticketMs, upgradeMs: ticketMs, syncedMs, closedMs: monotonicMs() };
-    return { bodies: answer.bodies, times };
+    return { bodies: answer.bodies, delayed: answer.delayed, times };
   } finally {
     socket.close();
   }

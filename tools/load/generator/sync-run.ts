@@ -12,6 +12,9 @@ import { syncBySocket, type SyncTimes } from './sync-by-socket';
 
 const LEAD_MS = 200;
 const LEARN_CONCURRENCY = 4;
+/** A call that was answered `delayed` is made again after this time, in all for so long, milliseconds. */
+const AGAIN_MS = 1_000;
+const DELAYED_MS = 15_000;
 
 /** How a sync is asked: by a socket of its own or by one call. */
 export type SyncWay = 'socket' | 'post';
@@ -42,7 +45,7 @@ export class SyncRun {
     const lacking = devices.filter(({ userId }) => !this.held.has(userId));
     await inParallel(lacking.length, LEARN_CONCURRENCY, async (index) => {
       const { userId, token } = lacking[index]!;
-      const body = await post(entrance.httpUrls, index, token, {});
+      const { body } = await post(entrance.httpUrls, index, token, {});
       this.held.set(userId, heldAfter([body]));
     });
     await inParallel(devices.length, LEARN_CONCURRENCY, async (index) => {
@@ -71,10 +74,13 @@ export class SyncRun {
       if (way === 'socket') {
         const answer = await syncBySocket(entrance, { device, index }, request);
         bodies = answer.bodies;
+        counts.delayed += answer.delayed;
         counts.connected(atMs, answer.times);
       } else {
         const urls = entrance.kind === 'directory' ? entrance.httpUrls : [];
-        bodies = [await post(urls, index, device.token, request)];
+        const answer = await post(urls, index, device.token, request);
+        bodies = [answer.body];
+        counts.delayed += answer.delayed;
         counts.called(atMs, monotonicMs());
       }
       checkAnswer(kind, expected[index]!, bodies, error);
@@ -89,6 +95,7 @@ export class SyncRun {
 /** The figures of one run; only those of the run phase count as latencies. */
 class Counts {
   right = 0;
+  delayed = 0;
   readonly errors = new ErrorList<SyncErrorType>();
   readonly latency = {
     ticket: new Latency(),
@@ -165,6 +172,7 @@ class Schedule {
       runScheduled: atMs.length - firstOfRun,
       runStarted,
       right: counts.right,
+      delayed: counts.delayed,
       latency: {
         ticket: ticket.summary(),
         upgraded: upgraded.summary(),
@@ -185,14 +193,21 @@ class Schedule {
   }
 }
 
+/** One sync by a call; a server that is behind (`delayed`) is asked again, as often as its patience lasts. */
 async function post(
   urls: readonly string[],
   turn: number,
   token: string,
-  body: SyncRequest,
-): Promise<SyncedBody> {
+  request: SyncRequest,
+): Promise<{ body: SyncedBody; delayed: number }> {
   const base = urls[turn % urls.length]!;
-  return (await callApi({ base, method: 'POST', path: '/v1/sync', token, body })) as SyncedBody;
+  const call = { base, method: 'POST', path: '/v1/sync', token, body: request } as const;
+  const untilMs = monotonicMs() + DELAYED_MS;
+  for (let delayed = 0; ; delayed++) {
+    const body = (await callApi(call)) as SyncedBody;
+    if (body.delayed !== true || monotonicMs() > untilMs) return { body, delayed };
+    await until(monotonicMs() + AGAIN_MS);
+  }
 }
 
 function until(ms: number): Promise<void> {
