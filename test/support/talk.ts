@@ -49,7 +49,7 @@ export function postGroup(
   extra: object = {},
 ): Promise<Answer<Conversation & { code?: string }>> {
   const group = { kind: 'group', requestId: uuidv7(), title: 'Friends', userIds, ...extra };
-  return owner.http('POST', '/v1/conversations', group);
+  return owner.patiently('POST', '/v1/conversations', group);
 }
 
 /** Makes a group; its id. */
