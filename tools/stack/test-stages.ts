@@ -76,8 +76,8 @@ const STAGES: readonly TestStage[] = [
   // for two cores: one process takes twice as long
   { ...jest('unit', 30, ['--maxWorkers=2']), lane: 'unit' },
   { ...jest('integration', 30, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
-  // More than there are cores: some of them wait for something to expire.
-  { ...jest('e2e', 40, ['--maxWorkers=3', LONGEST_FIRST]), servers: true },
+  // As many as there are cores: each has a stack of ten processes.
+  { ...jest('e2e', 60, ['--maxWorkers=2', LONGEST_FIRST]), servers: true },
   { ...jest('fault', 240, ['--runInBand']), servers: true, keepsRuns: true, onlyWhenNamed: true },
   // on Docker's engine, not on servers of its own
   { ...jest('compose', 60, ['--runInBand']), onlyWhenNamed: true },
