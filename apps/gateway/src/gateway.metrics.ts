@@ -110,13 +110,17 @@ export class GatewayMetrics {
     metrics.gauge('append_queued_records', 'Records waiting for the log', {
       collect: counted.queued,
     });
-    metrics.gauge('event_loop_delay_p99_seconds', 'Since the last reading', {
-      collect: () => {
-        const seconds = delay.percentile(99) / NS_PER_SECOND;
-        delay.reset();
-        return seconds;
+    metrics.gauge(
+      'event_loop_delay_p99_seconds',
+      'Delay of the event loop since the last reading',
+      {
+        collect: () => {
+          const seconds = delay.percentile(99) / NS_PER_SECOND;
+          delay.reset();
+          return seconds;
+        },
       },
-    });
+    );
     const { hashCalls } = counted;
     metrics.gauge('hash_calls_queued', 'Logins and the like that wait for their turn', {
       collect: () => hashCalls.load.queued,
@@ -134,8 +138,14 @@ export class GatewayMetrics {
       'frames_repeated_total',
       'Pushes for everybody that were handed out before',
     );
-    const dropped = metrics.counter('presence_events_dropped_total', 'Not taken by the log');
-    const unsaid = metrics.counter('account_news_dropped_total', 'Too many were under way');
+    const dropped = metrics.counter(
+      'presence_events_dropped_total',
+      'Events of presence that the log did not take',
+    );
+    const unsaid = metrics.counter(
+      'account_news_dropped_total',
+      'News of accounts that found too many under way',
+    );
     const unjudged = metrics.counter(
       'visibility_news_dropped_total',
       'News of who may see whom that found too many under way',
@@ -161,7 +171,8 @@ export class GatewayMetrics {
 
   private startMedia({ slots, images }: Counted['media']): void {
     const { metrics } = this;
-    for (const [name, transfers] of Object.entries(slots)) {
+    for (const name of ['uploads', 'downloads'] as const) {
+      const transfers = slots[name];
       const running = { collect: (): number => transfers.size };
       metrics.gauge(`media_${name}_running`, `Places for ${name} that are taken`, running);
       const taken = { collect: (): number => transfers.taken };
@@ -193,7 +204,10 @@ export class GatewayMetrics {
     metrics.gauge('spool_age_seconds', 'Age of the oldest held message', { collect: ageSeconds });
     const held = metrics.counter('held_total', 'Sends answered with held');
     const drained = metrics.counter('spool_drained_total', 'Messages that have left the disk');
-    const batches = metrics.counter('spool_drain_batches_total', 'Batches in which they left it');
+    const batches = metrics.counter(
+      'spool_drain_batches_total',
+      'Batches in which messages have left the disk',
+    );
     let counted = { held: 0, entries: 0, batches: 0 };
     return () => {
       const now = { held: holding.heldTotal, ...holding.drained };

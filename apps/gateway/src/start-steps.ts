@@ -6,7 +6,7 @@ import { Defects } from '@tidings/common/runtime/defects';
 import { CallWatch } from '@tidings/common/rpc/call-watch';
 import { logStateOf } from '@tidings/common/rpc/log-state';
 import { ErrorAnswers } from '@tidings/common/runtime/error-answers';
-import type { Readiness } from '@tidings/common/runtime/health';
+import { type Readiness, tellReadiness } from '@tidings/common/runtime/health';
 import type { Step } from '@tidings/common/runtime/lifecycle';
 import { LoopDelay } from '@tidings/common/runtime/loop-delay';
 import type { Logger } from '@tidings/common/runtime/logger';
@@ -53,6 +53,7 @@ export class StartSteps {
     private readonly fatal: (reason: string, error?: unknown) => void,
   ) {
     this.registry = new Metrics({ service: 'gateway', node: env.NODE_ID });
+    tellReadiness(this.registry, readiness);
     this.timeline = new StartTimeline(this.registry, logger, ['ready']);
     this.timeline.done('program');
     this.metrics = new GatewayMetrics(this.registry);

@@ -45,7 +45,9 @@ export class PresenceMetrics {
     );
     this.clocks = metrics.counter('presence_raised_total', 'Users whose clocks were kept');
     this.retries = metrics.counter('presence_retries_total', 'Batches put off');
-    this.calls = metrics.counter('presence_calls_total', 'Calls answered, by result', ['result']);
+    this.calls = metrics.counter('presence_calls_total', 'Calls of gateways answered, by result', [
+      'result',
+    ]);
     this.lag = metrics.gauge('presence_lag_records', 'Records behind the last batch', {
       labelNames: ['partition'],
     });

@@ -19,7 +19,11 @@ export function watchStorage(
   };
   const { database, progress, hasher, announcer } = parts;
   gauge('connections_busy', 'Database connections in use', () => database.load().busy);
-  gauge('connections_wanted', 'Callers that wait for one', () => database.load().waiting);
+  gauge(
+    'connections_wanted',
+    'Callers that wait for a database connection',
+    () => database.load().waiting,
+  );
   gauge('progress_waiters', 'Callers that wait for the log to be applied', () => progress.waiting);
   gauge('hashes_refused', 'Passwords that were refused as busy', () => hasher.refused);
   gauge('hashes_waiting', 'Passwords that wait to be hashed', () => hasher.queued);

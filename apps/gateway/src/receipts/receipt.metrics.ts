@@ -10,9 +10,15 @@ export class ReceiptMetrics {
   private readonly seconds;
 
   constructor(metrics: Metrics) {
-    this.accepted = metrics.counter('receipts_accepted_total', 'Records appended to the log');
+    this.accepted = metrics.counter(
+      'receipts_accepted_total',
+      'Records of receipts appended to the log',
+    );
     this.dropped = metrics.counter('receipts_dropped_total', 'Marks that were given up', ['why']);
-    this.seconds = metrics.histogram('receipt_seconds', 'From the oldest frame to the log');
+    this.seconds = metrics.histogram(
+      'receipt_seconds',
+      'From the oldest receipt of a record to the log',
+    );
   }
 
   /** A record is in the log, `ms` after its oldest frame. */

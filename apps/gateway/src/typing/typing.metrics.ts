@@ -14,8 +14,13 @@ export class TypingMetrics {
   private readonly dropped;
 
   constructor(metrics: Metrics) {
-    this.accepted = metrics.counter('typing_accepted_total', 'Records appended to the log');
-    this.dropped = metrics.counter('typing_dropped_total', 'Signals that were given up', ['why']);
+    this.accepted = metrics.counter(
+      'typing_accepted_total',
+      'Records of typing appended to the log',
+    );
+    this.dropped = metrics.counter('typing_dropped_total', 'Signals of typing that were given up', [
+      'why',
+    ]);
   }
 
   appended(): void {

@@ -12,9 +12,15 @@ export class ReceiptPushMetrics {
     this.members = metrics.counter('session_receipts_total', 'Members’ marks, by outcome', [
       'outcome',
     ]);
-    this.pushes = metrics.counter('session_receipt_pushes_total', 'Frames, per device');
-    this.retries = metrics.counter('session_receipt_retries_total', 'Batches put off');
-    this.failures = metrics.counter('session_receipt_ask_failures_total', 'Failed look-ups');
+    this.pushes = metrics.counter(
+      'session_receipt_pushes_total',
+      'Frames of receipts handed to inboxes, per device',
+    );
+    this.retries = metrics.counter('session_receipt_retries_total', 'Batches of receipts put off');
+    this.failures = metrics.counter(
+      'session_receipt_ask_failures_total',
+      'Look-ups for receipts that failed',
+    );
     this.latency = metrics.histogram(
       'session_receipt_seconds',
       'From the record to the inbox, oldest record of each batch',

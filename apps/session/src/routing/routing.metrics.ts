@@ -35,7 +35,10 @@ export class RoutingMetrics {
       'Records pushed without the position of the preceding one',
     );
     this.asked = metrics.counter('routing_asked_total', 'Conversations asked of storage');
-    this.askFailures = metrics.counter('routing_ask_failures_total', 'Failed look-ups');
+    this.askFailures = metrics.counter(
+      'routing_ask_failures_total',
+      'Look-ups of conversations that failed',
+    );
     this.appends = metrics.counter('routing_appends_total', 'Inbox entries, by result', ['result']);
     this.retries = metrics.counter('routing_retries_total', 'Batches put off', ['reason']);
     this.taken = metrics.counter(

@@ -11,9 +11,17 @@ export class TypingPushMetrics {
   private readonly gaps;
 
   constructor(metrics: Metrics) {
-    this.signals = metrics.counter('session_typing_total', 'Signals, by outcome', ['outcome']);
-    this.pushes = metrics.counter('session_typing_pushes_total', 'Frames, per device');
-    this.gaps = metrics.counter('session_typing_gaps_total', 'Stretches that nobody read in time');
+    this.signals = metrics.counter('session_typing_total', 'Signals of typing, by outcome', [
+      'outcome',
+    ]);
+    this.pushes = metrics.counter(
+      'session_typing_pushes_total',
+      'Frames of typing handed to inboxes, per device',
+    );
+    this.gaps = metrics.counter(
+      'session_typing_gaps_total',
+      'Stretches of signals that nobody read in time',
+    );
     this.latency = metrics.histogram(
       'session_typing_seconds',
       'From the record to the inbox, oldest record of each batch',

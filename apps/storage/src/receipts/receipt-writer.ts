@@ -24,8 +24,14 @@ export class ReceiptWriterMetrics {
   constructor(metrics: Metrics) {
     this.read = metrics.counter('storage_receipts_read_total', 'Records of the receipt log');
     this.raised = metrics.counter('storage_receipts_raised_total', 'Members whose marks rose');
-    this.deadLetters = metrics.counter('storage_receipts_dead_letters_total', 'Bad records');
-    this.retries = metrics.counter('storage_receipts_retries_total', 'Batches that wait');
+    this.deadLetters = metrics.counter(
+      'storage_receipts_dead_letters_total',
+      'Receipts that can never be applied',
+    );
+    this.retries = metrics.counter(
+      'storage_receipts_retries_total',
+      'Batches of receipts that failed and wait',
+    );
   }
 }
 

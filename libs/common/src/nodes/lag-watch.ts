@@ -62,7 +62,10 @@ export class LagWatch {
       metrics.gauge(`group_${name}`, help, { labelNames });
     this.records = gauge('lag_records', 'Records that a group has not read');
     this.seconds = gauge('lag_seconds', 'Age of the oldest record that a group has not read');
-    this.retention = gauge('retention_used', 'That age as a part of the retention of its topic');
+    this.retention = gauge(
+      'retention_used',
+      'The same as a part of the retention of its topic: at 1 records are lost',
+    );
     this.lost = gauge('lost_records', 'Records gone by retention before a group had read them');
   }
 

@@ -1,4 +1,5 @@
-import { Readiness } from './health';
+import { Readiness, tellReadiness } from './health';
+import { Metrics } from './metrics';
 
 function setUp() {
   const lines: string[] = [];
@@ -22,6 +23,27 @@ describe('readiness', () => {
     readiness.add('redis', () => 'connecting');
     readiness.add('kafka', () => null);
     expect(readiness.problems()).toEqual({ redis: 'connecting' });
+  });
+
+  it('is told in metrics: each part that is not well now, and no other', async () => {
+    const { readiness } = setUp();
+    const metrics = new Metrics({ service: 'storage', node: 's-1' });
+    tellReadiness(metrics, readiness);
+    const parts = async (): Promise<(string | undefined)[]> => {
+      const page = await metrics.registry.metrics();
+      return [...page.matchAll(/^tidings_not_ready\{part="(\w+)".*\} 1$/gm)].map(
+        ([, part]) => part,
+      );
+    };
+    expect(await parts()).toEqual(['process']);
+    readiness.set(true);
+    readiness.awaiting('database')('ECONNREFUSED');
+    readiness.add('redis', () => 'connecting');
+    expect(await parts()).toEqual(['redis', 'database']);
+    readiness.awaiting('database')(null);
+    expect(await parts()).toEqual(['redis']);
+    readiness.add('redis', () => null);
+    expect(await parts()).toEqual([]);
   });
 
   it('says what the start waits for, rather than what a check finds, and logs each change once', () => {

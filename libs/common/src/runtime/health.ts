@@ -66,6 +66,13 @@ export interface HealthParts {
   calls?: CallWatch;
 }
 
+/** Tells in `/metrics` which parts `/health/ready` names. */
+export function tellReadiness(metrics: Metrics, readiness: Readiness): void {
+  metrics.flags('not_ready', 'This part is why the instance is not ready', 'part', () =>
+    Object.keys(readiness.problems()),
+  );
+}
+
 /**
  * Answers `/health/live`, `/health/ready` and `/metrics`; false: it is another request. Failing
  * calls to other services are listed in the answer of `/health/ready` but do not affect readiness:

@@ -43,6 +43,25 @@ export class Metrics {
     });
   }
 
+  /** A gauge that is 1 for each value of its label that `collect` names at a reading, and has no others. */
+  flags<L extends string>(
+    name: string,
+    help: string,
+    label: L,
+    collect: () => Iterable<string>,
+  ): Gauge<L> {
+    return new Gauge<L>({
+      name: `tidings_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect(this: Gauge<L>) {
+        this.reset();
+        for (const value of collect()) this.labels(value).set(1);
+      },
+    });
+  }
+
   histogram<L extends string>(
     name: string,
     help: string,

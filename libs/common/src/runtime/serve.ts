@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type commonEnv, loadEnvOrExit } from './env';
-import { Readiness } from './health';
+import { Readiness, tellReadiness } from './health';
 import type { Step } from './lifecycle';
 import { createLogger } from './logger';
 import { Metrics } from './metrics';
@@ -26,6 +26,7 @@ export function serve<Schema extends typeof commonEnv>(service: {
   const timeline = new StartTimeline(metrics, logger, service.startedAfter);
   timeline.done('program');
   const readiness = new Readiness(logger);
+  tellReadiness(metrics, readiness);
   const onFatal = (error: Error): void => running.fatal(error.message, error);
   const made = service.make({ env, logger, metrics, readiness, timeline, onFatal });
   const running = runService({ logger, readiness, steps: made.steps(), timeline });
