@@ -6,6 +6,7 @@ import { partitionOf } from '@tidings/common/kafka/writer/partitioner';
 import { EVENT_TYPES } from '@tidings/common/log-events/events';
 import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topics';
 import { uuidv7 } from 'uuidv7';
+import { registeredMetrics } from '../../tools/metrics/registered';
 import { projectRoot } from '../../tools/stack/paths';
 import { isFree } from '../../tools/stack/ports';
 import { type Servers, startServers } from '../../tools/stack/servers';
@@ -281,6 +282,23 @@ describe('the programs behind the npm scripts', () => {
     },
     TEST_MS,
   );
+
+  it('each service tells the metrics of docs/METRICS.md, no more and no less', async () => {
+    // where a gateway takes the spools of others
+    const ofSpoolRoot = /^tidings_(?:spools_|spool_adopt)/;
+    for (const [service, metrics] of registeredMetrics()) {
+      const { url } = starter.file.nodes.find((node) => node.service === service)!;
+      const page = await (await fetch(`${url}/metrics`)).text();
+      const told = [...page.matchAll(/^# HELP (tidings_\w+) (.*)\n# TYPE \1 (\w+)$/gm)];
+      expect({ service, told: told.map(([, ...one]) => one).sort() }).toEqual({
+        service,
+        told: metrics
+          .filter(({ name }) => !ofSpoolRoot.test(name))
+          .map(({ name, help, type }) => [name, help, type])
+          .sort(),
+      });
+    }
+  });
 
   it(
     'kafka tail: shows readable records, from the beginning and as they come',
