@@ -26,6 +26,7 @@ export class ComposeStack {
     private readonly folder: string,
     readonly httpPort: number,
     readonly kafkaPort: number,
+    private readonly options: readonly string[],
   ) {}
 
   /** Where clients are sent, and the only address that they know. */
@@ -33,10 +34,14 @@ export class ComposeStack {
     return `http://127.0.0.1:${this.httpPort}`;
   }
 
-  static async prepare(settings: Record<string, string> = {}): Promise<ComposeStack> {
+  /** `options`: of `docker compose`, as further files and profiles. */
+  static async prepare(
+    settings: Record<string, string> = {},
+    options: readonly string[] = [],
+  ): Promise<ComposeStack> {
     const folder = mkdtempSync(join(tmpdir(), 'tidings-compose-'));
     const [httpPort = 0, kafkaPort = 0] = await freePorts(2);
-    const stack = new ComposeStack(`tidings-${process.pid}`, folder, httpPort, kafkaPort);
+    const stack = new ComposeStack(`tidings-${process.pid}`, folder, httpPort, kafkaPort, options);
     const secret = (): string => randomBytes(48).toString('base64url');
     const values = {
       HTTP_PORT: String(httpPort),
@@ -92,7 +97,7 @@ export class ComposeStack {
   /** Runs `docker compose`; its output. Rejects when that fails. */
   compose(words: string[], timeoutMs = COMMAND_MS): Promise<string> {
     const own = ['--project-name', this.project, '--env-file', this.settings];
-    return docker(['compose', ...own, ...words], timeoutMs);
+    return docker(['compose', ...own, ...this.options, ...words], timeoutMs);
   }
 
   private get settings(): string {

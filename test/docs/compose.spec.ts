@@ -24,7 +24,9 @@ interface Container {
   restart?: string;
 }
 
-const file = readFileSync(join(__dirname, '../../docker-compose.yml'), 'utf8');
+const read = (name: string): string => readFileSync(join(__dirname, '../..', name), 'utf8');
+const file = read('docker-compose.yml');
+const tlsFile = read('docker-compose.tls.yml');
 const { services } = parse(file, { merge: true }) as { services: Record<string, Container> };
 
 /** The containers of this project, and what runs in them. */
@@ -84,20 +86,26 @@ describe('docker-compose.yml', () => {
   it('names what it reads itself in .env.example, with the same defaults', () => {
     const own = new Map(COMPOSE_OWN.map(({ name, fallback }) => [name, fallback]));
     const passed = new Set(known.filter(isPassedOn).map(({ name }) => name));
-    const read = [...file.matchAll(/(?<!\$)\$\{(\w+)(?::?-((?:[^{}]|\{[^{}]*\})*))?\}/g)]
-      .map(([, name = '', fallback = '']): [string, string] => [name, fallback])
-      .filter(([name]) => !passed.has(name) && name !== 'POSTGRES_PASSWORD');
-    expect(new Set(read.map(([name]) => name))).toEqual(new Set(own.keys()));
-    for (const [name, fallback] of read) expect([name, fallback]).toEqual([name, own.get(name)]);
+    const reads = [
+      ...(file + tlsFile).matchAll(/(?<!\$)\$\{(\w+)(?::?([-?])((?:[^{}]|\{[^{}]*\})*))?\}/g),
+    ]
+      .map(([, name = '', sign, more = '']) => ({ name, needed: sign === '?', more }))
+      .filter(({ name }) => !passed.has(name) && name !== 'POSTGRES_PASSWORD');
+    expect(new Set(reads.map(({ name }) => name))).toEqual(new Set(own.keys()));
+    for (const { name, needed, more } of reads) {
+      if (needed) expect([name, more]).toEqual([name, expect.stringMatching(/^is .{10,}/)]);
+      else expect([name, more]).toEqual([name, own.get(name)]);
+    }
   });
 
-  it('lets nobody in but through the balancer, and Kafka be looked at from this machine', () => {
+  it('lets nobody in but through the balancer, and Kafka and metrics be looked at from this machine', () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
       ports.map((port) => [name, port]),
     );
     expect(published).toEqual([
       ['kafka', '127.0.0.1:${KAFKA_PORT:-9092}:9092'],
       ['balancer', '${BIND_ADDRESS:-127.0.0.1}:${HTTP_PORT:-8080}:8000'],
+      ['prometheus', '127.0.0.1:${PROMETHEUS_PORT:-9090}:9090'],
     ]);
   });
 
@@ -110,7 +118,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('contains what runs: no writable root, an init, limits, time to stop', () => {
-    for (const name of [...CONTAINERS.map(([one]) => one), 'balancer']) {
+    for (const name of [...CONTAINERS.map(([one]) => one), 'balancer', 'prometheus']) {
       const { read_only, init, deploy, stop_grace_period } = services[name]!;
       const { cpus, memory } = deploy?.resources?.limits ?? {};
       expect([name, read_only, init]).toEqual([name, true, true]);
@@ -120,5 +128,52 @@ describe('docker-compose.yml', () => {
     const others = ['kafka', 'redis', 'postgres'];
     for (const name of others)
       expect(services[name]?.deploy?.resources?.limits?.memory).toBeTruthy();
+  });
+});
+
+describe('deploy/metrics/prometheus.yml', () => {
+  interface Job {
+    job_name: string;
+    dns_sd_configs?: { names: string[]; port: number }[];
+  }
+  const { scrape_configs } = parse(read('deploy/metrics/prometheus.yml')) as {
+    scrape_configs: Job[];
+  };
+  const jobs = scrape_configs.filter(({ dns_sd_configs }) => dns_sd_configs);
+
+  it('has a job for each service, called as it is', () =>
+    expect(jobs.map(({ job_name }) => job_name).sort()).toEqual(
+      CONTAINERS.map(([name]) => name)
+        .filter((name) => name !== 'prepare')
+        .sort(),
+    ));
+
+  it.each(jobs)('$job_name: all replicas, where they tell', ({ job_name, dns_sd_configs }) => {
+    const { environment = {} } = services[job_name]!;
+    const port = environment['ADMIN_PORT'] ?? environment['PORT'];
+    expect(dns_sd_configs).toMatchObject([{ names: [job_name], port }]);
+  });
+});
+
+describe('docker-compose.tls.yml', () => {
+  const tls = parse(tlsFile, { merge: true }) as {
+    services: Record<string, Container & { secrets?: object[] }>;
+  };
+
+  it('sends clients to the same places, by wss and https', () => {
+    const where = (one: Container) => String(one.environment?.['PUBLIC_URL']).split('}/g/')[1];
+    for (const name of ['settings', 'gateway']) {
+      expect(where(tls.services[name]!)).toBe(where(services['gateway']!));
+    }
+  });
+
+  it('gives the key to the balancer alone, which alone has another port', () => {
+    const having = (what: 'secrets' | 'ports') =>
+      Object.keys(tls.services).filter((name) => tls.services[name]?.[what]);
+    expect(having('secrets')).toEqual(['balancer']);
+    expect(having('ports')).toEqual(['balancer']);
+    expect(tls.services['balancer']?.ports).toEqual([
+      '${BIND_ADDRESS:-127.0.0.1}:${HTTPS_PORT:-8443}:8443',
+    ]);
   });
 });

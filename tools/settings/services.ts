@@ -119,6 +119,30 @@ export const COMPOSE_OWN: readonly { name: string; fallback: string; description
     fallback: '384mb',
     description: 'Where Redis refuses to write more: below what its container may have.',
   },
+  {
+    name: 'PROMETHEUS_PORT',
+    fallback: '9090',
+    description: 'Port of Prometheus on this machine (profile metrics, docs/METRICS.md).',
+  },
+  { name: 'PROMETHEUS_DAYS', fallback: '15', description: 'Days that it keeps figures.' },
+  { name: 'PROMETHEUS_DISK', fallback: '2GB', description: 'Most that they take on the disk.' },
+  { name: 'PROMETHEUS_MEMORY', fallback: '512m', description: 'Most memory of its container.' },
+  {
+    name: 'HTTPS_PORT',
+    fallback: '8443',
+    description: 'Port of the balancer with TLS (docker-compose.tls.yml, docs/TLS.md).',
+  },
+  {
+    name: 'TLS_CERTIFICATE',
+    fallback: '',
+    description: 'File of the certificate, with those that vouch for it behind it, PEM.',
+  },
+  { name: 'TLS_KEY', fallback: '', description: 'File of its key, PEM.' },
+  {
+    name: 'TLS_USER',
+    fallback: 'haproxy',
+    description: 'Who the balancer is with TLS: the id of whoever may read TLS_KEY, or user:group.',
+  },
 ];
 
 /** Whether `.env` may set it for the containers. */
