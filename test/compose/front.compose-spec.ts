@@ -1,3 +1,5 @@
+import type { Problem } from '@tidings/protocol/http';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -8,16 +10,75 @@ import { registeredMetrics } from '../../tools/metrics/registered';
 import { freePorts } from '../../tools/stack/ports';
 import { runProgram } from '../../tools/stack/run-program';
 import { SERVICES } from '../../tools/stack/service-plan';
-import { ChatUser } from '../support/chat-user';
+import { type Answer, ChatUser } from '../support/chat-user';
 import { eventually } from '../support/eventually';
 import { Program } from '../support/program';
 import { say } from '../support/talk';
+import { openSocket } from '../support/test-socket';
 import { ComposeStack, docker } from './compose-stack';
 
 /** What stands around the services: TLS in front (`docker-compose.tls.yml`), and Prometheus (profile `metrics`). */
 const STEP_MS = 600_000;
 /** For two rounds of scraping, and of judging what was scraped. */
 const SEEN_MS = 120_000;
+
+type Asked = IncomingMessage & { text: string };
+
+/** One call, whose certificate `ca` vouches for. */
+function ask(
+  url: string,
+  { body, ...options }: { ca: string; method?: string; headers: object; body?: string },
+): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const answered = (response: IncomingMessage): void => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve(Object.assign(response, { text })));
+    };
+    const request = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const whole = { ...options, headers: { ...options.headers }, agent: false as const };
+    const sent = request(url, whole, answered);
+    sent.on('error', reject).end(body);
+  });
+}
+
+/** A user whose calls trust one certificate. */
+class TrustingUser extends ChatUser {
+  private constructor(
+    base: string,
+    name: string,
+    private readonly ca: string,
+  ) {
+    super([base], name);
+  }
+
+  static async register(base: string, ca: string): Promise<TrustingUser> {
+    const username = `front${randomBytes(6).toString('hex')}`;
+    const user = new TrustingUser(base, username, ca);
+    const email = `${username}@example.org`;
+    const account = { username, email, firstName: 'Test', password: ChatUser.PASSWORD };
+    expect((await user.http('POST', '/v1/users', account)).status).toBe(201);
+    await user.login();
+    return user;
+  }
+
+  override async http<T = Problem>(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<Answer<T>> {
+    const { statusCode = 0, text } = await ask(this.bases[0]! + path, {
+      ca: this.ca,
+      method,
+      headers: {
+        'content-type': 'application/json',
+        ...(this.accessToken && { authorization: `Bearer ${this.accessToken}` }),
+      },
+      body: JSON.stringify(body),
+    });
+    return { status: statusCode, headers: new Headers(), body: JSON.parse(text) as T };
+  }
+}
 
 describe('docker compose with TLS and metrics', () => {
   let stack: ComposeStack;
@@ -67,17 +128,8 @@ describe('docker compose with TLS and metrics', () => {
   });
 
   describe('TLS', () => {
-    const get = (url: string, headers = {}): Promise<IncomingMessage & { text: string }> =>
-      new Promise((resolve, reject) => {
-        const options = { headers, ca: certificate(), agent: false as const };
-        const answered = (response: IncomingMessage): void => {
-          let text = '';
-          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-          response.on('end', () => resolve(Object.assign(response, { text })));
-        };
-        const request = url.startsWith('https:') ? httpsRequest : httpRequest;
-        request(url, options, answered).on('error', reject).end();
-      });
+    const get = (url: string, headers = {}): Promise<Asked> =>
+      ask(url, { headers, ca: certificate() });
     const url = (path: string): string => `https://localhost:${httpsPort}${path}`;
     /** The socket of a handshake that went well. */
     const handshake = (options: object = {}): Promise<TLSSocket> =>
@@ -87,10 +139,12 @@ describe('docker compose with TLS and metrics', () => {
         socket.on('secureConnect', () => resolve(socket)).on('error', reject);
       });
 
+    /** Of the certificate that is shown now. */
     const fingerprint = async (): Promise<string> => {
       const socket = await handshake();
+      const { fingerprint256 } = socket.getPeerCertificate();
       socket.destroy();
-      return socket.getPeerCertificate().fingerprint256;
+      return fingerprint256;
     };
 
     it('answers by the certificate that it was given, and tells browsers to stay', async () => {
@@ -110,16 +164,17 @@ describe('docker compose with TLS and metrics', () => {
     it('is of today: 1.3, 1.2 with forward secrecy, nothing older', async () => {
       const spoken = async (options: object): Promise<(string | null)[]> => {
         const socket = await handshake(options);
+        const found = [socket.getProtocol(), socket.getCipher().name];
         socket.destroy();
-        return [socket.getProtocol(), socket.getCipher().name];
+        return found;
       };
       expect(await spoken({})).toEqual(['TLSv1.3', expect.any(String)]);
       const old = { maxVersion: 'TLSv1.2' };
       expect(await spoken(old)).toEqual(['TLSv1.2', expect.stringMatching(/^ECDHE-.*(GCM|POLY)/)]);
-      const weak = { ...old, ciphers: 'ECDHE-ECDSA-AES128-SHA256@SECLEVEL=0' };
-      await expect(handshake(weak)).rejects.toThrow();
+      const weak = { ...old, ciphers: 'ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0' };
+      await expect(handshake(weak)).rejects.toThrow('alert handshake failure');
       const older = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' };
-      await expect(handshake(older)).rejects.toThrow();
+      await expect(handshake(older)).rejects.toThrow('alert protocol version');
     });
 
     it(
@@ -144,27 +199,26 @@ describe('docker compose with TLS and metrics', () => {
     it(
       'takes a new certificate without an end of sockets',
       async () => {
-        // fetch and sockets of this process know no authority of their own: here they trust everybody
-        process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
-        try {
-          const [ann, bob] = [await ChatUser.create([url('')]), await ChatUser.create([url('')])];
-          const { id } = await ann.direct(bob);
-          const socket = await ann.connect();
-          expect((await say(socket, id, 'before')).type).toBe('sent');
-          const before = await fingerprint();
-          await newCertificate('next');
-          chmodSync(file('tls.key'), 0o600);
-          for (const end of ['pem', 'key']) {
-            writeFileSync(file(`tls.${end}`), readFileSync(file(`next.${end}`)));
-          }
-          await stack.compose(['kill', '--signal', 'HUP', 'balancer']);
-          await eventually(async () => expect(await fingerprint()).not.toBe(before), 30_000);
-          expect((await say(socket, id, 'after')).type).toBe('sent');
-          expect(socket.closed).toBeNull();
-          await socket.end();
-        } finally {
-          delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+        const ca = certificate();
+        const ann = await TrustingUser.register(url(''), ca);
+        const bob = await TrustingUser.register(url(''), ca);
+        const { id } = await ann.direct(bob);
+        const { ticket, url: address } = await ann.ticket();
+        expect(address).toMatch(/^wss:\/\/localhost:\d+\/g\/gateway-/);
+        const socket = await openSocket(address, ticket, { ca });
+        await socket.next('welcome');
+        expect((await say(socket, id, 'before')).type).toBe('sent');
+        const before = await fingerprint();
+        await newCertificate('next');
+        chmodSync(file('tls.key'), 0o600);
+        for (const end of ['pem', 'key']) {
+          writeFileSync(file(`tls.${end}`), readFileSync(file(`next.${end}`)));
         }
+        await stack.compose(['kill', '--signal', 'HUP', 'balancer']);
+        await eventually(async () => expect(await fingerprint()).not.toBe(before), 30_000);
+        expect((await say(socket, id, 'after')).type).toBe('sent');
+        expect(socket.closed).toBeNull();
+        await socket.end();
       },
       STEP_MS,
     );

@@ -117,14 +117,14 @@ export class TestSocket {
 export function openSocket(
   url: string,
   ticket: string | null,
-  options: { protocols?: string[]; headers?: Record<string, string> } = {},
+  options: { protocols?: string[]; headers?: Record<string, string>; ca?: string } = {},
 ): Promise<TestSocket> {
   const protocols = options.protocols ?? [
     SUBPROTOCOL,
     ...(ticket === null ? [] : [TICKET_PROTOCOL_PREFIX + ticket]),
   ];
   return new Promise((resolve, reject) => {
-    const raw = new WebSocket(url, protocols, { headers: options.headers });
+    const raw = new WebSocket(url, protocols, { headers: options.headers, ca: options.ca });
     const socket = new TestSocket(raw);
     raw.on('open', () => resolve(socket));
     raw.on('unexpected-response', (_request, response) => {
