@@ -12,7 +12,19 @@ import { removeStackFile, writeStackFile } from '../../tools/stack/stack-file';
 import { startTestStack } from '../support/test-stack';
 import { stepsIn } from '../../tools/figures/starts';
 import type { RunReport } from '../../tools/load/measure';
+import { MessageIds } from '../../tools/load/generator/message-ids';
+import { poissonArrivals } from '../../tools/load/generator/schedule';
+import { seededRandom } from '../../tools/load/random';
 import type { SyncReport } from '../../tools/load/syncs';
+
+/** How many messages a schedule of the tool has. */
+function arrivals({ seed, rate, seconds }: Record<'seed' | 'rate' | 'seconds', number>): number {
+  const random = seededRandom(seed);
+  // it makes its ids first
+  new MessageIds(random);
+  const plan = { ratePerSecond: rate, durationMs: seconds * 1000, senders: 1 };
+  return poissonArrivals(random, plan).atMs.length;
+}
 
 const RUN_MS = 240_000;
 /** Exit codes by outcome. On a busy machine a generator comes late: that voids figures, not the ledger. */
@@ -147,6 +159,36 @@ describe('load tool', () => {
       expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
       expect(connect.open).toBe(8);
       expect(result.latency.delivered.count).toBe(3 * result.scheduled);
+    },
+    RUN_MS,
+  );
+
+  it(
+    'sends one schedule from two generators, with one ledger',
+    async () => {
+      const args = '--generators 2 --users 8 --rate 40 --seconds 4';
+      const { runs, output } = await measured<RunReport>('pairs', args);
+      const { result, connect, generators, cpuUsPerMessage } = runs[0]!;
+      const [first, second] = generators;
+      expect(generators.map(({ name }) => name)).toEqual(['generator-1', 'generator-2']);
+      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+      // as many as one generator sends with this seed
+      expect(result.scheduled).toBe(arrivals({ seed: 7, rate: 40, seconds: 4 }));
+      expect(first!.scheduled + second!.scheduled).toBe(result.scheduled);
+      for (const { scheduled, delivered, share } of generators) {
+        expect(scheduled).toBeGreaterThan(40);
+        expect(delivered.count).toBe(scheduled);
+        expect(share).toBeGreaterThan(0);
+      }
+      expect(result.latency.delivered.count).toBe(result.scheduled);
+      expect(result.latency.stored.count).toBe(result.scheduled);
+      expect(connect.open).toBe(8);
+      expect(Object.values(connect.byGateway)).toEqual([4, 4]);
+      expect(cpuUsPerMessage).toMatchObject({
+        'generator-1': expect.any(Number),
+        'generator-2': expect.any(Number),
+      });
+      expect(output).toMatch(/generator-2 .* event loop late p99 /);
     },
     RUN_MS,
   );

@@ -29,6 +29,7 @@ describe('parseLoadArgs', () => {
       ownStack: false,
       idle: null,
       jsonFile: null,
+      generators: 1,
       pin: null,
       drainSeconds: 60,
     });
@@ -66,6 +67,8 @@ describe('parseLoadArgs', () => {
 
   it.each([
     ['--workload groups', { rate: 1000, users: 500, workload: { groupSize: 10, online: 10 } }],
+    ['--generators 4', { generators: 4 }],
+    ['--idle 20,60 --generators 3', { generators: 3 }],
     ['--workload groups --deliveries 30000', { rate: 3000 }],
     [
       '--workload groups --group-size 1000 --online 500 --rate 20',
@@ -110,6 +113,12 @@ describe('parseLoadArgs', () => {
     ],
     [['--workload', 'presence', '--users', '900'], /880 are needed beside 90/],
     [['--workload', 'presence', '--seconds', '220'], /together at most 240/],
+    [['--generators', '0'], /--generators: a whole number/],
+    [['--generators', '17'], /--generators: a whole number/],
+    [['--generators', '2', '--pin', '1'], /--pin goes with one generator/],
+    [['--generators', '3', '--users', '4'], /at most one for each of the 2 conversations/],
+    [['--generators', '2', '--workload', 'presence'], /--generators: --workload presence has one/],
+    [['--generators', '2', '--workload', 'connects'], /--generators: --workload connects has one/],
     [['--rate', '0'], /--rate/],
     [['--rate', '1.5'], /--rate/],
     [['--rate', ''], /--rate/],

@@ -34,6 +34,8 @@ export interface LoadOptions {
   /** connection counts of the idle workload; null: the message workload */
   idle: [number, number] | null;
   jsonFile: string | null;
+  /** processes that make the load */
+  generators: number;
   /** CPU that the generator is pinned to; null: none */
   pin: number | null;
   drainSeconds: number;
@@ -59,6 +61,8 @@ export const USAGE = `Usage: npm run load -- [options]
   --json FILE       write everything that was measured as JSON
   --label TEXT      a name for this measurement
   --seed N          repeat a schedule (random; it is printed)
+  --generators N    processes that make the load, each with its part of the conversations (1); for pairs,
+                    groups, receipts and --idle
   --pin CPU         pin the generator to one CPU
   --drain N         longest wait, in seconds, for deliveries after the last send (60)
 ${WORKLOAD_USAGE}`;
@@ -78,6 +82,7 @@ const FLAGS = {
   json: { type: 'string' },
   label: { type: 'string' },
   seed: { type: 'string' },
+  generators: { type: 'string' },
   pin: { type: 'string' },
   drain: { type: 'string' },
   'own-stack': { type: 'boolean' },
@@ -130,6 +135,7 @@ export function parseLoadArgs(
     ownStack: values['own-stack'] ?? false,
     idle: values.idle === undefined ? null : counts(values.idle),
     jsonFile: values.json ?? null,
+    generators: number('generators', values.generators, { fallback: 1, min: 1, max: 16 }),
     pin:
       values.pin === undefined
         ? null
@@ -144,6 +150,7 @@ export function parseLoadArgs(
   if (connects && (workload.conversations % 2 !== 0 || workload.conversations >= options.users)) {
     refuse('--conversations: an even number below that of the users is expected');
   }
+  refuseGenerators(options);
   if (workload.churn) {
     const { users, seconds, warmupSeconds } = options;
     const refusal = churnRefusal(workload.churn, { users, seconds: seconds + warmupSeconds });
@@ -154,6 +161,18 @@ export function parseLoadArgs(
     refuse(`--rate × seconds: at most ${MAX_DELIVERIES} deliveries per run`);
   }
   return options;
+}
+
+/** A generator has whole conversations; watchers and those they watch are in one. */
+function refuseGenerators({ generators, pin, workload, users }: LoadOptions): void {
+  if (generators === 1) return;
+  if (!['pairs', 'groups', 'receipts'].includes(workload.name)) {
+    refuse(`--generators: --workload ${workload.name} has one`);
+  }
+  if (pin !== null) refuse('--pin goes with one generator');
+  if (users / workload.online < generators) {
+    refuse(`--generators: at most one for each of the ${users / workload.online} conversations`);
+  }
 }
 
 function parse(argv: readonly string[]) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadOptions } from './args';
-import { GeneratorHandle } from './generator-handle';
+import { Generators } from './generators';
 import { collectGarbage } from './inspector';
 import type { Pipeline } from './pipeline';
 import { residentBytes } from './processes';
@@ -41,17 +41,15 @@ export async function measureIdle(
 ): Promise<IdleReport> {
   abort.throwIfAborted();
   const gateways = target.nodes.filter(({ service }) => service === 'gateway');
-  const generator = new GeneratorHandle(() => undefined, options.pin);
-  const onAbort = (): void => void generator.stop();
+  const { pin } = options;
+  const generators = new Generators({ count: options.generators, pin }, [], () => undefined);
+  const onAbort = (): void => void generators.stop();
   abort.addEventListener('abort', onAbort);
   const { entrance, devices } = pipeline;
   const [few, many] = options.idle;
   const step = async (from: number, to: number): Promise<Step> => {
-    const { byGateway, ms } = await generator.call('connect', {
-      entrance,
-      devices: devices.slice(from, to),
-      concurrency: CONNECT_CONCURRENCY,
-    });
+    const plan = { entrance, devices: devices.slice(from, to), concurrency: CONNECT_CONCURRENCY };
+    const { byGateway, ms } = await generators.connect(plan, from);
     await delay(SETTLE_MS);
     return { byGateway, ms, resident: await residentOf(gateways) };
   };
@@ -64,7 +62,7 @@ export async function measureIdle(
     };
   } finally {
     abort.removeEventListener('abort', onAbort);
-    await generator.stop();
+    await generators.stop();
   }
 }
 

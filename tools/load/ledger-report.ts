@@ -35,6 +35,39 @@ export interface LedgerReport {
 
 const MAX_EXAMPLES = 8;
 
+/**
+ * The report on all conversations of some ledgers, each of which has whole conversations of its own: nothing that a
+ * ledger checks goes beyond one conversation.
+ */
+export function mergeReports(reports: readonly LedgerReport[]): LedgerReport {
+  const sum = (of: (report: LedgerReport) => number): number =>
+    reports.reduce((total, report) => total + of(report), 0);
+  return {
+    valid: reports.every(({ valid }) => valid),
+    acknowledged: sum(({ acknowledged }) => acknowledged),
+    unanswered: sum(({ unanswered }) => unanswered),
+    duplicates: sum(({ duplicates }) => duplicates),
+    unknownPrevious: sum(({ unknownPrevious }) => unknownPrevious),
+    repaired: sum(({ repaired }) => repaired),
+    errors: mergeErrors(reports.map(({ errors }) => errors)),
+  };
+}
+
+function mergeErrors(lists: readonly LedgerError[][]): LedgerError[] {
+  const byType = new Map<LedgerErrorType, LedgerError>();
+  lists.forEach((list, i) => {
+    const whose = lists.length > 1 ? `generator ${i + 1}: ` : '';
+    for (const { type, count, examples } of list) {
+      const error = byType.get(type) ?? { type, count: 0, examples: [] };
+      byType.set(type, error);
+      error.count += count;
+      const more = examples.map((example) => whose + example);
+      error.examples = [...error.examples, ...more].slice(0, MAX_EXAMPLES);
+    }
+  });
+  return [...byType.values()];
+}
+
 /** Collects errors by kind. */
 export class ErrorList<T extends string = LedgerErrorType> {
   private readonly byType = new Map<T, ListedError<T>>();

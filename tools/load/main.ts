@@ -56,7 +56,8 @@ class Load {
   /** Measures everything that was asked for; gives the exit code. */
   async run(): Promise<number> {
     let target: Target | null = null;
-    refuseTooManySockets(Math.max(this.options.users, this.options.idle?.[1] ?? 0));
+    const sockets = Math.max(this.options.users, this.options.idle?.[1] ?? 0);
+    refuseTooManySockets(Math.ceil(sockets / this.options.generators));
     const ticker = setInterval(() => this.showProgress(), PROGRESS_MS);
     try {
       target = await openTarget(this.options, log, this.abort.signal);

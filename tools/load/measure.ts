@@ -1,10 +1,10 @@
 import type { LoadOptions, Subject } from './args';
-import { GeneratorHandle } from './generator-handle';
+import { Generators, type GeneratorLoad } from './generators';
 import type { ConnectResult, GeneratorResult, Phase } from './generator/protocol';
 import type { Pipeline } from './pipeline';
 import { type ChurnCost, churnCost } from './churn-cost';
 import { StoreWatch } from './store-watch';
-import { type Costs, GENERATOR, type Reading, type Usage, readUsage, usage } from './usage';
+import { type Costs, type Reading, type Usage, generatorShares, readUsage, usage } from './usage';
 import { type Verdict, judge } from './verdict';
 
 /** Everything known about one run. */
@@ -16,6 +16,8 @@ export interface RunReport extends Costs {
   verdict: Verdict;
   connect: ConnectResult;
   result: GeneratorResult;
+  /** each generator, with its share of one core */
+  generators: (GeneratorLoad & { share: number })[];
   /** bytes at the end of the run phase, by process */
   memoryBytes: Record<string, number>;
   /** records that the store had not applied at the end of the load, and ms until it had */
@@ -27,7 +29,7 @@ export interface RunReport extends Costs {
 
 const CONNECT_CONCURRENCY = 32;
 
-/** Connects, sends, drains and judges once; a generator process of its own for each run. */
+/** Connects, sends, drains and judges once; generator processes of their own for each run. */
 export async function measure(
   pipeline: Pipeline,
   options: LoadOptions,
@@ -35,32 +37,29 @@ export async function measure(
 ): Promise<RunReport> {
   run.abort.throwIfAborted();
   const readings: Reading[] = [];
-  const generator = new GeneratorHandle((phase) => {
-    const processes = [...pipeline.processes, { name: GENERATOR, pid: generator.pid }];
-    readings.push({ phase, usage: readUsage(processes) });
-  }, options.pin);
-  const onAbort = (): void => void generator.stop();
+  const { entrance, devices, conversations } = pipeline;
+  const processes = { count: options.generators, pin: options.pin };
+  const generators = new Generators(processes, conversations, (phase) => {
+    const usage = readUsage([...pipeline.processes, ...generators.processes]);
+    readings.push({ phase, usage });
+  });
+  const onAbort = (): void => void generators.stop();
   run.abort.addEventListener('abort', onAbort);
   const watch = await StoreWatch.start(pipeline.store).catch(async (error: unknown) => {
-    await generator.stop();
+    await generators.stop();
     throw error;
   });
   try {
-    const { entrance, devices, conversations } = pipeline;
-    const connect = await generator.call('connect', {
-      entrance,
-      devices,
-      concurrency: CONNECT_CONCURRENCY,
-    });
+    const concurrency = CONNECT_CONCURRENCY;
+    const connect = await generators.connect({ entrance, devices, concurrency });
     watch.reset();
-    const drained = await generator.call('run', {
+    const drained = await generators.run({
       seed: run.seed,
       ratePerSecond: options.rate,
       warmupMs: options.warmupSeconds * 1000,
       runMs: options.seconds * 1000,
       drainMs: options.drainSeconds * 1000,
       textBytes: options.textBytes,
-      conversations,
       readWithinMs: run.readWithinMs,
       churn: options.workload.churn,
       partitions: watch.partitions,
@@ -68,7 +67,7 @@ export async function measure(
     });
     const { highest, endMs } = drained;
     const storedAfterMs = await watch.caughtUp(highest, endMs, options.drainSeconds * 1000);
-    const result = await generator.call('finish', {
+    const { result, generators: loads } = await generators.finish({
       databaseUrl: pipeline.store.databaseUrl,
       messagesSql: pipeline.store.messagesSql,
       samples: watch.seen(),
@@ -79,14 +78,21 @@ export async function measure(
     if (!before || !after) throw new Error('the generator told no phases');
     const used = usage(before, after, result.runSent);
     const churn = result.presence && churnCost(readings, result.presence.runChanges);
-    const share = Math.max(used.generatorShare, churn?.generatorShare ?? 0);
+    const shares = generatorShares(before, after);
     return {
       subject: pipeline.subject,
       seed: run.seed,
       deliveriesPerSecond: result.latency.delivered.count / options.seconds,
-      verdict: judge(result, share),
+      verdict: judge(
+        result,
+        loads.map(({ name, sent, scheduled, scheduleLag }) => {
+          const share = Math.max(shares[name] ?? Number.NaN, churn?.generatorShare ?? 0);
+          return { name, share, sent, scheduled, lagP99Ms: scheduleLag.p99 };
+        }),
+      ),
       connect,
       result,
+      generators: loads.map((load) => ({ ...load, share: shares[load.name] ?? Number.NaN })),
       ...used,
       memoryBytes: after.memoryBytes,
       unstoredAtEnd: watch.behind(highest, endMs),
@@ -96,6 +102,6 @@ export async function measure(
   } finally {
     run.abort.removeEventListener('abort', onAbort);
     await watch.stop();
-    await generator.stop();
+    await generators.stop();
   }
 }

@@ -3,7 +3,7 @@ import { type Environment, environmentLine } from './environment';
 import type { LatencySummary } from './generator/latency';
 import type { ReceiptsResult } from './generator/protocol';
 import type { RunReport } from './measure';
-import { type Costs, GENERATOR } from './usage';
+import { type Costs, GENERATOR, isGenerator } from './usage';
 import { type ChurnRates, talkersOf } from './workload';
 
 const MIB = 2 ** 20;
@@ -81,8 +81,21 @@ export function runText(run: RunReport, title: string, more: readonly string[] =
     countsText(run),
     ...more,
     costText(run),
+    ...generatorLines(run),
     '',
   ].join('\n');
+}
+
+/** How each of several generators kept up, and what its part of the load saw. */
+function generatorLines({ generators }: RunReport): string[] {
+  if (generators.length === 1) return [];
+  return generators.map(({ name, share, sent, scheduled, scheduleLag, loopLag, delivered }) =>
+    [
+      `   ${name.padEnd(17)} ${(share * 100).toFixed(0)} % of a core, sent ${sent} of ${scheduled}, late p99 ${ms(scheduleLag.p99)} ms`,
+      `event loop late p99 ${ms(loopLag.p99)}, most ${ms(loopLag.max)} ms`,
+      `delivered p50 ${ms(delivered.p50)}, p99 ${ms(delivered.p99)} ms`,
+    ].join('; '),
+  );
 }
 
 /** Names of the columns of {@link latencyLine}. */
@@ -125,7 +138,10 @@ export function costText(
   unit = 'message',
 ): string {
   const { cpuUsPerMessage, memoryBytes, generatorShare, foreignCores } = run;
-  const names = Object.keys(cpuUsPerMessage).filter((name) => name !== GENERATOR);
+  const names = Object.keys(cpuUsPerMessage).filter((name) => !isGenerator(name));
+  const generators = Object.keys(cpuUsPerMessage).filter(isGenerator);
+  const generatorUs = generators.reduce((sum, name) => sum + (cpuUsPerMessage[name] ?? 0), 0);
+  const busiest = generators.length > 1 ? 'the busiest ' : '';
   const mib = (name: string): string =>
     memoryBytes ? `  ${pad(((memoryBytes[name] ?? 0) / MIB).toFixed(0), 6)} MiB` : '';
   const lines = names.map(
@@ -135,7 +151,7 @@ export function costText(
     `   CPU per ${unit}${memoryBytes ? ', memory at the end' : ''}`,
     ...lines,
     `   ${'all servers'.padEnd(18)} ${pad(serversUs(run).toFixed(1), 8)} µs`,
-    `   ${GENERATOR.padEnd(18)} ${pad((cpuUsPerMessage[GENERATOR] ?? 0).toFixed(1), 8)} µs  ${(generatorShare * 100).toFixed(0)} % of a core`,
+    `   ${(generators.length > 1 ? 'generators' : GENERATOR).padEnd(18)} ${pad(generatorUs.toFixed(1), 8)} µs  ${busiest}${(generatorShare * 100).toFixed(0)} % of a core`,
     `   ${'other programs'.padEnd(18)} ${pad(foreignCores.toFixed(2), 8)} cores`,
   ].join('\n');
 }
@@ -144,10 +160,10 @@ function micros(us: number | undefined): string {
   return us === undefined || Number.isNaN(us) ? 'ended' : us.toFixed(1);
 }
 
-/** CPU µs per message of everything but the generator, as far as it is known. */
+/** CPU µs per message of everything but the generators, as far as it is known. */
 function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number {
   return Object.entries(run.cpuUsPerMessage)
-    .filter(([name, us]) => name !== GENERATOR && !Number.isNaN(us))
+    .filter(([name, us]) => !isGenerator(name) && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);
 }
 

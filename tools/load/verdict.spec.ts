@@ -1,5 +1,5 @@
 import type { GeneratorResult } from './generator/protocol';
-import { judge } from './verdict';
+import { type KeptUp, judge } from './verdict';
 
 const quiet = { count: 1, p50: 0.1, p90: 0.2, p99: 0.5, p999: 1, max: 2 };
 
@@ -66,6 +66,12 @@ function ledger(change: Partial<GeneratorResult['ledger']>): Partial<GeneratorRe
   return { ledger: { ...result().ledger, ...change } };
 }
 
+/** One generator that sent it all. */
+function alone({ runSent, runScheduled, scheduleLag }: GeneratorResult, share: number): KeptUp[] {
+  const lagP99Ms = scheduleLag.p99;
+  return [{ name: 'generator', share, sent: runSent, scheduled: runScheduled, lagP99Ms }];
+}
+
 describe('judge', () => {
   it.each<[string, Partial<GeneratorResult>, number]>([
     ['a good run', {}, 0.3],
@@ -75,7 +81,8 @@ describe('judge', () => {
     ['receipts that were shown', receipts({}), 0.3],
     ['changes of presence that were seen', presence({ runDone: 99 }), 0.3],
   ])('passes %s', (_, change, share) => {
-    expect(judge(result(change), share).outcome).toBe('PASSED');
+    const run = result(change);
+    expect(judge(run, alone(run, share)).outcome).toBe('PASSED');
   });
 
   it.each<[string, Partial<GeneratorResult>, number, RegExp]>([
@@ -93,7 +100,8 @@ describe('judge', () => {
     ],
     ['changes that were passed over', presence({ runDone: 98 }), 0.3, /of changes: only 98\.0 %/],
   ])('voids %s', (_, change, share, reason) => {
-    const verdict = judge(result(change), share);
+    const run = result(change);
+    const verdict = judge(run, alone(run, share));
     expect(verdict.outcome).toBe('VOID');
     expect(verdict.reasons.join()).toMatch(reason);
   });
@@ -133,9 +141,25 @@ describe('judge', () => {
     ['receipts of nothing', receipts({ invented: 1 }), /1 receipts show what nobody read/],
   ])('fails %s, void or not', (_, change, reason) => {
     for (const share of [0.3, 0.9]) {
-      const verdict = judge(result(change), share);
+      const run = result(change);
+      const verdict = judge(run, alone(run, share));
       expect(verdict.outcome).toBe('FAILED');
       expect(verdict.reasons.join()).toMatch(reason);
     }
+  });
+
+  const good: KeptUp = { name: 'g', share: 0.3, sent: 500, scheduled: 500, lagP99Ms: 1 };
+
+  it.each<[string, Partial<KeptUp>, RegExp]>([
+    ['is busy', { share: 0.8 }, /^generator-2: the generator used 80\.0 % of a core/],
+    ['is late', { lagP99Ms: 30 }, /^generator-2: the generator was late: p99 30\.0 ms/],
+    ['sends too little', { sent: 400 }, /^generator-2: only 80\.0 % of the schedule/],
+  ])('voids a run of several of whose generators one %s', (_, change, reason) => {
+    const generators = [good, { ...good, ...change }].map((one, i) => {
+      return { ...one, name: `generator-${i + 1}` };
+    });
+    const { outcome, reasons } = judge(result(), generators);
+    expect(outcome).toBe('VOID');
+    expect(reasons).toEqual([expect.stringMatching(reason)]);
   });
 });

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@tidings/protocol/errors';
 import type { GeneratorResult, PresenceResult, ReceiptsResult } from './generator/protocol';
 
-/** PASSED: measured and correct. VOID: the generator was the bottleneck, nothing is known. */
+/** PASSED: measured and correct. VOID: a generator was the bottleneck, nothing is known. */
 export interface Verdict {
   outcome: 'PASSED' | 'FAILED' | 'VOID';
   reasons: string[];
@@ -14,20 +14,30 @@ const MAX_LAG_P99_MS = 10;
 /** Smallest share of the schedule that must be on the wire when the run phase ends. */
 const MIN_OFFERED = 0.99;
 
+/** How a generator kept up in the run phase. */
+export interface KeptUp {
+  name: string;
+  /** share of one core */
+  share: number;
+  sent: number;
+  scheduled: number;
+  lagP99Ms: number;
+}
+
 /**
  * Judges one run. Losing something fails it even when it is void: a wrong answer does not become
- * right by a slow generator.
+ * right by a slow generator. Each generator is judged by itself: a slow one does not hide behind the others.
  */
-export function judge(run: GeneratorResult, generatorShare: number): Verdict {
+export function judge(run: GeneratorResult, generators: readonly KeptUp[]): Verdict {
   const failures = failuresOf(run);
   if (failures.length > 0) return { outcome: 'FAILED', reasons: failures };
-  const voids = voidsOf(run, generatorShare);
+  const voids = voidsOf(run, generators);
   return voids.length > 0
     ? { outcome: 'VOID', reasons: voids }
     : { outcome: 'PASSED', reasons: notesOf(run) };
 }
 
-function voidsOf(run: GeneratorResult, share: number): string[] {
+function voidsOf(run: GeneratorResult, generators: readonly KeptUp[]): string[] {
   const reasons: string[] = [];
   const limited = run.refused['rate_limited' satisfies ErrorCode] ?? 0;
   if (limited > 0) {
@@ -35,8 +45,10 @@ function voidsOf(run: GeneratorResult, share: number): string[] {
       `the stack's own rate limits refused ${limited} sends: start it with RATE_LIMITS=off, or use --own-stack`,
     );
   }
-  const { runSent: sent, runScheduled: scheduled, scheduleLag } = run;
-  reasons.push(...generatorVoids({ sent, scheduled, lagP99Ms: scheduleLag.p99 }, share));
+  for (const { name, share, ...kept } of generators) {
+    const whose = generators.length > 1 ? `${name}: ` : '';
+    reasons.push(...generatorVoids(kept, share).map((reason) => whose + reason));
+  }
   if (run.presence) reasons.push(...churnVoids(run.presence));
   return reasons;
 }

@@ -6,7 +6,7 @@ import { type Random, randomBelow } from '../random';
 import type { ChurnRates } from '../workload';
 import type { Connections } from './connections';
 import { encodeClientFrame } from './frame-codec';
-import { Latency } from './latency';
+import { Latency, type LatencyCounts } from './latency';
 import { Pacemaker } from './pacemaker';
 import type { Phase, PresenceResult, RunPlan } from './protocol';
 import { type Arrivals, poissonArrivals } from './schedule';
@@ -157,22 +157,22 @@ export class Churn {
   }
 
   /** What became of it; whatever was not seen by now is lost. */
-  result(nowMs: number): PresenceResult {
+  result(nowMs: number): PresenceResult<LatencyCounts> {
     const sights = this.ledger.end(nowMs);
     const { atMs } = this.arrivals;
     const { state, close, connect } = this.seen;
-    const summaries = (kind: TurnKind): PresenceResult['messages'][TurnKind] => {
+    const counts = (kind: TurnKind): PresenceResult<LatencyCounts>['messages'][TurnKind] => {
       const { sent, delivered } = this.messages[kind];
-      return { sent: sent.summary(), delivered: delivered.summary() };
+      return { sent: sent.counts(), delivered: delivered.counts() };
     };
     return {
-      seen: { state: state.summary(), close: close.summary(), connect: connect.summary() },
-      messages: { calm: summaries('calm'), churn: summaries('churn') },
+      seen: { state: state.counts(), close: close.counts(), connect: connect.counts() },
+      messages: { calm: counts('calm'), churn: counts('churn') },
       scheduled: atMs.length,
       runScheduled: atMs.filter((at) => this.turns.measured(at) !== null).length,
       runDone: this.runDone,
       runChanges: this.runChanges,
-      scheduleLag: this.lag.summary(),
+      scheduleLag: this.lag.counts(),
       sights,
       compared: this.compared,
       errors: this.ledger.wrong(),

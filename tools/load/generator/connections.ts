@@ -44,6 +44,7 @@ class DeviceSocket implements SocketOwner {
 /** The sockets of all devices. */
 export class Connections {
   listener: DeviceListener | null = null;
+  /** by index among the devices of all generators: those of the others are left out */
   readonly devices: DevicePlan[] = [];
   private readonly sockets: DeviceSocket[] = [];
   private readonly byGateway: Record<string, number> = {};
@@ -56,11 +57,11 @@ export class Connections {
   /** Opens sockets for further devices. Rejects when one of them gets none. */
   async connect(plan: ConnectPlan): Promise<ConnectResult> {
     const began = monotonicMs();
-    const first = this.devices.length;
-    this.devices.push(...plan.devices);
-    this.entrance = plan.entrance;
-    await inParallel(plan.devices.length, plan.concurrency, (offset) =>
-      this.openOne(plan.entrance, first + offset),
+    const { devices, indices, entrance } = plan;
+    devices.forEach((device, at) => (this.devices[indices[at]!] = device));
+    this.entrance = entrance;
+    await inParallel(devices.length, plan.concurrency, (at) =>
+      this.openOne(entrance, indices[at]!),
     );
     const { open, byGateway, misplaced, limits } = this;
     return { open, byGateway, misplaced, limits, ms: monotonicMs() - began };

@@ -7,29 +7,31 @@ import { Churn } from './churn';
 import type { Connections, DeviceListener } from './connections';
 import { FrameScanner, KINDS } from './frame-scan';
 import { SendTemplate, encodeRetry, fillerText, messageText, NUMBER_DIGITS } from './frames';
-import { Latency } from './latency';
+import { Latency, type LatencyCounts } from './latency';
 import { MessageIds } from './message-ids';
 import { OtherFrames } from './other-frames';
 import { Pacemaker } from './pacemaker';
 import { Reading } from './reading';
 import type { Drained, GeneratorResult, Phase, RunPlan } from './protocol';
-import { type Arrivals, firstAtOrAfter, poissonArrivals } from './schedule';
+import { type Share, firstAtOrAfter, poissonArrivals, shareOf } from './schedule';
 import { Seen } from './seen';
 import type { ProgressSamples } from '../stored-latency';
 
-/** Between the making of the schedule and its first message. */
-const LEAD_MS = 200;
 const DRAIN_POLL_MS = 50;
 /** How often devices look whether they should read. */
 const READ_TICK_MS = 20;
 /** Waiting for the rest ends when nothing has come for this long. */
 const DRAIN_SILENCE_MS = 15_000;
 
-/** One open-loop run over connected devices: sends by schedule, measures, keeps the ledger. */
+/**
+ * One open-loop run over connected devices: sends its part of the schedule, measures, keeps the ledger.
+ * Messages are counted here as this generator sends them; their ids and texts have their numbers in the
+ * whole schedule, so that no two generators make the same and each knows what belongs to another.
+ */
 export class LoadRun implements DeviceListener {
   readonly ledger: Ledger;
   private readonly ids: MessageIds;
-  private readonly arrivals: Arrivals;
+  private readonly arrivals: Share;
   private readonly templates: SendTemplate[] = [];
   private readonly slotOf: Int32Array;
   private readonly idMs: Float64Array;
@@ -60,13 +62,11 @@ export class LoadRun implements DeviceListener {
   ) {
     const random = seededRandom(plan.seed);
     this.ids = new MessageIds(random);
-    const devices = plan.conversations.reduce((sum, c) => sum + c.devices.length, 0);
-    const durationMs = plan.warmupMs + plan.runMs;
-    this.arrivals = poissonArrivals(random, {
-      ratePerSecond: plan.ratePerSecond,
-      durationMs,
-      senders: devices,
-    });
+    const { ratePerSecond, senders, warmupMs, runMs } = plan;
+    const durationMs = warmupMs + runMs;
+    const own = new Set(plan.conversations.flatMap(({ devices }) => devices));
+    const all = poissonArrivals(random, { ratePerSecond, durationMs, senders });
+    this.arrivals = shareOf(all, (sender) => own.has(sender));
     const count = this.arrivals.atMs.length;
     this.firstOfRun = firstAtOrAfter(this.arrivals.atMs, plan.warmupMs);
     this.ledger = new Ledger(
@@ -75,7 +75,7 @@ export class LoadRun implements DeviceListener {
     );
     this.idMs = new Float64Array(count);
     this.seen = new Seen(count, plan.conversations[0]?.devices.length ?? 0);
-    this.slotOf = new Int32Array(devices);
+    this.slotOf = new Int32Array(senders);
     this.filler = fillerText(plan.textBytes - NUMBER_DIGITS);
     for (const { conversationId, devices: members } of plan.conversations) {
       members.forEach((device, slot) => {
@@ -92,11 +92,18 @@ export class LoadRun implements DeviceListener {
     });
   }
 
-  /** Sends the whole schedule, then waits for what is missing. Rejects when the pacemaker fails. */
-  async run(onPhase: (phase: Phase) => void): Promise<Drained> {
+  /** Everything that comes before the schedule. */
+  async prepare(): Promise<void> {
     this.connections.listener = this;
     await this.churn?.watch();
-    this.startMs = monotonicMs() + LEAD_MS;
+  }
+
+  /**
+   * Sends the whole schedule from this moment (monotonic milliseconds) on, then waits for what is missing.
+   * Rejects when the pacemaker fails.
+   */
+  async run(startMs: number, onPhase: (phase: Phase) => void): Promise<Drained> {
+    this.startMs = startMs;
     const runAt = this.startMs + this.plan.warmupMs;
     const endAt = runAt + this.plan.runMs;
     let failed: (error: Error) => void = () => undefined;
@@ -150,7 +157,7 @@ export class LoadRun implements DeviceListener {
   }
 
   /** The result so far, with what the store shows. */
-  result(samples: ProgressSamples, storedKnown: boolean): GeneratorResult {
+  result(samples: ProgressSamples, storedKnown: boolean): GeneratorResult<LatencyCounts> {
     const stored = new Latency();
     recordStored(samples, this.loggedInRun(), stored);
     const count = this.arrivals.atMs.length;
@@ -160,11 +167,11 @@ export class LoadRun implements DeviceListener {
       runScheduled: count - this.firstOfRun,
       runSent: this.runSent,
       latency: {
-        sent: this.sentLatency.summary(),
-        delivered: this.deliveredLatency.summary(),
-        stored: stored.summary(),
+        sent: this.sentLatency.counts(),
+        delivered: this.deliveredLatency.counts(),
+        stored: stored.counts(),
       },
-      scheduleLag: this.lag.summary(),
+      scheduleLag: this.lag.counts(),
       ...this.other.counts(),
       closed: this.closed,
       undeliveredAtEnd: this.undeliveredAtEnd,
@@ -187,9 +194,8 @@ export class LoadRun implements DeviceListener {
       const message = this.nextSend++;
       const device = sender[message]!;
       this.ledger.send(device);
-      const unixMs = Date.now();
-      this.idMs[message] = unixMs;
-      this.connections.send(device, this.templates[device]!.encode(this.ids.make(message, unixMs)));
+      this.idMs[message] = Date.now();
+      this.connections.send(device, this.templates[device]!.encode(this.idOf(message)));
       now = monotonicMs();
       if (message >= this.firstOfRun) this.lag.record(now - this.startMs - atMs[message]!);
     }
@@ -197,27 +203,35 @@ export class LoadRun implements DeviceListener {
 
   private sendAgain(message: number): void {
     const device = this.arrivals.sender[message]!;
-    const id = this.ids.make(message, this.idMs[message]!);
     const conversation = this.ledger.conversationOfMessage(message);
-    const text = messageText(message, this.filler);
-    this.connections.send(
-      device,
-      encodeRetry(this.plan.conversations[conversation]!.conversationId, id, text),
-    );
+    const { conversationId } = this.plan.conversations[conversation]!;
+    const text = messageText(this.arrivals.numbers[message]!, this.filler);
+    this.connections.send(device, encodeRetry(conversationId, this.idOf(message), text));
     this.ledger.sendAgain(message);
   }
 
-  /** The number of an own message; -1 when the id is not exactly one that was sent. */
+  /** An own message; -1 when the id is not exactly one that was sent. */
   messageOf(id: string): number {
-    const message = this.ids.sequenceOf(id);
+    const message = this.arrivals.own(this.ids.sequenceOf(id));
     const sent = message >= 0 && message < this.nextSend;
     return sent && this.ids.timeOf(id) === this.idMs[message] ? message : -1;
+  }
+
+  private idOf(message: number): string {
+    return this.ids.make(this.arrivals.numbers[message]!, this.idMs[message]!);
+  }
+
+  /** A frame is about a message of another run; one of another generator has no business here. */
+  private stranger(id: string): void {
+    if (this.arrivals.ofOthers(this.ids.sequenceOf(id))) {
+      this.ledger.invented(`message ${id} is one of another generator's conversation`);
+    } else this.other.foreign++;
   }
 
   private onSent(): void {
     const message = this.messageOf(this.scanner.messageId);
     if (message < 0) {
-      this.other.foreign++;
+      this.stranger(this.scanner.messageId);
       return;
     }
     if (!this.ledger.ack(message, this.scanner.position)) return;
@@ -236,7 +250,7 @@ export class LoadRun implements DeviceListener {
     const { messageId, position, previous, text } = this.scanner;
     const message = this.messageOf(messageId);
     if (message < 0) {
-      this.other.foreign++;
+      this.stranger(messageId);
       this.ledger.pushOther(device, position, previous);
       return;
     }

@@ -3,26 +3,29 @@ import { ApiError } from '../api';
 import { Connections } from './connections';
 import type { ConnectsPlan } from './connects-protocol';
 import { LoadRun } from './load-run';
+import { LoopWatch } from './loop-lag';
 import type {
   CallMessage,
   ConnectPlan,
   Drained,
   FinishPlan,
+  GeneratorAccount,
   GeneratorMessage,
-  GeneratorResult,
+  Phase,
   RunPlan,
+  StartPlan,
 } from './protocol';
 import { readStored } from './read-stored';
 import { repairHoles } from './repair';
 import { SyncRun } from './sync-run';
 
 /**
- * The generator process: holds all sockets and nothing else, so that its CPU share can be judged.
- * It does what its parent calls for and ends with it.
+ * A generator process: holds sockets and nothing else, so that its CPU share can be judged. It does what its parent calls for and ends with it.
  */
 class GeneratorProcess {
   private readonly connections = new Connections();
   private readonly syncs = new SyncRun();
+  private readonly loop = new LoopWatch();
   private run: LoadRun | null = null;
   private plan: RunPlan | null = null;
 
@@ -30,8 +33,11 @@ class GeneratorProcess {
     switch (message.call) {
       case 'connect':
         return this.connections.connect(message.input as ConnectPlan);
+      case 'prepare':
+        await this.prepare(message.input as RunPlan);
+        return null;
       case 'run':
-        return this.startRun(message.input as RunPlan);
+        return this.begin(message.input as StartPlan);
       case 'finish':
         return this.finish(message.input as FinishPlan);
       case 'connects':
@@ -47,13 +53,24 @@ class GeneratorProcess {
     }
   }
 
-  private async startRun(plan: RunPlan): Promise<Drained> {
+  private async prepare(plan: RunPlan): Promise<void> {
     this.plan = plan;
     this.run = new LoadRun(this.connections, plan);
-    return this.run.run((phase) => tell({ phase }));
+    await this.run.prepare();
   }
 
-  private async finish(finish: FinishPlan): Promise<GeneratorResult> {
+  private async begin({ startMs }: StartPlan): Promise<Drained> {
+    if (!this.run) throw new Error('there is no run');
+    return this.run.run(startMs, (phase) => this.tellPhase(phase));
+  }
+
+  private tellPhase(phase: Phase): void {
+    if (phase === 'run') this.loop.start();
+    else if (phase === 'end') this.loop.stop();
+    tell({ phase });
+  }
+
+  private async finish(finish: FinishPlan): Promise<GeneratorAccount> {
     const { run, plan } = this;
     if (!run || !plan) throw new Error('there was no run');
     if (plan.historyUrls.length > 0) {
@@ -69,7 +86,7 @@ class GeneratorProcess {
     }
     const result = run.result(finish.samples, true);
     this.run = null;
-    return result;
+    return { result, loopLag: this.loop.lag() };
   }
 }
 

@@ -3,7 +3,8 @@ import type { PresenceErrorType, SightCounts } from '../presence-ledger';
 import type { ProgressSamples } from '../stored-latency';
 import type { ConnectsPlan, ConnectsResult } from './connects-protocol';
 import type { DevicePlan, Entrance } from './devices';
-import type { LatencySummary } from './latency';
+import type { LatencyCounts, LatencySummary } from './latency';
+import type { LoopLag } from './loop-lag';
 import type { TurnKind } from './turns';
 import type { ChurnRates } from '../workload';
 
@@ -20,6 +21,8 @@ export interface ConversationPlan {
 export interface ConnectPlan {
   entrance: Entrance;
   devices: DevicePlan[];
+  /** index of each of them among the devices of all generators */
+  indices: number[];
   concurrency: number;
 }
 
@@ -34,15 +37,19 @@ export interface ConnectResult {
   ms: number;
 }
 
-/** Sends messages; answered by {@link Drained} when everything has arrived or waiting is over. */
+/** What a generator has to send, and when: its part of one schedule, which all of them make from the same seed. */
 export interface RunPlan {
   seed: number;
+  /** of all generators */
   ratePerSecond: number;
+  /** devices that send, of all generators; theirs are the indices below */
+  senders: number;
   warmupMs: number;
   runMs: number;
   /** longest wait for answers and deliveries after the last send */
   drainMs: number;
   textBytes: number;
+  /** its own */
   conversations: ConversationPlan[];
   /** every device reads what has come within this time; null: nobody reads */
   readWithinMs: number | null;
@@ -52,6 +59,12 @@ export interface RunPlan {
   partitions: number;
   /** base addresses for reading holes from the history; empty: no repair */
   historyUrls: string[];
+}
+
+/** Begins a run that is prepared; answered by {@link Drained} when everything has arrived or waiting is over. */
+export interface StartPlan {
+  /** monotonic ms at which the schedule begins, the same for all generators */
+  startMs: number;
 }
 
 /** State after a run, before the store is looked at. */
@@ -70,15 +83,15 @@ export interface FinishPlan {
   samples: ProgressSamples;
 }
 
-/** What the generator knows of one run. */
-export interface GeneratorResult {
+/** What generators know of one run. `L`: how a latency is told. */
+export interface GeneratorResult<L = LatencySummary> {
   scheduled: number;
   /** in the run phase only */
   runScheduled: number;
   runSent: number;
-  latency: { sent: LatencySummary; delivered: LatencySummary; stored: LatencySummary };
+  latency: { sent: L; delivered: L; stored: L };
   /** written to the socket − scheduled */
-  scheduleLag: LatencySummary;
+  scheduleLag: L;
   refused: Record<string, number>;
   failed: Record<string, number>;
   resent: number;
@@ -93,17 +106,23 @@ export interface GeneratorResult {
   deliveredAfterMs: number | null;
   ledger: LedgerReport;
   /** null: nobody read */
-  receipts: ReceiptsResult | null;
+  receipts: ReceiptsResult<L> | null;
   /** null: nobody watched */
-  presence: PresenceResult | null;
+  presence: PresenceResult<L> | null;
+}
+
+/** One generator's account: of its part of the run, with whole histograms, and how it kept up. */
+export interface GeneratorAccount {
+  result: GeneratorResult<LatencyCounts>;
+  loopLag: LoopLag;
 }
 
 /** What became of the changes of presence of a run. */
-export interface PresenceResult {
+export interface PresenceResult<L = LatencySummary> {
   /** done → seen by a watcher, of what was to be done while it was measured; `state` from the schedule */
-  seen: { state: LatencySummary; close: LatencySummary; connect: LatencySummary };
+  seen: { state: L; close: L; connect: L };
   /** of the messages, by whether presence stood still or changed; from the schedule */
-  messages: Record<TurnKind, { sent: LatencySummary; delivered: LatencySummary }>;
+  messages: Record<TurnKind, { sent: L; delivered: L }>;
   /** changes and closes: all; in the measured turns only; of these those that were done */
   scheduled: number;
   runScheduled: number;
@@ -111,7 +130,7 @@ export interface PresenceResult {
   /** `state` frames in the measured turns */
   runChanges: number;
   /** written to the socket − scheduled */
-  scheduleLag: LatencySummary;
+  scheduleLag: L;
   /** (change, watcher) pairs, all phases */
   sights: SightCounts;
   /** last words of watchers that were compared with `GET /v1/presence` */
@@ -120,22 +139,23 @@ export interface PresenceResult {
 }
 
 /** What became of the read marks of a run. */
-export interface ReceiptsResult {
+export interface ReceiptsResult<L = LatencySummary> {
   /** `read` frames that were sent in the run phase */
   reads: number;
   /** a device reads → another device of the conversation is told */
-  seen: LatencySummary;
+  seen: L;
   /** (device, other device) pairs of which the last read was never shown */
   unseen: number;
   /** marks that were told and never sent */
   invented: number;
 }
 
-/** Requests to the generator process and their answers. */
+/** Requests to a generator process and their answers. */
 export interface GeneratorCalls {
   connect: { input: ConnectPlan; output: ConnectResult };
-  run: { input: RunPlan; output: Drained };
-  finish: { input: FinishPlan; output: GeneratorResult };
+  prepare: { input: RunPlan; output: null };
+  run: { input: StartPlan; output: Drained };
+  finish: { input: FinishPlan; output: GeneratorAccount };
   connects: { input: ConnectsPlan; output: ConnectsResult };
   posts: { input: ConnectsPlan; output: ConnectsResult };
   /** gives the devices that hold nothing what there is */

@@ -1,6 +1,6 @@
 import type { Random } from '../random';
 import { encodeClientFrame } from './frame-codec';
-import { Latency } from './latency';
+import { Latency, type LatencyCounts } from './latency';
 import type { ConversationPlan, ReceiptsResult } from './protocol';
 
 /** What a device has read, and when. */
@@ -126,9 +126,9 @@ export class Reading {
   }
 
   /** What was seen so far. */
-  result(): ReceiptsResult {
+  result(): ReceiptsResult<LatencyCounts> {
     const { counted: reads, invented } = this;
-    return { reads, seen: this.latency.summary(), unseen: this.unseen(), invented };
+    return { reads, seen: this.latency.counts(), unseen: this.unseen(), invented };
   }
 
   private at(observer: number, reader: Reader): number {

@@ -1,5 +1,5 @@
 import { seededRandom } from '../random';
-import { firstAtOrAfter, poissonArrivals } from './schedule';
+import { firstAtOrAfter, poissonArrivals, shareOf } from './schedule';
 
 const plan = { ratePerSecond: 1000, durationMs: 60_000, senders: 50 };
 
@@ -33,6 +33,40 @@ describe('poissonArrivals', () => {
     expect(atMs[atMs.length - 1]).toBeLessThan(plan.durationMs);
     expect(new Set(sender).size).toBe(plan.senders);
     expect(Math.max(...sender)).toBe(plan.senders - 1);
+  });
+});
+
+describe('shareOf', () => {
+  const all = poissonArrivals(seededRandom(5), { ...plan, durationMs: 500 });
+  const parts = [0, 1, 2].map((part) => shareOf(all, (sender) => sender % 3 === part));
+
+  it('gives every message of the schedule to one of the parts, with its time and sender', () => {
+    const numbers = parts.flatMap((part) => [...part.numbers]);
+    expect(numbers.sort((a, b) => a - b)).toEqual([...all.atMs.keys()]);
+    for (const { numbers: own, atMs, sender } of parts) {
+      expect([...atMs]).toEqual([...own].map((number) => all.atMs[number]));
+      expect([...sender]).toEqual([...own].map((number) => all.sender[number]));
+      expect(firstAtOrAfter(atMs, 0)).toBe(0);
+    }
+  });
+
+  it('knows its own messages by their numbers, and those of others', () => {
+    const [first, second] = parts;
+    const own = [...first!.numbers];
+    expect(own.map((number) => first!.own(number))).toEqual([...own.keys()]);
+    expect(own.filter((number) => first!.ofOthers(number))).toEqual([]);
+    expect(own.filter((number) => second!.ofOthers(number))).toEqual(own);
+    expect(own.filter((number) => second!.own(number) !== -1)).toEqual([]);
+    for (const number of [-1, all.atMs.length]) {
+      expect([first!.own(number), first!.ofOthers(number)]).toEqual([-1, false]);
+    }
+  });
+
+  it('is the whole schedule for one generator', () => {
+    const { atMs, sender, numbers } = shareOf(all, () => true);
+    expect([...atMs]).toEqual([...all.atMs]);
+    expect([...sender]).toEqual([...all.sender]);
+    expect([...numbers]).toEqual([...all.atMs.keys()]);
   });
 });
 

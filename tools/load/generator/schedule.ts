@@ -35,6 +35,33 @@ export function poissonArrivals(
   return { atMs, sender: sender.slice(0, count) };
 }
 
+/** The part of a schedule that one generator sends: one entry per message of its own, as in {@link Arrivals}. */
+export interface Share extends Arrivals {
+  /** number of each message in the whole schedule */
+  numbers: Int32Array;
+  /** The own message of a number of the whole schedule; -1: it is not one of these. */
+  own(number: number): number;
+  /** Whether a number is that of a message which another generator sends. */
+  ofOthers(number: number): boolean;
+}
+
+/** The messages whose sender is one's own. */
+export function shareOf({ atMs, sender }: Arrivals, isOwn: (sender: number) => boolean): Share {
+  const own = new Int32Array(atMs.length).fill(-1);
+  const numbers = Int32Array.from(sender.keys()).filter((number) => isOwn(sender[number]!));
+  numbers.forEach((number, message) => (own[number] = message));
+  const shared = new SharedArrayBuffer(numbers.length * Float64Array.BYTES_PER_ELEMENT);
+  const times = new Float64Array(shared);
+  numbers.forEach((number, message) => (times[message] = atMs[number]!));
+  return {
+    atMs: times,
+    sender: Int32Array.from(numbers, (number) => sender[number]!),
+    numbers,
+    own: (number) => own[number] ?? -1,
+    ofOthers: (number) => own[number] === -1,
+  };
+}
+
 /** Index of the first time that is not before `ms` (the length when there is none). */
 export function firstAtOrAfter(times: ArrayLike<number>, ms: number): number {
   let low = 0;
