@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { LIMITS } from '@tidings/protocol/limits';
 import { StackError } from '../stack/paths';
 import { NUMBER_DIGITS } from './generator/frames';
-import { type Bounds, wholeNumber } from './option-values';
+import { type Bounds, MAX_GATEWAYS, wholeNumber } from './option-values';
 import {
   DEFAULTS,
   type Workload,
@@ -31,9 +31,13 @@ export interface LoadOptions {
   /** base addresses of the gateways to use, or all */
   gateways: string[] | null;
   ownStack: boolean;
+  /** stacks of one's own with so many gateways, in turn; null: one stack */
+  scale: number[] | null;
   /** connection counts of the idle workload; null: the message workload */
   idle: [number, number] | null;
   jsonFile: string | null;
+  /** a page that shows it; null: none */
+  htmlFile: string | null;
   /** processes that make the load */
   generators: number;
   /** CPU that the generator is pinned to; null: none */
@@ -57,8 +61,11 @@ export const USAGE = `Usage: npm run load -- [options]
                     each has the machine for itself and begins with new processes
   --idle A,B        no messages: memory per idle connection, from A to B connections
   --own-stack       start a stack of its own, without rate limits, instead of using the running one
+  --scale N,N       with --own-stack: one stack after the other with so many gateways, e.g. 1,2,4, and one
+                    table of all
   --gateways U,U    base addresses of the gateways to use (all of the running stack)
   --json FILE       write everything that was measured as JSON
+  --html FILE       write a page that shows it, of runs with messages
   --label TEXT      a name for this measurement
   --seed N          repeat a schedule (random; it is printed)
   --generators N    processes that make the load, each with its part of the conversations (1); for pairs,
@@ -80,6 +87,8 @@ const FLAGS = {
   compare: { type: 'boolean' },
   idle: { type: 'string' },
   json: { type: 'string' },
+  html: { type: 'string' },
+  scale: { type: 'string' },
   label: { type: 'string' },
   seed: { type: 'string' },
   generators: { type: 'string' },
@@ -133,8 +142,10 @@ export function parseLoadArgs(
     subjects: values.compare ? ['baseline', 'product'] : [values.baseline ? 'baseline' : 'product'],
     gateways: values.gateways === undefined ? null : addresses(values.gateways),
     ownStack: values['own-stack'] ?? false,
+    scale: values.scale === undefined ? null : gatewayCounts(values.scale),
     idle: values.idle === undefined ? null : counts(values.idle),
     jsonFile: values.json ?? null,
+    htmlFile: values.html ?? null,
     generators: number('generators', values.generators, { fallback: 1, min: 1, max: 16 }),
     pin:
       values.pin === undefined
@@ -151,6 +162,7 @@ export function parseLoadArgs(
     refuse('--conversations: an even number below that of the users is expected');
   }
   refuseGenerators(options);
+  refuseSides(options);
   if (workload.churn) {
     const { users, seconds, warmupSeconds } = options;
     const refusal = churnRefusal(workload.churn, { users, seconds: seconds + warmupSeconds });
@@ -161,6 +173,17 @@ export function parseLoadArgs(
     refuse(`--rate × seconds: at most ${MAX_DELIVERIES} deliveries per run`);
   }
   return options;
+}
+
+/** What stands side by side are runs of the product with messages, on stacks that were started for it. */
+function refuseSides({ scale, htmlFile, ownStack, idle, subjects, workload }: LoadOptions): void {
+  const connects = workload.name === 'connects' || workload.name === 'sync-http';
+  if (htmlFile !== null && (idle || connects)) refuse('--html is for runs with messages');
+  if (scale === null) return;
+  if (!ownStack) refuse('--scale goes with --own-stack');
+  if (idle || connects || subjects.includes('baseline')) {
+    refuse('--scale goes with messages of the product only');
+  }
 }
 
 /** A generator has whole conversations; watchers and those they watch are in one. */
@@ -219,6 +242,13 @@ function addresses(text: string): string[] {
     if (url.protocol !== 'http:') refuse(`--gateways: "${part}" is not an http address`);
     return url.origin;
   });
+}
+
+function gatewayCounts(text: string): number[] {
+  const all = text.split(',').map(Number);
+  const fit = all.every((one) => Number.isInteger(one) && one >= 1 && one <= MAX_GATEWAYS);
+  if (fit && new Set(all).size === all.length) return all;
+  return refuse(`--scale: different numbers from 1 to ${MAX_GATEWAYS} are expected, e.g. 1,2,4`);
 }
 
 function counts(text: string): [number, number] {

@@ -9,6 +9,7 @@ import { environment } from './environment';
 import { idleText, measureIdle } from './idle';
 import { type RunReport, measure } from './measure';
 import { type Pipeline, orderOf } from './pipeline';
+import { pageOf } from './page/page';
 import { openProduct } from './product';
 import {
   type LoadReport,
@@ -19,9 +20,10 @@ import {
   summaryText,
 } from './report';
 import { syncHeadText, syncSummaryText, syncText } from './sync-report';
+import { type Side, sideBySide, sideBySideText } from './side-by-side';
 import { SyncMeasurement, type SyncReport } from './syncs';
 import { type Target, openTarget } from './target';
-import type { Verdict } from './verdict';
+import { type Verdict, worstOf } from './verdict';
 import { READ_WITHIN_SECONDS, type WorkloadName, talkersOf } from './workload';
 
 /** `npm run load`: drives the stack, measures, checks every message and reports. */
@@ -43,7 +45,10 @@ function log(line: string): void {
 
 class Load {
   private readonly abort = new AbortController();
+  /** of the stack under load */
   private users: Pipeline | null = null;
+  /** with `--scale`: runs by number of gateways; else all runs, by what is measured */
+  private readonly sides: Side[] = [];
   /** What is done at the moment, and since when; for the lines of progress. */
   private doing = { what: 'opening the stack', since: performance.now() };
 
@@ -55,22 +60,36 @@ class Load {
 
   /** Measures everything that was asked for; gives the exit code. */
   async run(): Promise<number> {
-    let target: Target | null = null;
     const sockets = Math.max(this.options.users, this.options.idle?.[1] ?? 0);
     refuseTooManySockets(Math.ceil(sockets / this.options.generators));
     const ticker = setInterval(() => this.showProgress(), PROGRESS_MS);
+    const { scale } = this.options;
     try {
-      target = await openTarget(this.options, log, this.abort.signal);
-      if (this.options.subjects.includes('product') && !(await this.peopleGetIn(target))) {
-        return EXIT.VOID;
-      }
-      return await this.against(target);
+      if (scale === null) return EXIT[await this.on(null)];
+      const outcomes: Pick<Verdict, 'outcome'>[] = [];
+      for (const gateways of scale) outcomes.push({ outcome: await this.on(gateways) });
+      say(sideBySideText(sideBySide(this.sides)));
+      return EXIT[worstOf(outcomes)];
     } catch (error) {
       if (this.abort.signal.aborted) return EXIT.interrupted;
       throw plainly(error);
     } finally {
       clearInterval(ticker);
-      if (target && this.options.subjects.includes('product')) await this.tidyUp(target);
+    }
+  }
+
+  /** Measures on one stack; `gateways`: one with so many, null: as it is. */
+  private async on(gateways: number | null): Promise<Verdict['outcome']> {
+    let target: Target | null = null;
+    const product = this.options.subjects.includes('product');
+    this.users = null;
+    this.begin('opening the stack');
+    try {
+      target = await openTarget(this.options, gateways, log, this.abort.signal);
+      if (product && !(await this.peopleGetIn(target))) return 'VOID';
+      return await this.against(target, gateways);
+    } finally {
+      if (target && product) await this.tidyUp(target);
       await target?.stop();
     }
   }
@@ -108,7 +127,7 @@ class Load {
     }
   }
 
-  private async against(target: Target): Promise<number> {
+  private async against(target: Target, gateways: number | null): Promise<Verdict['outcome']> {
     const { options } = this;
     const about = {
       label: options.label,
@@ -119,14 +138,13 @@ class Load {
     if (options.idle) return this.idle(target, { ...options, idle: options.idle }, about);
     const { name } = options.workload;
     if (name === 'connects' || name === 'sync-http') return this.syncs(target, name, about);
-    say(headText(about));
+    const which = gateways === null ? [] : [gatewaysText(gateways)];
+    say(headText({ ...about, target: [about.target, ...which].join(', ') }));
     const runs: RunReport[] = [];
     for (let round = 1; round <= options.runs; round++) {
       const seed = this.seedOf(round);
-      for (const { title, subject, readWithinMs } of variants(
-        name,
-        orderOf(round, options.subjects),
-      )) {
+      const all = variants(name, orderOf(round, options.subjects));
+      for (const { title, subject, readWithinMs } of all) {
         const { warmupSeconds, seconds } = options;
         this.begin(
           `${title} ${round}/${options.runs} (connects, then ${warmupSeconds} s + ${seconds} s of load)`,
@@ -134,19 +152,34 @@ class Load {
         const report = await this.once(target, subject, { seed, readWithinMs });
         runs.push(report);
         say(runText(report, `${title} ${round}/${options.runs}`, churnLines(report)));
-        this.write({ ...about, runs });
+        this.publish(sideOf(gateways, all.length === 1 ? null : title), runs, about);
       }
     }
     say(name === 'receipts' ? receiptsRatioText(runs) : summaryText(runs));
     if (name === 'presence') say(churnSummaryText(runs));
-    return EXIT[worst(runs.map(({ verdict }) => verdict))];
+    return worstOf(runs.map(({ verdict }) => verdict));
+  }
+
+  /** Writes what is known by now: an interrupted measurement has its files. */
+  private publish(
+    label: string,
+    runs: readonly RunReport[],
+    about: Omit<LoadReport, 'runs'>,
+  ): void {
+    const side = this.sides.find((one) => one.label === label) ?? { label, runs: [] };
+    if (!this.sides.includes(side)) this.sides.push(side);
+    side.runs.push(runs[runs.length - 1]!);
+    const { scale, htmlFile } = this.options;
+    this.write({ ...about, ...(scale === null ? { runs } : { sides: this.sides }) });
+    if (htmlFile === null) return;
+    writeFileSync(htmlFile, pageOf(headText(about).trim(), sideBySide(this.sides)));
   }
 
   private async syncs(
     target: Target,
     name: 'connects' | 'sync-http',
     about: Omit<LoadReport, 'runs'>,
-  ): Promise<number> {
+  ): Promise<Verdict['outcome']> {
     const { options } = this;
     say(syncHeadText(about));
     const runs: SyncReport[] = [];
@@ -160,7 +193,7 @@ class Load {
       });
     }
     say(syncSummaryText(runs));
-    return EXIT[worst(runs.map(({ verdict }) => verdict))];
+    return worstOf(runs.map(({ verdict }) => verdict));
   }
 
   private seedOf(round: number): number {
@@ -204,7 +237,7 @@ class Load {
     target: Target,
     options: LoadOptions & { idle: [number, number] },
     about: Omit<LoadReport, 'runs'>,
-  ): Promise<number> {
+  ): Promise<Verdict['outcome']> {
     const users = options.idle[1];
     const population = { users, conversations: null };
     const pipeline = await openProduct(target, population, this.abort.signal);
@@ -213,13 +246,23 @@ class Load {
     const report = await measureIdle(target, pipeline, options, this.abort.signal);
     say(idleText(report));
     this.write({ ...about, idle: report });
-    return EXIT.PASSED;
+    return 'PASSED';
   }
 
   private write(report: object): void {
     const { jsonFile } = this.options;
     if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
   }
+}
+
+/** What a run's column is called. */
+function sideOf(gateways: number | null, title: string | null): string {
+  const parts = [gateways === null ? null : gatewaysText(gateways), title];
+  return parts.filter((part) => part !== null).join(', ') || 'product';
+}
+
+function gatewaysText(count: number): string {
+  return count === 1 ? '1 gateway' : `${count} gateways`;
 }
 
 /** The runs of one round. */
@@ -245,12 +288,6 @@ function refuseTooManySockets(sockets: number): void {
   throw new StackError(
     `${sockets} connections need more open files than this system allows (${limit}): raise it (ulimit -Hn) or use fewer.`,
   );
-}
-
-function worst(verdicts: readonly Verdict[]): Verdict['outcome'] {
-  const outcomes = verdicts.map(({ outcome }) => outcome);
-  if (outcomes.includes('FAILED')) return 'FAILED';
-  return outcomes.includes('VOID') ? 'VOID' : 'PASSED';
 }
 
 /** The stack's limits protect it from people who do what this program does. */

@@ -11,6 +11,8 @@ import { type Verdict, judge } from './verdict';
 export interface RunReport extends Costs {
   subject: Subject;
   seed: number;
+  /** length of the run phase */
+  seconds: number;
   /** messages that reached a device of another member, per second of the run phase */
   deliveriesPerSecond: number;
   verdict: Verdict;
@@ -82,6 +84,7 @@ export async function measure(
     return {
       subject: pipeline.subject,
       seed: run.seed,
+      seconds: options.seconds,
       deliveriesPerSecond: result.latency.delivered.count / options.seconds,
       verdict: judge(
         result,

@@ -1,5 +1,8 @@
 import { StackError } from '../stack/paths';
 
+/** More gateways than this are neither started nor looked for. */
+export const MAX_GATEWAYS = 16;
+
 /** Bounds of a whole number on the command line. */
 export interface Bounds {
   fallback: number;

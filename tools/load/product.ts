@@ -4,6 +4,7 @@ import { StackError } from '../stack/paths';
 import { callApi, inParallel, patiently } from './api';
 import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';
 import { makeGroups } from './groups';
+import { MAX_GATEWAYS } from './option-values';
 import { type Pipeline, spreadGroups, spreadPairs } from './pipeline';
 import { type SeededUser, seedUsers } from './seed-users';
 import type { Target } from './target';
@@ -11,8 +12,6 @@ import { signAccessToken } from './tokens';
 
 const TOKEN_LIFETIME_SECONDS = 6 * 3600;
 const HTTP_CONCURRENCY = 16;
-/** More gateways than this are not looked for. */
-const MAX_GATEWAYS = 16;
 
 const PROGRESS_SQL = `SELECT partition::int AS partition, epoch_base AS base, next
   FROM log_progress WHERE topic = '${TOPICS.messages}'`;

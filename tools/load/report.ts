@@ -161,7 +161,7 @@ function micros(us: number | undefined): string {
 }
 
 /** CPU µs per message of everything but the generators, as far as it is known. */
-function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number {
+export function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number {
   return Object.entries(run.cpuUsPerMessage)
     .filter(([name, us]) => !isGenerator(name) && !Number.isNaN(us))
     .reduce((sum, [, us]) => sum + us, 0);

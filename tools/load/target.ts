@@ -46,16 +46,17 @@ const NO_LIMITS = {
 };
 
 /**
- * The running stack, or one of its own for the time of the measurement.
+ * The running stack, or one of its own for the time of the measurement, with so many gateways (null: as usual).
  * @throws StackError when no stack runs.
  */
 export async function openTarget(
   options: LoadOptions,
+  gateways: number | null,
   log: (line: string) => void,
   abort: AbortSignal,
 ): Promise<Target> {
   const target = options.ownStack
-    ? await ownStack(!options.subjects.includes('product'), log, abort)
+    ? await ownStack(servicesFor(options, gateways), log, abort)
     : runningStack();
   if (options.subjects.length > 1 && !target.services) {
     target.description +=
@@ -107,8 +108,14 @@ function environmentOf(pid: number): string[] {
   }
 }
 
+/** Instances of a stack of our own: none for the bare pipeline; undefined: as usual. */
+function servicesFor({ subjects }: LoadOptions, gateways: number | null): StackOptions['services'] {
+  if (!subjects.includes('product')) return { gateway: 0, session: 0, presence: 0, storage: 0 };
+  return gateways === null ? undefined : { gateway: gateways };
+}
+
 async function ownStack(
-  serversOnly: boolean,
+  services: StackOptions['services'],
   log: (line: string) => void,
   abort: AbortSignal,
 ): Promise<Target> {
@@ -123,7 +130,7 @@ async function ownStack(
     // measured as in use: fsync, a normal heap and all of the compiler
     forTests: false,
     env: NO_LIMITS,
-    services: serversOnly ? { gateway: 0, session: 0, presence: 0, storage: 0 } : undefined,
+    services,
     distDir: join(projectRoot(), 'dist'),
     log,
     abort,

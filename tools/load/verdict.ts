@@ -7,6 +7,13 @@ export interface Verdict {
   reasons: string[];
 }
 
+/** The worst outcome of some runs: what is wrong weighs more than what is not known. */
+export function worstOf(verdicts: readonly Pick<Verdict, 'outcome'>[]): Verdict['outcome'] {
+  const outcomes = verdicts.map(({ outcome }) => outcome);
+  if (outcomes.includes('FAILED')) return 'FAILED';
+  return outcomes.includes('VOID') ? 'VOID' : 'PASSED';
+}
+
 /** Largest share of one core that the generator may use in the run phase. */
 const MAX_GENERATOR_SHARE = 0.7;
 /** Largest p99 of (written − scheduled), milliseconds. */
