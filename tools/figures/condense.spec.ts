@@ -105,7 +105,9 @@ describe('a report is condensed', () => {
   it('of idle connections', () => {
     const figure = { gateway: 'gateway-1', connections: [10, 20], residentBytes: [0, 2 ** 20] };
     const figures = [{ ...figure, bytesPerConnection: 4800.4 }] as never;
-    expect(condense({ idle: { figures, connectMs: [1.2, 2.3] } })).toMatchObject([
+    expect(
+      condense({ idle: { figures, connectMs: [1.2, 2.3], redisPerConnection: 1 } }),
+    ).toMatchObject([
       {
         variant: 'product',
         bytesPerConnection: { 'gateway-1': 4800 },

@@ -3,6 +3,7 @@ import { LIMITS } from '@tidings/protocol/limits';
 import { StackError } from '../stack/paths';
 import { NUMBER_DIGITS } from './generator/frames';
 import { type Bounds, MAX_GATEWAYS, wholeNumber } from './option-values';
+import { loadScenario, under } from './scenario';
 import {
   DEFAULTS,
   type Workload,
@@ -50,6 +51,8 @@ export type Subject = 'baseline' | 'product';
 
 export const USAGE = `Usage: npm run load -- [options]
 
+  --scenario NAME   a file of options (tools/load/scenarios/NAME.json, or a path); what else is given here
+                    counts instead of what it says
   --rate N          messages per second, over all users (1000)
   --seconds N       length of the measured phase (30)
   --warmup N        seconds before it (30)
@@ -76,6 +79,7 @@ ${WORKLOAD_USAGE}`;
 
 const FLAGS = {
   ...WORKLOAD_FLAGS,
+  scenario: { type: 'string' },
   rate: { type: 'string' },
   seconds: { type: 'string' },
   warmup: { type: 'string' },
@@ -102,20 +106,17 @@ const FLAGS = {
 const MAX_DELIVERIES = 40_000_000;
 
 /**
- * Reads the command line; null when help was asked for.
+ * Reads the command line and the scenario that it names; null when help was asked for.
  * @throws StackError naming the option that cannot be used.
  */
 export function parseLoadArgs(
   argv: readonly string[],
   randomSeed: () => number,
 ): LoadOptions | null {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse(argv);
-  } catch (error) {
-    throw new StackError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-  }
-  if (values.help) return null;
+  const given = plainly(() => parse(argv));
+  if (given.help) return null;
+  const scenario = given.scenario === undefined ? null : loadScenario(given.scenario);
+  const values = scenario ? under(scenario, given) : given;
   if (values.baseline && values.compare) refuse('--baseline and --compare: one of them');
   if (values.idle !== undefined && (values.baseline || values.compare)) {
     refuse('--idle goes with neither --baseline nor --compare');
@@ -138,7 +139,7 @@ export function parseLoadArgs(
       max: LIMITS.textBytes,
     }),
     seed: number('seed', values.seed, { fallback: randomSeed(), min: 0, max: 0xffff_ffff }),
-    label: values.label ?? '',
+    label: values.label ?? (scenario ? `${scenario.name}: ${scenario.about}` : ''),
     subjects: values.compare ? ['baseline', 'product'] : [values.baseline ? 'baseline' : 'product'],
     gateways: values.gateways === undefined ? null : addresses(values.gateways),
     ownStack: values['own-stack'] ?? false,

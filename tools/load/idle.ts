@@ -24,11 +24,14 @@ interface IdleFigure {
 export interface IdleReport {
   figures: IdleFigure[];
   connectMs: [number, number];
+  /** bytes of Redis per further connection */
+  redisPerConnection: number;
 }
 
 interface Step {
   byGateway: Record<string, number>;
   resident: Map<string, number>;
+  redisBytes: number;
   ms: number;
 }
 
@@ -51,7 +54,9 @@ export async function measureIdle(
     const plan = { entrance, devices: devices.slice(from, to), concurrency: CONNECT_CONCURRENCY };
     const { byGateway, ms } = await generators.connect(plan, from);
     await delay(SETTLE_MS);
-    return { byGateway, ms, resident: await residentOf(gateways) };
+    const stores = await pipeline.footprint?.().catch(() => null);
+    const redisBytes = stores?.redisBytes ?? Number.NaN;
+    return { byGateway, ms, redisBytes, resident: await residentOf(gateways) };
   };
   try {
     const first = await step(0, few);
@@ -59,6 +64,7 @@ export async function measureIdle(
     return {
       figures: gateways.map((gateway) => figure(gateway, first, second)),
       connectMs: [first.ms, second.ms],
+      redisPerConnection: (second.redisBytes - first.redisBytes) / (many - few),
     };
   } finally {
     abort.removeEventListener('abort', onAbort);
@@ -104,6 +110,7 @@ export function idleText(report: IdleReport): string {
   return [
     `── idle connections (resident memory after forced GC; connected in ${seconds} s)`,
     ...lines,
+    `   Redis: ${report.redisPerConnection.toFixed(0)} bytes per connection`,
     '',
   ].join('\n');
 }

@@ -1,4 +1,5 @@
 import type { LoadOptions, Subject } from './args';
+import { type Footprint, type Footprints, type StoreCosts, storeCosts } from './footprint';
 import { Generators, type GeneratorLoad } from './generators';
 import type { ConnectResult, GeneratorResult, Phase } from './generator/protocol';
 import type { Pipeline } from './pipeline';
@@ -27,6 +28,8 @@ export interface RunReport extends Costs {
   storedAfterMs: number | null;
   /** null: nobody watched */
   churn: ChurnCost | null;
+  /** what the stores hold, and what a connection and a message have added; null: nobody looked */
+  stores: (StoreCosts & Footprints) | null;
 }
 
 const CONNECT_CONCURRENCY = 32;
@@ -51,9 +54,15 @@ export async function measure(
     await generators.stop();
     throw error;
   });
+  // what cannot be looked at loses no run
+  const look = async (): Promise<Footprint | null> => {
+    return pipeline.footprint?.().catch(() => null) ?? null;
+  };
   try {
+    const before = await look();
     const concurrency = CONNECT_CONCURRENCY;
     const connect = await generators.connect({ entrance, devices, concurrency });
+    const connected = await look();
     watch.reset();
     const drained = await generators.run({
       seed: run.seed,
@@ -74,13 +83,15 @@ export async function measure(
       messagesSql: pipeline.store.messagesSql,
       samples: watch.seen(),
     });
+    const after = await look();
+    const footprints = before && connected && after && { before, connected, after };
     const reading = (wanted: Phase): Usage | undefined =>
       readings.find(({ phase }) => phase === wanted)?.usage;
-    const [before, after] = [reading('run'), reading('end')];
-    if (!before || !after) throw new Error('the generator told no phases');
-    const used = usage(before, after, result.runSent);
+    const [begun, ended] = [reading('run'), reading('end')];
+    if (!begun || !ended) throw new Error('the generator told no phases');
+    const used = usage(begun, ended, result.runSent);
     const churn = result.presence && churnCost(readings, result.presence.runChanges);
-    const shares = generatorShares(before, after);
+    const shares = generatorShares(begun, ended);
     return {
       subject: pipeline.subject,
       seed: run.seed,
@@ -97,10 +108,17 @@ export async function measure(
       result,
       generators: loads.map((load) => ({ ...load, share: shares[load.name] ?? Number.NaN })),
       ...used,
-      memoryBytes: after.memoryBytes,
+      memoryBytes: ended.memoryBytes,
       unstoredAtEnd: watch.behind(highest, endMs),
       storedAfterMs,
       churn,
+      stores: footprints && {
+        ...footprints,
+        ...storeCosts(footprints, {
+          connections: connect.open,
+          messages: result.ledger.acknowledged,
+        }),
+      },
     };
   } finally {
     run.abort.removeEventListener('abort', onAbort);

@@ -1,4 +1,5 @@
 import type { Subject } from './args';
+import type { Footprint } from './footprint';
 import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';
 import type { WatchedProcess } from './processes';
 import type { StoreSpec } from './store-watch';
@@ -14,6 +15,8 @@ export interface Pipeline {
   readonly processes: WatchedProcess[];
   /** base addresses for reading the history; empty: there is none */
   historyUrls: string[];
+  /** What its stores hold now; null: nobody looks. */
+  footprint: (() => Promise<Footprint>) | null;
   /** Takes down what was started for it. Never rejects. */
   stop(): Promise<void>;
 }

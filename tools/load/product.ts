@@ -2,6 +2,7 @@ import type { ConnectionsAnswer, Conversation } from '@tidings/protocol/http';
 import { TOPICS } from '@tidings/common/log-events/topics';
 import { StackError } from '../stack/paths';
 import { callApi, inParallel, patiently } from './api';
+import { footprint } from './footprint';
 import type { ConversationPlan, DevicePlan, Entrance } from './generator/protocol';
 import { makeGroups } from './groups';
 import { MAX_GATEWAYS } from './option-values';
@@ -64,6 +65,7 @@ export async function openProduct(
       return [...target.nodes.map(({ id, pid }) => ({ name: id, pid })), ...target.servers];
     },
     historyUrls: target.gateways,
+    footprint: () => footprint(target),
     stop: () => Promise.resolve(),
   };
 }

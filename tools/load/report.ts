@@ -1,5 +1,6 @@
 import type { LoadOptions, Subject } from './args';
 import { type Environment, environmentLine } from './environment';
+import { storesText } from './footprint';
 import type { LatencySummary } from './generator/latency';
 import type { ReceiptsResult } from './generator/protocol';
 import type { RunReport } from './measure';
@@ -82,6 +83,7 @@ export function runText(run: RunReport, title: string, more: readonly string[] =
     ...more,
     costText(run),
     ...generatorLines(run),
+    ...(run.stores ? [storesText(run.stores)] : []),
     '',
   ].join('\n');
 }

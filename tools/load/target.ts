@@ -23,6 +23,8 @@ export interface Target {
   redisUrl: string;
   databaseUrl: string;
   jwtSecret: string;
+  /** Kafka's folder of partitions on this machine; null: it is elsewhere */
+  logDir: string | null;
   /** base addresses of the gateways that the load goes to */
   gateways: string[];
   nodes: TargetNode[];
@@ -79,6 +81,7 @@ function runningStack(): Target {
     redisUrl,
     databaseUrl,
     jwtSecret,
+    logDir: logDirOf(dataDir(), servers.kafka !== undefined),
     gateways,
     nodes,
     services: null,
@@ -86,6 +89,10 @@ function runningStack(): Target {
     description: `running stack (since ${file.startedAt})${limitsText(nodes)}`,
     stop: () => Promise.resolve(),
   };
+}
+
+function logDirOf(dir: string, ownKafka: boolean): string | null {
+  return ownKafka ? join(dir, 'kafka', 'log') : null;
 }
 
 /** Says so when a gateway was started with its limits on. */
@@ -148,6 +155,7 @@ async function ownStack(
     redisUrl,
     databaseUrl,
     jwtSecret,
+    logDir: logDirOf(dir, true),
     gateways: gatewayUrls,
     nodes: Object.values(stack.nodes),
     services: servicesOf(stack),

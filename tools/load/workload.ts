@@ -3,7 +3,14 @@ import { StackError } from '../stack/paths';
 import { wholeNumber } from './option-values';
 
 /** What is measured: messages between pairs or in groups, with receipts or beside changes of presence, or connects. */
-const WORKLOADS = ['pairs', 'groups', 'receipts', 'connects', 'sync-http', 'presence'] as const;
+export const WORKLOADS = [
+  'pairs',
+  'groups',
+  'receipts',
+  'connects',
+  'sync-http',
+  'presence',
+] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 /** The workload and its own options. */

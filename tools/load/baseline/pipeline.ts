@@ -67,6 +67,7 @@ export async function openBaseline(target: Target, options: LoadOptions): Promis
         ...target.servers,
       ],
       historyUrls: [],
+      footprint: null,
       stop: () => stop(running),
     };
   } catch (error) {

@@ -57,6 +57,7 @@ export function runReport(change: Partial<RunReport> = {}): RunReport {
     unstoredAtEnd: 1,
     storedAfterMs: 20,
     churn: null,
+    stores: null,
     ...change,
   };
 }
