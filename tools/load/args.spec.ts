@@ -34,6 +34,7 @@ describe('parseLoadArgs', () => {
       generators: 1,
       pin: null,
       drainSeconds: 60,
+      sampleSeconds: null,
     });
   });
 
@@ -72,6 +73,7 @@ describe('parseLoadArgs', () => {
     ['--generators 4', { generators: 4 }],
     ['--own-stack --scale 1,2,4 --html a.html', { scale: [1, 2, 4], htmlFile: 'a.html' }],
     ['--own-stack --scale 3', { scale: [3] }],
+    ['--samples 6', { sampleSeconds: 6 }],
     ['--idle 20,60 --generators 3', { generators: 3 }],
     ['--workload groups --deliveries 30000', { rate: 3000 }],
     [
@@ -123,6 +125,10 @@ describe('parseLoadArgs', () => {
     [['--generators', '3', '--users', '4'], /at most one for each of the 2 conversations/],
     [['--generators', '2', '--workload', 'presence'], /--generators: --workload presence has one/],
     [['--generators', '2', '--workload', 'connects'], /--generators: --workload connects has one/],
+    [['--samples', '7'], /--samples: at least 5 of them/],
+    [['--samples', '1', '--seconds', '300'], /--samples: at most 240/],
+    [['--samples', '1', '--compare'], /--samples goes with messages/],
+    [['--samples', '1', '--workload', 'connects'], /--samples goes with messages/],
     [['--scale', '1,2'], /--scale goes with --own-stack/],
     [['--own-stack', '--scale', '1,1'], /--scale: different numbers from 1 to 16/],
     [['--own-stack', '--scale', '0,2'], /--scale: different numbers/],

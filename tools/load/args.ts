@@ -4,6 +4,7 @@ import { StackError } from '../stack/paths';
 import { NUMBER_DIGITS } from './generator/frames';
 import { type Bounds, MAX_GATEWAYS, wholeNumber } from './option-values';
 import { loadScenario, under } from './scenario';
+import { LEAST_VALUES } from './soak/slope';
 import {
   DEFAULTS,
   type Workload,
@@ -44,6 +45,8 @@ export interface LoadOptions {
   /** CPU that the generator is pinned to; null: none */
   pin: number | null;
   drainSeconds: number;
+  /** between two samples of what must not grow; null: nobody looks */
+  sampleSeconds: number | null;
 }
 
 /** What is measured: the product, or the bare pipeline that it is compared with. */
@@ -74,6 +77,8 @@ export const USAGE = `Usage: npm run load -- [options]
   --generators N    processes that make the load, each with its part of the conversations (1); for pairs,
                     groups, receipts and --idle
   --pin CPU         pin the generator to one CPU
+  --samples N       every N seconds of the run phase, look at memory, p99, Redis' keys and consumers' lag: a
+                    run in which one of them grows has failed (of the product, at least 5 samples)
   --drain N         longest wait, in seconds, for deliveries after the last send (60)
 ${WORKLOAD_USAGE}`;
 
@@ -98,9 +103,13 @@ const FLAGS = {
   generators: { type: 'string' },
   pin: { type: 'string' },
   drain: { type: 'string' },
+  samples: { type: 'string' },
   'own-stack': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Each of them is a histogram of 80 KiB. */
+const MAX_SAMPLES = 240;
 
 /** Memory of the ledger bounds a run: some 60 bytes per delivery. */
 const MAX_DELIVERIES = 40_000_000;
@@ -153,6 +162,10 @@ export function parseLoadArgs(
         ? null
         : number('pin', values.pin, { fallback: 0, min: 0, max: 1023 }),
     drainSeconds: number('drain', values.drain, { fallback: 60, min: 1, max: 600 }),
+    sampleSeconds:
+      values.samples === undefined
+        ? null
+        : number('samples', values.samples, { fallback: 60, min: 1, max: 600 }),
   };
   if (options.users % 2 !== 0) refuse('--users: an even number is expected');
   if (options.users % workload.online !== 0) {
@@ -164,6 +177,7 @@ export function parseLoadArgs(
   }
   refuseGenerators(options);
   refuseSides(options);
+  refuseSamples(options);
   if (workload.churn) {
     const { users, seconds, warmupSeconds } = options;
     const refusal = churnRefusal(workload.churn, { users, seconds: seconds + warmupSeconds });
@@ -184,6 +198,21 @@ function refuseSides({ scale, htmlFile, ownStack, idle, subjects, workload }: Lo
   if (!ownStack) refuse('--scale goes with --own-stack');
   if (idle || connects || subjects.includes('baseline')) {
     refuse('--scale goes with messages of the product only');
+  }
+}
+
+/** What a long run may add: the bare pipeline tells nothing, and a slope needs some samples. */
+function refuseSamples({ sampleSeconds, seconds, idle, subjects, workload }: LoadOptions): void {
+  if (sampleSeconds === null) return;
+  const connects = workload.name === 'connects' || workload.name === 'sync-http';
+  if (idle || connects || subjects.includes('baseline')) {
+    refuse('--samples goes with messages of the product only');
+  }
+  if (seconds < LEAST_VALUES * sampleSeconds) {
+    refuse(`--samples: at least ${LEAST_VALUES} of them are needed in --seconds`);
+  }
+  if (seconds > MAX_SAMPLES * sampleSeconds) {
+    refuse(`--samples: at most ${MAX_SAMPLES} of them fit in --seconds`);
   }
 }
 

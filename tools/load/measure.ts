@@ -4,6 +4,8 @@ import { Generators, type GeneratorLoad } from './generators';
 import type { ConnectResult, GeneratorResult, Phase } from './generator/protocol';
 import type { Pipeline } from './pipeline';
 import { type ChurnCost, churnCost } from './churn-cost';
+import { Sampler } from './soak/sampler';
+import { type Soak, judgeSoak, soakOf } from './soak/soak';
 import { StoreWatch } from './store-watch';
 import { type Costs, type Reading, type Usage, generatorShares, readUsage, usage } from './usage';
 import { type Verdict, judge } from './verdict';
@@ -30,6 +32,8 @@ export interface RunReport extends Costs {
   churn: ChurnCost | null;
   /** what the stores hold, and what a connection and a message have added; null: nobody looked */
   stores: (StoreCosts & Footprints) | null;
+  /** null: nothing was sampled */
+  soak: Soak | null;
 }
 
 const CONNECT_CONCURRENCY = 32;
@@ -44,7 +48,9 @@ export async function measure(
   const readings: Reading[] = [];
   const { entrance, devices, conversations } = pipeline;
   const processes = { count: options.generators, pin: options.pin };
+  const sampler = samplerFor(pipeline, options);
   const generators = new Generators(processes, conversations, (phase) => {
+    if (phase === 'run') sampler?.start();
     const usage = readUsage([...pipeline.processes, ...generators.processes]);
     readings.push({ phase, usage });
   });
@@ -73,10 +79,12 @@ export async function measure(
       textBytes: options.textBytes,
       readWithinMs: run.readWithinMs,
       churn: options.workload.churn,
+      sliceMs: options.sampleSeconds === null ? null : options.sampleSeconds * 1000,
       partitions: watch.partitions,
       historyUrls: pipeline.historyUrls,
     });
     const { highest, endMs } = drained;
+    const samples = await sampler?.finished();
     const storedAfterMs = await watch.caughtUp(highest, endMs, options.drainSeconds * 1000);
     const { result, generators: loads } = await generators.finish({
       databaseUrl: pipeline.store.databaseUrl,
@@ -92,18 +100,20 @@ export async function measure(
     const used = usage(begun, ended, result.runSent);
     const churn = result.presence && churnCost(readings, result.presence.runChanges);
     const shares = generatorShares(begun, ended);
+    const verdict = judge(
+      result,
+      loads.map(({ name, sent, scheduled, scheduleLag }) => {
+        const share = Math.max(shares[name] ?? Number.NaN, churn?.generatorShare ?? 0);
+        return { name, share, sent, scheduled, lagP99Ms: scheduleLag.p99 };
+      }),
+    );
+    const soak = samples ? soakOf(samples, result.slices) : null;
     return {
       subject: pipeline.subject,
       seed: run.seed,
       seconds: options.seconds,
       deliveriesPerSecond: result.latency.delivered.count / options.seconds,
-      verdict: judge(
-        result,
-        loads.map(({ name, sent, scheduled, scheduleLag }) => {
-          const share = Math.max(shares[name] ?? Number.NaN, churn?.generatorShare ?? 0);
-          return { name, share, sent, scheduled, lagP99Ms: scheduleLag.p99 };
-        }),
-      ),
+      verdict: soak ? judgeSoak(verdict, soak) : verdict,
       connect,
       result,
       generators: loads.map((load) => ({ ...load, share: shares[load.name] ?? Number.NaN })),
@@ -119,10 +129,23 @@ export async function measure(
           messages: result.ledger.acknowledged,
         }),
       },
+      soak,
     };
   } finally {
     run.abort.removeEventListener('abort', onAbort);
+    await sampler?.stop();
     await watch.stop();
     await generators.stop();
   }
+}
+
+/** Null: nothing is to be sampled, or the pipeline tells nothing. */
+function samplerFor(
+  pipeline: Pipeline,
+  { sampleSeconds: every, seconds }: LoadOptions,
+): Sampler | null {
+  const { footprint, lag } = pipeline;
+  if (every === null || !footprint || !lag) return null;
+  const plan = { everyMs: every * 1000, times: Math.floor(seconds / every) };
+  return new Sampler({ processes: () => pipeline.processes, footprint, lag }, plan);
 }

@@ -108,6 +108,7 @@ function part(change: Partial<Part> = {}): Part {
     runScheduled: 8,
     runSent: 7,
     latency: { sent: latency(1), delivered: latency(2, 3), stored: latency(30) },
+    slices: [latency(2), latency(3)],
     scheduleLag: latency(0.1),
     refused: { busy: 1 },
     failed: {},
@@ -131,6 +132,7 @@ describe('mergeResults', () => {
     const other = part({
       scheduled: 20,
       latency: { sent: latency(9), delivered: latency(90, 91, 92), stored: latency() },
+      slices: [latency(), latency(90, 91, 92)],
       refused: { busy: 2, unavailable: 1 },
       failed: { forbidden: 4 },
       closed: [{ device: 7, code: 4008, reason: 'too slow' }],
@@ -160,6 +162,8 @@ describe('mergeResults', () => {
       delivered: summaryOf([latency(2, 3, 90, 91, 92)]),
       stored: summaryOf([latency(30)]),
     });
+    const slices = [[latency(2)], [latency(3, 90, 91, 92)]].map(summaryOf);
+    expect(merged.slices).toEqual(slices);
     const seen = summaryOf([latency(5, 500)]);
     expect(merged.receipts).toEqual({ reads: 4, seen, unseen: 2, invented: 1 });
   });

@@ -25,6 +25,7 @@ export function mergeResults(parts: readonly Part[]): GeneratorResult {
       delivered: latency((part) => part.latency.delivered),
       stored: latency((part) => part.latency.stored),
     },
+    slices: parts[0]!.slices.map((_, i) => latency(({ slices }) => slices[i]!)),
     scheduleLag: latency(({ scheduleLag }) => scheduleLag),
     refused: sums(parts.map(({ refused }) => refused)),
     failed: sums(parts.map(({ failed }) => failed)),

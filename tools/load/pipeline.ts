@@ -17,6 +17,8 @@ export interface Pipeline {
   historyUrls: string[];
   /** What its stores hold now; null: nobody looks. */
   footprint: (() => Promise<Footprint>) | null;
+  /** How many records wait in all of its consumer groups; null: nobody looks. */
+  lag: (() => Promise<number>) | null;
   /** Takes down what was started for it. Never rejects. */
   stop(): Promise<void>;
 }

@@ -1,5 +1,8 @@
 import type { ConnectionsAnswer, Conversation } from '@tidings/protocol/http';
 import { TOPICS } from '@tidings/common/log-events/topics';
+import type { KafkaClient } from '@tidings/common/kafka/wire/client';
+import { asking } from '../stack/brokers';
+import { partitionLags } from '../stack/kafka-views';
 import { StackError } from '../stack/paths';
 import { callApi, inParallel, patiently } from './api';
 import { footprint } from './footprint';
@@ -66,8 +69,14 @@ export async function openProduct(
     },
     historyUrls: target.gateways,
     footprint: () => footprint(target),
+    lag: () => asking(target.brokers, waitingRecords),
     stop: () => Promise.resolve(),
   };
+}
+
+async function waitingRecords(kafka: KafkaClient): Promise<number> {
+  const lags = await partitionLags(kafka, Date.now);
+  return lags.reduce((sum, { records }) => sum + records, 0);
 }
 
 /** Seeded users' devices, with tokens that hold for hours, on the gateways in turn. */

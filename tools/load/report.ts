@@ -4,6 +4,7 @@ import { storesText } from './footprint';
 import type { LatencySummary } from './generator/latency';
 import type { ReceiptsResult } from './generator/protocol';
 import type { RunReport } from './measure';
+import { soakText } from './soak/soak';
 import { type Costs, GENERATOR, isGenerator } from './usage';
 import { type ChurnRates, talkersOf } from './workload';
 
@@ -84,6 +85,7 @@ export function runText(run: RunReport, title: string, more: readonly string[] =
     costText(run),
     ...generatorLines(run),
     ...(run.stores ? [storesText(run.stores)] : []),
+    ...(run.soak ? [soakText(run.soak)] : []),
     '',
   ].join('\n');
 }

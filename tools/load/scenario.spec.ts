@@ -24,7 +24,7 @@ function errorOf(work: () => unknown): ScenarioError {
 
 describe('the scenarios that come with the tool', () => {
   it('are these', () => {
-    expect(scenarioNames()).toEqual(['churn', 'connects', 'groups', 'idle', 'pairs', 'storm']);
+    expect(scenarioNames()).toEqual(['churn', 'connects', 'groups', 'idle', 'pairs', 'soak', 'storm']);
   });
 
   it.each(scenarioNames())('%s can be run as it is', (name) => {

@@ -23,6 +23,7 @@ const scenario = z.strictObject({
   runs: count.optional(),
   text: count.optional(),
   drain: count.optional(),
+  samples: count.optional(),
   generators: count.optional(),
   seed: count.optional(),
   idle: z.tuple([count, count]).optional(),

@@ -9,6 +9,7 @@ function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
     runScheduled: 1000,
     runSent: 1000,
     latency: { sent: quiet, delivered: quiet, stored: quiet },
+    slices: [],
     scheduleLag: quiet,
     refused: {},
     failed: {},

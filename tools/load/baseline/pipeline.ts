@@ -68,6 +68,7 @@ export async function openBaseline(target: Target, options: LoadOptions): Promis
       ],
       historyUrls: [],
       footprint: null,
+      lag: null,
       stop: () => stop(running),
     };
   } catch (error) {

@@ -16,6 +16,7 @@ const plan: RunPlan = {
   conversations: [{ conversationId: 'two', devices: [2, 3] }],
   readWithinMs: null,
   churn: null,
+  sliceMs: null,
   partitions: 1,
   historyUrls: [],
 };

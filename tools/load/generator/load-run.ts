@@ -39,6 +39,7 @@ export class LoadRun implements DeviceListener {
   private readonly sentLatency = new Latency();
   private readonly deliveredLatency = new Latency();
   private readonly lag = new Latency();
+  private readonly slices: Latency[] = [];
   private readonly scanner = new FrameScanner();
   private readonly other: OtherFrames;
   private readonly reading: Reading | null;
@@ -73,6 +74,8 @@ export class LoadRun implements DeviceListener {
       plan.conversations.map((conversation) => conversation.devices),
       count,
     );
+    const slices = plan.sliceMs === null ? 0 : Math.ceil(runMs / plan.sliceMs);
+    for (let i = 0; i < slices; i++) this.slices.push(new Latency());
     this.idMs = new Float64Array(count);
     this.seen = new Seen(count, plan.conversations[0]?.devices.length ?? 0);
     this.slotOf = new Int32Array(senders);
@@ -171,6 +174,7 @@ export class LoadRun implements DeviceListener {
         delivered: this.deliveredLatency.counts(),
         stored: stored.counts(),
       },
+      slices: this.slices.map((slice) => slice.counts()),
       scheduleLag: this.lag.counts(),
       ...this.other.counts(),
       closed: this.closed,
@@ -278,8 +282,15 @@ export class LoadRun implements DeviceListener {
     if (message >= this.firstOfRun) {
       const atMs = this.arrivals.atMs[message]!;
       this.deliveredLatency.record(now - this.startMs - atMs);
+      this.sliceOf(atMs)?.record(now - this.startMs - atMs);
       this.churn?.message('delivered', atMs, now - this.startMs - atMs);
     }
+  }
+
+  /** The stretch of the run phase in which a message was to be sent. */
+  private sliceOf(atMs: number): Latency | undefined {
+    const { sliceMs, warmupMs } = this.plan;
+    return sliceMs === null ? undefined : this.slices[Math.floor((atMs - warmupMs) / sliceMs)];
   }
 
   private completed(now: number): void {

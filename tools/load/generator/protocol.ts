@@ -55,6 +55,8 @@ export interface RunPlan {
   readWithinMs: number | null;
   /** presence changes in turns; null: nobody watches */
   churn: ChurnRates | null;
+  /** latencies are told by stretches of this length, too; null: they are not */
+  sliceMs: number | null;
   /** partitions of the log */
   partitions: number;
   /** base addresses for reading holes from the history; empty: no repair */
@@ -90,6 +92,8 @@ export interface GeneratorResult<L = LatencySummary> {
   runScheduled: number;
   runSent: number;
   latency: { sent: L; delivered: L; stored: L };
+  /** scheduled → delivered, by stretches of the run phase; empty: it was not asked for */
+  slices: L[];
   /** written to the socket − scheduled */
   scheduleLag: L;
   refused: Record<string, number>;

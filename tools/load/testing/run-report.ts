@@ -16,6 +16,7 @@ export function runReport(change: Partial<RunReport> = {}): RunReport {
       runScheduled: 1000,
       runSent: 1000,
       latency: { sent: { ...latency, p99: 5 }, delivered: latency, stored: latency },
+      slices: [],
       scheduleLag: latency,
       refused: {},
       failed: {},
@@ -58,6 +59,7 @@ export function runReport(change: Partial<RunReport> = {}): RunReport {
     storedAfterMs: 20,
     churn: null,
     stores: null,
+    soak: null,
     ...change,
   };
 }
