@@ -264,6 +264,26 @@ describe('load tool', () => {
   );
 
   it(
+    'knows of servers nothing but their addresses, and reads back from the history what is stored',
+    async () => {
+      const json = join(stack.dir, 'load-servers.json');
+      const servers = stack.gatewayUrls.flatMap((url) => ['--server', url]);
+      const args = '--users 4 --rate 20 --warmup 0 --seconds 3 --seed 7 --generators 2'.split(' ');
+      const { code, output } = await load(...servers, ...args, '--json', json);
+      const { runs } = JSON.parse(readFileSync(json, 'utf8')) as { runs: RunReport[] };
+      const { result, verdict, cpuUsPerMessage } = runs[0]!;
+      expect({ code, reasons: verdict.reasons }).toMatchObject({ code: CODES[verdict.outcome] });
+      expect(verdict.outcome).not.toBe('FAILED');
+      expect(result.ledger).toMatchObject({ ...exact, acknowledged: result.scheduled });
+      expect(result.latency.stored.count).toBe(0);
+      expect(Object.keys(cpuUsPerMessage)).toEqual(['generator-1', 'generator-2']);
+      expect(output).toMatch(/ 4 accounts logged in through HTTP; they stay/);
+      expect(output).toMatch(/the servers: not known/);
+    },
+    RUN_MS,
+  );
+
+  it(
     'ends with a sentence when nobody gets in or there is nothing to measure',
     async () => {
       const nobody = await load('--gateways', 'http://127.0.0.1:9', '--users', '2', '--rate', '1');

@@ -41,7 +41,7 @@ function messageRun(run: RunReport): FigureRun {
       acknowledged: ledger.acknowledged,
       'deliveries per second': Math.round(run.deliveriesPerSecond),
       'undelivered at the end': result.undeliveredAtEnd,
-      'unstored at the end': run.unstoredAtEnd,
+      'unstored at the end': run.unstoredAtEnd ?? 0,
       'sent again': result.resent,
       held: result.held,
       'repaired by history': ledger.repaired,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { LoginAnswer } from '@tidings/protocol/http';
 import { Client } from 'pg';
 import { callApi, inParallel } from './api';
 import type { Target } from './target';
@@ -29,19 +30,33 @@ export async function logInForReal(
   abort: AbortSignal,
 ): Promise<number> {
   const count = Math.min(REAL_MAX, Math.max(REAL_MIN, Math.ceil(users * REAL_SHARE)));
+  await signUp(target.gateways, count, abort);
+  return count;
+}
+
+/**
+ * Registers new accounts and logs each of them in, over all gateways; in their order.
+ * @throws ApiError when one of them could not.
+ */
+export async function signUp(
+  gateways: readonly string[],
+  count: number,
+  abort: AbortSignal,
+): Promise<LoginAnswer[]> {
   const run = randomBytes(5).toString('hex');
   const password = randomBytes(18).toString('base64url');
+  const logins: LoginAnswer[] = [];
   await inParallel(count, CONCURRENCY, async (index) => {
     abort.throwIfAborted();
     const username = `${REAL}-${run}-${index}`;
-    const base = target.gateways[index % target.gateways.length]!;
+    const base = gateways[index % gateways.length]!;
     const post = (path: string, body: object): Promise<unknown> =>
       callApi({ base, method: 'POST', path, token: '', body });
     const email = `${username}@${MAIL_DOMAIN}`;
     await post('/v1/users', { username, email, firstName: 'Load', password });
-    await post('/v1/auth/login', { username, password });
+    logins[index] = (await post('/v1/auth/login', { username, password })) as LoginAnswer;
   });
-  return count;
+  return logins;
 }
 
 /** Removes all accounts that this tool has made, with their devices; gives how many. */

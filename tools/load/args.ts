@@ -8,6 +8,7 @@ import { LEAST_VALUES } from './soak/slope';
 import {
   DEFAULTS,
   type Workload,
+  type WorkloadName,
   WORKLOAD_FLAGS,
   WORKLOAD_USAGE,
   churnRefusal,
@@ -33,6 +34,8 @@ export interface LoadOptions {
   /** base addresses of the gateways to use, or all */
   gateways: string[] | null;
   ownStack: boolean;
+  /** servers of which only these addresses are known; null: a stack of this checkout */
+  servers: string[] | null;
   /** stacks of one's own with so many gateways, in turn; null: one stack */
   scale: number[] | null;
   /** connection counts of the idle workload; null: the message workload */
@@ -69,6 +72,8 @@ export const USAGE = `Usage: npm run load -- [options]
   --own-stack       start a stack of its own, without rate limits, instead of using the running one
   --scale N,N       with --own-stack: one stack after the other with so many gateways, e.g. 1,2,4, and one
                     table of all
+  --server URL      servers of which only the address is known, compose's or any (again for more): accounts
+                    are registered, and stay; what is stored is read from the history
   --gateways U,U    base addresses of the gateways to use (all of the running stack)
   --json FILE       write everything that was measured as JSON
   --html FILE       write a page that shows it, of runs with messages
@@ -92,6 +97,7 @@ const FLAGS = {
   runs: { type: 'string' },
   text: { type: 'string' },
   gateways: { type: 'string' },
+  server: { type: 'string', multiple: true },
   baseline: { type: 'boolean' },
   compare: { type: 'boolean' },
   idle: { type: 'string' },
@@ -107,6 +113,11 @@ const FLAGS = {
   'own-stack': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Workloads that need nothing but the public interface. */
+const OUTSIDE: readonly WorkloadName[] = ['pairs', 'groups', 'receipts'];
+/** An access token lives for 15 minutes; connecting, waiting and reading back take their part. */
+const MAX_LOGIN_SECONDS = 600;
 
 /** Each of them is a histogram of 80 KiB. */
 const MAX_SAMPLES = 240;
@@ -150,8 +161,9 @@ export function parseLoadArgs(
     seed: number('seed', values.seed, { fallback: randomSeed(), min: 0, max: 0xffff_ffff }),
     label: values.label ?? (scenario ? `${scenario.name}: ${scenario.about}` : ''),
     subjects: values.compare ? ['baseline', 'product'] : [values.baseline ? 'baseline' : 'product'],
-    gateways: values.gateways === undefined ? null : addresses(values.gateways),
+    gateways: values.gateways === undefined ? null : addresses('gateways', values.gateways),
     ownStack: values['own-stack'] ?? false,
+    servers: values.server?.flatMap((text) => addresses('server', text)) ?? null,
     scale: values.scale === undefined ? null : gatewayCounts(values.scale),
     idle: values.idle === undefined ? null : counts(values.idle),
     jsonFile: values.json ?? null,
@@ -178,6 +190,7 @@ export function parseLoadArgs(
   refuseGenerators(options);
   refuseSides(options);
   refuseSamples(options);
+  refuseServers(options);
   if (workload.churn) {
     const { users, seconds, warmupSeconds } = options;
     const refusal = churnRefusal(workload.churn, { users, seconds: seconds + warmupSeconds });
@@ -213,6 +226,21 @@ function refuseSamples({ sampleSeconds, seconds, idle, subjects, workload }: Loa
   }
   if (seconds > MAX_SAMPLES * sampleSeconds) {
     refuse(`--samples: at most ${MAX_SAMPLES} of them fit in --seconds`);
+  }
+}
+
+/** At servers that are somebody else's there is nothing but the public interface, and a login ends after a while. */
+function refuseServers(options: LoadOptions): void {
+  const { servers, ownStack, gateways, sampleSeconds, subjects, idle, workload } = options;
+  if (servers === null) return;
+  if (ownStack || gateways) refuse('--server goes with neither --own-stack nor --gateways');
+  if (sampleSeconds !== null) refuse('--server goes without --samples: nobody can look at memory');
+  if (idle || subjects.includes('baseline') || !OUTSIDE.includes(workload.name)) {
+    refuse(`--server goes with messages only (--workload ${OUTSIDE.join(', ')})`);
+  }
+  const seconds = (options.warmupSeconds + options.seconds) * options.runs;
+  if (seconds > MAX_LOGIN_SECONDS) {
+    refuse(`--server: all runs together at most ${MAX_LOGIN_SECONDS} s, or logins end`);
   }
 }
 
@@ -265,11 +293,11 @@ function number(name: string, text: string | undefined, bounds: Bounds): number 
   return plainly(() => wholeNumber(name, text, bounds));
 }
 
-function addresses(text: string): string[] {
+function addresses(option: string, text: string): string[] {
   return text.split(',').map((part) => {
-    if (!URL.canParse(part.trim())) refuse(`--gateways: "${part}" is not an address`);
+    if (!URL.canParse(part.trim())) refuse(`--${option}: "${part}" is not an address`);
     const url = new URL(part.trim());
-    if (url.protocol !== 'http:') refuse(`--gateways: "${part}" is not an http address`);
+    if (url.protocol !== 'http:') refuse(`--${option}: "${part}" is not an http address`);
     return url.origin;
   });
 }

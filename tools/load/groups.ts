@@ -12,7 +12,7 @@ const HTTP_CONCURRENCY = 4;
  * groups.
  */
 export async function makeGroups(
-  target: Target,
+  target: Pick<Target, 'gateways'>,
   users: readonly DevicePlan[],
   { groupSize, online }: { groupSize: number; online: number },
 ): Promise<ConversationPlan[]> {

@@ -10,7 +10,7 @@ import { idleText, measureIdle } from './idle';
 import { type RunReport, measure } from './measure';
 import { type Pipeline, orderOf } from './pipeline';
 import { pageOf } from './page/page';
-import { openProduct } from './product';
+import { type Population, openProduct } from './product';
 import {
   type LoadReport,
   headText,
@@ -20,6 +20,7 @@ import {
   summaryText,
 } from './report';
 import { syncHeadText, syncSummaryText, syncText } from './sync-report';
+import { openServers } from './servers';
 import { type Side, sideBySide, sideBySideText } from './side-by-side';
 import { SyncMeasurement, type SyncReport } from './syncs';
 import { type Target, openTarget } from './target';
@@ -63,8 +64,9 @@ class Load {
     const sockets = Math.max(this.options.users, this.options.idle?.[1] ?? 0);
     refuseTooManySockets(Math.ceil(sockets / this.options.generators));
     const ticker = setInterval(() => this.showProgress(), PROGRESS_MS);
-    const { scale } = this.options;
+    const { scale, servers } = this.options;
     try {
+      if (servers !== null) return EXIT[await this.outside(servers)];
       if (scale === null) return EXIT[await this.on(null)];
       const outcomes: Pick<Verdict, 'outcome'>[] = [];
       for (const gateways of scale) outcomes.push({ outcome: await this.on(gateways) });
@@ -92,6 +94,19 @@ class Load {
       if (target && product) await this.tidyUp(target);
       await target?.stop();
     }
+  }
+
+  /** Measures on servers of which only the addresses are known. */
+  private async outside(servers: string[]): Promise<Verdict['outcome']> {
+    this.begin('registering and logging in');
+    const pipeline = await openServers(servers, this.population(), this.abort.signal);
+    log(`${pipeline.devices.length} accounts logged in through HTTP; they stay`);
+    return this.messages(this.about(servers.join(', ')), null, () => Promise.resolve(pipeline));
+  }
+
+  private about(target: string): Omit<LoadReport, 'runs'> {
+    const { options } = this;
+    return { label: options.label, environment: environment(new Date()), target, options };
   }
 
   private begin(what: string): void {
@@ -129,15 +144,24 @@ class Load {
 
   private async against(target: Target, gateways: number | null): Promise<Verdict['outcome']> {
     const { options } = this;
-    const about = {
-      label: options.label,
-      environment: environment(new Date()),
-      target: target.description,
-      options,
-    };
+    const about = this.about(target.description);
     if (options.idle) return this.idle(target, { ...options, idle: options.idle }, about);
     const { name } = options.workload;
     if (name === 'connects' || name === 'sync-http') return this.syncs(target, name, about);
+    return this.messages(about, gateways, async (subject) => {
+      await this.aloneAndNew(target, subject);
+      return subject === 'baseline' ? openBaseline(target, options) : this.product(target);
+    });
+  }
+
+  /** All runs with messages over pipelines that are opened one by one. */
+  private async messages(
+    about: Omit<LoadReport, 'runs'>,
+    gateways: number | null,
+    open: (subject: Subject) => Promise<Pipeline>,
+  ): Promise<Verdict['outcome']> {
+    const { options } = this;
+    const { name } = options.workload;
     const which = gateways === null ? [] : [gatewaysText(gateways)];
     say(headText({ ...about, target: [about.target, ...which].join(', ') }));
     const runs: RunReport[] = [];
@@ -149,7 +173,7 @@ class Load {
         this.begin(
           `${title} ${round}/${options.runs} (connects, then ${warmupSeconds} s + ${seconds} s of load)`,
         );
-        const report = await this.once(target, subject, { seed, readWithinMs });
+        const report = await this.once(await open(subject), { seed, readWithinMs });
         runs.push(report);
         say(runText(report, `${title} ${round}/${options.runs}`, churnLines(report)));
         this.publish(sideOf(gateways, all.length === 1 ? null : title), runs, about);
@@ -201,15 +225,9 @@ class Load {
   }
 
   private async once(
-    target: Target,
-    subject: Subject,
+    pipeline: Pipeline,
     run: { seed: number; readWithinMs: number | null },
   ): Promise<RunReport> {
-    await this.aloneAndNew(target, subject);
-    const pipeline =
-      subject === 'baseline'
-        ? await openBaseline(target, this.options)
-        : await this.product(target);
     try {
       return await measure(pipeline, this.options, { ...run, abort: this.abort.signal });
     } finally {
@@ -225,12 +243,15 @@ class Load {
 
   /** The product's users are made once. */
   private async product(target: Target): Promise<Pipeline> {
+    this.users ??= await openProduct(target, this.population(), this.abort.signal);
+    return this.users;
+  }
+
+  private population(): Population {
     const { users, workload } = this.options;
     const { groupSize, online, churn } = workload;
     const pairs = { pairs: (churn ? talkersOf(users) : users) / 2 };
-    const conversations = groupSize === 2 ? pairs : { groupSize, online };
-    this.users ??= await openProduct(target, { users, conversations }, this.abort.signal);
-    return this.users;
+    return { users, conversations: groupSize === 2 ? pairs : { groupSize, online } };
   }
 
   private async idle(
@@ -295,7 +316,7 @@ function plainly(error: unknown): unknown {
   const limited = error instanceof Error && / 429\b/.test(error.message);
   if (!limited) return error;
   return new StackError(
-    `The running stack limits this load (${error.message}): start it with RATE_LIMITS=off ` +
+    `The stack limits this load (${error.message}): start it with RATE_LIMITS=off ` +
       'HTTP_RATE_PER_MINUTE=0 AUTH_RATE_PER_MINUTE=0 ADDRESS_CONNECTIONS=0 CONNECT_RATE_PER_SECOND=0, or use --own-stack.',
   );
 }

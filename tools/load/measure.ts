@@ -25,8 +25,8 @@ export interface RunReport extends Costs {
   generators: (GeneratorLoad & { share: number })[];
   /** bytes at the end of the run phase, by process */
   memoryBytes: Record<string, number>;
-  /** records that the store had not applied at the end of the load, and ms until it had */
-  unstoredAtEnd: number;
+  /** records that the store had not applied at the end of the load, and ms until it had; null: nobody could look */
+  unstoredAtEnd: number | null;
   storedAfterMs: number | null;
   /** null: nobody watched */
   churn: ChurnCost | null;
@@ -56,7 +56,7 @@ export async function measure(
   });
   const onAbort = (): void => void generators.stop();
   run.abort.addEventListener('abort', onAbort);
-  const watch = await StoreWatch.start(pipeline.store).catch(async (error: unknown) => {
+  const watch = await watchOf(pipeline).catch(async (error: unknown) => {
     await generators.stop();
     throw error;
   });
@@ -69,7 +69,7 @@ export async function measure(
     const concurrency = CONNECT_CONCURRENCY;
     const connect = await generators.connect({ entrance, devices, concurrency });
     const connected = await look();
-    watch.reset();
+    watch?.reset();
     const drained = await generators.run({
       seed: run.seed,
       ratePerSecond: options.rate,
@@ -80,16 +80,16 @@ export async function measure(
       readWithinMs: run.readWithinMs,
       churn: options.workload.churn,
       sliceMs: options.sampleSeconds === null ? null : options.sampleSeconds * 1000,
-      partitions: watch.partitions,
+      partitions: watch?.partitions ?? 1,
       historyUrls: pipeline.historyUrls,
     });
     const { highest, endMs } = drained;
     const samples = await sampler?.finished();
-    const storedAfterMs = await watch.caughtUp(highest, endMs, options.drainSeconds * 1000);
+    const drainMs = options.drainSeconds * 1000;
+    const storedAfterMs = (await watch?.caughtUp(highest, endMs, drainMs)) ?? null;
     const { result, generators: loads } = await generators.finish({
-      databaseUrl: pipeline.store.databaseUrl,
-      messagesSql: pipeline.store.messagesSql,
-      samples: watch.seen(),
+      store: pipeline.store,
+      samples: watch?.seen() ?? { atMs: [], next: [], bases: [] },
     });
     const after = await look();
     const footprints = before && connected && after && { before, connected, after };
@@ -119,7 +119,7 @@ export async function measure(
       generators: loads.map((load) => ({ ...load, share: shares[load.name] ?? Number.NaN })),
       ...used,
       memoryBytes: ended.memoryBytes,
-      unstoredAtEnd: watch.behind(highest, endMs),
+      unstoredAtEnd: watch?.behind(highest, endMs) ?? null,
       storedAfterMs,
       churn,
       stores: footprints && {
@@ -134,9 +134,13 @@ export async function measure(
   } finally {
     run.abort.removeEventListener('abort', onAbort);
     await sampler?.stop();
-    await watch.stop();
+    await watch?.stop();
     await generators.stop();
   }
+}
+
+async function watchOf({ store }: Pipeline): Promise<StoreWatch | null> {
+  return store && StoreWatch.start(store);
 }
 
 /** Null: nothing is to be sampled, or the pipeline tells nothing. */

@@ -10,7 +10,8 @@ export interface Pipeline {
   entrance: Entrance;
   devices: DevicePlan[];
   conversations: ConversationPlan[];
-  store: StoreSpec;
+  /** null: nobody can look into it but by the history */
+  store: StoreSpec | null;
   /** its own processes and the servers behind it */
   readonly processes: WatchedProcess[];
   /** base addresses for reading the history; empty: there is none */

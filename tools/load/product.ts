@@ -35,29 +35,17 @@ export interface Population {
 /** Users with tokens, their conversations and the way in, on a stack that runs. */
 export async function openProduct(
   target: Target,
-  { users: online, conversations }: Population,
+  population: Population,
   abort: AbortSignal,
 ): Promise<Pipeline> {
-  const groups = conversations && 'groupSize' in conversations ? conversations : null;
-  const count = groups ? (online / groups.online) * groups.groupSize : online;
-  const all = devicesOf(target, await seedUsers(target, count, abort));
-  // of each group those who are connected stand first
-  const devices = groups ? all.filter((_, i) => i % groups.groupSize < groups.online) : all;
-  const entrance = await findEntrance(target, devices);
-  const gatewayIds = entrance.gatewayIds;
-  const spread = groups
-    ? spreadGroups(online / groups.online, groups.online, gatewayIds.length)
-    : spreadPairs(Math.ceil(online / 2), gatewayIds.length);
-  devices.forEach((device, index) => (device.gateway = spread[index]!));
+  const seeded = await seedUsers(target, usersOf(population), abort);
+  const all = devicesOf(target, seeded);
+  const { devices, entrance } = await connected(target, all, population, 'chosen');
   return {
     subject: 'product',
     entrance,
     devices,
-    conversations: groups
-      ? await makeGroups(target, all, groups)
-      : conversations && 'pairs' in conversations
-        ? await makePairs(target, devices.slice(0, 2 * conversations.pairs))
-        : [],
+    conversations: await conversationsOf(target, { all, devices }, population),
     store: {
       databaseUrl: target.databaseUrl,
       progressSql: PROGRESS_SQL,
@@ -79,6 +67,52 @@ async function waitingRecords(kafka: KafkaClient): Promise<number> {
   return lags.reduce((sum, { records }) => sum + records, 0);
 }
 
+/** Where the public interface is. */
+type Place = Pick<Target, 'gateways'>;
+
+function groupsOf({ conversations }: Population): { groupSize: number; online: number } | null {
+  return conversations && 'groupSize' in conversations ? conversations : null;
+}
+
+/** How many users there are, connected or not. */
+export function usersOf(population: Population): number {
+  const groups = groupsOf(population);
+  return groups ? (population.users / groups.online) * groups.groupSize : population.users;
+}
+
+/** Of all users those who are connected, each with the gateway it should be on, and the way in. */
+export async function connected(
+  place: Place,
+  all: readonly DevicePlan[],
+  population: Population,
+  which: 'chosen' | 'all',
+): Promise<{ devices: DevicePlan[]; entrance: Entrance }> {
+  const groups = groupsOf(population);
+  const { users: online } = population;
+  // of each group those who are connected stand first
+  const devices = all.filter((_, i) => !groups || i % groups.groupSize < groups.online);
+  const entrance = await findEntrance(place, devices, which);
+  const { length } = entrance.gatewayIds;
+  const spread = groups
+    ? spreadGroups(online / groups.online, groups.online, length)
+    : spreadPairs(Math.ceil(online / 2), length);
+  devices.forEach((device, index) => (device.gateway = spread[index]!));
+  return { devices, entrance };
+}
+
+/** Makes what they write to. */
+export async function conversationsOf(
+  place: Place,
+  { all, devices }: { all: readonly DevicePlan[]; devices: readonly DevicePlan[] },
+  population: Population,
+): Promise<ConversationPlan[]> {
+  const groups = groupsOf(population);
+  if (groups) return makeGroups(place, all, groups);
+  const { conversations } = population;
+  if (!conversations || !('pairs' in conversations)) return [];
+  return makePairs(place, devices.slice(0, 2 * conversations.pairs));
+}
+
 /** Seeded users' devices, with tokens that hold for hours, on the gateways in turn. */
 export function devicesOf(target: Target, users: readonly SeededUser[]): DevicePlan[] {
   return users.map(({ userId, deviceId }, index) => {
@@ -88,17 +122,26 @@ export function devicesOf(target: Target, users: readonly SeededUser[]): DeviceP
   });
 }
 
-/** The way in through the directory. @throws StackError when the gateways are not there. */
+/**
+ * The way in through the directory: to those gateways whose addresses were chosen, or to all that it names (behind a
+ * balancer they have other addresses).
+ * @throws StackError when the gateways are not there
+ */
 export async function findEntrance(
-  target: Target,
+  place: Place,
   devices: readonly DevicePlan[],
+  which: 'chosen' | 'all' = 'chosen',
 ): Promise<Extract<Entrance, { kind: 'directory' }>> {
-  const gatewayIds = await findGateways(target, devices[0]!);
-  return { kind: 'directory', httpUrls: target.gateways, gatewayIds };
+  const gatewayIds = await findGateways(place, devices[0]!, which);
+  return { kind: 'directory', httpUrls: place.gateways, gatewayIds };
 }
 
 /** Asks the directory, avoiding those known, until it names no further one of the chosen gateways. */
-async function findGateways(target: Target, device: DevicePlan): Promise<string[]> {
+async function findGateways(
+  target: Place,
+  device: DevicePlan,
+  which: 'chosen' | 'all',
+): Promise<string[]> {
   const chosen = new Set(target.gateways.map((url) => new URL(url).host));
   const found = new Map<string, boolean>();
   for (let round = 0; round < MAX_GATEWAYS; round++) {
@@ -111,7 +154,9 @@ async function findGateways(target: Target, device: DevicePlan): Promise<string[
     })) as ConnectionsAnswer;
     const fresh = answer.gateways.filter(({ id }) => !found.has(id));
     if (fresh.length === 0) break;
-    for (const { id, url } of fresh) found.set(id, chosen.has(new URL(url).host));
+    for (const { id, url } of fresh) {
+      found.set(id, which === 'all' || chosen.has(new URL(url).host));
+    }
   }
   const ids = [...found].filter(([, wanted]) => wanted).map(([id]) => id);
   if (ids.length > 0) return ids.sort();
@@ -121,7 +166,7 @@ async function findGateways(target: Target, device: DevicePlan): Promise<string[
 }
 
 async function makePairs(
-  target: Target,
+  target: Place,
   devices: readonly DevicePlan[],
 ): Promise<ConversationPlan[]> {
   const pairs: ConversationPlan[] = [];

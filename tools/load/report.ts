@@ -77,7 +77,9 @@ export function runText(run: RunReport, title: string, more: readonly string[] =
     `── ${title}: ${verdict.outcome}`,
     ...verdict.reasons.map((reason) => `   ${reason}`),
     quantileHead(),
-    ...LATENCIES.map((name) => latencyLine(`send → ${name}`, result.latency[name])),
+    ...LATENCIES.filter((name) => result.latency[name].count > 0).map((name) =>
+      latencyLine(`send → ${name}`, result.latency[name]),
+    ),
     ...(result.receipts ? [latencyLine('read → shown', result.receipts.seen)] : []),
     latencyLine('(generator lag)', result.scheduleLag),
     countsText(run),
@@ -127,7 +129,9 @@ function countsText(run: RunReport): string {
     `   messages: ${ledger.acknowledged} of ${result.scheduled} acknowledged, ${ledger.duplicates} raw duplicates, ` +
       `${ledger.unknownPrevious} without previous, ${ledger.repaired} by history, ${result.resent} sent again, ${result.held} held`,
     `   at the end of the load: ${ends(result.undeliveredAtEnd, 'not delivered', result.deliveredAfterMs)}; ` +
-      ends(unstoredAtEnd, 'not stored', storedAfterMs),
+      (unstoredAtEnd === null
+        ? 'what is stored was read from the history afterwards'
+        : ends(unstoredAtEnd, 'not stored', storedAfterMs)),
     `   sockets: ${Object.entries(connect.byGateway)
       .map(([gateway, count]) => `${gateway} ${count}`)
       .join(', ')}${connect.misplaced > 0 ? `; ${connect.misplaced} not where wanted` : ''}`,
@@ -154,7 +158,9 @@ export function costText(
   return [
     `   CPU per ${unit}${memoryBytes ? ', memory at the end' : ''}`,
     ...lines,
-    `   ${'all servers'.padEnd(18)} ${pad(serversUs(run).toFixed(1), 8)} µs`,
+    names.length === 0
+      ? '   the servers: not known, their processes are elsewhere (or in "other programs")'
+      : `   ${'all servers'.padEnd(18)} ${pad((serversUs(run) ?? 0).toFixed(1), 8)} µs`,
     `   ${(generators.length > 1 ? 'generators' : GENERATOR).padEnd(18)} ${pad(generatorUs.toFixed(1), 8)} µs  ${busiest}${(generatorShare * 100).toFixed(0)} % of a core`,
     `   ${'other programs'.padEnd(18)} ${pad(foreignCores.toFixed(2), 8)} cores`,
   ].join('\n');
@@ -164,11 +170,11 @@ function micros(us: number | undefined): string {
   return us === undefined || Number.isNaN(us) ? 'ended' : us.toFixed(1);
 }
 
-/** CPU µs per message of everything but the generators, as far as it is known. */
-export function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number {
-  return Object.entries(run.cpuUsPerMessage)
-    .filter(([name, us]) => !isGenerator(name) && !Number.isNaN(us))
-    .reduce((sum, [, us]) => sum + us, 0);
+/** CPU µs per message of everything but the generators, as far as it is known; null: of none. */
+export function serversUs(run: Pick<Costs, 'cpuUsPerMessage'>): number | null {
+  const servers = Object.entries(run.cpuUsPerMessage).filter(([name]) => !isGenerator(name));
+  if (servers.length === 0) return null;
+  return servers.reduce((sum, [, us]) => sum + (Number.isNaN(us) ? 0 : us), 0);
 }
 
 /** Smallest, middle and largest of some values. */
@@ -189,7 +195,7 @@ const FIGURES: readonly { name: string; of: (run: RunReport) => number }[] = [
       of: (run: RunReport) => run.result.latency[name][q],
     })),
   ),
-  { name: 'CPU servers µs', of: serversUs },
+  { name: 'CPU servers µs', of: (run) => serversUs(run) ?? Number.NaN },
 ];
 
 /** min – median – max over the runs of each pipeline, and product : baseline where both were measured. */

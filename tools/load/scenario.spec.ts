@@ -24,7 +24,15 @@ function errorOf(work: () => unknown): ScenarioError {
 
 describe('the scenarios that come with the tool', () => {
   it('are these', () => {
-    expect(scenarioNames()).toEqual(['churn', 'connects', 'groups', 'idle', 'pairs', 'soak', 'storm']);
+    expect(scenarioNames()).toEqual([
+      'churn',
+      'connects',
+      'groups',
+      'idle',
+      'pairs',
+      'soak',
+      'storm',
+    ]);
   });
 
   it.each(scenarioNames())('%s can be run as it is', (name) => {
@@ -33,14 +41,18 @@ describe('the scenarios that come with the tool', () => {
   });
 
   it('say what the command line does not', () => {
-    const options = parseLoadArgs(['--scenario', 'groups', '--users', '40', '--label', 'mine'], () => 1);
+    const options = parseLoadArgs(
+      ['--scenario', 'groups', '--users', '40', '--label', 'mine'],
+      () => 1,
+    );
     const workload = { name: 'groups', groupSize: 10 };
     expect(options).toMatchObject({ users: 40, rate: 300, seconds: 30, label: 'mine', workload });
     expect(parseLoadArgs(['--scenario', 'idle'], () => 1)!.idle).toEqual([2000, 12_000]);
   });
 
   it('are judged with what the command line says', () => {
-    const wrong = (): unknown => parseLoadArgs(['--scenario', 'pairs', '--group-size', '5'], () => 1);
+    const wrong = (): unknown =>
+      parseLoadArgs(['--scenario', 'pairs', '--group-size', '5'], () => 1);
     expect(wrong).toThrow(StackError);
     expect(wrong).toThrow(/--group-size goes with/);
   });

@@ -65,7 +65,10 @@ export function sideBySide(sides: readonly Side[]): SideBySide {
     ],
     latency: LATENCIES.flatMap((name) =>
       (['p50', 'p99'] as const).map((quantile) =>
-        row(`send → ${name} ${quantile}`, 'ms', 2, ({ result }) => result.latency[name][quantile]),
+        row(`send → ${name} ${quantile}`, 'ms', 2, ({ result }) => {
+          const { [name]: latency } = result.latency;
+          return latency.count > 0 ? latency[quantile] : null;
+        }),
       ),
     ),
     cpu: [

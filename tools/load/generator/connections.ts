@@ -114,7 +114,7 @@ export class Connections {
       owner.greeted = resolve;
       setTimeout(() => resolve(null), WELCOME_TIMEOUT_MS).unref();
     });
-    const localAddress = `127.0.0.${1 + Math.floor(index / SOCKETS_PER_ADDRESS)}`;
+    const localAddress = sourceAddress(way.url, index);
     owner.socket = await RawSocket.open({ ...way, localAddress }, owner);
     this.open++;
     const text = await welcome;
@@ -130,4 +130,10 @@ export class Connections {
     this.byGateway[gateway] = (this.byGateway[gateway] ?? 0) + 1;
     if (!asWanted) this.misplaced++;
   }
+}
+
+/** Where a socket comes from: on one machine from as many addresses as are needed. */
+function sourceAddress(url: string, index: number): string | undefined {
+  if (!new URL(url).hostname.startsWith('127.')) return undefined;
+  return `127.0.0.${1 + Math.floor(index / SOCKETS_PER_ADDRESS)}`;
 }

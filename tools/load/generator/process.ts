@@ -15,6 +15,7 @@ import type {
   RunPlan,
   StartPlan,
 } from './protocol';
+import { readHistory } from './read-history';
 import { readStored } from './read-stored';
 import { repairHoles } from './repair';
 import { SyncRun } from './sync-run';
@@ -77,16 +78,25 @@ class GeneratorProcess {
       await repairHoles({ run, plan, devices: this.connections.devices });
     }
     await run.compareLastWords(plan.historyUrls);
-    const client = new Client({ connectionString: finish.databaseUrl });
-    await client.connect();
-    try {
-      await readStored({ client, sql: finish.messagesSql, run, plan });
-    } finally {
-      await client.end();
-    }
+    if (finish.store) await readRows(finish.store, run, plan);
+    else await readHistory({ run, plan, devices: this.connections.devices });
     const result = run.result(finish.samples, true);
     this.run = null;
     return { result, loopLag: this.loop.lag() };
+  }
+}
+
+async function readRows(
+  { databaseUrl, messagesSql: sql }: NonNullable<FinishPlan['store']>,
+  run: LoadRun,
+  plan: RunPlan,
+): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await readStored({ client, sql, run, plan });
+  } finally {
+    await client.end();
   }
 }
 

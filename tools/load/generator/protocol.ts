@@ -79,9 +79,12 @@ export interface Drained {
 
 /** How to look into the store after the run. */
 export interface FinishPlan {
-  databaseUrl: string;
-  /** ($1 conversation ids text[], $2 lowest positions bigint[]) → conversation_id, message_id, position */
-  messagesSql: string;
+  /** null: only the history tells what is stored */
+  store: {
+    databaseUrl: string;
+    /** ($1 conversation ids text[], $2 lowest positions bigint[]) → conversation_id, message_id, position */
+    messagesSql: string;
+  } | null;
   samples: ProgressSamples;
 }
 

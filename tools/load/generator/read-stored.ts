@@ -5,7 +5,7 @@ import type { RunPlan } from './protocol';
 /** How many conversations one query reads. */
 const CONVERSATIONS_PER_QUERY = 10;
 
-interface StoredRow {
+export interface StoredRow {
   conversation_id: string;
   message_id: string;
   position: string;
@@ -32,7 +32,8 @@ export async function readStored(options: {
   }
 }
 
-function note(run: LoadRun, plan: RunPlan, row: StoredRow): void {
+/** A message was found in the store. */
+export function note(run: LoadRun, plan: RunPlan, row: StoredRow): void {
   const message = run.messageOf(row.message_id);
   if (message < 0) return;
   const conversation = run.ledger.conversationOfMessage(message);
@@ -41,7 +42,8 @@ function note(run: LoadRun, plan: RunPlan, row: StoredRow): void {
   } else run.ledger.stored(message, Number(row.position));
 }
 
-function lowestPositions(run: LoadRun, plan: RunPlan): Map<string, number> {
+/** The lowest position that was acknowledged, by conversation. */
+export function lowestPositions(run: LoadRun, plan: RunPlan): Map<string, number> {
   const lowest = new Map<string, number>();
   for (let message = 0; message < run.ledger.sent; message++) {
     const position = run.ledger.positionOf(message);
