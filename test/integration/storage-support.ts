@@ -7,6 +7,7 @@ import {
   type MessageChanged,
   type MessageSent,
 } from '@tidings/common/log-events/events';
+import { TidingsError } from '@tidings/protocol/errors';
 import { syncedBody, type SyncedBody } from '@tidings/protocol/frames';
 import { type RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
 import { TOPICS } from '@tidings/common/log-events/topics';
@@ -30,15 +31,27 @@ export const PARTITIONS = 4;
 
 export type StorageRpc = RpcClient<typeof STORAGE_RPC>;
 
-/** The bodies of a sync's answer. */
+/** The bodies of a sync's answer; asked for again, five times in all, when storage was too slow. */
 export async function synced(
   rpc: StorageRpc,
   input: RpcInput<typeof STORAGE_RPC, 'sync'>,
 ): Promise<SyncedBody[]> {
-  const { bodies } = await rpc.call('sync', input, { timeoutMs: 30_000 });
+  const { bodies } = await answered(() => rpc.call('sync', input, { timeoutMs: 30_000 }));
   return bodies.map((pieces) =>
     syncedBody.strict().parse(JSON.parse(Buffer.concat(pieces).toString('utf8'))),
   );
+}
+
+/** Makes a call again while storage is too slow, five times in all. */
+async function answered<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const slow = error instanceof TidingsError && error.code === 'unavailable';
+      if (!slow || tries === 5) throw error;
+    }
+  }
 }
 
 /** One storage process' parts, running inside the test. */
