@@ -298,17 +298,9 @@ export interface TestUser {
 export async function newUser(rpc: StorageRpc, name = 'user'): Promise<TestUser> {
   const username = `${name}-${randomBytes(4).toString('hex')}`;
   const user = { id: uuidv7(), username, password: 'correct staple, battery horse' };
-  await rpc.call(
-    'accounts.register',
-    {
-      userId: user.id,
-      username,
-      password: user.password,
-      firstName: name,
-      email: `${username}@example.org`,
-    },
-    { timeoutMs: 10_000 },
-  );
+  const account = { firstName: name, email: `${username}@example.org` };
+  const input = { userId: user.id, username, password: user.password, ...account };
+  await answered(() => rpc.call('accounts.register', input, { timeoutMs: 10_000 }));
   return user;
 }
 
