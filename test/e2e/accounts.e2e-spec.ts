@@ -15,7 +15,7 @@ describe('accounts, tokens and devices', () => {
       services: { gateway: 2, session: 1, presence: 1, storage: 2 },
     }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const registration = (username: string, n: number): object => ({
     username,

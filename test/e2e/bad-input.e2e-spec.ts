@@ -37,7 +37,7 @@ describe('hostile input gets a typed error and loses nothing', () => {
     conversation = await ann.direct(bob);
     socket = await ann.connect('gateway-1');
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** The socket is alive and in order: a good send is answered. */
   async function stillWorks(): Promise<void> {

@@ -71,7 +71,7 @@ describe('what a block does, act by act', () => {
     ({ stack, stop } = await startTestStack());
     stranger = await create(0);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.cut();
   });

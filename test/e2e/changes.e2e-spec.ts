@@ -33,7 +33,7 @@ describe('messages are answered, edited and deleted', () => {
     a2 = await ann2.connect('gateway-2');
     b = await bob.connect('gateway-2');
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const text = (words: string) => ({ kind: 'text', text: words }) as const;
   const custom = (data: unknown) => ({ kind: 'custom', data }) as const;

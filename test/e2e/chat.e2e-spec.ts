@@ -32,7 +32,7 @@ describe('two people chat through two gateways', () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   it('sends to a user, creates the conversation, and both see the same entries in order', async () => {
     const a = await ann.connect('gateway-1');

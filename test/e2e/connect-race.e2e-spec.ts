@@ -69,7 +69,7 @@ describe.each([
     bob = await ChatUser.create(stack.gatewayUrls);
     conversation = await ann.direct(bob);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   it(`${CONNECTS} connects on alternating gateways, half ended without a close`, async () => {
     const writer = new Writer(await ann.connect('gateway-1'), conversation.id);

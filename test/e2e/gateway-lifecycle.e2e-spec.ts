@@ -26,7 +26,7 @@ describe('a gateway keeps its clients through faults', () => {
     bob = await ChatUser.create(stack.gatewayUrls);
     conversation = await ann.direct(bob);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** Sends one message and waits for `sent`; gives its id. */
   async function say(socket: TestSocket, text: string): Promise<string> {

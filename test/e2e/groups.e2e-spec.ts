@@ -36,7 +36,7 @@ describe('groups', () => {
     ];
     ann2 = await ann.onNewDevice(1);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   it('are made once per request id, and every device of every member hears of it', async () => {
     const sockets = [

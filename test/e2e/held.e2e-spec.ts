@@ -44,7 +44,7 @@ describe('sends while Kafka is away', () => {
     bob = await ChatUser.create(stack.gatewayUrls, { at: 1 });
     conversation = await ann.direct(bob);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const metric = (gateway: string, name: string) => metricOf(stack.node(gateway).url, name);
 

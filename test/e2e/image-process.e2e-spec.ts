@@ -21,7 +21,7 @@ describe('the process that works on images, as it is shipped', () => {
     ann = await ChatUser.create(stack.gatewayUrls);
     chat = await ann.direct(await ChatUser.create(stack.gatewayUrls));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const png = async (): Promise<number> => (await upload(ann, chat.id, await smallPng())).status;
 

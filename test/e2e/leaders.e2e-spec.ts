@@ -38,7 +38,7 @@ describe('the leader of storage, of two', () => {
     });
     expect(await command.ended).toBe(0);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const cluster = async (): Promise<Cluster> => {
     const answer = await ann.http<Cluster>('GET', '/v1/cluster', undefined, { base: admin });

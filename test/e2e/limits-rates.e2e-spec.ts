@@ -74,7 +74,7 @@ describe('limits of rates hold', () => {
     bob = await ChatUser.create(stack.gatewayUrls);
     id = (await ann.direct(bob)).id;
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** Sends all at once; the answers in the order of the sends. */
   async function burst(socket: TestSocket, count: number, text: string): Promise<Frame[]> {

@@ -35,7 +35,7 @@ describe('limits hold at n and n + 1', () => {
     chat = await ann.direct(bob);
     socket = await ann.connect('gateway-2');
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const send = (content: object, extra: object = {}): Outcome =>
     sendAndWait(socket, {

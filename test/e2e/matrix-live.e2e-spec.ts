@@ -37,7 +37,7 @@ describe('who is in a conversation for a part of it', () => {
     a = await ann.connect('gateway-1');
     b = await bob.connect('gateway-2');
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const newcomer = (): ChatUser => newcomers.pop()!;
   /** Asks again while a restarted service is not back. */

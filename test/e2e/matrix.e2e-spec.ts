@@ -62,7 +62,7 @@ describe('who is not in a conversation', () => {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));
     before = await state();
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** Lets somebody say, show and change something, and notes the ids of all that. */
   async function grow(

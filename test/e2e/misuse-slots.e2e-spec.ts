@@ -24,7 +24,7 @@ describe('places that many want', () => {
     ];
     chat = await ann.direct(bob);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   it('eight accounts with four dripping uploads each keep nobody out, and are cut off', async () => {
     const eves: [ChatUser, string][] = [];

@@ -38,7 +38,7 @@ describe('passwords', () => {
       env: { TRUST_PROXY: '1' },
     }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** An address that nobody came from yet. */
   const nowhere = (): string => `198.51.100.${++addresses}`;

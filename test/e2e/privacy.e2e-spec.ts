@@ -31,7 +31,7 @@ describe('privacy', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack());
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const create = (at = 0) => ChatUser.create(stack.gatewayUrls, { at });
   const done = async (call: Promise<Answer<unknown>>): Promise<void> => {

@@ -33,7 +33,7 @@ describe('rates of users and devices hold with their default values', () => {
     ({ stack, stop } = await startTestStack({ env }));
     others = await manyUsers(stack.databaseUrl, 100);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const user = (at = 0): Promise<ChatUser> => ChatUser.create(stack.gatewayUrls, { at });
   const group = (name: string, userIds: string[] = []) => ({

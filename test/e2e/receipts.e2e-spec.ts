@@ -20,7 +20,7 @@ describe('receipts', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack());
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   beforeEach(async () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });

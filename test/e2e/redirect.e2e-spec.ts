@@ -21,7 +21,7 @@ describe('a client with a good ticket for one gateway only, which lets nobody in
       nodeEnv: { 'gateway-1': { MAX_CONNECTIONS: '1' } },
     }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   /** Asks for a ticket for gateway-1 alone; connects when `closes` is through. */
   async function connects(closes: () => Promise<void>) {

@@ -27,7 +27,7 @@ describe('while Redis is down', () => {
     const cai = await ChatUser.create(stack.gatewayUrls);
     conversations = [await ann.direct(bob), await ann.direct(cai)];
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const sentIds = (socket: TestSocket) => socket.of('sent').map((f) => f['messageId'] as string);
 

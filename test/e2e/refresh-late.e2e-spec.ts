@@ -26,7 +26,7 @@ describe('a login or refresh that a hung process finds when it wakes', () => {
       Array.from({ length: PEOPLE }, () => ChatUser.create(stack.gatewayUrls)),
     );
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const ask = async (gateway: number, call: string, options: RequestInit): Promise<Response> =>
     fetch(`${stack.gatewayUrls[gateway]}/v1/${call}`, options);

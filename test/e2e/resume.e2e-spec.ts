@@ -27,7 +27,7 @@ describe('a client whose gateway was killed', () => {
     ({ stack, stop } = await startTestStack({ services: { gateway: 2, storage: 2 } }));
     statements = await StatementLog.start(stack.postgres);
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const reads = () =>
     statements

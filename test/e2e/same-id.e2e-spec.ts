@@ -38,7 +38,7 @@ describe('a message id is taken once', () => {
     reader.onFrame = (frame) => holding.take(frame);
     await holding.sync(reader);
   }, 600_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const answerTo = (socket: TestSocket, from: number, id: string): Promise<Frame> =>
     socket.find(

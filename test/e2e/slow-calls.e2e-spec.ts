@@ -17,7 +17,7 @@ describe('internal calls that all take a while', () => {
       env: { TEST_FAILPOINT: `rpc.beforeHandler:sleep${DELAY_MS}` },
     }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   it('fail nobody: 30 registrations, 30 logins and a chat', async () => {
     const { gatewayUrls } = stack;

@@ -24,7 +24,7 @@ describe('trace', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack());
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   beforeEach(async () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });

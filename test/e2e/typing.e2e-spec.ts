@@ -30,7 +30,7 @@ describe('typing', () => {
     // with its rate
     ({ stack, stop } = await startTestStack({ env: { RATE_LIMITS: '' } }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   beforeEach(async () => {
     ann = await ChatUser.create(stack.gatewayUrls, { at: 0 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   rig = new ConsumerRig(servers.brokers, PARTITIONS);
 }, 240_000);
 
-afterEach(() => rig.closeConsumers(), 30_000);
+afterEach(() => rig.closeConsumers());
 
 afterAll(async () => {
   rig?.close();

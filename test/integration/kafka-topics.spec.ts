@@ -18,7 +18,7 @@ beforeAll(async () => {
   kafka = createKafka({ brokers: [servers.brokers], clientId: 'test' });
 }, 240_000);
 
-afterAll(() => servers?.stop(), 60_000);
+afterAll(() => servers?.stop());
 
 describe('topics', () => {
   it('are created once with their settings, also by several at the same time', async () => {

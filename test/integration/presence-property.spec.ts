@@ -369,7 +369,7 @@ describe('presence, whatever happens in whatever order', () => {
     // what stands for gateways here is not asked of Redis
     expect(await new GatewayLease(redis).holders(['g1'])).toEqual([null]);
   });
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   it("the last word of every watcher is GET's word, and what happened; no clock goes back", async () => {
     await fc.assert(

@@ -10,7 +10,7 @@ describe('the connection to Redis', () => {
     rig = await RedisRig.start();
     client = await rig.client();
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   /** Counts the writes that reach the socket. */
   function writesOf(socket: Socket): () => number {

@@ -48,7 +48,7 @@ describe('cluster state in Redis', () => {
     rig = await RedisRig.start();
     client = await rig.client();
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   describe('lease', () => {
     let lease: GatewayLease;

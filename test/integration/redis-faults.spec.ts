@@ -27,7 +27,7 @@ describe('faults of Redis', () => {
     client = await rig.client();
     blocking = await rig.client({ blocking: true });
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
   afterEach(async () => {
     await redisReady(client, 20_000);
     await redisReady(blocking, 20_000);

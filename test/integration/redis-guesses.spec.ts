@@ -25,7 +25,7 @@ describe.each(['shared', 'own'])('counts of password guesses: %s', (kind) => {
     make = (rates = RATES) =>
       kind === 'own' ? new OwnGuesses(rates) : new SharedGuesses(client, rates);
   });
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   const account = (): string => randomUUID();
   const device = (of: string, deviceId: string): Attempt => ({

@@ -50,7 +50,7 @@ describe('inbox', () => {
     client = await rig.client();
     writer = new InboxWriter(client);
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
   afterEach(async () => {
     for (const reader of readers) await reader.inbox.close();
     readers = [];

@@ -19,7 +19,7 @@ describe('the token buckets in Redis', () => {
     client = await rig.client();
     buckets = new RateBuckets(client);
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   const user = () => ({ userId: randomUUID(), deviceId: null });
   const order = (wanted: number, all = false, bucket = SLOW): TokenOrder => ({

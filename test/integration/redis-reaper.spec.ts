@@ -42,7 +42,7 @@ describe('what a dead gateway leaves', () => {
     leases = new GatewayLease(client);
     boots = new Boots(client);
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
   beforeEach(() => {
     told = [];
     leads = true;

@@ -14,7 +14,7 @@ describe('redis: marks of routing', () => {
     client = await rig.client();
     marks = new RoutedMarks(client);
   });
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
   beforeEach(() => void partition++);
 
   const add = (...ranges: [from: bigint, next: bigint, atMs: number][]): Promise<void> =>

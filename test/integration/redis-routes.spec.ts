@@ -30,7 +30,7 @@ describe('routes', () => {
     client = await rig.client();
     routes = new Routes(client);
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   it('writes a first route', async () => {
     const first = route();

@@ -24,7 +24,7 @@ describe('tickets', () => {
     client = await rig.client();
     tickets = new Tickets(client);
   }, 240_000);
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   describe('of the directory', () => {
     it('are taken once, with what they were issued for', async () => {

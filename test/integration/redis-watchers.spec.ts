@@ -16,7 +16,7 @@ describe('redis: presence and its watchers', () => {
     rig = await RedisRig.start();
     client = await rig.client();
   });
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
   beforeEach(() => void partition++);
 
   it('knows the gateways that watch a user, for as long as they renew', async () => {

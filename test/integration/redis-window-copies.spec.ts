@@ -13,7 +13,7 @@ describe('redis: copies of windows', () => {
     client = await rig.client();
     copies = new WindowCopies(client);
   });
-  afterAll(() => rig?.stop(), 60_000);
+  afterAll(() => rig?.stop());
 
   it('keeps bytes as they are, by epoch and partition, in their order', async () => {
     const [one, two] = [Buffer.from([0, 255, 10, 13]), Buffer.from([7])];

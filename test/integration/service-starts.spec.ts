@@ -208,7 +208,7 @@ describe('services that start', () => {
   beforeAll(async () => {
     ({ stack, stop } = await startTestStack({ services: { gateway: 1 }, durable: true }));
   }, 240_000);
-  afterAll(() => stop?.(), 60_000);
+  afterAll(() => stop?.());
 
   const answer = async (node: NodeHandle, path: string) => {
     const response = await fetch(node.url + path);

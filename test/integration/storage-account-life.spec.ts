@@ -4,9 +4,9 @@ import { createRedis, type RedisClient } from '@tidings/common/redis/client';
 import { KEYS } from '@tidings/common/redis/keys';
 import { createLogger } from '@tidings/common/runtime/logger';
 import { uuidv7 } from 'uuidv7';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   newUser,
   type RunningStorage,
   StorageFixture,

@@ -3,9 +3,9 @@ import { Redis } from 'ioredis';
 import { LIMITS } from '@tidings/protocol/limits';
 import { KEYS } from '@tidings/common/redis/keys';
 import { uuidv7 } from 'uuidv7';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   newUser,
   type RunningStorage,
   StorageFixture,

@@ -154,7 +154,7 @@ describe('storage: every page is bounded in bytes', () => {
     group = made.conversation.id;
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   it('a history: each page holds what fits, at least one message, and no page is read in vain', async () => {
     const entries = fc.array(entry, { minLength: 1, maxLength: 60 });

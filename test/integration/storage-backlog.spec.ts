@@ -1,4 +1,5 @@
-import { eventually, messageOf, StorageFixture } from './storage-support';
+import { eventually } from '../support/eventually';
+import { messageOf, StorageFixture } from './storage-support';
 
 /** Enough for every partition to need many statements. */
 const MESSAGES = 20_000;
@@ -11,7 +12,7 @@ describe('storage: a backlog', () => {
     fixture = await StorageFixture.start();
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   it('is stored in full, in order, without a gap in the progress', async () => {
     const messages = Array.from({ length: MESSAGES }, (_, i) =>

@@ -3,9 +3,9 @@ import { digestOf } from '../../clients/sdk/testing/model-sync';
 import { EVERYONE_ID } from '@tidings/protocol/ids';
 import { uuidv7 } from 'uuidv7';
 import { raiseMarks } from '../../apps/storage/src/receipts/receipts.repository';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   newUser,
   type RunningStorage,
   StorageFixture,
@@ -35,7 +35,7 @@ describe('storage: broadcasts, over two instances', () => {
       ann.id,
     ]);
   }, 240_000);
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   const by = (user: TestUser) => ({ userId: user.id, deviceId: uuidv7(), origin: '192.0.2.1' });
   const create = (

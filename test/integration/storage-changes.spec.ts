@@ -4,9 +4,9 @@ import { digestText } from '@tidings/protocol/digest';
 import type { MessageSent } from '@tidings/common/log-events/events';
 import type { SyncedConversation } from '@tidings/protocol/frames';
 import { uuidv7 } from 'uuidv7';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
-  eventually,
   messageOf,
   newUser,
   type RunningStorage,
@@ -34,7 +34,7 @@ describe('storage: changed messages as they are served', () => {
     bob = await newUser(one.rpc, 'bob');
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   const rpc = () => (turn++ % 2 ? one : two).rpc;
   const pair = async (): Promise<string> => {

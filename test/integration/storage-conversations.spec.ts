@@ -2,9 +2,9 @@ import { Redis } from 'ioredis';
 import { conversation as conversationSchema } from '@tidings/protocol/http';
 import { KEYS } from '@tidings/common/redis/keys';
 import { uuidv7 } from 'uuidv7';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   messageOf,
   newUser,
   type RunningStorage,
@@ -36,7 +36,7 @@ describe('storage: contacts and conversations', () => {
     eve = await newUser(one.rpc, 'eve');
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   describe('people', () => {
     it('are found by the beginning of their names, page by page', async () => {

@@ -7,7 +7,7 @@ import {
   toMessage,
 } from '../../apps/storage/src/messages/message.mapper';
 import { type Servers, startServers } from '../../tools/stack/servers';
-import { eventually } from './storage-support';
+import { eventually } from '../support/eventually';
 
 const PID = { text: 'SELECT pg_backend_pid() AS pid' };
 

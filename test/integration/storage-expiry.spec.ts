@@ -8,10 +8,10 @@ import { uuidv7 } from 'uuidv7';
 import { Database } from '../../apps/storage/src/database/database';
 import { ExpiryRepository } from '../../apps/storage/src/expiry/expiry.repository';
 import { searchedRedis } from '../support/leak-search';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
   codeOf,
-  eventually,
   messageOf,
   newUser,
   type RunningStorage,

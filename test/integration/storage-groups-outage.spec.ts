@@ -9,13 +9,8 @@ import {
   remove,
   startForGroups,
 } from './storage-groups-support';
-import {
-  codeOf,
-  eventually,
-  type RunningStorage,
-  type StorageFixture,
-  type TestUser,
-} from './storage-support';
+import { eventually } from '../support/eventually';
+import { codeOf, type RunningStorage, type StorageFixture, type TestUser } from './storage-support';
 
 describe('storage: groups', () => {
   let fixture: StorageFixture;
@@ -30,7 +25,7 @@ describe('storage: groups', () => {
     ({ fixture, one, two, ann, bob, carol, dave } = await startForGroups());
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   describe('without a position', () => {
     it('a removal counts as done and an addition as not yet; both are there when the log is', async () => {

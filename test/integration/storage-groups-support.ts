@@ -1,11 +1,6 @@
 import type { RpcInput, STORAGE_RPC } from '@tidings/common/rpc/calls';
-import {
-  eventually,
-  newUser,
-  type RunningStorage,
-  StorageFixture,
-  type TestUser,
-} from './storage-support';
+import { eventually } from '../support/eventually';
+import { newUser, type RunningStorage, StorageFixture, type TestUser } from './storage-support';
 
 /** The machine is shared: an answer may take longer than a client would wait. */
 export const PATIENT = { timeoutMs: 20_000 };

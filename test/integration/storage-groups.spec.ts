@@ -13,9 +13,9 @@ import {
   setRole,
   startForGroups,
 } from './storage-groups-support';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   messageOf,
   type RunningStorage,
   type StorageFixture,
@@ -36,7 +36,7 @@ describe('storage: groups', () => {
     ({ fixture, one, two, ann, bob, carol, dave } = await startForGroups());
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   describe('creation', () => {
     it('20 times at once with one request id, on two instances: one group, one creation', async () => {

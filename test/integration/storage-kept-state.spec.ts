@@ -10,9 +10,9 @@ import { StateKeeper } from '../../apps/storage/src/sync/state-keeper';
 import { SyncRepository } from '../../apps/storage/src/sync/sync.repository';
 import { SyncService } from '../../apps/storage/src/sync/sync.service';
 import { type Random, randomBelow, seededRandom } from '../../tools/load/random';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
-  eventually,
   messageOf,
   newUser,
   PARTITIONS,

@@ -2,7 +2,8 @@ import { uuidv7 } from 'uuidv7';
 import { Database } from '../../apps/storage/src/database/database';
 import { MediaRepository } from '../../apps/storage/src/media/media.repository';
 import { OutboxRepository } from '../../apps/storage/src/outbox/outbox.repository';
-import { eventually, StorageFixture, type RunningStorage } from './storage-support';
+import { eventually } from '../support/eventually';
+import { StorageFixture, type RunningStorage } from './storage-support';
 
 interface Leader {
   node: string;

@@ -28,7 +28,7 @@ describe('storage: privacy', () => {
     [ann, bob] = await Promise.all([newUser(one.rpc, 'ann'), newUser(one.rpc, 'bob')]);
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   const visible = async (viewer: TestUser, ...userIds: string[]): Promise<string[]> => {
     const { items } = await two.rpc.call('presence.visible', { viewerId: viewer.id, userIds });

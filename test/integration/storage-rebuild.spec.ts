@@ -6,9 +6,9 @@ import { rebuildDerived, wrongIn } from '../../apps/storage/src/rebuild/rebuild-
 import { rebuild } from '../../apps/storage/src/rebuild/rebuild';
 import { rebuildEnv } from '../../apps/storage/src/storage.env';
 import { newGroup } from './storage-groups-support';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
-  eventually,
   messageOf,
   newUser,
   type RunningStorage,

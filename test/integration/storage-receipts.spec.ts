@@ -4,9 +4,9 @@ import { deadLetterTopic, GROUPS, TOPICS } from '@tidings/common/log-events/topi
 import { LogWriter, type AppendResult } from '@tidings/common/kafka/writer/log-writer';
 import { Watermarks } from '@tidings/common/kafka/offsets/watermarks';
 import { uuidv7 } from 'uuidv7';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   messageOf,
   newUser,
   PARTITIONS,

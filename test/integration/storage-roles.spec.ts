@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { uuidv7 } from 'uuidv7';
 import { KEYS } from '@tidings/common/redis/keys';
+import { eventually } from '../support/eventually';
 import {
   codeOf,
-  eventually,
   newUser,
   StorageFixture,
   type RunningStorage,

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
 import { contentHashText } from '@tidings/protocol/content';
 import {
@@ -24,6 +23,7 @@ import { prepare } from '../../apps/storage/src/prepare';
 import { Storage } from '../../apps/storage/src/storage';
 import { storageEnv, toolEnv } from '../../apps/storage/src/storage.env';
 import { type Servers, startServers, type ServersOptions } from '../../tools/stack/servers';
+import { eventually } from '../support/eventually';
 
 const SECRET = 'a cluster secret of the integration tests';
 /** Fewer than by default: tests meet every partition sooner. */
@@ -302,19 +302,6 @@ export async function newUser(rpc: StorageRpc, name = 'user'): Promise<TestUser>
   const input = { userId: user.id, username, password: user.password, ...account };
   await answered(() => rpc.call('accounts.register', input, { timeoutMs: 10_000 }));
   return user;
-}
-
-/** Tries until it does not throw; the last failure is thrown after `withinMs`. */
-export async function eventually<T>(work: () => T | Promise<T>, withinMs = 30_000): Promise<T> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-    }
-    await sleep(25);
-  }
 }
 
 /** The code that a call is refused with. */

@@ -1,9 +1,9 @@
 import type { SyncedConversation, SyncRequest } from '@tidings/protocol/frames';
 import { Client } from 'pg';
 import { StatementLog, transactionsOf } from '../support/statement-log';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
-  eventually,
   messageOf,
   newUser,
   type RunningStorage,
@@ -55,7 +55,7 @@ describe('storage: what a sync asks of PostgreSQL', () => {
     }
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   async function sync(one: RunningStorage, user: TestUser, request: SyncRequest) {
     const barrier = await fixture.barrier();

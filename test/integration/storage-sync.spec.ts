@@ -70,7 +70,7 @@ describe('storage: sync', () => {
     [one, two] = await Promise.all([fixture.storage('storage-1'), fixture.storage('storage-2')]);
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   it('a new device gets the newest ten of each conversation, and a since that holds', async () => {
     const [user, [id], other] = await userWith(1);

@@ -11,10 +11,10 @@ import { DeadLetterShelf } from '../../tools/dlq/dead-letter-shelf';
 import { Replay } from '../../tools/dlq/replay';
 import { readTopic } from '../support/kafka-topic';
 import { append, type Poison, setAside } from '../support/poison';
+import { eventually } from '../support/eventually';
 import {
   changeOf,
   codeOf,
-  eventually,
   messageOf,
   newUser,
   PARTITIONS,

@@ -8,13 +8,8 @@ import { LogState } from '../../apps/storage/src/log/log-state';
 import { BatchRepository } from '../../apps/storage/src/messages/batch.repository';
 import { decodeEntry, type LogEntry } from '../../apps/storage/src/messages/record-decoder';
 import { sentRecord } from '../../apps/storage/testing/records';
-import {
-  eventually,
-  messageOf,
-  PARTITIONS,
-  type RunningStorage,
-  StorageFixture,
-} from './storage-support';
+import { eventually } from '../support/eventually';
+import { messageOf, PARTITIONS, type RunningStorage, StorageFixture } from './storage-support';
 
 const SENDER = '01890a5d-ac96-774b-bcce-b302099a8057';
 const TOPIC = TOPICS.messages;
@@ -158,7 +153,7 @@ describe('storage: the batch writer', () => {
     storage = await fixture.storage('storage-1');
   }, 240_000);
 
-  afterAll(() => fixture?.stop(), 60_000);
+  afterAll(() => fixture?.stop());
 
   it('dead-letters poison with its reason, alone, and goes on', async () => {
     const [conversationId] = conversationsIn(1, 1) as [string];

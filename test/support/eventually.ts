@@ -1,5 +1,5 @@
-/** Long enough for a machine that is five times as slow: only what never comes takes as long. */
-const PATIENCE_MS = 30_000;
+/** Long enough for a machine that is five times as slow, milliseconds: only what never comes takes as long. */
+export const PATIENCE_MS = 30_000;
 
 /**
  * Runs a check until it stops throwing and gives its value; throws the last failure after `withinMs`.

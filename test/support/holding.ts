@@ -1,5 +1,6 @@
 import type { Message } from '@tidings/protocol/content';
 import { comparePositions, maxPosition } from '@tidings/protocol/positions';
+import { PATIENCE_MS } from './eventually';
 import type { Frame, TestSocket } from './test-socket';
 
 /** One entry; `version` and `deleted` as in `Message`. */
@@ -67,7 +68,7 @@ export class Holding {
   }
 
   /** Syncs on a socket until an answer is complete; gives the number of requests it took. */
-  async sync(socket: TestSocket, withinMs = 30_000): Promise<number> {
+  async sync(socket: TestSocket, withinMs = PATIENCE_MS): Promise<number> {
     for (let requests = 1; ; requests++) {
       const ref = `sync-${++this.syncs}`;
       socket.send({

@@ -1,8 +1,6 @@
 import WebSocket from 'ws';
 import { SUBPROTOCOL, TICKET_PROTOCOL_PREFIX } from '@tidings/protocol/frames';
-
-/** Long enough for a machine that is five times as slow, milliseconds. */
-const PATIENCE_MS = 30_000;
+import { PATIENCE_MS } from './eventually';
 
 /** A frame as it came; tests look at its fields. */
 export type Frame = { type: string } & Record<string, unknown>;

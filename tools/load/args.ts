@@ -114,8 +114,8 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** Workloads that need nothing but the public interface. */
-const OUTSIDE: readonly WorkloadName[] = ['pairs', 'groups', 'receipts'];
+/** Workloads of messages alone: each conversation stands for itself, and is seen through the public interface. */
+const MESSAGES: readonly WorkloadName[] = ['pairs', 'groups', 'receipts'];
 /** An access token lives for 15 minutes; connecting, waiting and reading back take their part. */
 const MAX_LOGIN_SECONDS = 600;
 
@@ -183,7 +183,7 @@ export function parseLoadArgs(
   if (options.users % workload.online !== 0) {
     refuse(`--users: a multiple of the ${workload.online} of each group is expected`);
   }
-  const connects = name === 'connects' || name === 'sync-http';
+  const connects = syncs(workload);
   if (connects && (workload.conversations % 2 !== 0 || workload.conversations >= options.users)) {
     refuse('--conversations: an even number below that of the users is expected');
   }
@@ -203,13 +203,17 @@ export function parseLoadArgs(
   return options;
 }
 
+/** Whether its devices only sync, by a socket or by a call. */
+function syncs({ name }: Workload): boolean {
+  return name === 'connects' || name === 'sync-http';
+}
+
 /** What stands side by side are runs of the product with messages, on stacks that were started for it. */
 function refuseSides({ scale, htmlFile, ownStack, idle, subjects, workload }: LoadOptions): void {
-  const connects = workload.name === 'connects' || workload.name === 'sync-http';
-  if (htmlFile !== null && (idle || connects)) refuse('--html is for runs with messages');
+  if (htmlFile !== null && (idle || syncs(workload))) refuse('--html is for runs with messages');
   if (scale === null) return;
   if (!ownStack) refuse('--scale goes with --own-stack');
-  if (idle || connects || subjects.includes('baseline')) {
+  if (idle || syncs(workload) || subjects.includes('baseline')) {
     refuse('--scale goes with messages of the product only');
   }
 }
@@ -217,8 +221,7 @@ function refuseSides({ scale, htmlFile, ownStack, idle, subjects, workload }: Lo
 /** What a long run may add: the bare pipeline tells nothing, and a slope needs some samples. */
 function refuseSamples({ sampleSeconds, seconds, idle, subjects, workload }: LoadOptions): void {
   if (sampleSeconds === null) return;
-  const connects = workload.name === 'connects' || workload.name === 'sync-http';
-  if (idle || connects || subjects.includes('baseline')) {
+  if (idle || syncs(workload) || subjects.includes('baseline')) {
     refuse('--samples goes with messages of the product only');
   }
   if (seconds < LEAST_VALUES * sampleSeconds) {
@@ -235,8 +238,8 @@ function refuseServers(options: LoadOptions): void {
   if (servers === null) return;
   if (ownStack || gateways) refuse('--server goes with neither --own-stack nor --gateways');
   if (sampleSeconds !== null) refuse('--server goes without --samples: nobody can look at memory');
-  if (idle || subjects.includes('baseline') || !OUTSIDE.includes(workload.name)) {
-    refuse(`--server goes with messages only (--workload ${OUTSIDE.join(', ')})`);
+  if (idle || subjects.includes('baseline') || !MESSAGES.includes(workload.name)) {
+    refuse(`--server goes with messages only (--workload ${MESSAGES.join(', ')})`);
   }
   const seconds = (options.warmupSeconds + options.seconds) * options.runs;
   if (seconds > MAX_LOGIN_SECONDS) {
@@ -247,7 +250,7 @@ function refuseServers(options: LoadOptions): void {
 /** A generator has whole conversations; watchers and those they watch are in one. */
 function refuseGenerators({ generators, pin, workload, users }: LoadOptions): void {
   if (generators === 1) return;
-  if (!['pairs', 'groups', 'receipts'].includes(workload.name)) {
+  if (!MESSAGES.includes(workload.name)) {
     refuse(`--generators: --workload ${workload.name} has one`);
   }
   if (pin !== null) refuse('--pin goes with one generator');

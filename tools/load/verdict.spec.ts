@@ -1,37 +1,16 @@
 import type { GeneratorResult } from './generator/protocol';
+import { runReport } from './testing/run-report';
 import { type KeptUp, judge } from './verdict';
 
 const quiet = { count: 1, p50: 0.1, p90: 0.2, p99: 0.5, p999: 1, max: 2 };
 
 function result(change: Partial<GeneratorResult> = {}): GeneratorResult {
   return {
-    scheduled: 1000,
-    runScheduled: 1000,
-    runSent: 1000,
+    ...runReport().result,
     latency: { sent: quiet, delivered: quiet, stored: quiet },
-    slices: [],
     scheduleLag: quiet,
-    refused: {},
-    failed: {},
-    resent: 0,
-    held: 0,
-    pending: 0,
-    resyncs: 0,
-    foreign: 0,
-    closed: [],
     undeliveredAtEnd: 0,
     deliveredAfterMs: 0,
-    ledger: {
-      valid: true,
-      acknowledged: 1000,
-      unanswered: 0,
-      duplicates: 0,
-      unknownPrevious: 0,
-      repaired: 0,
-      errors: [],
-    },
-    receipts: null,
-    presence: null,
     ...change,
   };
 }

@@ -20,8 +20,6 @@ import { nameFilter, outcomesOf, type TestOutcome, whyNotFound, whyNotGreen } fr
 
 /** One run of jest is killed after this many milliseconds. */
 const RUN_LIMIT_MS = 20 * 60_000;
-/** For one test, milliseconds; as in `npm test`. */
-const TEST_TIMEOUT_MS = 60_000;
 
 let stopped: NodeJS.Signals | undefined;
 const current = new Set<number>();
@@ -64,7 +62,6 @@ async function runChecks(
         ...specs,
         '--testNamePattern',
         nameFilter(tests),
-        `--testTimeout=${TEST_TIMEOUT_MS}`,
         '--maxWorkers=2',
         '--json',
         `--outputFile=${report}`,

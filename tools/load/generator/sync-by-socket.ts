@@ -31,7 +31,7 @@ class Answer implements SocketOwner {
   /** The last answer was one. */
   private waits = false;
 
-  /** `ask` sends the request, once more after each `resync`. */
+  /** `ask` sends the request again: what was `delayed` is asked for when `resync` comes. */
   constructor(private readonly ask: () => void) {
     this.welcomed = new Promise((resolve) => (this.settleWelcome = resolve));
     this.closed = new Promise((resolve) => (this.settleClosed = resolve));
